@@ -1,0 +1,1 @@
+"""The web door: HTTP requests to use cases, rows to Canvas JSON."""

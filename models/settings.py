@@ -1,0 +1,245 @@
+"""The settings of the service: read from the environment once, then frozen."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.errors import InvalidSettingError
+
+# Known to everyone who can read this file: accepted only by `quiz-reports up` on one machine's own stack.
+DEFAULT_SECRET_KEY = "insecure-development-key"  # noqa: S105
+MINIMUM_SECRET_KEY_LENGTH = 32
+
+
+def _boolean(text: str) -> bool:
+    match text.strip().lower():
+        case "true" | "1" | "on" | "yes" | "t":
+            return True
+        case "false" | "0" | "off" | "no" | "f" | "":
+            return False
+    raise ValueError("is neither true nor false")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError("must be at least 1")
+    return number
+
+
+def _not_negative(text: str) -> int:
+    if (number := int(text)) < 0:
+        raise ValueError("must not be negative")
+    return number
+
+
+def _positive_seconds(text: str) -> float:
+    if not 0 < (number := float(text)) < 86_400 * 365:
+        raise ValueError("must be a number of seconds above 0")
+    return number
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _postgresql_url(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
+        raise ValueError("must begin with postgresql://")
+    scheme, rest = text.split("://", 1)
+    return f"postgresql://{rest}" if scheme else text
+
+
+def _redis_url(text: str) -> str:
+    if not text.startswith(("redis://", "rediss://", "redis+socket://", "unix://", "sentinel://")):
+        raise ValueError("must begin with redis:// or rediss://; Redis Cluster cannot be a Celery broker")
+    return text
+
+
+def _storage_url(text: str) -> str:
+    if not text.startswith(("file:///", "s3://")):
+        raise ValueError("must be file:///path or s3://bucket/prefix")
+    return text.rstrip("/")
+
+
+def _base_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return text.rstrip("/")
+
+
+def _setting(env: str, parse: Callable[[str], Any], default: Any, description: str) -> Any:
+    return field(default=default, metadata={"env": env, "parse": parse, "description": description})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the service; each field names its environment variable, default and meaning.
+
+    Secrets stay out of the representation, so a settings object in a traceback or a log shows none.
+    """
+
+    database_url: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "env": "DATABASE_URL",
+            "parse": _postgresql_url,
+            "description": "PostgreSQL, `postgresql://user:password@host:port/database`",
+        },
+    )
+    redis_url: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "env": "REDIS_URL",
+            "parse": _redis_url,
+            "description": "Redis or Valkey, the broker, `redis://host:port/0`",
+        },
+    )
+    storage_url: str = _setting(
+        "STORAGE_URL",
+        _storage_url,
+        "",
+        "where report files lie: `file:///path` or `s3://bucket/prefix` (with the usual `AWS_*` variables)",
+    )
+    public_url: str = _setting(
+        "PUBLIC_URL",
+        _base_url,
+        "",
+        "the address that clients use, put before every URL in an answer; empty: that of the request",
+    )
+    secret_key: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "env": "SECRET_KEY",
+            "parse": str,
+            "description": "signs download verifiers; at least 32 characters, required outside `up`",
+        },
+    )
+    lease_seconds: float = _setting(
+        "QUIZ_REPORTS_LEASE_SECONDS",
+        _positive_seconds,
+        60.0,
+        "how long a worker may be silent before another takes over its report",
+    )
+    sweep_seconds: float = _setting(
+        "QUIZ_REPORTS_SWEEP_SECONDS",
+        _positive_seconds,
+        10.0,
+        "how often the sweeper looks for lost jobs",
+    )
+    max_tries: int = _setting(
+        "QUIZ_REPORTS_MAX_TRIES",
+        _positive,
+        3,
+        "how many workers may die over one report before it fails",
+    )
+    large_responses: int = _setting(
+        "QUIZ_REPORTS_LARGE_RESPONSES",
+        _positive,
+        100_000,
+        "from how many responses (attempts × questions) on a report takes the large queue",
+    )
+    chunk_attempts: int = _setting(
+        "QUIZ_REPORTS_CHUNK_ATTEMPTS",
+        _positive,
+        10_000,
+        "how many attempts a worker holds in memory at a time",
+    )
+    max_json_bytes: int = _setting(
+        "QUIZ_REPORTS_MAX_JSON_BYTES", _positive, 32 * 2**20, "the largest JSON body that is read"
+    )
+    max_ndjson_bytes: int = _setting(
+        "QUIZ_REPORTS_MAX_NDJSON_BYTES", _positive, 2**30, "the largest NDJSON body that is read"
+    )
+    rate_limit: int = _setting(
+        "QUIZ_REPORTS_RATE_LIMIT",
+        _not_negative,
+        0,
+        "requests a minute that one token may make; 0: no limit",
+    )
+    retention_days: int = _setting(
+        "QUIZ_REPORTS_RETENTION_DAYS",
+        _not_negative,
+        0,
+        "after how many days a report's file is removed; 0: never",
+    )
+    formula_guard: bool = _setting(
+        "QUIZ_REPORTS_FORMULA_GUARD",
+        _boolean,
+        False,
+        "put `'` before texts that a spreadsheet would take for a formula; the files then differ from Canvas's",
+    )
+    presigned_downloads: bool = _setting(
+        "QUIZ_REPORTS_PRESIGNED_DOWNLOADS",
+        _boolean,
+        False,
+        "answer downloads with a redirect to S3 instead of streaming the bytes through",
+    )
+    trusted_proxies: int = _setting(
+        "QUIZ_REPORTS_TRUSTED_PROXIES",
+        _not_negative,
+        0,
+        "how many reverse proxies stand before the API, whose `X-Forwarded-*` headers are believed",
+    )
+    jwt_issuer: str = _setting("QUIZ_REPORTS_JWT_ISSUER", str, "", "the `iss` of JWTs that the LMS signs")
+    jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")
+    jwt_jwks_url: str = _setting(
+        "QUIZ_REPORTS_JWT_JWKS_URL",
+        _base_url,
+        "",
+        "where the LMS publishes its signing keys; empty: no JWT is accepted",
+    )
+    log_level: str = _setting(
+        "QUIZ_REPORTS_LOG_LEVEL",
+        _one_of("debug", "info", "warning", "error"),
+        "info",
+        "the least level that is logged",
+    )
+    log_format: str = _setting(
+        "QUIZ_REPORTS_LOG_FORMAT", _one_of("json", "console"), "json", "a JSON object a line, or for eyes"
+    )
+    s3: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"env": "AWS_*"})
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError naming the variable."""
+        values: dict[str, Any] = {"s3": {k: v for k, v in environ.items() if k.startswith("AWS_")}}
+        for setting in cls.documented():
+            env = setting.metadata["env"]
+            if not (text := environ.get(env, "")):
+                continue
+            try:
+                values[setting.name] = setting.metadata["parse"](text)
+            except ValueError as error:
+                raise InvalidSettingError(f"{env} {error}") from None
+        return cls(**values)
+
+    @classmethod
+    def documented(cls) -> list[dataclasses.Field[Any]]:
+        """List the fields that have a variable of their own; the page of settings names each of them."""
+        return [setting for setting in dataclasses.fields(cls) if "parse" in setting.metadata]
+
+    def require(self, *names: str) -> Settings:
+        """Return these settings if each named field is set and safe, else raise InvalidSettingError."""
+        for name in names:
+            if not getattr(self, name):
+                env = next(f.metadata["env"] for f in dataclasses.fields(self) if f.name == name)
+                raise InvalidSettingError(f"{env} is not set")
+        if "secret_key" in names and (
+            self.secret_key == DEFAULT_SECRET_KEY or len(self.secret_key) < MINIMUM_SECRET_KEY_LENGTH
+        ):
+            raise InvalidSettingError(
+                f"SECRET_KEY must be a secret of its own, at least {MINIMUM_SECRET_KEY_LENGTH} characters long"
+            )
+        return self

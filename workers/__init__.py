@@ -1,0 +1,1 @@
+"""The queue door: a report id to a stored file."""

@@ -1,0 +1,1 @@
+"""Pure analysis: frames in, frames and bytes out; it knows nothing of the service around it."""
