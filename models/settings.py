@@ -178,7 +178,7 @@ class Settings:
         "QUIZ_REPORTS_FORMULA_GUARD",
         _boolean,
         False,
-        "put `'` before texts that a spreadsheet would take for a formula; the files then differ from Canvas's",
+        "put `'` before texts that a spreadsheet takes for a formula; files then differ from Canvas's",
     )
     presigned_downloads: bool = _setting(
         "QUIZ_REPORTS_PRESIGNED_DOWNLOADS",
@@ -213,7 +213,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError naming the variable."""
+        """Read the settings, an empty variable as absent; raise InvalidSettingError naming the variable."""
         values: dict[str, Any] = {"s3": {k: v for k, v in environ.items() if k.startswith("AWS_")}}
         for setting in cls.documented():
             env = setting.metadata["env"]
@@ -240,6 +240,6 @@ class Settings:
             self.secret_key == DEFAULT_SECRET_KEY or len(self.secret_key) < MINIMUM_SECRET_KEY_LENGTH
         ):
             raise InvalidSettingError(
-                f"SECRET_KEY must be a secret of its own, at least {MINIMUM_SECRET_KEY_LENGTH} characters long"
+                f"SECRET_KEY must be a secret of its own of at least {MINIMUM_SECRET_KEY_LENGTH} characters"
             )
         return self
