@@ -1,0 +1,95 @@
+"""Fixtures that every folder of tests shares: real servers, an empty migrated database, settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from models.database import Database
+from models.schema import migrate
+from models.settings import Settings
+from tests.servers import empty_tables, new_database, running_postgres, running_valkey
+
+# What the machine's owner has set must not change what a test sees.
+for _variable in list(os.environ):
+    if _variable.startswith(("QUIZ_REPORTS_", "AWS_")) or _variable in {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "STORAGE_URL",
+        "PUBLIC_URL",
+        "SECRET_KEY",
+    }:
+        del os.environ[_variable]
+
+
+@pytest.fixture(scope="session")
+def server_directory() -> Iterator[Path]:
+    """A directory that outlives no test run, with a path short and plain enough for any server."""
+    directory = Path(tempfile.mkdtemp(prefix="quiz-reports-test-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(server_directory: Path) -> Iterator[str]:
+    """A PostgreSQL server; the URL names a database of its own that no test writes to."""
+    with running_postgres(server_directory / "postgres") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url(server_directory: Path) -> Iterator[str]:
+    """A broker, shared by the session's tests."""
+    with running_valkey(server_directory / "valkey") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres_url: str) -> Iterator[Database]:
+    """A database at the newest migration, shared by the session's tests: ask for `database`."""
+    with new_database(postgres_url) as url:
+        database = Database(url, pool_size=10)
+        migrate(database.engine)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture
+def database(migrated_database: Database) -> Database:
+    """A migrated database whose tables are empty; any number of connections may be opened to it."""
+    empty_tables(migrated_database.engine)
+    return migrated_database
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """A database without any table, for tests of migrations."""
+    with new_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """A broker that holds nothing."""
+    client = redis.Redis.from_url(valkey_url)
+    client.flushdb()
+    client.close()
+    return valkey_url
+
+
+@pytest.fixture
+def settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings of a service on the test's own servers, with files in a folder of the test."""
+    return Settings(
+        database_url=database.url,
+        redis_url=redis_url,
+        storage_url=f"file://{tmp_path}/files",
+        public_url="http://quiz-reports.test",
+        secret_key="a secret that only the tests share",
+    )

@@ -1,0 +1,24 @@
+"""The fixtures themselves: what one test leaves behind, the next does not see."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from models.access_tokens import create_token, list_tokens
+from models.database import Database
+from models.schema import differences
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_every_test_starts_with_empty_tables_and_fresh_ids(database: Database, time: int) -> None:
+    with database.transaction() as session:
+        create_token(session, user_id=1)
+    with database.transaction() as session:
+        assert [token.id for token in list_tokens(session)] == [1]
+
+
+def test_the_database_is_migrated_to_what_the_code_says(database: Database) -> None:
+    with database.engine.connect() as connection:
+        assert differences(connection) == []
+        assert connection.execute(text("SHOW timezone")).scalar() == "UTC"

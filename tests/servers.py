@@ -1,0 +1,83 @@
+"""The real PostgreSQL and the real broker that tests run against: from wheels, or those that are named.
+
+TEST_DATABASE_URL (a role that may create databases) and TEST_REDIS_URL (its database is emptied) name others.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine, text
+
+from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedServerError, EmbeddedValkey
+
+
+@contextmanager
+def running_postgres(directory: Path) -> Iterator[str]:
+    """Give the URL of a PostgreSQL that is fast because it may lose everything in a crash."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+    else:
+        with _started(EmbeddedPostgres(directory, durable=False)) as server:
+            yield server.url
+
+
+@contextmanager
+def running_valkey(directory: Path) -> Iterator[str]:
+    """Give the URL of a broker."""
+    if url := os.environ.get("TEST_REDIS_URL"):
+        yield url
+    else:
+        with _started(EmbeddedValkey(directory, durable=False)) as server:
+            yield server.url
+
+
+@contextmanager
+def _started(server: EmbeddedServer) -> Iterator[EmbeddedServer]:
+    try:
+        server.start()
+    except EmbeddedServerError as error:
+        # On a laptop the other tests are still worth running; CI must not pass without these.
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def new_database(server_url: str) -> Iterator[str]:
+    """Make an empty database of a random name on the server, and drop it in the end."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    address, _, options = server_url.partition("?")
+    try:
+        yield f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{options}" if options else "")
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def empty_tables(engine: Engine) -> None:
+    """Empty every table but Alembic's own; ids start at 1 again."""
+    with engine.begin() as connection:
+        # A test that left a transaction open would let all later ones wait for ever: say so instead.
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        connection.execute(
+            text("""
+                DO $$ BEGIN EXECUTE (
+                    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+                    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+                ); END $$
+            """)
+        )
