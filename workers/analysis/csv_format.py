@@ -1,0 +1,111 @@
+"""The bytes of a report: CSV as Canvas writes it.
+
+UTF-8 without a byte order mark, commas, LF after every line. A field is quoted if and only if it is the
+empty string or holds a comma, a quote, CR or LF; a quote inside is doubled. A null is nothing at all.
+Floats read as ``repr`` writes them, times as ``2019-05-30 17:44:20 UTC``.
+
+An institution may ask for the formula guard: a text that a spreadsheet would take for a formula gets an
+apostrophe before it. Numbers and times are left alone.
+
+Polars is imported here and never called while modules are imported: a child forked after a call hangs.
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from workers.analysis.frames import single_chunk, writes_empty_for_null
+
+_NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
+_FORMULA_START: Final = "[=+\\-@\t\r\0]"
+_LOOKS_LIKE_FORMULA: Final = re.compile(_FORMULA_START)
+_TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
+
+# Polars holds the rows that it writes several times over: fewer at once need less memory and no more time.
+_ROWS_AT_ONCE: Final = 4096
+
+
+def header_line(names: Iterable[str], *, guard_formulas: bool = False) -> bytes:
+    """Return the line of column names, which may repeat."""
+    guarded = (_guarded(name) for name in names) if guard_formulas else names
+    return (",".join(_field(name) for name in guarded) + "\n").encode()
+
+
+def lines(table: pa.Table, *, guard_formulas: bool = False) -> bytes:
+    """Return the lines of a table's rows, without a header.
+
+    Columns are texts, integers, floats or times; a dictionary of texts counts as texts. A null is nothing,
+    or the empty string where `frames.empty_for_null` marked the field. Raises TypeError for other types.
+    """
+    buffer = io.BytesIO()
+    for start in range(0, table.num_rows, _ROWS_AT_ONCE):
+        part = table.slice(start, _ROWS_AT_ONCE)
+        columns = [
+            _series(str(index), field, single_chunk(part.column(index)), guard_formulas=guard_formulas)
+            for index, field in enumerate(part.schema)
+        ]
+        pl.DataFrame(columns).write_csv(buffer, include_header=False, datetime_format=_TIME)
+    return buffer.getvalue()
+
+
+def float_texts(values: pa.Array) -> pa.DictionaryArray:
+    """Return floats as texts by ``repr``, null for null; only the distinct values are written.
+
+    Values are told apart by their bits, so 0.0 and -0.0 keep their own texts.
+    """
+    bits = values.view(pa.int64()).dictionary_encode()
+    distinct = bits.dictionary.to_numpy().view(np.float64).tolist()
+    return pa.DictionaryArray.from_arrays(bits.indices, pa.array(map(repr, distinct), pa.large_string()))
+
+
+def _field(text: str) -> str:
+    """Return a text as a CSV field."""
+    if text and not _NEEDS_QUOTES.search(text):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _guarded(text: str) -> str:
+    """Return a text with an apostrophe before it if it begins like a formula."""
+    return "'" + text if _LOOKS_LIKE_FORMULA.match(text) else text
+
+
+def _series(name: str, field: pa.Field, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
+    """Return a column as polars is to write it."""
+    if pa.types.is_dictionary(column.type) or _is_text(column.type):
+        series = _texts(name, column, guard_formulas=guard_formulas)
+    elif pa.types.is_float64(column.type):
+        series = _texts(name, float_texts(column), guard_formulas=False)
+    elif pa.types.is_integer(column.type) or pa.types.is_timestamp(column.type):
+        series = pl.Series(name, column)
+    else:
+        raise TypeError(f"a column of type {column.type} cannot be written")
+    if writes_empty_for_null(field) and series.null_count():
+        series = series.cast(pl.String()).fill_null("")
+    return series
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Tell whether an Arrow type holds texts."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _texts(name: str, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
+    """Return a column of texts, or of a dictionary of texts, as strings.
+
+    Gathering from the few labels copies no bytes of text, which decoding the dictionary would.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return _guard(pl.Series(name, column)) if guard_formulas else pl.Series(name, column)
+    labels = pl.Series(name, column.dictionary)
+    return (_guard(labels) if guard_formulas else labels).gather(pl.Series(column.indices))
+
+
+def _guard(texts: pl.Series) -> pl.Series:
+    """Return texts with an apostrophe before each that begins like a formula."""
+    return texts.str.replace(f"^({_FORMULA_START})", "'${1}")

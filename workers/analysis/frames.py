@@ -1,0 +1,118 @@
+"""What goes into the analysis: questions as values, attempts as frames with Arrow-backed columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of a question: its id, its label as finished plain text, its weight (100 is right)."""
+
+    id: int
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """One version of a question, as the quiz or an attempt has it.
+
+    Versions of one question share their ``id``. The title is plain text. Answers stand in the question's
+    order. ``is_choice`` says that it is multiple choice or true/false.
+    """
+
+    id: int
+    title: str
+    points_possible: float
+    position: int | None
+    is_choice: bool
+    answers: tuple[Answer, ...]
+
+
+def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"meaning": meaning})
+
+
+_FORM_ID: Final = _column("form_id", pa.int64(), "The form: which question versions it had, in which order.")
+_ANSWER_IDS: Final = _column(
+    "answer_ids", pa.list_(pa.int64()), "For each question of the form the chosen answer's id, else null."
+)
+_SCORE: Final = _column("score", pa.float64(), "Points given for the attempt; null while not graded.")
+
+STUDENT_ATTEMPTS: Final[pa.Schema] = pa.schema(
+    [
+        _column("name", pa.large_string(), "The respondent's name."),
+        _column("user_id", pa.int64(), "The LMS's user id; null for a logged-out taker."),
+        _column("sis_user_id", pa.large_string(), "Their SIS id; null where there is none."),
+        _column("root_account", pa.large_string(), "Their root account; null where there is none."),
+        _column("section", pa.large_string(), "The names of the respondent's sections, joined."),
+        _column("section_id", pa.large_string(), "The ids of the same sections, joined."),
+        _column("section_sis_id", pa.large_string(), "Their SIS ids, joined; null where there is none."),
+        _column("logged_out", pa.bool_(), "Whether the attempt was taken by somebody who was not logged in."),
+        _column("finished_at", pa.timestamp("us", "UTC"), "When the attempt was handed in."),
+        _column("attempt", pa.int64(), "The attempt's number, from 1."),
+        _FORM_ID,
+        _ANSWER_IDS,
+        _column("texts", pa.list_(pa.large_string()), "For each question the finished cell text, else null."),
+        _column("points", pa.list_(pa.float64()), "For each question the points given; null is no entry."),
+        _column("n_correct", pa.int64(), "How many responses count as correct."),
+        _column("n_incorrect", pa.int64(), "How many responses count as incorrect."),
+        _SCORE,
+    ]
+)
+"""The columns that `StudentAnalysis.rows` reads, one row an attempt.
+
+The three lists of an attempt are as long as its form: element j belongs to the form's question j.
+"""
+
+ITEM_ATTEMPTS: Final[pa.Schema] = pa.schema([_SCORE, _FORM_ID, _ANSWER_IDS])
+"""The columns that `ItemAnalysis.add` reads, one row a student: the first attempt."""
+
+_EMPTY_FOR_NULL: Final = {b"null": b"empty string"}
+
+
+def empty_for_null(name: str, kind: pa.DataType) -> pa.Field:
+    """Return a field of a report whose nulls are written as the empty string (``""``), not as nothing."""
+    return pa.field(name, kind, metadata=_EMPTY_FOR_NULL)
+
+
+def writes_empty_for_null(field: pa.Field) -> bool:
+    """Tell whether a field was made by `empty_for_null`."""
+    return field.metadata is not None and field.metadata.get(b"null") == _EMPTY_FOR_NULL[b"null"]
+
+
+def to_arrow(attempts: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """Return the schema's columns of a chunk as an Arrow table of single chunks, uncopied if possible.
+
+    Raises KeyError where a column is missing and ArrowInvalid where one does not fit its type.
+    """
+    table = pa.Table.from_pandas(attempts[schema.names], preserve_index=False)
+    return table.cast(schema).combine_chunks()
+
+
+def responses(table: pa.Table, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], list[pa.Array]]:
+    """Return how many responses each attempt has, and the named list columns laid flat.
+
+    Raises ValueError where the lists of an attempt differ in length.
+    """
+    lists = [single_chunk(table[name]) for name in names]
+    lengths = [pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64) for column in lists]
+    if any(not np.array_equal(lengths[0], other) for other in lengths[1:]):
+        raise ValueError(f"the lists of an attempt differ in length: {', '.join(names)}")
+    return lengths[0], [column.flatten() for column in lists]
+
+
+def single_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """Return a table's column as one array."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
