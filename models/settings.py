@@ -59,7 +59,7 @@ def _postgresql_url(text: str) -> str:
 
 
 def _redis_url(text: str) -> str:
-    if not text.startswith(("redis://", "rediss://", "redis+socket://", "unix://", "sentinel://")):
+    if not text.startswith(("redis://", "rediss://")):
         raise ValueError("must begin with redis:// or rediss://; Redis Cluster cannot be a Celery broker")
     return text
 

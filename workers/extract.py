@@ -1,0 +1,232 @@
+"""SQL to frames: the only place where the database meets the analysis.
+
+A report first chooses its attempts, in the order of its rows, and keeps nothing of them but two numbers;
+then it fetches them by their keys, a chunk at a time. So memory is bounded by the chunk, no statement runs
+long, and the lease can be renewed in between. All of it happens in one repeatable-read snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from adbc_driver_manager import Error as AdbcError
+from adbc_driver_postgresql import dbapi
+from models.plain_text import plain_text, strip_tags
+from models.questions import Question as PushedQuestion
+
+from models.report_jobs import Claim
+from models.settings import Settings
+from workers import queries
+from workers.analysis.frames import Answer, Question
+
+# Below this a smaller chunk would cost more statements than it saves memory.
+_SMALLEST_CHUNK = 1_000
+_PARTS_TO_SHOW = 10
+
+
+class SnapshotConnection:
+    """A connection that hands query results over as Arrow, and reads all of a report in one snapshot."""
+
+    def __init__(self, url: str, *, statement_timeout_seconds: float) -> None:
+        self._url = url
+        self._timeout_ms = int(statement_timeout_seconds * 1000)
+        self._connection: Any = None
+
+    def begin(self) -> None:
+        """Start a read-only transaction that sees one state of the data; a lost connection is made again."""
+        if self._connection is not None:
+            try:
+                self._begin()
+                return
+            except AdbcError:
+                self.close()
+        self._connection = dbapi.connect(self._url, autocommit=True)
+        self._begin()
+
+    def end(self) -> None:
+        """End the transaction; a connection that fails at it is given up."""
+        try:
+            self._execute("ROLLBACK")
+        except AdbcError:
+            self.close()
+
+    def read(self, sql: str) -> pa.Table:
+        """Return a query's result; `sql` holds no values but integers of our own."""
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetch_arrow_table()
+
+    def close(self) -> None:
+        """Give the connection up."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _begin(self) -> None:
+        self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._execute(f"SET LOCAL statement_timeout = {self._timeout_ms}")
+        self._execute("SET LOCAL timezone = 'UTC'")
+
+    def _execute(self, sql: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """The revisions of a snapshot."""
+
+    quiz: int
+    roster: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The attempts of a report in the order of its rows, and the forms they have, as the rows meet them."""
+
+    attempt_ids: npt.NDArray[np.int64]
+    form_ids: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Items:
+    """The questions that a report is about.
+
+    `present` holds the version ids that the quiz has now, in its order; `forms` those of each form, the forms
+    in the order in which the rows meet them.
+    """
+
+    present: Sequence[int]
+    forms: Mapping[int, Sequence[int]]
+    versions: Mapping[int, Question]
+
+    @property
+    def questions(self) -> list[Question]:
+        """List the quiz's own questions in their order, then those that only attempts saw, as rows meet them.
+
+        A question that the quiz has now is as it is now; any other as its newest version that was seen.
+        """
+        present = {self.versions[version_id].id: version_id for version_id in self.present}
+        seen: dict[int, int] = {}
+        for version_id in (version_id for ids in self.forms.values() for version_id in ids):
+            question_id = self.versions[version_id].id
+            seen[question_id] = max(version_id, seen.get(question_id, version_id))
+        return [self.versions[version_id] for version_id in {**present, **seen, **present}.values()]
+
+    @property
+    def versions_by_form(self) -> Mapping[int, Sequence[Question]]:
+        """Map each form to the question versions that its attempts had, in the order of their responses."""
+        return {form_id: [self.versions[v] for v in ids] for form_id, ids in self.forms.items()}
+
+    @property
+    def question_ids_by_form(self) -> Mapping[int, Sequence[int]]:
+        """Map each form to the ids of its questions, in the order of its attempts' responses."""
+        return {form_id: [self.versions[v].id for v in ids] for form_id, ids in self.forms.items()}
+
+
+class Extract:
+    """What one report reads: entered, it is a snapshot of the data that stays the same until it is left."""
+
+    def __init__(self, connection: SnapshotConnection, held: Claim, settings: Settings) -> None:
+        self.variant = held.variant
+        self._course_id = held.course_id
+        self._connection = connection
+        self._most_attempts = settings.chunk_attempts
+
+    def __enter__(self) -> Extract:
+        self._connection.begin()
+        # Read first: whatever else the snapshot holds is no older than these.
+        self._quiz = self._connection.read(queries.quiz(self.variant.quiz_id)).to_pylist()[0]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.end()
+
+    @property
+    def revisions(self) -> Revisions:
+        """The revisions that this snapshot has."""
+        return Revisions(self._quiz["revision"], self._quiz["roster_revision"])
+
+    @property
+    def includes_root_accounts(self) -> bool:
+        """Whether the course wants its users' root accounts in the file."""
+        return bool(self._quiz["include_root_accounts"])
+
+    def select_rows(self) -> Selection:
+        """Choose the attempts of a student_analysis: all submitted ones, or the one a student that counts."""
+        if self.variant.includes_all_versions:
+            return self._select(queries.all_attempts(self._course_id, self.variant.quiz_id))
+        return self._select(
+            queries.kept_attempts(self._course_id, self.variant.quiz_id, self._quiz["scoring_policy"])
+        )
+
+    def select_first_attempts(self) -> Selection:
+        """Choose the attempts of an item_analysis: each student's first submitted one."""
+        return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
+
+    def items(self, selection: Selection) -> Items:
+        """Read the questions of the quiz and of the selected attempts' forms."""
+        forms = self._by_id(queries.forms(selection.form_ids), "question_version_ids")
+        present = self._quiz["question_version_ids"] or []
+        needed = {*present, *(version_id for ids in forms.values() for version_id in ids)}
+        contents = self._by_id(queries.question_versions(needed), "content")
+        return Items(
+            present=present,
+            forms={form_id: forms[form_id] for form_id in selection.form_ids},
+            versions={version_id: _question(content) for version_id, content in contents.items()},
+        )
+
+    def rows(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
+        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, each with the share that is read."""
+        return self._chunks(selection, lambda ids: queries.student_attempts(self._course_id, ids))
+
+    def choices(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
+        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share that is read."""
+        return self._chunks(selection, queries.item_attempts)
+
+    def _select(self, sql: str) -> Selection:
+        chosen = self._connection.read(sql)
+        # Forms in the order in which the rows meet them; there are few.
+        form_ids = pd.unique(chosen["form_id"].to_numpy())
+        return Selection(chosen["id"].to_numpy(), [int(form_id) for form_id in form_ids])
+
+    def _by_id(self, sql: str, column: str) -> dict[int, Any]:
+        table = self._connection.read(sql)
+        return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
+
+    def _chunks(
+        self, selection: Selection, query: Callable[[list[int]], str]
+    ) -> Iterator[tuple[float, pd.DataFrame]]:
+        ids = selection.attempt_ids
+        size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _PARTS_TO_SHOW)))
+        for start in range(0, len(ids), size):
+            table = self._connection.read(query(ids[start : start + size].tolist()))
+            yield min(1.0, (start + size) / len(ids)), table.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _question(content: str) -> Question:
+    pushed = msgspec.json.decode(content, type=PushedQuestion)
+    return Question(
+        id=pushed.id,
+        title=strip_tags(pushed.question_text),
+        points_possible=pushed.points_possible,
+        position=pushed.position,
+        is_choice=pushed.question_type.is_choice,
+        answers=tuple(
+            Answer(answer.id, _label(answer.text, answer.html), answer.weight) for answer in pushed.answers
+        ),
+    )
+
+
+def _label(text: str, html: str) -> str:
+    return plain_text(text) if text.strip() else plain_text(html)

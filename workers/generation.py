@@ -1,0 +1,161 @@
+"""The way of a report: claim, extract, analyse, write, store, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import structlog
+from adbc_driver_manager import Error as AdbcError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from models import report_jobs
+from models.errors import LeaseLostError, StorageError
+from models.report_jobs import Claim, Snapshot
+from models.reports import ReportType, analysis_version
+from workers.analysis import csv_format
+from workers.analysis.item_analysis import ItemAnalysis
+from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
+from workers.extract import Extract
+from workers.resources import Resources
+
+log = structlog.get_logger(__name__)
+
+# The share of a job that is done when the data has been chosen, and when its last row has been written.
+_CHOSEN, _WRITTEN = 10.0, 90.0
+_STEP = 10.0
+
+STORAGE_FAILED = (
+    "The report's file could not be stored. Please ask again later; if it fails again, tell your"
+    " administrator the reference: {reference}."
+)
+UNFORESEEN = (
+    "The report could not be made because of an error in the program. Please tell your administrator the"
+    " reference: {reference}."
+)
+
+
+def generate(resources: Resources, report_id: int, progress_id: int) -> None:
+    """Make the file of a queued report, unless somebody else has it; whatever happens, its Progress ends.
+
+    Where the database fails, nothing can be said: the lease runs out, and the sweeper sees to the report.
+    """
+    settings = resources.settings
+    with resources.database.transaction() as session:
+        held = report_jobs.claim(
+            session,
+            report_id,
+            progress_id,
+            lease_seconds=settings.lease_seconds,
+            max_tries=settings.max_tries,
+        )
+    if held is None:
+        log.info("job_not_waiting", report_id=report_id, progress_id=progress_id)
+        return
+    with structlog.contextvars.bound_contextvars(reference=held.reference):
+        try:
+            _make_file(resources, held)
+        except LeaseLostError:
+            log.warning("lease_lost")
+            _discard_object(resources, held)
+        except (DBAPIError, AdbcError, PoolTimeoutError):
+            log.exception("database_failed")
+            _discard_object(resources, held)
+        except StorageError:
+            log.exception("storage_failed")
+            _end_as_failed(resources, held, STORAGE_FAILED)
+        except Exception:
+            log.exception("job_failed")
+            _end_as_failed(resources, held, UNFORESEEN)
+
+
+def _make_file(resources: Resources, held: Claim) -> None:
+    guard = resources.settings.formula_guard
+    heartbeat = Heartbeat(resources, held)
+    parts = _student_analysis if held.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
+    with Extract(resources.snapshots, held, resources.settings) as extract:
+        with resources.store.writer(held.storage_key) as writer:
+            for done, content in parts(extract, guard_formulas=guard):
+                writer.write(content)
+                heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)
+        revisions = extract.revisions
+    heartbeat.advance(_WRITTEN)
+    snapshot = Snapshot(revisions.quiz, revisions.roster, analysis_version(formula_guard=guard))
+    with resources.database.transaction() as session:
+        report_jobs.finish(session, held, snapshot, size=writer.size, sha256=writer.sha256)
+    log.info("report_generated", size=writer.size)
+
+
+def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:
+    """Yield the file in parts, each with the share of the work that is done."""
+    variant, selection = extract.variant, extract.select_rows()
+    items = extract.items(selection)
+    analysis = StudentAnalysis(
+        StudentAnalysisOptions(
+            includes_all_versions=variant.includes_all_versions,
+            includes_sis_ids=variant.includes_sis_ids,
+            includes_root_accounts=extract.includes_root_accounts,
+            anonymous=variant.anonymous,
+        ),
+        items.questions,
+        items.versions_by_form,
+    )
+    yield 0.0, csv_format.header_line(analysis.header(), guard_formulas=guard_formulas)
+    for done, attempts in extract.rows(selection):
+        yield done, csv_format.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
+
+
+def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:
+    """Yield the file in parts, each with the share of the work that is done; the bytes come last."""
+    selection = extract.select_first_attempts()
+    items = extract.items(selection)
+    analysis = ItemAnalysis(
+        [question for question in items.questions if question.is_choice], items.question_ids_by_form
+    )
+    for done, attempts in extract.choices(selection):
+        analysis.add(attempts)
+        yield done, b""
+    yield 1.0, csv_format.header_line(analysis.header(), guard_formulas=guard_formulas)
+    yield 1.0, csv_format.lines(analysis.rows(), guard_formulas=guard_formulas)
+
+
+class Heartbeat:
+    """Renews the lease and shows the completion, which moves in steps of at most ten."""
+
+    def __init__(self, resources: Resources, held: Claim) -> None:
+        self._resources = resources
+        self._held = held
+        self._completion = 0.0
+
+    def advance(self, completion: float) -> None:
+        """Say how far the job is, in percent; raise LeaseLostError if it is somebody else's now."""
+        while True:
+            self._completion = min(max(completion, self._completion), self._completion + _STEP)
+            with self._resources.database.transaction() as session:
+                report_jobs.heartbeat(
+                    session,
+                    self._held,
+                    self._completion,
+                    lease_seconds=self._resources.settings.lease_seconds,
+                )
+            if self._completion >= completion:
+                return
+
+
+def _end_as_failed(resources: Resources, held: Claim, message: str) -> None:
+    try:
+        with resources.database.transaction() as session:
+            report_jobs.fail(session, held, message.format(reference=held.reference))
+    except LeaseLostError:
+        log.warning("lease_lost")
+    except (DBAPIError, PoolTimeoutError):
+        log.exception("database_failed")
+    _discard_object(resources, held)
+
+
+def _discard_object(resources: Resources, held: Claim) -> None:
+    try:
+        resources.store.delete(held.storage_key)
+    except StorageError:
+        # The sweeper deletes objects that nobody needs.
+        log.warning("object_left", key=held.storage_key)

@@ -1,0 +1,136 @@
+"""The SQL of the reports. Every value in it is an integer or an enumeration's member of the service's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from models.courses import EnrollmentState, EnrollmentType
+from models.quizzes import ScoringPolicy
+from models.submissions import SUBMITTED_STATES
+
+_SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
+
+
+def _list(ids: Iterable[int]) -> str:
+    return "'{" + ",".join(map(str, ids)) + "}'::bigint[]"
+
+
+def quiz(quiz_id: int) -> str:
+    """Select the quiz, its revision and that of its course's roster."""
+    return f"""
+        SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
+               f.question_version_ids
+        FROM quizzes q JOIN courses c ON c.id = q.course_id LEFT JOIN forms f ON f.id = q.form_id
+        WHERE q.id = {quiz_id:d}"""  # noqa: S608
+
+
+def _submitted(course_id: int, quiz_id: int) -> str:
+    """Select the submitted attempts of a course's students and of logged-out takers."""
+    return f"""
+        SELECT a.id, a.form_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score, a.updated_at,
+               a.user_id IS NULL AS logged_out
+        FROM attempts a
+        WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
+          AND (a.user_id IS NULL OR a.user_id IN (
+              SELECT e.user_id FROM enrollments e
+              WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
+                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}'))"""  # noqa: S608
+
+
+_ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
+
+
+def all_attempts(course_id: int, quiz_id: int) -> str:
+    """Select (id, form_id) of all attempts in the order of the student_analysis."""
+    return f"""
+        SELECT id, form_id FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        ORDER BY {_ROW_ORDER}"""  # noqa: S608
+
+
+_KEPT_SCORES = {
+    ScoringPolicy.HIGHEST: "max(score) OVER taker",
+    ScoringPolicy.LATEST: "first_value(score) OVER latest_first",
+    ScoringPolicy.AVERAGE: "avg(score) OVER taker",
+}
+
+
+def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
+    """Select (id, form_id) of the attempt per taker that counts, in the order of the student_analysis.
+
+    The latest if its score is the kept score, else the first whose score is, else the latest. The kept
+    score is the one pushed with the latest attempt that has one, else what the scoring policy says.
+    """
+    by_policy = _KEPT_SCORES[ScoringPolicy(scoring_policy)]
+    return f"""
+        WITH scored AS (
+            SELECT *,
+                   attempt = max(attempt) OVER taker AS is_latest,
+                   score IS NOT DISTINCT FROM coalesce(first_value(kept_score) OVER known_first, {by_policy})
+                       AS is_kept
+            FROM (SELECT *, CASE WHEN logged_out THEN submission_id END AS logged_out_id
+                  FROM ({_submitted(course_id, quiz_id)}) AS submitted) AS taken
+            WINDOW taker AS (PARTITION BY user_id, logged_out_id),
+                   latest_first AS (PARTITION BY user_id, logged_out_id ORDER BY attempt DESC),
+                   known_first AS (PARTITION BY user_id, logged_out_id
+                                   ORDER BY kept_score IS NULL, attempt DESC)
+        ), counting AS (
+            SELECT DISTINCT ON (user_id, logged_out_id) * FROM scored
+            ORDER BY user_id, logged_out_id, is_kept AND is_latest DESC, is_kept DESC,
+                     CASE WHEN is_kept THEN attempt END, attempt DESC
+        )
+        SELECT id, form_id FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
+
+
+def first_attempts(course_id: int, quiz_id: int) -> str:
+    """Select (id, form_id) of each student's first submitted attempt."""
+    return f"""
+        SELECT id, form_id FROM (
+            SELECT DISTINCT ON (user_id) id, form_id FROM ({_submitted(course_id, quiz_id)}) AS submitted
+            WHERE NOT logged_out
+            ORDER BY user_id, attempt, submission_id) AS first
+        ORDER BY id"""  # noqa: S608
+
+
+def forms(form_ids: Iterable[int]) -> str:
+    """Select (id, question_version_ids) of forms."""
+    return f"SELECT id, question_version_ids FROM forms WHERE id = ANY({_list(form_ids)})"  # noqa: S608
+
+
+def question_versions(version_ids: Iterable[int]) -> str:
+    """Select (id, content as text) of question versions."""
+    return f"SELECT id, content::text FROM question_versions WHERE id = ANY({_list(version_ids)})"  # noqa: S608
+
+
+def student_attempts(course_id: int, attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.STUDENT_ATTEMPTS` for attempts, in the order of their ids given."""
+    return f"""
+        WITH chunk AS MATERIALIZED (
+            SELECT a.*, wanted.place
+            FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, place)
+            JOIN attempts a USING (id)
+        ), section AS (
+            SELECT c.id,
+                   string_agg(s.name, ', ' ORDER BY s.id) AS names,
+                   string_agg(s.id::text, ', ' ORDER BY s.id) AS ids,
+                   CASE WHEN count(*) = 1 THEN max(s.sis_section_id)
+                        ELSE string_agg(coalesce(s.sis_section_id, ''), ', ' ORDER BY s.id) END AS sis_ids
+            FROM chunk c
+            JOIN enrollments e ON e.course_id = {course_id:d} AND e.user_id = c.user_id
+                AND e.type = '{EnrollmentType.STUDENT.value}'
+                AND e.enrollment_state = '{EnrollmentState.ACTIVE.value}'
+            JOIN sections s ON s.id = e.section_id
+            GROUP BY c.id
+        )
+        SELECT u.name, c.user_id, u.sis_user_id, u.root_account,
+               coalesce(section.names, '') AS section, coalesce(section.ids, '') AS section_id,
+               CASE WHEN section.id IS NULL THEN '' ELSE section.sis_ids END AS section_sis_id,
+               c.user_id IS NULL AS logged_out, c.finished_at, c.attempt, c.form_id,
+               c.answer_ids, c.texts, c.points, c.n_correct, c.n_incorrect, c.score
+        FROM chunk c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN section ON section.id = c.id
+        ORDER BY c.place"""  # noqa: S608
+
+
+def item_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.ITEM_ATTEMPTS` for attempts, in any order."""
+    return f"""
+        SELECT score, form_id, answer_ids FROM attempts WHERE id = ANY({_list(attempt_ids)})"""  # noqa: S608

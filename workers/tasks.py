@@ -1,0 +1,17 @@
+"""The tasks: each reads its arguments, does one thing, and returns."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from models.messages import GENERATE_REPORT
+from workers.generation import generate
+from workers.resources import Resources
+
+
+def register_tasks(app: Celery, resources: Resources) -> None:
+    """Give the application its tasks."""
+
+    @app.task(name=GENERATE_REPORT)
+    def generate_report(report_id: int, progress_id: int) -> None:
+        generate(resources, report_id, progress_id)
