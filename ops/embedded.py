@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
-import secrets
 import signal
 import socket
 import subprocess
@@ -25,6 +24,7 @@ from psycopg import sql
 
 from models.errors import QuizReportsError
 from ops.leash import leashed
+from ops.private_files import kept_secret, write_private
 
 _LOOPBACK = "127.0.0.1"
 _START_SECONDS = 90.0
@@ -38,7 +38,7 @@ class EmbeddedServerError(QuizReportsError):
 class EmbeddedServer(ABC):
     """A server process on a directory: started again on the same directory, it has the same data."""
 
-    NAME: ClassVar[str]
+    name: str
     PROCESS_NAME: ClassVar[str]
     # From polite to final; each gets its share of the patience.
     STOP_SIGNALS: ClassVar[tuple[signal.Signals, ...]]
@@ -91,7 +91,7 @@ class EmbeddedServer(ABC):
                 return
             # Somebody was faster on that port, or a backend of the last run was not yet gone.
             (self.directory / "port").unlink(missing_ok=True)
-        raise EmbeddedServerError(f"{self.NAME} does not start: {self._last_words()} (see {self.log})")
+        raise EmbeddedServerError(f"{self.name} does not start: {self._last_words()} (see {self.log})")
 
     def stop(self, patience: float = 30.0) -> None:
         """Stop the server, at first politely."""
@@ -135,10 +135,13 @@ class EmbeddedServer(ABC):
             time.sleep(_POLL_SECONDS)
         self.stop(5.0)
         raise EmbeddedServerError(
-            f"{self.NAME} does not answer after {_START_SECONDS:.0f} seconds: see {self.log}"
+            f"{self.name} does not answer after {_START_SECONDS:.0f} seconds: see {self.log}"
         )
 
     def _choose_port(self) -> int:
+        # Started again after it died: clients know the port.
+        if self.port and is_free(self.port):
+            return self.port
         remembered = self.directory / "port"
         port = int(remembered.read_text()) if remembered.exists() else 0
         if not port or not is_free(port):
@@ -169,7 +172,7 @@ class EmbeddedServer(ABC):
 class EmbeddedPostgres(EmbeddedServer):
     """PostgreSQL: the service's role owns one database and may make others, but is no superuser."""
 
-    NAME = "PostgreSQL"
+    name = "PostgreSQL"
     PROCESS_NAME = "postgres"
     STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
     ROLE = "quiz_reports"
@@ -284,7 +287,7 @@ class EmbeddedPostgres(EmbeddedServer):
 class EmbeddedValkey(EmbeddedServer):
     """Valkey: an append-only file synced every second, and nothing is ever evicted."""
 
-    NAME = "Valkey"
+    name = "Valkey"
     PROCESS_NAME = "valkey-server"
     STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 
@@ -350,24 +353,6 @@ def is_free(port: int, host: str = _LOOPBACK) -> bool:
         except OSError:
             return False
         return True
-
-
-def kept_secret(path: Path) -> str:
-    """Read the secret in this file (mode 0600); made at random where there is none."""
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(32))
-    return path.read_text().strip()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read: whole, or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def _in_wheel(package: str, pattern: str, name: str, setting: str) -> Path:

@@ -1,0 +1,77 @@
+"""What an operator does to the database: migrations and access tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from models.database import Database
+from models.errors import NotFoundError
+from ops.data_directory import data_dir_option, settings_here
+
+
+def _database(data_dir: Path) -> Database:
+    return Database(settings_here(data_dir).require("database_url").database_url)
+
+
+@click.command("migrate")
+@data_dir_option
+def migrate_command(data_dir: Path) -> None:
+    """Apply the migrations that are missing; any number of processes may do so at once."""
+    from models.schema import migrate, newest_revision
+
+    migrate(_database(data_dir).engine)
+    click.echo(f"the database is at revision {newest_revision()}")
+
+
+@click.group("token")
+def token_group() -> None:
+    """Create, list and revoke access tokens."""
+
+
+@token_group.command("create")
+@click.option("--user", type=click.IntRange(1), required=True, metavar="ID", help="Whose token, by LMS id.")
+@click.option("--admin", is_flag=True, help="May do everything, pushing data in too.")
+@click.option(
+    "--scope", "scopes", multiple=True, metavar="S", help="Limit to this route; give it repeatedly."
+)
+@click.option("--expires", type=click.IntRange(1), metavar="DAYS", help="After how many days it ends.")
+@data_dir_option
+def create_command(
+    user: int, scopes: tuple[str, ...], expires: int | None, data_dir: Path, *, admin: bool
+) -> None:
+    """Issue a token and print it, alone; it is not kept and cannot be shown again.
+
+    A scope is spelled as Canvas does: url:GET|/api/v1/courses/:course_id/quizzes
+    """
+    from models.access_tokens import create_token
+
+    with _database(data_dir).transaction() as session:
+        token = create_token(session, user_id=user, admin=admin, scopes=scopes, expires_days=expires)
+    click.echo(token)
+
+
+@token_group.command("list")
+@data_dir_option
+def list_command(data_dir: Path) -> None:
+    """List the tokens: id, last four characters, user, rights, end."""
+    from models.access_tokens import list_tokens
+
+    with _database(data_dir).transaction() as session:
+        for token in list_tokens(session):
+            rights = [*(["admin"] if token.is_admin else []), *token.scopes] or ["reading"]
+            end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "no end"
+            click.echo(f"{token.id}\t…{token.last_four}\tuser {token.user_id}\t{' '.join(rights)}\t{end}")
+
+
+@token_group.command("revoke")
+@click.argument("token_id", metavar="ID", type=int)
+@data_dir_option
+def revoke_command(token_id: int, data_dir: Path) -> None:
+    """Refuse a token from now on; `quiz-reports token list` shows the ids."""
+    from models.access_tokens import revoke_token
+
+    with _database(data_dir).transaction() as session:
+        if not revoke_token(session, token_id):
+            raise NotFoundError(f"there is no token {token_id}: quiz-reports token list shows them")

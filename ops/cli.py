@@ -1,0 +1,114 @@
+"""The command `quiz-reports`: what there is to call; each command is imported only when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from models.errors import InvalidSettingError, QuizReportsError
+
+# Name: where the command is, and its line in --help (kept here so that --help imports nothing).
+_COMMANDS = {
+    "up": ("ops.local:up_command", "Run everything on this machine, until Ctrl-C."),
+    "api": ("ops.processes:api_command", "Run the web process."),
+    "worker": ("ops.worker_nodes:worker_command", "Run a worker, which computes the reports."),
+    "sweeper": ("ops.processes:sweeper_command", "Run the sweeper, which finds lost jobs."),
+    "migrate": ("ops.administration:migrate_command", "Bring the database's tables up to date."),
+    "token": ("ops.administration:token_group", "Create, list and revoke access tokens."),
+    "import": ("ops.client_commands:import_command", "Push course, quiz and submission files."),
+    "report": ("ops.client_commands:report_command", "Ask for a report, wait for it, save it."),
+    "doctor": ("ops.doctor:doctor_command", "Check every part, and say how to mend it."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature.
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="quiz-reports")
+def cli() -> None:
+    """Canvas-compatible quiz reports: student_analysis and item_analysis.
+
+    To try it, `quiz-reports up --sample`: it starts the whole service here and makes reports of a sample
+    course. Every command has a --help of its own. Settings come from the environment: ops/settings.md.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line: exit 0 done, 1 failed, 2 wrong use; an error is one line on standard error."""
+    try:
+        status = cli.main(prog_name="quiz-reports", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.message)
+        sys.exit(0)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "quiz-reports"
+        _fail(f"{error.format_message()} (see {command} --help)", 2)
+    except click.ClickException as error:
+        _fail(error.format_message(), 1)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if (line := _explained(error)) is None:
+            raise
+        _fail(line, 1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(f"quiz-reports: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def _explained(error: Exception) -> str | None:
+    """Say in one line what failed and what to do; None for what nobody foresaw: that needs its traceback."""
+    if isinstance(error, InvalidSettingError):
+        return f"{error}: settings come from the environment, ops/settings.md lists them"
+    if isinstance(error, QuizReportsError):
+        return str(error)
+    reason = str(getattr(error, "orig", None) or error).split("\n")[0]
+    # By name, because these libraries are not imported just to name their errors.
+    match f"{type(error).__module__.split('.')[0]}.{type(error).__name__}":
+        case "sqlalchemy.OperationalError" | "sqlalchemy.InterfaceError" | "psycopg.OperationalError":
+            return f"the database does not answer: {reason}: check DATABASE_URL"
+        case "sqlalchemy.ProgrammingError" if "does not exist" in reason:
+            return f"the database is not up to date: {reason}: run quiz-reports migrate"
+        case "redis.ConnectionError" | "redis.TimeoutError" | "kombu.OperationalError":
+            return f"the broker does not answer: {reason}: check REDIS_URL"
+        case "redis.AuthenticationError":
+            return f"the broker does not let us in: {reason}: check the password in REDIS_URL"
+    return str(error) if isinstance(error, OSError) else None
+
+
+if __name__ == "__main__":
+    main()

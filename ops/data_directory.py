@@ -1,0 +1,125 @@
+"""The folder of a one-machine stack: its data, secrets, logs, and the note that says it is ready."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+
+from models.errors import QuizReportsError
+from models.settings import Settings
+from ops.private_files import kept_secret, write_private
+
+DEFAULT = Path(".quiz-reports")
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DEFAULT,
+    show_default=True,
+    help="The folder of `quiz-reports up`.",
+)
+
+
+class DataDirectoryError(QuizReportsError):
+    """The folder cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What `ready.json` tells of a stack that answers."""
+
+    base_url: str
+    admin_token: str
+    database_url: str
+    redis_url: str
+    pid: int
+
+
+class DataDirectory:
+    """One folder, owned by at most one running stack."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+
+    @property
+    def storage_url(self) -> str:
+        """Where report files lie unless STORAGE_URL says otherwise."""
+        return f"file://{self.path}/files"
+
+    @property
+    def secret_key(self) -> str:
+        """The key that signs verifiers: made once, so that a restart does not invalidate them."""
+        return kept_secret(self.path / "secret_key")
+
+    @property
+    def admin_token_file(self) -> Path:
+        """Where the stack keeps its administrator's token between starts."""
+        return self.path / "admin_token"
+
+    def log(self, part: str) -> Path:
+        """The file that a part writes its log to."""
+        return self.path / "logs" / f"{part}.log"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Own the folder; raise DataDirectoryError if another process does."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DataDirectoryError(f"{self.path} cannot be used: {error.strerror}") from None
+        with os.fdopen(handle, "r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataDirectoryError(
+                    f"another `quiz-reports up` (pid {file.read().strip()}) uses {self.path}: "
+                    "stop it, or take another --data-dir"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def write_ready(self, ready: Ready) -> None:
+        """Say that the stack answers, and how it is reached."""
+        write_private(self._ready_file, json.dumps(asdict(ready), indent=2) + "\n")
+
+    def forget_ready(self) -> None:
+        """Take the note back."""
+        self._ready_file.unlink(missing_ok=True)
+
+    def read_ready(self) -> Ready | None:
+        """Read the note of a stack that runs here; None if there is none."""
+        try:
+            return Ready(**json.loads(self._ready_file.read_text()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise DataDirectoryError(f"{self._ready_file} cannot be read: {error}") from None
+
+    @property
+    def _ready_file(self) -> Path:
+        return self.path / "ready.json"
+
+
+def settings_here(data_dir: Path) -> Settings:
+    """Read the settings; without a DATABASE_URL, those of the stack that runs on the folder."""
+    settings = Settings.from_env()
+    directory = DataDirectory(data_dir)
+    if settings.database_url or not (ready := directory.read_ready()):
+        return settings
+    return replace(
+        settings,
+        database_url=ready.database_url,
+        redis_url=settings.redis_url or ready.redis_url,
+        secret_key=settings.secret_key or directory.secret_key,
+        storage_url=settings.storage_url or directory.storage_url,
+    )

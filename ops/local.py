@@ -1,0 +1,212 @@
+"""`quiz-reports up`: the whole service on one machine, under one process that stops all it started."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from threading import Event
+
+import click
+import httpx
+import psutil
+
+from models.access_tokens import create_token, find_caller
+from models.database import Database
+from models.errors import QuizReportsError
+from models.schema import migrate
+from models.settings import Settings
+from ops.data_directory import DataDirectory, Ready, data_dir_option
+from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port, is_free
+from ops.private_files import write_private
+from ops.supervisor import ChildProcess, Supervisor, stop_signals
+
+_READY_SECONDS = 120.0
+# Each of our processes carries this variable, so that a later start finds those that were left over.
+_MARK = "QUIZ_REPORTS_UP"
+_ADMINISTRATOR = 1
+
+
+class LocalStackError(QuizReportsError):
+    """The stack cannot start; the message says what to do."""
+
+
+class LocalStack:
+    """PostgreSQL and Valkey (unless the environment names others), the API, a worker and the sweeper."""
+
+    def __init__(self, directory: DataDirectory, *, port: int, slots: int) -> None:
+        self.directory = directory
+        self.port = port or free_port()
+        self.slots = slots
+        self.settings = Settings.from_env()
+        self.supervisor = Supervisor(lambda line: click.echo(f"quiz-reports up: {line}", err=True))
+
+    @property
+    def base_url(self) -> str:
+        """Where the API of this stack answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, stop: Event) -> Ready | None:
+        """Start all parts and return when the API is ready; None if it was stopped before."""
+        if not is_free(self.port):
+            raise LocalStackError(f"port {self.port} is taken by another program: choose one with --port")
+        self.directory.forget_ready()
+        _end_left_over(self.directory)
+        database_url = self.settings.database_url or self._serve(
+            EmbeddedPostgres(self.directory.path / "postgres", log=self.directory.log("postgres"))
+        )
+        redis_url = self.settings.redis_url or self._serve(
+            EmbeddedValkey(self.directory.path / "valkey", log=self.directory.log("valkey"))
+        )
+        token = self._prepare_database(database_url)
+        self._start_processes(database_url, redis_url)
+        if not self._wait_until_ready(stop):
+            return None
+        ready = Ready(self.base_url, token, database_url, redis_url, os.getpid())
+        self.directory.write_ready(ready)
+        return ready
+
+    def stop(self) -> None:
+        """Stop all parts, the last started first, and leave no process and no note behind."""
+        self.directory.forget_ready()
+        self.supervisor.stop()
+        _end_left_over(self.directory)
+
+    def _serve(self, server: EmbeddedServer) -> str:
+        self.supervisor.start(server)
+        return server.url
+
+    def _prepare_database(self, url: str) -> str:
+        """Bring the tables up to date; return the administrator's token, a new one if it was revoked."""
+        database = Database(url)
+        kept = self.directory.admin_token_file
+        try:
+            migrate(database.engine)
+            with database.transaction() as session:
+                token = kept.read_text().strip() if kept.exists() else ""
+                if not token or find_caller(session, token) is None:
+                    token = create_token(session, user_id=_ADMINISTRATOR, admin=True)
+                    write_private(kept, token)
+        finally:
+            database.dispose()
+        return token
+
+    def _start_processes(self, database_url: str, redis_url: str) -> None:
+        environ = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "STORAGE_URL": self.settings.storage_url or self.directory.storage_url,
+            "SECRET_KEY": self.settings.secret_key or self.directory.secret_key,
+            _MARK: str(self.directory.path),
+        }
+        for name, *arguments in (
+            ("worker", "--concurrency", str(self.slots)),
+            ("sweeper",),
+            ("api", "--port", str(self.port)),
+        ):
+            # Safe path: a folder named `api` or `models` where the user stands is not ours.
+            command = [sys.executable, "-P", "-m", "ops.cli", name, *arguments]
+            self.supervisor.start(ChildProcess(name, command, environ, self.directory.log(name)))
+
+    def _wait_until_ready(self, stop: Event) -> bool:
+        deadline = time.monotonic() + _READY_SECONDS
+        reason = ""
+        with httpx.Client(base_url=self.base_url, timeout=5, trust_env=False) as client:
+            while time.monotonic() < deadline:
+                try:
+                    answer = client.get("/readyz")
+                except httpx.TransportError as error:
+                    reason = str(error)
+                else:
+                    if answer.status_code == httpx.codes.OK:
+                        return True
+                    reason = answer.text
+                if stop.wait(0.1):
+                    return False
+                self.supervisor.look()
+        raise LocalStackError(f"the API does not get ready ({reason}): see {self.directory.log('api')}")
+
+
+@click.command("up")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+)
+@data_dir_option
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=lambda: max(2, min(os.cpu_count() or 1, 8)),
+    show_default="one a processor, at least 2",
+    help="Reports at a time.",
+)
+@click.option("--sample", is_flag=True, help="Load the sample course and make its reports.")
+def up_command(port: int, data_dir: Path, workers: int, *, sample: bool) -> None:
+    """Run everything on this machine, until Ctrl-C.
+
+    Starts a PostgreSQL and a Valkey of its own in the data directory (or uses DATABASE_URL and REDIS_URL),
+    then the API, a worker and the sweeper. When all is ready it writes ready.json there and prints the
+    address. A part that dies is started again.
+    """
+    directory = DataDirectory(data_dir)
+    with directory.lock(), stop_signals() as stop:
+        stack = LocalStack(directory, port=port, slots=workers)
+        try:
+            click.echo(f"starting the service; data and logs are in {directory.path}")
+            if ready := stack.start(stop):
+                click.echo(f"ready: {ready.base_url}")
+                _serve(stack, ready, stop, sample=sample)
+        finally:
+            stack.stop()
+    click.echo("stopped")
+
+
+def _serve(stack: LocalStack, ready: Ready, stop: Event, *, sample: bool) -> None:
+    if sample:
+        _make_sample_reports(stack, ready, stop)
+    if not stop.is_set():
+        click.echo(
+            f"an administrator's token is in {stack.directory.path}/ready.json; Ctrl-C stops the service"
+        )
+        stack.supervisor.run_until(stop)
+
+
+def _make_sample_reports(stack: LocalStack, ready: Ready, stop: Event) -> None:
+    """Run the sample beside the watch over the parts; its failure is ours."""
+    from ops.sample import run_sample
+
+    failures: list[Exception] = []
+    done = Event()
+
+    def run() -> None:
+        try:
+            run_sample(ready.base_url, ready.admin_token, stack.directory.path / "reports")
+        except Exception as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="sample", daemon=True).start()
+    while not done.wait(0.2) and not stop.is_set():
+        stack.supervisor.look()
+    if failures and not stop.is_set():
+        raise failures[0]
+
+
+def _end_left_over(directory: DataDirectory) -> None:
+    """End our processes that an earlier stack on this folder left, because it was killed itself."""
+    left = [process for process in psutil.process_iter() if _is_marked(process, directory)]
+    for process in left:
+        process.terminate()
+    for process in psutil.wait_procs(left, timeout=10)[1]:
+        process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def _is_marked(process: psutil.Process, directory: DataDirectory) -> bool:
+    try:
+        return bool(process.environ().get(_MARK) == str(directory.path))
+    except (psutil.Error, OSError):
+        return False

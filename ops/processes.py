@@ -1,0 +1,63 @@
+"""The web process and the sweeper: one process each, for production."""
+
+from __future__ import annotations
+
+import click
+from gunicorn.app.base import BaseApplication
+
+from models.settings import Settings
+from ops.supervisor import stop_signals
+
+
+class _ApiServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn with threads; the application is made in each child, so no connection is shared by a fork."""
+
+    def __init__(self, settings: Settings, options: dict[str, object]) -> None:
+        self._settings = settings
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, option in self._options.items():
+            self.cfg.set(name, option)
+
+    def load(self) -> object:
+        from api.app import create_app
+
+        return create_app(self._settings)
+
+
+@click.command("api")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=8, show_default=True, help="In each process.")
+def api_command(host: str, port: int, processes: int, threads: int) -> None:
+    """Run the web process until SIGTERM; requests that have begun are finished."""
+    settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    options = {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": processes,
+        "threads": threads,
+        "worker_class": "gthread",
+        "timeout": 60,
+        "graceful_timeout": 30,
+        "keepalive": 5,
+        # A verifier makes a long line.
+        "limit_request_line": 8190,
+        "loglevel": settings.log_level,
+        # Proxies are believed in one place: the application's trusted_proxies.
+        "forwarded_allow_ips": "",
+        "control_socket_disable": True,
+    }
+    _ApiServer(settings, options).run()
+
+
+@click.command("sweeper")
+def sweeper_command() -> None:
+    """Run the sweeper until SIGTERM; any number of them may run."""
+    settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
+    from workers import sweeper
+
+    with stop_signals() as stop:
+        sweeper.run(settings, stop)

@@ -1,0 +1,187 @@
+"""Keeps several processes going: one that dies is started again, and in the end all stop in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Protocol
+
+from models.errors import QuizReportsError
+from ops.leash import leashed
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+# Who has run for so long was well: the next pause is a short one again.
+_WELL_AFTER_SECONDS = 60.0
+_LOOK_SECONDS = 0.2
+_LOG_BYTES = 10 * 2**20
+
+
+class Part(Protocol):
+    """Something that runs beside us: a process of ours or an embedded server."""
+
+    @property
+    def name(self) -> str:
+        """What the console calls it."""
+
+    def start(self) -> None:
+        """Start it, again if need be."""
+
+    def stop(self, patience: float = ...) -> None:
+        """Stop it and return when it has ended."""
+
+    def is_running(self) -> bool:
+        """Whether it is alive."""
+
+
+class ChildProcess:
+    """A process of ours on a leash, with a process group of its own."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path | None = None
+    ) -> None:
+        self.name = name
+        self.command = list(command)
+        self.environ = dict(environ)
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; its output is added to the log, or goes where ours goes."""
+        output = None if self.log is None else _open_log(self.log)
+        try:
+            self._process = subprocess.Popen(
+                leashed(self.command),
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=None if output is None else subprocess.STDOUT,
+                # Ctrl-C in a terminal reaches a whole process group; the order of stopping is ours.
+                process_group=0,
+            )
+        finally:
+            if output is not None:
+                os.close(output)
+
+    def stop(self, patience: float = 30.0) -> None:
+        """Ask the process to end, and after our patience kill all that is left of its group."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._kill_group(self._process.pid)
+        self._process.wait()
+
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    @staticmethod
+    def _kill_group(group: int) -> None:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            # Nobody is left of it; macOS says so by the second name.
+            return
+
+
+@dataclass
+class _Watch:
+    part: Part
+    started_at: float = 0.0
+    pause: float = _FIRST_PAUSE_SECONDS
+    due_at: float | None = None
+
+
+class Supervisor:
+    """Runs parts in the order given, starts again whoever dies, and stops them in the reverse order."""
+
+    def __init__(self, say: Callable[[str], None], *, patience: float = 30.0) -> None:
+        self._say = say
+        self._patience = patience
+        self._watches: list[_Watch] = []
+
+    def start(self, part: Part) -> None:
+        """Start a part and watch it from now on."""
+        watch = _Watch(part)
+        self._watches.append(watch)
+        self._start(watch)
+
+    def look(self) -> None:
+        """Start again whoever has died and has waited long enough."""
+        now = time.monotonic()
+        for watch in self._watches:
+            if watch.part.is_running():
+                continue
+            if watch.due_at is None:
+                if now - watch.started_at > _WELL_AFTER_SECONDS:
+                    watch.pause = _FIRST_PAUSE_SECONDS
+                watch.due_at = now + watch.pause
+                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:.0f} s")
+                watch.pause = min(2 * watch.pause, _LONGEST_PAUSE_SECONDS)
+            elif now >= watch.due_at:
+                self._start_again(watch)
+
+    def run_until(self, stop: Event) -> None:
+        """Watch the parts until the event is set."""
+        while not stop.wait(_LOOK_SECONDS):
+            self.look()
+
+    def stop(self) -> None:
+        """Stop all parts, the last started first; an interrupt on the way makes us hurry, not give up."""
+        while self._watches:
+            try:
+                self._watches[-1].part.stop(self._patience)
+            except KeyboardInterrupt:
+                self._patience = 1.0
+                self._watches[-1].part.stop(self._patience)
+            self._watches.pop()
+
+    def _start(self, watch: _Watch) -> None:
+        watch.due_at = None
+        watch.started_at = time.monotonic()
+        watch.part.start()
+
+    def _start_again(self, watch: _Watch) -> None:
+        watch.part.stop(self._patience)
+        try:
+            self._start(watch)
+        except QuizReportsError as error:
+            # It counts as dead once more: the next try comes after a longer pause.
+            self._say(str(error))
+
+
+@contextmanager
+def stop_signals() -> Iterator[Event]:
+    """Give an event that SIGTERM or Ctrl-C sets; a second signal cuts the patience short."""
+    stop = Event()
+
+    def ask_to_stop(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _open_log(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
