@@ -1,0 +1,27 @@
+"""Writes a migration for what changed in the tables: `python -m ops.new_migration "add a column"`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from alembic import command
+
+from models.database import Database
+from models.schema import migrate, migration_config
+from ops.embedded import EmbeddedPostgres
+
+
+def main() -> None:
+    """Compare the code's tables with those of a new database at the newest migration, and write the rest."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder), durable=False) as postgres:
+        database = Database(postgres.url)
+        migrate(database.engine)
+        with database.engine.begin() as connection:
+            command.revision(migration_config(connection), message=sys.argv[1], autogenerate=True)
+        database.dispose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Settings are read once, strictly, and give no secret away."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from models.errors import InvalidSettingError
+from models.settings import DEFAULT_SECRET_KEY, Settings
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_env({}) == Settings()
+
+
+def test_an_empty_variable_counts_as_absent() -> None:
+    assert Settings.from_env({"QUIZ_REPORTS_LEASE_SECONDS": ""}).lease_seconds == 60.0
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("DATABASE_URL", "postgres://u:p@h/d", "database_url", "postgresql://u:p@h/d"),
+        ("DATABASE_URL", "postgresql+psycopg://u:p@h/d", "database_url", "postgresql://u:p@h/d"),
+        ("REDIS_URL", "rediss://:p@h:6380/1", "redis_url", "rediss://:p@h:6380/1"),
+        ("STORAGE_URL", "s3://bucket/prefix/", "storage_url", "s3://bucket/prefix"),
+        ("PUBLIC_URL", "https://reports.example.edu/", "public_url", "https://reports.example.edu"),
+        ("QUIZ_REPORTS_LEASE_SECONDS", "2.5", "lease_seconds", 2.5),
+        ("QUIZ_REPORTS_MAX_TRIES", "5", "max_tries", 5),
+        ("QUIZ_REPORTS_RATE_LIMIT", "0", "rate_limit", 0),
+        ("QUIZ_REPORTS_FORMULA_GUARD", "Yes", "formula_guard", True),
+        ("QUIZ_REPORTS_FORMULA_GUARD", "off", "formula_guard", False),
+        ("QUIZ_REPORTS_LOG_FORMAT", "console", "log_format", "console"),
+    ],
+)
+def test_a_setting_is_read(variable: str, text: str, field: str, value: object) -> None:
+    assert getattr(Settings.from_env({variable: text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("DATABASE_URL", "sqlite:///file"),
+        ("REDIS_URL", "redis+cluster://h"),
+        ("STORAGE_URL", "/var/files"),
+        ("STORAGE_URL", "file://relative"),
+        ("PUBLIC_URL", "reports.example.edu"),
+        ("QUIZ_REPORTS_LEASE_SECONDS", "0"),
+        ("QUIZ_REPORTS_LEASE_SECONDS", "nan"),
+        ("QUIZ_REPORTS_LEASE_SECONDS", "inf"),
+        ("QUIZ_REPORTS_MAX_TRIES", "0"),
+        ("QUIZ_REPORTS_MAX_TRIES", "three"),
+        ("QUIZ_REPORTS_RATE_LIMIT", "-1"),
+        ("QUIZ_REPORTS_FORMULA_GUARD", "maybe"),
+        ("QUIZ_REPORTS_LOG_LEVEL", "loud"),
+    ],
+)
+def test_what_cannot_be_read_names_its_variable(variable: str, text: str) -> None:
+    with pytest.raises(InvalidSettingError, match=rf"^{variable} "):
+        Settings.from_env({variable: text})
+
+
+def test_aws_variables_are_handed_to_the_store() -> None:
+    settings = Settings.from_env({"AWS_REGION": "eu-north-1", "HOME": "/root"})
+    assert settings.s3 == {"AWS_REGION": "eu-north-1"}
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().max_tries = 4  # type: ignore[misc]
+
+
+def test_no_secret_shows_in_the_representation() -> None:
+    settings = Settings(
+        database_url="postgresql://u:canary@h/d",
+        redis_url="redis://:canary@h",
+        secret_key="canary",
+        s3={"AWS_SECRET_ACCESS_KEY": "canary"},
+    )
+    assert "canary" not in repr(settings)
+
+
+def test_a_required_setting_that_is_missing_is_named() -> None:
+    with pytest.raises(InvalidSettingError, match="REDIS_URL is not set"):
+        Settings(database_url="postgresql://h/d").require("database_url", "redis_url")
+
+
+@pytest.mark.parametrize("key", [DEFAULT_SECRET_KEY, "short"])
+def test_a_secret_key_that_others_could_know_is_refused(key: str) -> None:
+    with pytest.raises(InvalidSettingError, match="SECRET_KEY must be a secret"):
+        Settings(secret_key=key).require("secret_key")
