@@ -134,15 +134,16 @@ class _Item:
         self._answered_by_group = by_group.sum(axis=1)
         self._counts = by_group.sum(axis=0)
         self._sums = np.bincount(indices, weights=totals, minlength=width)
-        self._deviation = psychometrics.standard_deviation(totals[codes != _BLANK])
 
         key = _key(question)
         self._right_by_group = np.zeros(3, np.int64) if key is None else by_group[:, _FIRST_ANSWER + key]
         self._right = int(self._right_by_group.sum())
         self._answered = int(self._counts.sum())
-        self.variance = psychometrics.population_variance(
-            np.array([question.points_possible, 0.0]), np.array([self._right, self._answered - self._right])
-        )
+
+        answered = codes != _BLANK
+        right = np.zeros(self._answered, bool) if key is None else codes[answered] == _FIRST_ANSWER + key
+        self._deviation = psychometrics.standard_deviation(totals[answered])
+        self.variance = psychometrics.population_variance(np.where(right, question.points_possible, 0.0))
 
     def figures(self, question_count: int) -> list[Cell]:
         """Return the cells before alpha."""

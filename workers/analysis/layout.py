@@ -84,7 +84,9 @@ class Layout:
             nowhere = np.full(self._form_of_attempt.size, -1, dtype=np.int64)
             return Places(pa.nulls(nowhere.size, pa.int64()), nowhere)
         slots = self._slots[column].astype(np.int64)
-        items = np.where(slots < 0, -1, self._items[self._form_starts + np.maximum(slots, 0)])
+        had = slots >= 0
+        items = np.full(slots.size, -1, dtype=np.int64)
+        items[had] = self._items[self._form_starts[had] + slots[had]]
         slot = slots[self._form_of_attempt]
         positions = pa.array(self._attempt_starts + slot, mask=slot < 0)
         return Places(positions, items[self._form_of_attempt])

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 BOTTOM: Final = 0
 MIDDLE: Final = 1
@@ -31,24 +30,19 @@ def ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def population_variance(values: Floats, counts: Counts | None = None) -> float:
+def population_variance(values: Floats) -> float:
     """Return the mean squared deviation from the mean: Σ(x − x̄)²/n.
 
-    ``counts`` says how often each value occurs, once each if it is left out. The divisor is n, not n − 1
-    (``ddof=0``): the students of a quiz are all there are, not a sample of others. Every variance and
-    standard deviation of the analysis comes from here.
+    The divisor is n, not n − 1 (``ddof=0``): the students of a quiz are all there are, not a sample of
+    others. Every variance and standard deviation of the analysis comes from here.
 
     Two passes, first the mean, then the deviations: the one-pass form Σx²/n − x̄² loses digits. Values that
     are all equal have variance 0.0 exactly, although their computed mean may be off by a rounding. Below two
     values: 0.0.
     """
-    weights = np.ones(values.shape) if counts is None else counts[counts > 0]
-    values = values if counts is None else values[counts > 0]
-    n = weights.sum()
-    if n < 2 or values.min() == values.max():
+    if values.size < 2 or values.min() == values.max():
         return 0.0
-    mean = (weights * values).sum() / n
-    return float((weights * (values - mean) ** 2).sum() / n)
+    return float(values.var(ddof=0))
 
 
 def standard_deviation(values: Floats) -> float:
@@ -59,7 +53,8 @@ def standard_deviation(values: Floats) -> float:
 def coefficient_alpha(item_variances: Sequence[float], total_variance: float) -> float | None:
     """Return Cronbach's alpha, the internal consistency of a quiz.
 
-    k/(k − 1) · (1 − Σ item variances / Var(T)), with k the number of items. None for fewer than two items or where the totals do not vary.
+    k/(k − 1) · (1 − Σ item variances / Var(T)), with k the number of items. None for fewer than two items or
+    where the totals do not vary.
     Source: Cronbach, L. J. (1951), Coefficient alpha and the internal structure of tests, Psychometrika 16.
     For items scored 0 and 1 it equals Kuder and Richardson's formula 20.
     """

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.analysis.csv_format import float_texts, header_line, lines
@@ -99,7 +99,11 @@ def test_a_marked_field_writes_its_nulls_as_the_empty_string() -> None:
 
 
 def test_a_time_is_written_in_utc_to_the_second() -> None:
-    times = [datetime(2019, 5, 30, 17, 44, 20, 999_999, UTC), None, datetime(1969, 12, 31, 23, 59, 59, 1, UTC)]
+    times = [
+        datetime(2019, 5, 30, 17, 44, 20, 999_999, UTC),
+        None,
+        datetime(1969, 12, 31, 23, 59, 59, 1, UTC),
+    ]
 
     written = lines(table(at=pa.array(times, pa.timestamp("us", "UTC")), one=pa.array([1, 1, 1])))
 
@@ -123,7 +127,9 @@ def test_a_table_without_rows_has_no_lines() -> None:
 def test_rows_beyond_one_batch_and_chunked_columns_keep_their_order() -> None:
     numbers = list(range(10_001))
     column = pa.chunked_array([pa.array(numbers[:3]), pa.array(numbers[3:])])
-    labels = pa.chunked_array([pa.array(["a"] * 3).dictionary_encode(), pa.array(["b"] * 9_998)[:].dictionary_encode()])
+    labels = pa.chunked_array(
+        [pa.array(["a"] * 3).dictionary_encode(), pa.array(["b"] * 9_998)[:].dictionary_encode()]
+    )
 
     written = lines(pa.table({"n": column, "label": labels}))
 
@@ -144,8 +150,8 @@ def test_the_guard_puts_an_apostrophe_before_what_begins_like_a_formula(start: s
 
 
 def test_the_guard_quotes_a_text_with_carriage_return_as_ever() -> None:
-    assert lines(texts("\r=1"), guard_formulas=True) == b"\"'\r=1\",1\n"
-    assert header_line(["\r=1"], guard_formulas=True) == b"\"'\r=1\"\n"
+    assert lines(texts("\r=1"), guard_formulas=True) == b'"\'\r=1",1\n'
+    assert header_line(["\r=1"], guard_formulas=True) == b'"\'\r=1"\n'
 
 
 def test_the_guard_looks_only_at_the_beginning_of_the_text() -> None:
@@ -175,7 +181,7 @@ def plainly(rows: Sequence[tuple[str | None, float | None, int | None]], empty: 
     return written.encode()
 
 
-characters = st.one_of(st.sampled_from('",\r\n \t\'=-'), st.characters(exclude_categories=["Cs"]))
+characters = st.one_of(st.sampled_from("\",\r\n \t'=-"), st.characters(exclude_categories=["Cs"]))
 cells = st.tuples(
     st.none() | st.text(characters, max_size=6),
     st.none() | st.floats(allow_nan=False, allow_infinity=False),
@@ -183,6 +189,7 @@ cells = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(cells, max_size=8), st.booleans(), st.booleans())
 def test_lines_are_those_of_a_plain_writer(
     rows: list[tuple[str | None, float | None, int | None]], encoded: bool, marked: bool
@@ -202,6 +209,7 @@ def test_lines_are_those_of_a_plain_writer(
     assert written == plainly(rows, '""' if marked else "")
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_floats_text_reads_back_as_the_same_float(number: float) -> None:
     [text] = float_texts(pa.array([number])).to_pylist()
