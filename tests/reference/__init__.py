@@ -1,0 +1,1 @@
+"""Tests against real data that is kept beside the project, not in it."""
