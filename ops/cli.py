@@ -38,7 +38,14 @@ class _LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, name = _COMMANDS[cmd_name][0].split(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            if error.name != "psutil":
+                raise
+            raise click.ClickException(
+                f"{cmd_name} needs more than this installation has: pip install 'quiz-reports[embedded]'"
+            ) from None
         return command
 
     def format_commands(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from models.blob_store import open_store
 from models.database import Database
 from models.errors import QuizReportsError
+from models.messages import PUBLISH_TIMEOUTS
 from models.reports import QuizReport, ReportState
 from models.schema import applied_revision, newest_revision
 from models.settings import Settings
@@ -128,15 +129,20 @@ def check_storage(settings: Settings) -> str:
 
 def check_workers(settings: Settings) -> str:
     """Examine whether a worker answers within a second, and no report waits for one."""
-    from workers.app import create_publisher
+    from celery import Celery
+    from kombu.exceptions import KombuError
 
     settings.require("redis_url")
     waiting = _waiting_reports(settings)
+    # An application of its own: that of the workers would load pandas just to ask.
+    app = Celery("doctor", broker=settings.redis_url, set_as_current=False)
+    app.conf.broker_transport_options = PUBLISH_TIMEOUTS
     try:
-        answers = create_publisher(settings).control.ping(timeout=1.0)
-    except Exception as error:
-        # Celery passes on whatever its transport raises; each means the same here.
+        answers = app.control.ping(timeout=1.0)
+    except (KombuError, redis.RedisError, OSError) as error:
         raise AilmentError(f"workers cannot be asked ({error})", "see the broker's line") from None
+    finally:
+        app.close()
     if not answers:
         raise AilmentError("no worker answers", "start quiz-reports worker")
     if waiting:

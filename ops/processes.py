@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import click
 from gunicorn.app.base import BaseApplication
 
@@ -9,7 +12,7 @@ from models.settings import Settings
 from ops.supervisor import stop_signals
 
 
-class _ApiServer(BaseApplication):  # type: ignore[misc]
+class _ApiServer(BaseApplication):
     """gunicorn with threads; the application is made in each child, so no connection is shared by a fork."""
 
     def __init__(self, settings: Settings, options: dict[str, object]) -> None:
@@ -21,7 +24,7 @@ class _ApiServer(BaseApplication):  # type: ignore[misc]
         for name, option in self._options.items():
             self.cfg.set(name, option)
 
-    def load(self) -> object:
+    def load(self) -> Any:
         from api.app import create_app
 
         return create_app(self._settings)
@@ -49,6 +52,8 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
         # Proxies are believed in one place: the application's trusted_proxies.
         "forwarded_allow_ips": "",
         "control_socket_disable": True,
+        # The children's heartbeats are files; a slow disk would make them look frozen.
+        "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
     }
     _ApiServer(settings, options).run()
 

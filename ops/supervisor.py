@@ -40,6 +40,10 @@ class Part(Protocol):
     def is_running(self) -> bool:
         """Whether it is alive."""
 
+    @property
+    def log(self) -> Path | None:
+        """Where to read why it ended."""
+
 
 class ChildProcess:
     """A process of ours on a leash, with a process group of its own."""
@@ -128,7 +132,8 @@ class Supervisor:
                 if now - watch.started_at > _WELL_AFTER_SECONDS:
                     watch.pause = _FIRST_PAUSE_SECONDS
                 watch.due_at = now + watch.pause
-                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:.0f} s")
+                hint = f" (see {watch.part.log})" if watch.part.log else ""
+                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:.0f} s{hint}")
                 watch.pause = min(2 * watch.pause, _LONGEST_PAUSE_SECONDS)
             elif now >= watch.due_at:
                 self._start_again(watch)

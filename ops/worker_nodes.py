@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from models.messages import Queue
 from models.settings import Settings
 from ops.supervisor import ChildProcess, Supervisor, stop_signals
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+_HEARTBEAT_SECONDS = 10
 
 
 class _QueueNames(click.ParamType[tuple[Queue, ...]]):
@@ -34,8 +41,15 @@ class _QueueNames(click.ParamType[tuple[Queue, ...]]):
 @click.option(
     "--concurrency", type=click.IntRange(1), default=1, show_default=True, help="Reports at a time (slots)."
 )
+@click.option(
+    "--heartbeat-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Touch PATH-QUEUES every ten seconds, for a health check to look at.",
+)
 @click.option("--one-node", is_flag=True, hidden=True)
-def worker_command(queues: tuple[Queue, ...], concurrency: int, *, one_node: bool) -> None:
+def worker_command(
+    queues: tuple[Queue, ...], concurrency: int, heartbeat_file: Path | None, *, one_node: bool
+) -> None:
     """Run a worker until SIGTERM, which lets a report that has begun be finished.
 
     One slot takes both queues, small reports first. From two slots on, one of them takes only small
@@ -43,35 +57,55 @@ def worker_command(queues: tuple[Queue, ...], concurrency: int, *, one_node: boo
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
     if one_node or concurrency == 1 or len(queues) == 1:
-        _run_node(settings, queues, concurrency)
+        _run_node(settings, queues, concurrency, heartbeat_file)
     else:
-        _run_nodes(concurrency)
+        _run_nodes(concurrency, heartbeat_file)
 
 
-def _run_nodes(concurrency: int) -> None:
+def _run_nodes(concurrency: int, heartbeat_file: Path | None) -> None:
     supervisor = Supervisor(lambda line: click.echo(f"quiz-reports worker: {line}", err=True))
     with stop_signals() as stop:
         try:
-            supervisor.start(_node("small", 1))
-            supervisor.start(_node("small,large", concurrency - 1))
+            supervisor.start(_node("small", 1, heartbeat_file))
+            supervisor.start(_node("small,large", concurrency - 1, heartbeat_file))
             supervisor.run_until(stop)
         finally:
             supervisor.stop()
 
 
-def _node(queues: str, slots: int) -> ChildProcess:
+def _node(queues: str, slots: int, heartbeat_file: Path | None) -> ChildProcess:
     command = [sys.executable, "-P", "-m", "ops.cli", "worker", "--one-node"]
     command += ["--queues", queues, "--concurrency", str(slots)]
+    if heartbeat_file is not None:
+        command += ["--heartbeat-file", str(heartbeat_file)]
     return ChildProcess(f"the node for {queues}", command, os.environ)
 
 
-def _run_node(settings: Settings, queues: tuple[Queue, ...], slots: int) -> None:
+def _run_node(settings: Settings, queues: tuple[Queue, ...], slots: int, heartbeat_file: Path | None) -> None:
     # SIGTERM then means: stop taking jobs, give the running one its soft timeout, hand back what is left.
     # Celery reads this when it is imported.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     from workers.app import create_celery
 
+    names = "-".join(queues)
+    app = create_celery(settings)
+    if heartbeat_file is not None:
+        _touch_regularly(app, heartbeat_file.with_name(f"{heartbeat_file.name}-{names}"))
     arguments = ["worker", "--pool=prefork", f"--concurrency={slots}", f"--queues={','.join(queues)}"]
-    arguments += [f"--hostname={'-'.join(queues)}-{secrets.token_hex(4)}@%h"]
+    arguments += [f"--hostname={names}-{secrets.token_hex(4)}@%h"]
     arguments += ["--without-mingle", "--without-gossip", f"--loglevel={settings.log_level}"]
-    create_celery(settings).worker_main(arguments)
+    app.worker_main(arguments)
+
+
+def _touch_regularly(app: Celery, path: Path) -> None:
+    """Let the node's own event loop touch a file: a node that is stuck stops doing so."""
+    from celery import bootsteps
+
+    class Heartbeat(bootsteps.StartStopStep):
+        requires = ("celery.worker.components:Timer",)
+
+        def start(self, worker: Any) -> None:
+            path.touch()
+            worker.timer.call_repeatedly(_HEARTBEAT_SECONDS, path.touch)
+
+    app.steps["worker"].add(Heartbeat)

@@ -1,0 +1,99 @@
+"""The compose file and the Dockerfile hang together, as far as that shows without an engine."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from ops.cli import cli
+
+ROOT = Path(__file__).parents[3]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+DOCKERFILE = (ROOT / "ops" / "docker" / "Dockerfile").read_text()
+
+
+def instructions() -> list[tuple[str, str]]:
+    lines = re.sub(r"\\\n", " ", re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)).splitlines()
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1].strip()) for line in lines if line]
+
+
+def assert_is_a_command(words: list[str]) -> None:
+    """Let click parse the words without running them."""
+    context = click.Context(cli)
+    command = cli.get_command(context, words[0])
+    assert command is not None
+    command.make_context(words[0], [str(word) for word in words[1:]])
+
+
+def test_the_parts_are_those_of_the_service() -> None:
+    assert list(SERVICES) == ["postgres", "redis", "migrate", "api", "worker", "sweeper"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_is_one_of_the_command_line(name: str) -> None:
+    assert_is_a_command(OURS[name]["command"])
+
+
+def test_a_health_check_that_calls_us_calls_a_command() -> None:
+    for service in SERVICES.values():
+        words = service.get("healthcheck", {}).get("test", [])
+        if words[1:2] == ["quiz-reports"]:
+            assert_is_a_command(words[2:])
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "migrate"])
+def test_every_part_that_stays_has_a_health_check(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+def test_every_part_waits_for_one_that_is_there() -> None:
+    for service in SERVICES.values():
+        for other, wait in service.get("depends_on", {}).items():
+            has_health = "healthcheck" in SERVICES[other]
+            assert wait["condition"] == (
+                "service_healthy" if has_health else "service_completed_successfully"
+            )
+
+
+def test_every_volume_is_declared() -> None:
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_no_secret_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    for variable in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"):
+        assert f"${{{variable}:?" in text
+        assert f"${{{variable}}}" not in text
+        assert f"${{{variable}:-" not in text
+
+
+def test_the_image_runs_a_command_as_an_ordinary_user_without_a_shell() -> None:
+    last_stage = instructions()[[i for i, (name, _) in enumerate(instructions()) if name == "FROM"][-1] :]
+    by_name = dict(last_stage)
+    assert by_name["USER"] == "10001"
+    assert json.loads(by_name["ENTRYPOINT"]) == ["quiz-reports"]
+    assert_is_a_command(json.loads(by_name["CMD"]))
+
+
+def test_the_image_is_pinned_and_holds_no_extra() -> None:
+    install = next(json.loads(text) for name, text in instructions() if name == "RUN" and "pip" in text)
+    assert install[-3:] == ["--constraint", "constraints.txt", "."]
+
+
+def test_all_that_the_image_copies_is_there_and_not_ignored() -> None:
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for name, text in instructions():
+        if name == "COPY" and not text.startswith("--from"):
+            for source in text.split()[:-1]:
+                assert (ROOT / source).exists()
+                assert source in kept
