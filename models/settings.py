@@ -153,7 +153,7 @@ class Settings:
     chunk_attempts: int = _setting(
         "QUIZ_REPORTS_CHUNK_ATTEMPTS",
         _positive,
-        10_000,
+        5_000,
         "how many attempts a worker holds in memory at a time",
     )
     max_json_bytes: int = _setting(

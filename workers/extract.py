@@ -26,6 +26,7 @@ from models.report_jobs import Claim
 from models.settings import Settings
 from workers import queries
 from workers.analysis.frames import Answer, Question
+from workers.student_sections import StudentSections
 
 # Below this a smaller chunk would cost more statements than it saves memory.
 _SMALLEST_CHUNK = 1_000
@@ -74,6 +75,8 @@ class SnapshotConnection:
         self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._execute(f"SET LOCAL statement_timeout = {self._timeout_ms}")
         self._execute("SET LOCAL timezone = 'UTC'")
+        # Enough to sort a chunk of wide rows, or a million narrow ones, without going to disk.
+        self._execute("SET LOCAL work_mem = '64MB'")
 
     def _execute(self, sql: str) -> None:
         with self._connection.cursor() as cursor:
@@ -188,11 +191,17 @@ class Extract:
 
     def rows(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, each with the share that is read."""
-        return self._chunks(selection, lambda ids: queries.student_attempts(self._course_id, ids))
+        sections = StudentSections(
+            self._connection.read(queries.sections(self._course_id)),
+            self._connection.read(queries.section_ids(self._course_id)),
+        )
+        for done, attempts in self._chunks(selection, queries.student_attempts):
+            yield done, sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
 
     def choices(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share that is read."""
-        return self._chunks(selection, queries.item_attempts)
+        for done, attempts in self._chunks(selection, queries.item_attempts):
+            yield done, attempts.to_pandas(types_mapper=pd.ArrowDtype)
 
     def _select(self, sql: str) -> Selection:
         chosen = self._connection.read(sql)
@@ -206,12 +215,12 @@ class Extract:
 
     def _chunks(
         self, selection: Selection, query: Callable[[list[int]], str]
-    ) -> Iterator[tuple[float, pd.DataFrame]]:
+    ) -> Iterator[tuple[float, pa.Table]]:
         ids = selection.attempt_ids
         size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _PARTS_TO_SHOW)))
         for start in range(0, len(ids), size):
-            table = self._connection.read(query(ids[start : start + size].tolist()))
-            yield min(1.0, (start + size) / len(ids)), table.to_pandas(types_mapper=pd.ArrowDtype)
+            attempts = self._connection.read(query(ids[start : start + size].tolist()))
+            yield min(1.0, (start + size) / len(ids)), attempts
 
 
 def _question(content: str) -> Question:

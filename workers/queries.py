@@ -101,33 +101,31 @@ def question_versions(version_ids: Iterable[int]) -> str:
     return f"SELECT id, content::text FROM question_versions WHERE id = ANY({_list(version_ids)})"  # noqa: S608
 
 
-def student_attempts(course_id: int, attempt_ids: Iterable[int]) -> str:
-    """Select the columns of `frames.STUDENT_ATTEMPTS` for attempts, in the order of their ids given."""
+def sections(course_id: int) -> str:
+    """Select (id, name, sis_section_id) of a course's sections."""
+    return f"SELECT id, name, sis_section_id FROM sections WHERE course_id = {course_id:d}"  # noqa: S608
+
+
+def section_ids(course_id: int) -> str:
+    """Select (user_id, section_ids) of active students, by user id; the sections' ids in order, joined."""
     return f"""
-        WITH chunk AS MATERIALIZED (
-            SELECT a.*, wanted.place
-            FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, place)
-            JOIN attempts a USING (id)
-        ), section AS (
-            SELECT c.id,
-                   string_agg(s.name, ', ' ORDER BY s.id) AS names,
-                   string_agg(s.id::text, ', ' ORDER BY s.id) AS ids,
-                   CASE WHEN count(*) = 1 THEN max(s.sis_section_id)
-                        ELSE string_agg(coalesce(s.sis_section_id, ''), ', ' ORDER BY s.id) END AS sis_ids
-            FROM chunk c
-            JOIN enrollments e ON e.course_id = {course_id:d} AND e.user_id = c.user_id
-                AND e.type = '{EnrollmentType.STUDENT.value}'
-                AND e.enrollment_state = '{EnrollmentState.ACTIVE.value}'
-            JOIN sections s ON s.id = e.section_id
-            GROUP BY c.id
-        )
-        SELECT u.name, c.user_id, u.sis_user_id, u.root_account,
-               coalesce(section.names, '') AS section, coalesce(section.ids, '') AS section_id,
-               CASE WHEN section.id IS NULL THEN '' ELSE section.sis_ids END AS section_sis_id,
-               c.user_id IS NULL AS logged_out, c.finished_at, c.attempt, c.form_id,
-               c.answer_ids, c.texts, c.points, c.n_correct, c.n_incorrect, c.score
-        FROM chunk c LEFT JOIN users u ON u.id = c.user_id LEFT JOIN section ON section.id = c.id
-        ORDER BY c.place"""  # noqa: S608
+        SELECT user_id, string_agg(section_id::text, ',' ORDER BY section_id) AS section_ids
+        FROM enrollments
+        WHERE course_id = {course_id:d} AND type = '{EnrollmentType.STUDENT.value}'
+          AND enrollment_state = '{EnrollmentState.ACTIVE.value}'
+        GROUP BY user_id ORDER BY user_id"""  # noqa: S608
+
+
+def student_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.STUDENT_ATTEMPTS`, but for sections, in the order of the ids given."""
+    return f"""
+        SELECT u.name, a.user_id, u.sis_user_id, u.root_account, a.user_id IS NULL AS logged_out,
+               a.finished_at, a.attempt, a.form_id, a.answer_ids, a.texts, a.points,
+               a.n_correct, a.n_incorrect, a.score
+        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, place)
+        JOIN attempts a USING (id)
+        LEFT JOIN users u ON u.id = a.user_id
+        ORDER BY wanted.place"""  # noqa: S608
 
 
 def item_attempts(attempt_ids: Iterable[int]) -> str:

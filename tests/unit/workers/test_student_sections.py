@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pyarrow as pa
+
+from workers.student_sections import StudentSections
+
+
+def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
+    sections = StudentSections(
+        pa.table(
+            {
+                "id": [31, 32, 33],
+                "name": ["Section A", "Section B", "Evening"],
+                "sis_section_id": ["BIO-A", None, "BIO-E"],
+            }
+        ),
+        pa.table({"user_id": [7, 8, 11], "section_ids": ["31", "32", "31,32,33"]}),
+    )
+    table = sections.added_to(pa.table({"user_id": pa.array(users, pa.int64())}))
+    return list(zip(*(table[name].to_pylist() for name in table.column_names[1:]), strict=True))
+
+
+def test_one_section_is_named_with_its_ids_and_an_absent_sis_id_is_null() -> None:
+    assert sections_of([7, 8]) == [("Section A", "31", "BIO-A"), ("Section B", "32", None)]
+
+
+def test_several_sections_are_joined_in_one_order_an_absent_sis_id_leaving_an_empty_piece() -> None:
+    assert sections_of([11]) == [("Section A, Section B, Evening", "31, 32, 33", "BIO-A, , BIO-E")]
+
+
+def test_whoever_has_no_active_section_has_empty_texts() -> None:
+    assert sections_of([None, 1, 9, 99]) == [("", "", "")] * 4
+
+
+def test_a_course_without_active_students_has_empty_texts() -> None:
+    nobody = StudentSections(
+        pa.table({"id": pa.array([], pa.int64()), "name": [], "sis_section_id": []}),
+        pa.table({"user_id": pa.array([], pa.int64()), "section_ids": pa.array([], pa.string())}),
+    )
+    table = nobody.added_to(pa.table({"user_id": pa.array([7], pa.int64())}))
+    assert table["section"].to_pylist() == [""]
