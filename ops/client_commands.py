@@ -1,0 +1,176 @@
+"""The commands of somebody who uses a running service: push files in, take a report out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ops.client import REPORT_TYPES, Client, RefusedError, Report
+from ops.data_directory import DataDirectory, data_dir_option
+from ops.import_files import ImportFile, open_import_file
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _connection_options(command: _Command) -> _Command:
+    """Add the options that say which service is spoken to, and as whom."""
+    for option in (
+        data_dir_option,
+        click.option(
+            "--token", envvar="QUIZ_REPORTS_TOKEN", metavar="TOKEN", help="Default: $QUIZ_REPORTS_TOKEN."
+        ),
+        click.option("--url", envvar="QUIZ_REPORTS_URL", metavar="URL", help="Default: $QUIZ_REPORTS_URL."),
+    ):
+        command = option(command)
+    return command
+
+
+def _connect(url: str | None, token: str | None, data_dir: Path) -> Client:
+    """Open a client; what is not given comes from the stack that runs on the data directory.
+
+    Its administrator's token is for itself alone: no other address is ever given it.
+    """
+    ready = None if url and token else DataDirectory(data_dir).read_ready()
+    if not url:
+        if ready is None:
+            raise click.ClickException(
+                f"no service runs on {data_dir}: start one with `quiz-reports up`, or name one with --url"
+            )
+        url = ready.base_url
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError(f"--url {url} must begin with http:// or https://")
+    if not token:
+        if ready is None or ready.base_url != url.rstrip("/"):
+            raise click.UsageError("--token is missing: `quiz-reports token create --user ID` makes one")
+        token = ready.admin_token
+    return Client(url, token)
+
+
+@click.command("import")
+@click.argument(
+    "paths",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--course", metavar="ID", help="The course, where a file does not say it, or says another.")
+@click.option("--quiz", type=click.IntRange(1), metavar="ID", help="The quiz, likewise.")
+@_connection_options
+def import_command(
+    paths: tuple[Path, ...],
+    course: str | None,
+    quiz: int | None,
+    url: str | None,
+    token: str | None,
+    data_dir: Path,
+) -> None:
+    """Push course, quiz and submission files.
+
+    A file holds what the API's three PUTs take, with the ids inside, in any order of files:
+
+    \b
+      {"course": {"id": 101, "name": ..., "users": [...]}}
+      {"quiz": {"id": 201, "course_id": 101, "questions": [...]}}
+      {"course_id": 101, "quiz_id": 201, "quiz_submissions": [...]}
+
+    A file that ends in .ndjson or .jsonl holds submissions, one attempt a line; say whose they are with
+    --course and --quiz. It is read as it is sent, so it may be large (1 GiB).
+
+    Each file is stored whole or not at all; the first that is refused ends the import. Pushing a file again
+    changes nothing. With `quiz-reports up` running, its address and token need not be given.
+
+    \b
+    Example:
+      python -m ops.sample sample/
+      quiz-reports import sample/*.json
+      quiz-reports import attempts.ndjson --course 101 --quiz 201
+    """
+    files = [open_import_file(path, course=course, quiz_id=quiz) for path in paths]
+    if quiz is not None and sum(file.rank == 1 for file in files) > 1:
+        raise click.UsageError("--quiz names one quiz, and several of the files are quizzes")
+    with _connect(url, token, data_dir) as client:
+        for file in sorted(files, key=lambda file: file.rank):
+            _push(client, file)
+
+
+def _push(client: Client, file: ImportFile) -> None:
+    try:
+        with click.progressbar(length=file.path.stat().st_size, label=str(file.path), file=sys.stderr) as bar:
+            counts = file.push(client, bar.update)
+    except RefusedError as error:
+        if len(error.reasons) == 1:
+            raise click.ClickException(f"{file.path} was {error}") from None
+        places = len(error.reasons)
+        at_least = "at least " if places == 20 else ""
+        click.echo(
+            f"quiz-reports: {file.path}: {at_least}{places} places are not valid, nothing of it was stored:",
+            err=True,
+        )
+        for reason in error.reasons:
+            click.echo(f"  {reason}", err=True)
+        raise click.exceptions.Exit(1) from None
+    click.echo(f"{file.path} → {file.target}: {counts}")
+
+
+@click.command("report")
+@click.argument("course", metavar="COURSE")
+@click.argument("quiz", metavar="QUIZ", type=click.IntRange(1))
+@click.argument("report_type", metavar="TYPE", type=click.Choice(REPORT_TYPES))
+@click.option("--all-versions", is_flag=True, help="Every attempt, not only the one that counts.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Where to save it; - is standard output.  [default: quiz_QUIZ_TYPE.csv]",
+)
+@_connection_options
+def report_command(
+    course: str,
+    quiz: int,
+    report_type: str,
+    output: Path | None,
+    url: str | None,
+    token: str | None,
+    data_dir: Path,
+    *,
+    all_versions: bool,
+) -> None:
+    """Ask for a report, wait for it, and save it.
+
+    COURSE is an id or sis_course_id:ABC, QUIZ an id, TYPE student_analysis (a row an attempt) or
+    item_analysis (a row a question). If the report is being made already, that one is waited for; if nothing
+    has changed since it was made, it comes at once.
+
+    The file is saved whole or not at all, in place of an older one of its name, and its path printed. With
+    `quiz-reports up` running, its address and token need not be given.
+
+    \b
+    Example:
+      quiz-reports report 101 201 item_analysis
+      quiz-reports report 101 201 student_analysis --all-versions -o all.csv
+    """
+    path = output or Path(f"quiz_{quiz}_{report_type}{'_all_versions' if all_versions else ''}.csv")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}", param_hint="--output")
+    with _connect(url, token, data_dir) as client:
+        report = client.request_report(course, quiz, report_type, all_versions=all_versions)
+        report = wait_with_bar(client, course, report, report_type)
+        if str(path) == "-":
+            client.download(report, sys.stdout.buffer)
+        else:
+            client.save(report, path)
+            click.echo(path)
+
+
+def wait_with_bar(client: Client, course: int | str, report: Report, label: str) -> Report:
+    """Wait for a report behind a progress bar; return it with its file."""
+    if report.file is not None:
+        return report
+    with click.progressbar(length=100, label=label, file=sys.stderr) as bar:
+        return client.wait_for(course, report, lambda completion: bar.update(int(completion) - bar.pos))

@@ -1,0 +1,150 @@
+"""The files that `quiz-reports import` takes: the bodies of the three PUTs, with their ids inside.
+
+What a file holds is sent as it stands there, byte for byte: the service is the judge of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from models.errors import QuizReportsError
+from ops.client import Client, Counts
+
+_LINES = {".ndjson", ".jsonl"}
+_PIECE = 256 * 1024
+_EXAMPLE = (
+    '{"course": {"id": 101, ...}}, {"quiz": {"id": 201, "course_id": 101, ...}} or '
+    '{"course_id": 101, "quiz_id": 201, "quiz_submissions": [...]}'
+)
+
+
+class ImportFileError(QuizReportsError):
+    """A file cannot be pushed; the message says what it lacks."""
+
+
+@dataclass(frozen=True)
+class ImportFile:
+    """A file, what it holds and where it goes; nothing of it is kept in memory but this."""
+
+    path: Path
+    course: int | str
+    quiz_id: int | None = None
+    has_submissions: bool = False
+
+    @property
+    def rank(self) -> int:
+        """Courses come first, then quizzes, then submissions: each needs the one before."""
+        return 2 if self.has_submissions else 0 if self.quiz_id is None else 1
+
+    @property
+    def target(self) -> str:
+        """Say what it is pushed as."""
+        if self.quiz_id is None:
+            return f"course {self.course}"
+        return f"{'submissions of ' if self.has_submissions else ''}quiz {self.quiz_id}"
+
+    def push(self, client: Client, show: Callable[[int], None]) -> Counts:
+        """Push it, telling after each piece how many bytes have gone."""
+        if self.path.suffix in _LINES and self.quiz_id is not None:
+            size = self.path.stat().st_size
+            return client.put_submissions(self.course, self.quiz_id, _told(_pieces(self.path), show), size)
+        contents = _read(self.path, _Contents)
+        if self.has_submissions and self.quiz_id is not None:
+            lines = [_one_line(attempt) for attempt in contents.quiz_submissions or []]
+            size = sum(map(len, lines))
+            return client.put_submissions(self.course, self.quiz_id, _told(lines, show), size)
+        if self.quiz_id is not None:
+            counts = client.put_quiz(self.course, self.quiz_id, _without_ids(contents.quiz))
+        else:
+            counts = client.put_course(self.course, _without_ids(contents.course))
+        show(self.path.stat().st_size)
+        return counts
+
+
+class _Ids(msgspec.Struct):
+    id: int | str | None = None
+    course_id: int | str | None = None
+
+
+class _Heading(msgspec.Struct):
+    """What a file is about; the attempts themselves are passed over."""
+
+    course: _Ids | None = None
+    quiz: _Ids | None = None
+    quiz_submissions: msgspec.Raw | None = None
+    course_id: int | str | None = None
+    quiz_id: int | None = None
+
+
+class _Contents(msgspec.Struct):
+    course: dict[str, msgspec.Raw] | None = None
+    quiz: dict[str, msgspec.Raw] | None = None
+    quiz_submissions: list[msgspec.Raw] | None = None
+
+
+def open_import_file(path: Path, *, course: int | str | None, quiz_id: int | None) -> ImportFile:
+    """Find out what a file holds; a course or quiz given stands above what the file says."""
+    if path.suffix in _LINES:
+        return ImportFile(
+            path,
+            _needed(path, "course", course),
+            int(_needed(path, "quiz", quiz_id)),
+            has_submissions=True,
+        )
+    heading = _read(path, _Heading)
+    if heading.course is not None:
+        return ImportFile(path, _needed(path, "course", course or heading.course.id))
+    ids = heading.quiz or _Ids(heading.quiz_id, heading.course_id)
+    if heading.quiz is None and heading.quiz_submissions is None:
+        raise ImportFileError(f"{path} holds no course, quiz or submissions: write it as {_EXAMPLE}")
+    return ImportFile(
+        path,
+        _needed(path, "course", course or ids.course_id),
+        _whole(path, _needed(path, "quiz", quiz_id or ids.id)),
+        has_submissions=heading.quiz is None,
+    )
+
+
+def _needed(path: Path, name: str, number: int | str | None) -> int | str:
+    if number is None:
+        raise ImportFileError(f"{path} does not say which {name} it belongs to: add --{name} ID")
+    return number
+
+
+def _whole(path: Path, number: int | str) -> int:
+    if isinstance(number, str):
+        raise ImportFileError(f"{path}: the quiz's id must be a number")
+    return number
+
+
+def _read(path: Path, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise ImportFileError(f"{path} cannot be read: {error}") from error
+
+
+def _without_ids(body: dict[str, msgspec.Raw] | None) -> dict[str, msgspec.Raw]:
+    return {name: part for name, part in (body or {}).items() if name not in {"id", "course_id"}}
+
+
+def _one_line(attempt: msgspec.Raw) -> bytes:
+    # Line ends stand only between the parts of a JSON text, never inside a string.
+    return bytes(attempt).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def _told(pieces: Iterator[bytes] | list[bytes], show: Callable[[int], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        show(len(piece))
