@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, CreatedAt, LmsId, enum_by_value
+from models.errors import NotFoundError
 
 
 class EnrollmentType(StrEnum):
@@ -91,6 +92,15 @@ class Enrollment(Base):
     type: Mapped[EnrollmentType] = mapped_column(enum_by_value(EnrollmentType), primary_key=True)
     enrollment_state: Mapped[EnrollmentState] = mapped_column(enum_by_value(EnrollmentState))
     course_id: Mapped[int] = mapped_column(ForeignKey("courses.id", ondelete="CASCADE"))
+
+
+def find_course(session: Session, key: int | str) -> Course:
+    """Find a course by its id, or by its SIS id where the key is a text; NotFoundError if there is none."""
+    column = Course.id if isinstance(key, int) else Course.sis_course_id
+    course = session.scalar(select(Course).where(column == key))
+    if course is None:
+        raise NotFoundError
+    return course
 
 
 def active_roles(session: Session, course_id: int, user_id: int) -> frozenset[EnrollmentType]:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, CreatedAt, LmsId, OwnId, enum_by_value
+from models.courses import Course
+from models.errors import NotFoundError
 
 
 class QuizType(StrEnum):
@@ -117,3 +131,59 @@ class Form(Base):
     quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     question_version_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
+def find_quiz(session: Session, course_id: int, quiz_id: int) -> Quiz:
+    """Find a quiz of a course, or raise NotFoundError."""
+    return _one_quiz(session, Quiz.course_id == course_id, Quiz.id == quiz_id)
+
+
+def find_quiz_by_assignment(session: Session, course_id: int, assignment_id: int) -> Quiz:
+    """Find the quiz of an assignment of a course, or raise NotFoundError."""
+    return _one_quiz(session, Quiz.course_id == course_id, Quiz.assignment_id == assignment_id)
+
+
+def find_quiz_and_course(session: Session, quiz_id: int) -> tuple[Quiz, Course]:
+    """Find a quiz that the caller was not led to by its course, or raise NotFoundError."""
+    row = session.execute(
+        select(Quiz, Course).join(Course, Course.id == Quiz.course_id).where(Quiz.id == quiz_id)
+    ).first()
+    if row is None:
+        raise NotFoundError
+    return row.Quiz, row.Course
+
+
+def list_quizzes(session: Session, course_id: int, *, offset: int, limit: int) -> Sequence[Quiz]:
+    """List a part of a course's quizzes, in the order of their ids."""
+    return session.scalars(
+        select(Quiz).where(Quiz.course_id == course_id).order_by(Quiz.id).offset(offset).limit(limit)
+    ).all()
+
+
+def count_quizzes(session: Session, course_id: int) -> int:
+    """Count the quizzes of a course."""
+    return session.execute(
+        select(func.count()).select_from(Quiz).where(Quiz.course_id == course_id)
+    ).scalar_one()
+
+
+def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, int]:
+    """Count the questions of quizzes, by quiz id; a text without a question is none."""
+    counts = session.execute(
+        select(Form.quiz_id, func.count().label("questions"))
+        .join(QuestionVersion, QuestionVersion.id == func.any(Form.question_version_ids))
+        .where(
+            Form.id.in_([quiz.form_id for quiz in quizzes if quiz.form_id is not None]),
+            QuestionVersion.content["question_type"].astext.is_distinct_from(QuestionType.TEXT_ONLY.value),
+        )
+        .group_by(Form.quiz_id)
+    )
+    found = {row.quiz_id: row.questions for row in counts}
+    return {quiz.id: found.get(quiz.id, 0) for quiz in quizzes}
+
+
+def _one_quiz(session: Session, *conditions: ColumnElement[bool]) -> Quiz:
+    quiz = session.scalar(select(Quiz).where(*conditions))
+    if quiz is None:
+        raise NotFoundError
+    return quiz

@@ -1,0 +1,82 @@
+"""How an answer is written: JSON in the form that the caller asked for, validators, conditional answers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from flask import request
+from werkzeug import Response
+
+from models.reports import QuizReport
+
+JSON = "application/json"
+JSON_API = "application/vnd.api+json"
+STRING_IDS = "application/json+canvas-string-ids"
+
+# A verifier in a body is new each time and lives an hour: a body counts as the same for half of that.
+_VERIFIER = re.compile(rb"verifier=[A-Za-z0-9_.~-]+")
+_VERIFIER_REUSE_SECONDS = 1800
+
+
+def wants(mimetype: str) -> bool:
+    """Whether the caller's Accept names exactly this type; a wildcard asks for plain JSON."""
+    return any(name.lower() == mimetype and quality > 0 for name, quality in request.accept_mimetypes)
+
+
+def answer(
+    payload: Any,
+    *,
+    json_api: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Answer 200 with what a serializer made, its ids as strings where the caller wants them so."""
+    if wants(STRING_IDS):
+        payload = with_string_ids(payload)
+    response = json_response(payload, mimetype=JSON_API if json_api else JSON, headers=headers)
+    response.vary.update(("Accept", "Accept-Language", "Authorization"))
+    return response
+
+
+def retry_later(report: QuizReport) -> Mapping[str, str]:
+    """Make the header that tells when to look at a report again, while its job is waiting or at work."""
+    return {"Retry-After": "1"} if report.state.is_live else {}
+
+
+def conditional(response: Response) -> Response:
+    """Give an answer its ETag, and make it a 304 if the caller has it already."""
+    half_hour = str(int(time.time() // _VERIFIER_REUSE_SECONDS)).encode()
+    body, verifiers = _VERIFIER.subn(b"", response.get_data())
+    digest = hashlib.sha256(body + half_hour if verifiers else body)
+    response.set_etag(digest.hexdigest()[:32], weak=True)
+    return response.make_conditional(request)
+
+
+def json_response(
+    payload: Any, *, status: int = 200, mimetype: str = JSON, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Write a value as JSON."""
+    return Response(
+        msgspec.json.encode(payload),
+        status=status,
+        headers=headers,
+        content_type=f"{mimetype}; charset=utf-8" if mimetype == JSON else mimetype,
+    )
+
+
+def with_string_ids(value: Any) -> Any:
+    """Return the same JSON with every id a string."""
+    if isinstance(value, dict):
+        return {key: _id_text(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_string_ids(item) for item in value]
+    return value
+
+
+def _id_text(key: str, value: Any) -> Any:
+    is_id = (key == "id" or key.endswith("_id")) and type(value) is int
+    return str(value) if is_id else with_string_ids(value)

@@ -1,0 +1,104 @@
+"""The wiring of the web door."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from flask import Flask, g, request
+from werkzeug import Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from api.courses import courses
+from api.errors import UnsupportedContentError, register_error_handlers
+from api.files import files
+from api.health import REQUEST_SECONDS, REQUESTS, health
+from api.new_quiz_reports import new_quiz_reports
+from api.progress import progress
+from api.quiz_reports import quiz_reports
+from api.services import Services
+from models.logs import configure_logging
+from models.settings import Settings
+
+_MOST_BODY_BYTES = 2**20
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def create_app(settings: Settings) -> Flask:
+    """Make the application; nothing is connected before the first request that needs it."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _MOST_BODY_BYTES
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    Services(settings).register(app)
+    register_error_handlers(app)
+    for blueprint in (quiz_reports, new_quiz_reports, progress, files, courses, health):
+        app.register_blueprint(blueprint)
+    app.before_request(_begin)
+    app.after_request(_finish)
+    if settings.public_url.startswith("https://"):
+        app.after_request(_require_https)
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops, x_prefix=hops
+        )
+    return app
+
+
+def from_env() -> Flask:
+    """Make the application from the environment, for a WSGI server."""
+    settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    if settings.jwt_jwks_url:
+        settings.require("jwt_issuer", "jwt_audience")
+    configure_logging(settings)
+    return create_app(settings)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    asked = request.headers.get("X-Request-Id", "")
+    g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedContentError("The body must not be compressed.")
+    if request.method != "PUT":
+        # A slow sender must not hold a connection to the database; data that is pushed in is read later.
+        request.get_data()
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    seconds = time.perf_counter() - g.began
+    route = request.url_rule.rule if request.url_rule else "none"
+    REQUESTS.labels(request.method, route, response.status_code).inc()
+    REQUEST_SECONDS.labels(request.method, route).observe(seconds)
+    _log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        route=route,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 1),
+        user_id=g.get("user_id"),
+    )
+    return response
+
+
+def _require_https(response: Response) -> Response:
+    response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response
+
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "no-referrer",
+}

@@ -1,0 +1,49 @@
+"""Courses and their quizzes: what clients walk through to reach a report."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from werkzeug import Response
+
+from api.answers import answer
+from api.auth import scope, visit
+from api.links import links
+from api.params import page
+from api.serializers import course_json, quiz_json
+from models.quizzes import count_quizzes, list_quizzes, question_counts
+
+courses = Blueprint("courses", __name__, url_prefix="/api/v1/courses/<course_id>")
+
+
+@courses.get("")
+@scope("url:GET|/api/v1/courses/:id")
+def show(course_id: str) -> Response:
+    """Show a course."""
+    with visit() as visitor:
+        access = visitor.course(course_id)
+    return answer(course_json(access.course, sees_sis_ids=access.sees_sis_ids))
+
+
+@courses.get("/quizzes")
+@scope("url:GET|/api/v1/courses/:course_id/quizzes")
+def index(course_id: str) -> Response:
+    """List a page of a course's quizzes."""
+    wanted = page()
+    with visit() as visitor:
+        course = visitor.course(course_id).course
+        total = count_quizzes(visitor.session, course.id)
+        quizzes = list_quizzes(visitor.session, course.id, offset=wanted.offset, limit=wanted.size)
+        counts = question_counts(visitor.session, quizzes)
+    url = links()
+    body = [quiz_json(quiz, counts[quiz.id], url) for quiz in quizzes]
+    return answer(body, headers=url.pages(request.path, wanted, total))
+
+
+@courses.get("/quizzes/<quiz_id>")
+@scope("url:GET|/api/v1/courses/:course_id/quizzes/:id")
+def show_quiz(course_id: str, quiz_id: str) -> Response:
+    """Show a quiz."""
+    with visit() as visitor:
+        _, quiz = visitor.quiz(course_id, quiz_id)
+        counts = question_counts(visitor.session, [quiz])
+    return answer(quiz_json(quiz, counts[quiz.id], links()))

@@ -1,0 +1,143 @@
+"""Report files: the File object, and its bytes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import structlog
+from flask import Blueprint, request
+from werkzeug import Response
+from werkzeug.http import dump_options_header
+
+from api.answers import answer
+from api.auth import scope, visit
+from api.links import links
+from api.params import object_id
+from api.serializers import file_json
+from api.services import services
+from api.translations import texts
+from models.errors import NotFoundError
+from models.files import File
+from models.quizzes import Quiz, find_quiz_and_course
+from models.report_requests import find_file_report
+from models.reports import QuizReport
+
+_log = structlog.stdlib.get_logger(__name__)
+
+_SCOPE = "url:GET|/api/v1/files/:id"
+_PRESIGNED_SECONDS = 300
+# A header line that is longer troubles proxies, and a file name that is longer troubles file systems.
+_MOST_NAME_BYTES = 200
+# Path separators, and marks that turn the direction of writing around.
+_TROUBLESOME = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+files = Blueprint("files", __name__)
+
+
+@files.get("/api/v1/files/<file_id>")
+@scope(_SCOPE)
+def show(file_id: str) -> Response:
+    """Show a File."""
+    with visit() as visitor:
+        report = find_file_report(visitor.session, object_id(file_id))
+        quiz = visitor.quiz_of(report)
+    return answer(file_json(_file_of(report), report, quiz, links(), texts()))
+
+
+@files.get("/files/<file_id>/download")
+@scope(_SCOPE)
+def download(file_id: str) -> Response:
+    """Hand out a file's bytes, to whoever has a good verifier or may see the File."""
+    report, quiz = _by_verifier(file_id) or _by_token(file_id)
+    file = _file_of(report)
+    name = texts().display_name(quiz, report.report_type)
+    if services().settings.presigned_downloads:
+        url = services().store.presigned_url(file.storage_key, _PRESIGNED_SECONDS)
+        if url is not None:
+            return Response(status=302, headers={"Location": url})
+    return _stream(file, name)
+
+
+def content_disposition(name: str) -> str:
+    """Write the header that names a download (RFC 6266), whatever a quiz's title may hold."""
+    name = _shortened(_harmless(name))
+    plain = _harmless(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
+    options = {"filename": f"report{plain}" if plain.strip().startswith(".") else plain}
+    if plain != name:
+        options["filename*"] = "UTF-8''" + quote(name, safe="!#$&+-.^_`|~")
+    return dump_options_header("attachment", options)
+
+
+def _by_verifier(file_id: str) -> tuple[QuizReport, Quiz] | None:
+    """Find the file that a good verifier was signed for; without one it is the token that decides."""
+    verifier = request.args.get("verifier")
+    if verifier is None or (signed := services().verifiers.read(verifier)) is None:
+        return None
+    if signed.file_id != file_id:
+        return None
+    with services().database.transaction() as session:
+        report = find_file_report(session, object_id(file_id))
+        if _file_of(report).uuid != signed.file_uuid:
+            raise NotFoundError
+        return report, find_quiz_and_course(session, report.quiz_id)[0]
+
+
+def _by_token(file_id: str) -> tuple[QuizReport, Quiz]:
+    with visit() as visitor:
+        report = find_file_report(visitor.session, object_id(file_id))
+        return report, visitor.quiz_of(report)
+
+
+def _stream(file: File, name: str) -> Response:
+    response = Response(
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": content_disposition(name),
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        },
+    )
+    response.set_etag(file.sha256.hex())
+    # Several ranges at once, or what is no range at all, get the whole file, as HTTP allows.
+    one_range = request.range is not None and len(request.range.ranges) == 1
+    response.make_conditional(
+        request, accept_ranges="bytes" if one_range else "none", complete_length=file.size
+    )
+    response.headers["Accept-Ranges"] = "bytes"
+    if response.status_code == 304:
+        return response
+    start, stop = 0, file.size
+    if response.status_code == 206:
+        start, stop = response.content_range.start or 0, response.content_range.stop or file.size
+    response.content_length = stop - start
+    if request.method != "HEAD":
+        response.response = _read(file, start, stop)
+    return response
+
+
+def _read(file: File, start: int, stop: int) -> Iterator[bytes]:
+    try:
+        return services().store.read(file.storage_key, start, stop)
+    except NotFoundError:
+        _log.error("a file's bytes are gone", file_id=file.id, storage_key=file.storage_key)
+        raise
+
+
+def _file_of(report: QuizReport) -> File:
+    if report.file is None:
+        raise NotFoundError
+    return report.file
+
+
+def _harmless(name: str) -> str:
+    return "".join("_" if c in _TROUBLESOME or unicodedata.category(c) in _CONTROLS else c for c in name)
+
+
+def _shortened(name: str) -> str:
+    encoded = name.encode()
+    if len(encoded) <= _MOST_NAME_BYTES:
+        return name
+    head, tail = encoded[: _MOST_NAME_BYTES - 80], encoded[-77:]
+    return f"{head.decode(errors='ignore')}…{tail.decode(errors='ignore')}"

@@ -1,0 +1,145 @@
+"""JSON Web Tokens that the LMS signs: who the caller is; what they may do stands in the roster."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import jwt
+import structlog
+
+from api.errors import InvalidTokenError, UnavailableError
+from models.access_tokens import Caller
+from models.settings import Settings
+
+# Signatures by a private key only: with HS256 a public key would serve as the secret.
+ALGORITHMS = frozenset({"RS256", "ES256"})
+LEEWAY_SECONDS = 30
+_MOST_KEY_SET_BYTES = 256 * 1024
+_MOST_LMS_ID = 2**63 - 1
+
+_log = structlog.stdlib.get_logger(__name__)
+
+
+def fetch_keys(url: str) -> Mapping[str, Any]:
+    """Fetch a JSON Web Key Set; raise httpx.HTTPError or ValueError if that fails."""
+    with httpx.Client(timeout=3.0, follow_redirects=False) as client:
+        response = client.get(url, headers={"Accept": "application/json"}).raise_for_status()
+    if len(response.content) > _MOST_KEY_SET_BYTES:
+        raise ValueError("the key set is too large")
+    keys = json.loads(response.content)
+    if not isinstance(keys, dict):
+        raise ValueError("the key set is no object")
+    return keys
+
+
+class KeySet:
+    """The signing keys that the LMS publishes, kept for a while.
+
+    A key id that is not known makes it look again, so that rotated keys work at once, but not more often
+    than every few seconds: anybody can invent key ids. Known keys go on working while the LMS is away.
+    """
+
+    FRESH_SECONDS = 300.0
+    PAUSE_SECONDS = 10.0
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        fetch: Callable[[str], Mapping[str, Any]] = fetch_keys,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._fetched_at = -float("inf")
+        self._tried_at = -float("inf")
+
+    def key(self, key_id: str | None) -> jwt.PyJWK:
+        """Return the key of this id; InvalidTokenError if there is none, UnavailableError if none is yet."""
+        is_stale = self._clock() - self._fetched_at > self.FRESH_SECONDS
+        if is_stale or key_id not in self._keys:
+            self._refresh()
+        if key_id in self._keys:
+            return self._keys[key_id]
+        if not self._keys:
+            raise UnavailableError("the signing keys of the LMS cannot be fetched")
+        raise InvalidTokenError("unknown signing key")
+
+    def _refresh(self) -> None:
+        with self._lock:
+            if self._clock() - self._tried_at < self.PAUSE_SECONDS:
+                return
+            self._tried_at = self._clock()
+            try:
+                self._keys = _usable_keys(self._fetch(self._url))
+                self._fetched_at = self._clock()
+            except (httpx.HTTPError, ValueError) as error:
+                _log.warning("signing keys not fetched", url=self._url, reason=type(error).__name__)
+
+
+class TokenReader:
+    """Reads the tokens of one issuer for one audience."""
+
+    def __init__(self, settings: Settings, keys: KeySet) -> None:
+        self._is_configured = bool(settings.jwt_jwks_url and settings.jwt_issuer and settings.jwt_audience)
+        self._issuer = settings.jwt_issuer
+        self._audience = settings.jwt_audience
+        self._keys = keys
+
+    def read(self, token: str) -> Caller:
+        """Tell who the caller is, or raise InvalidTokenError."""
+        if not self._is_configured:
+            raise InvalidTokenError("no JSON Web Tokens are accepted")
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in ALGORITHMS:
+                raise InvalidTokenError("algorithm not accepted")
+            key = self._keys.key(header.get("kid"))
+            if key.algorithm_name != header["alg"]:
+                raise InvalidTokenError("the key is for another algorithm")
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[key.algorithm_name],
+                issuer=self._issuer,
+                audience=self._audience,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, RecursionError, ValueError) as error:
+            raise InvalidTokenError(type(error).__name__) from error
+        return _caller(claims)
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    subject, scope = claims["sub"], claims.get("scope", "")
+    is_id = isinstance(subject, str) and subject.isascii() and subject.isdigit() and len(subject) < 20
+    if not is_id or int(subject) > _MOST_LMS_ID or not isinstance(scope, str):
+        raise InvalidTokenError("the token names no user")
+    return Caller(user_id=int(subject), is_admin=False, scopes=frozenset(scope.split()))
+
+
+def _usable_keys(published: Mapping[str, Any]) -> dict[str | None, jwt.PyJWK]:
+    keys: dict[str | None, jwt.PyJWK] = {}
+    entries = published.get("keys")
+    for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+            continue
+        try:
+            key = jwt.PyJWK(entry)
+        except jwt.PyJWTError:
+            continue
+        if key.algorithm_name in ALGORITHMS:
+            keys[key.key_id] = key
+    if len(keys) == 1:
+        # Who publishes a single key need not name it.
+        keys[None] = next(iter(keys.values()))
+    return keys

@@ -1,0 +1,72 @@
+"""The absolute URLs that stand in answers; each begins with the address that clients use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import request
+
+from api.params import Page
+from api.services import services
+from api.verifiers import Verifiers
+from models.files import File
+from models.progress import Progress
+from models.quizzes import Quiz
+from models.reports import QuizReport
+
+
+@dataclass(frozen=True)
+class Links:
+    """URLs below one base."""
+
+    base: str
+    verifiers: Verifiers
+
+    def quiz(self, quiz: Quiz) -> str:
+        """Where a quiz is."""
+        return f"{self.base}/api/v1/courses/{quiz.course_id}/quizzes/{quiz.id}"
+
+    def quiz_page(self, quiz: Quiz) -> str:
+        """Where a person looks at a quiz."""
+        return f"{self.base}/courses/{quiz.course_id}/quizzes/{quiz.id}"
+
+    def report(self, report: QuizReport, quiz: Quiz) -> str:
+        """Where a report is."""
+        return f"{self.quiz(quiz)}/reports/{report.id}"
+
+    def progress(self, progress: Progress) -> str:
+        """Where the Progress of a job is."""
+        return f"{self.base}/api/v1/progress/{progress.id}"
+
+    def download(self, file: File) -> str:
+        """Where a file's bytes are, with a fresh verifier."""
+        query = urlencode({"download_frd": 1, "verifier": self.verifiers.issue(file.id, file.uuid)})
+        return f"{self.base}/files/{file.id}/download?{query}"
+
+    def pages(self, path: str, page: Page, total: int) -> Mapping[str, str]:
+        """Make the Link header of one page of a list."""
+        last = max(1, -(-total // page.size))
+        numbers = {
+            "current": page.number,
+            "next": page.number + 1,
+            "prev": page.number - 1,
+            "first": 1,
+            "last": last,
+        }
+        if page.number >= last:
+            del numbers["next"]
+        if page.number <= 1:
+            del numbers["prev"]
+        entries = (
+            f'<{self.base}{path}?{urlencode({"page": number, "per_page": page.size})}>; rel="{relation}"'
+            for relation, number in numbers.items()
+        )
+        return {"Link": ",".join(entries)}
+
+
+def links() -> Links:
+    """Make the URLs of this request: below the public address that is set, else below the request's own."""
+    base = services().settings.public_url or request.url_root.rstrip("/")
+    return Links(base, services().verifiers)

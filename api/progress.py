@@ -1,0 +1,51 @@
+"""The Progress of a job: show, cancel."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from werkzeug import Response
+
+from api.answers import answer, conditional, retry_later
+from api.auth import scope, visit
+from api.errors import ForbiddenError
+from api.links import links
+from api.params import cancel_message, object_id
+from api.serializers import cancelled_progress_json, progress_json
+from api.services import services
+from models.errors import NotFoundError
+from models.progress import Progress
+from models.report_requests import cancel_progress, find_progress_report
+from models.reports import QuizReport
+
+progress = Blueprint("progress", __name__, url_prefix="/api/v1/progress/<progress_id>")
+
+
+@progress.get("")
+@scope("url:GET|/api/v1/progress/:id")
+def show(progress_id: str) -> Response:
+    """Show how far a job is."""
+    with visit() as visitor:
+        report = find_progress_report(visitor.session, object_id(progress_id))
+        visitor.quiz_of(report)
+    body = progress_json(report, _progress_of(report), links())
+    return conditional(answer(body, headers=retry_later(report)))
+
+
+@progress.post("/cancel")
+@scope("url:POST|/api/v1/progress/:id/cancel")
+def cancel(progress_id: str) -> Response:
+    """Cancel a job that is still queued; its Progress is shown this last time."""
+    with visit() as visitor:
+        report = find_progress_report(visitor.session, object_id(progress_id))
+        visitor.quiz_of(report)
+        if not (visitor.caller.is_admin or visitor.caller.user_id == _progress_of(report).user_id):
+            raise ForbiddenError
+        cancelled = cancel_progress(visitor.session, object_id(progress_id), cancel_message())
+    services().hints.revoke(cancelled.id)
+    return answer(cancelled_progress_json(report, cancelled, links()))
+
+
+def _progress_of(report: QuizReport) -> Progress:
+    if report.progress is None:
+        raise NotFoundError
+    return report.progress

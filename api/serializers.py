@@ -1,0 +1,164 @@
+"""Rows to Canvas's JSON, plain and JSON-API; pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence, Set
+from typing import Any
+
+from api.links import Links
+from api.translations import Texts
+from models.courses import Course
+from models.files import File
+from models.progress import Progress
+from models.quizzes import Quiz
+from models.reports import QuizReport, ReportState, ReportType, is_generatable
+
+_JOB = "Quizzes::QuizStatistics"
+_FILENAMES = {
+    ReportType.STUDENT_ANALYSIS: "quiz_student_analysis_report.csv",
+    ReportType.ITEM_ANALYSIS: "quiz_item_analysis_report.csv",
+}
+_PROGRESS_STATES = {
+    ReportState.QUEUED: "queued",
+    ReportState.RUNNING: "running",
+    ReportState.FAILED: "failed",
+    ReportState.GENERATED: "completed",
+}
+
+Json = dict[str, Any]
+
+
+def utc(moment: datetime.datetime) -> str:
+    """Write a moment as ISO 8601 in UTC, to the second."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def report_json(report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -> Json:
+    """Write a QuizReport as plain JSON; `file` and `progress_url` stand there only once they exist."""
+    body = {"id": report.id, "quiz_id": quiz.id, **_report_fields(report, quiz, links, texts)}
+    if report.file is not None:
+        body["file"] = file_json(report.file, report, quiz, links, texts)
+    if report.progress is not None:
+        body["progress_url"] = links.progress(report.progress)
+    return body
+
+
+def reports_json_api(
+    reports: Sequence[QuizReport], quiz: Quiz, links: Links, texts: Texts, include: Set[str]
+) -> Json:
+    """Write QuizReports in Canvas's early form of JSON-API, with what `include` asks for embedded."""
+    return {"quiz_reports": [_report_json_api(report, quiz, links, texts, include) for report in reports]}
+
+
+def progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
+    """Write the Progress of a report's job; a completed one tells in `results` where the file is."""
+    body = _progress_fields(report, progress, _PROGRESS_STATES[report.state], links)
+    if report.file is not None:
+        body["results"] = {"url": links.download(report.file)}
+    return body
+
+
+def cancelled_progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
+    """Write the Progress of a job that was cancelled, as it ended; its report has left it behind."""
+    return _progress_fields(report, progress, "failed", links)
+
+
+def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -> Json:
+    """Write a File; its `url` carries a fresh verifier."""
+    made_at = utc(file.created_at)
+    return {
+        "id": file.id,
+        "uuid": str(file.uuid),
+        "folder_id": None,
+        "display_name": texts.display_name(quiz, report.report_type),
+        "filename": _FILENAMES[report.report_type],
+        "upload_status": "success",
+        "content-type": "text/csv",
+        "url": links.download(file),
+        "size": file.size,
+        "created_at": made_at,
+        "updated_at": made_at,
+        "modified_at": made_at,
+        "unlock_at": None,
+        "lock_at": None,
+        "locked": False,
+        "hidden": False,
+        "locked_for_user": False,
+        "hidden_for_user": False,
+        "thumbnail_url": None,
+        "mime_class": "file",
+        "media_entry_id": None,
+    }
+
+
+def course_json(course: Course, *, sees_sis_ids: bool) -> Json:
+    """Write a Course; its SIS id stands there only for those who may see it."""
+    body: Json = {
+        "id": course.id,
+        "name": course.name,
+        "course_code": course.course_code,
+        "workflow_state": "available",
+    }
+    if sees_sis_ids:
+        body["sis_course_id"] = course.sis_course_id
+    return body
+
+
+def quiz_json(quiz: Quiz, question_count: int, links: Links) -> Json:
+    """Write a Quiz."""
+    return {
+        "id": quiz.id,
+        "title": quiz.title,
+        "quiz_type": quiz.quiz_type.value,
+        "points_possible": quiz.points_possible,
+        "question_count": question_count,
+        "published": quiz.published_at is not None,
+        "published_at": None if quiz.published_at is None else utc(quiz.published_at),
+        "anonymous_submissions": quiz.anonymous_submissions,
+        "scoring_policy": quiz.scoring_policy.value,
+        "html_url": links.quiz_page(quiz),
+    }
+
+
+def _report_fields(report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -> Json:
+    return {
+        "report_type": report.report_type.value,
+        "readable_type": texts.readable_type(report.report_type),
+        "includes_all_versions": report.includes_all_versions,
+        "includes_sis_ids": report.includes_sis_ids,
+        "anonymous": report.anonymous,
+        "generatable": is_generatable(report.report_type, quiz),
+        "created_at": utc(report.created_at),
+        "updated_at": utc(report.updated_at),
+        "url": links.report(report, quiz),
+    }
+
+
+def _report_json_api(report: QuizReport, quiz: Quiz, links: Links, texts: Texts, include: Set[str]) -> Json:
+    body = {
+        "id": str(report.id),
+        **_report_fields(report, quiz, links, texts),
+        "links": {"quiz": links.quiz(quiz)},
+    }
+    if "file" in include and report.file is not None:
+        body["file"] = file_json(report.file, report, quiz, links, texts)
+    if "progress" in include and report.progress is not None:
+        body["progress"] = progress_json(report, report.progress, links)
+    return body
+
+
+def _progress_fields(report: QuizReport, progress: Progress, state: str, links: Links) -> Json:
+    return {
+        "id": progress.id,
+        "context_id": report.id,
+        "context_type": _JOB,
+        "user_id": progress.user_id,
+        "tag": _JOB,
+        "completion": progress.completion,
+        "workflow_state": state,
+        "created_at": utc(progress.created_at),
+        "updated_at": utc(progress.updated_at),
+        "message": progress.message,
+        "url": links.progress(progress),
+    }

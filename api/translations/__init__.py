@@ -1,0 +1,67 @@
+"""The few texts that people read, in the language that they ask for; English where none fits.
+
+The catalogues are gettext's, compiled when they are first needed: there is no build step to forget.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import request
+
+from models.quizzes import Quiz
+from models.reports import ReportType
+
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "es", "fr", "de", "pt-BR", "ja", "ar")
+
+READABLE_TYPES = {
+    ReportType.STUDENT_ANALYSIS: "Student Analysis",
+    ReportType.ITEM_ANALYSIS: "Item Analysis",
+}
+# By whether the quiz is a survey.
+DISPLAY_NAMES = {
+    (ReportType.STUDENT_ANALYSIS, False): "{title} Quiz Student Analysis Report.csv",
+    (ReportType.ITEM_ANALYSIS, False): "{title} Quiz Item Analysis Report.csv",
+    (ReportType.STUDENT_ANALYSIS, True): "{title} Survey Student Analysis Report.csv",
+    (ReportType.ITEM_ANALYSIS, True): "{title} Survey Item Analysis Report.csv",
+}
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts in one language."""
+
+    catalogue: gettext.NullTranslations
+
+    def readable_type(self, report_type: ReportType) -> str:
+        """Name a report type as people do."""
+        return self.catalogue.gettext(READABLE_TYPES[report_type])
+
+    def display_name(self, quiz: Quiz, report_type: ReportType) -> str:
+        """Name a report's file as people do."""
+        pattern = self.catalogue.gettext(DISPLAY_NAMES[report_type, quiz.quiz_type.is_survey])
+        return pattern.replace("{title}", quiz.title)
+
+
+@lru_cache
+def texts_in(language: str) -> Texts:
+    """Load the texts of one of the languages."""
+    if language == ENGLISH:
+        return Texts(gettext.NullTranslations())
+    source = resources.files(__name__).joinpath(f"{language.replace('-', '_')}.po")
+    compiled = io.BytesIO()
+    write_mo(compiled, read_po(io.BytesIO(source.read_bytes())))
+    compiled.seek(0)
+    return Texts(gettext.GNUTranslations(compiled))
+
+
+def texts() -> Texts:
+    """Choose the texts that the request's Accept-Language asks for."""
+    return texts_in(request.accept_languages.best_match(LANGUAGES) or ENGLISH)

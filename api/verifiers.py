@@ -1,0 +1,53 @@
+"""Verifiers: signed, short-lived permissions to download one file."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from itsdangerous import BadSignature, TimestampSigner
+
+LIFETIME_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class SignedFile:
+    """A file as a verifier names it; the uuid tells it from a later one of the same id."""
+
+    file_id: str
+    file_uuid: uuid.UUID
+
+
+class _Signer(TimestampSigner):
+    def __init__(self, secret_key: str, clock: Callable[[], float]) -> None:
+        super().__init__(
+            secret_key, salt="file-verifier", key_derivation="hmac", digest_method=hashlib.sha256
+        )
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+class Verifiers:
+    """Signs verifiers and reads them again; the clock gives seconds since 1970."""
+
+    def __init__(self, secret_key: str, clock: Callable[[], float] = time.time) -> None:
+        self._signer = _Signer(secret_key, clock)
+
+    def issue(self, file_id: int, file_uuid: uuid.UUID) -> str:
+        """Make a verifier for a file, a new one each time."""
+        return self._signer.sign(f"{file_id}-{file_uuid.hex}-{secrets.token_hex(4)}").decode()
+
+    def read(self, verifier: str) -> SignedFile | None:
+        """Tell which file a verifier was signed for; None if it is forged or expired."""
+        try:
+            signed = self._signer.unsign(verifier.encode(), max_age=LIFETIME_SECONDS).decode()
+        except (BadSignature, UnicodeError):
+            return None
+        file_id, file_uuid, _ = signed.split("-")
+        return SignedFile(file_id, uuid.UUID(file_uuid))
