@@ -17,6 +17,7 @@ from workers.analysis import csv_format
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract import Extract
+from workers.failpoints import reach
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 # The share of a job that is done when the data has been chosen, and when its last row has been written.
 _CHOSEN, _WRITTEN = 10.0, 90.0
 _STEP = 10.0
+_HALF = 0.5
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -70,17 +72,25 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
 
 
 def _make_file(resources: Resources, held: Claim) -> None:
-    guard = resources.settings.formula_guard
+    settings = resources.settings
+    reach(settings, "claimed")
     heartbeat = Heartbeat(resources, held)
     parts = _student_analysis if held.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
-    with Extract(resources.snapshots, held, resources.settings) as extract:
+    with Extract(resources.snapshots, held, settings) as extract:
+        reach(settings, "snapshot")
         with resources.store.writer(held.storage_key) as writer:
-            for done, content in parts(extract, guard_formulas=guard):
+            for done, content in parts(extract, guard_formulas=settings.formula_guard):
                 writer.write(content)
                 heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)
+                if done >= _HALF:
+                    reach(settings, "half_computed")
+        reach(settings, "object_written")
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
-    snapshot = Snapshot(revisions.quiz, revisions.roster, analysis_version(formula_guard=guard))
+    reach(settings, "before_finish")
+    snapshot = Snapshot(
+        revisions.quiz, revisions.roster, analysis_version(formula_guard=settings.formula_guard)
+    )
     with resources.database.transaction() as session:
         report_jobs.finish(session, held, snapshot, size=writer.size, sha256=writer.sha256)
     log.info("report_generated", size=writer.size)

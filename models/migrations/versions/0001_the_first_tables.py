@@ -325,7 +325,8 @@ def upgrade() -> None:
             "(state = 'idle') = (progress_id IS NULL)", name=op.f("ck_quiz_reports_progress_unless_idle")
         ),
         sa.CheckConstraint(
-            "(state = 'running') = (claim_token IS NOT NULL) AND (state = 'running') = (lease_until IS NOT NULL)",
+            "(state = 'running') = (claim_token IS NOT NULL)"
+            " AND (state = 'running') = (lease_until IS NOT NULL)",
             name=op.f("ck_quiz_reports_lease_while_running"),
         ),
         sa.ForeignKeyConstraint(["file_id"], ["files.id"], name=op.f("fk_quiz_reports_file_id_files")),
