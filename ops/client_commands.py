@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -160,7 +160,7 @@ def report_command(
         raise click.BadParameter(f"there is no folder {path.parent}", param_hint="--output")
     with _connect(url, token, data_dir) as client:
         report = client.request_report(course, quiz, report_type, all_versions=all_versions)
-        report = wait_with_bar(client, course, report, report_type)
+        report = wait_with_bar(client, course, report, report_type, sys.stderr)
         if str(path) == "-":
             client.download(report, sys.stdout.buffer)
         else:
@@ -168,9 +168,12 @@ def report_command(
             click.echo(path)
 
 
-def wait_with_bar(client: Client, course: int | str, report: Report, label: str) -> Report:
-    """Wait for a report behind a progress bar; return it with its file."""
+def wait_with_bar(client: Client, course: int | str, report: Report, label: str, to: TextIO) -> Report:
+    """Wait for a report behind a progress bar; return it with its file.
+
+    Where nobody watches, the bar is its label on a line.
+    """
     if report.file is not None:
         return report
-    with click.progressbar(length=100, label=label, file=sys.stderr) as bar:
+    with click.progressbar(length=100, label=label, file=to) as bar:
         return client.wait_for(course, report, lambda completion: bar.update(int(completion) - bar.pos))

@@ -76,7 +76,7 @@ class _Heading(msgspec.Struct):
 
     course: _Ids | None = None
     quiz: _Ids | None = None
-    quiz_submissions: msgspec.Raw | None = None
+    quiz_submissions: msgspec.Raw = msgspec.Raw()
     course_id: int | str | None = None
     quiz_id: int | None = None
 
@@ -100,7 +100,7 @@ def open_import_file(path: Path, *, course: int | str | None, quiz_id: int | Non
     if heading.course is not None:
         return ImportFile(path, _needed(path, "course", course or heading.course.id))
     ids = heading.quiz or _Ids(heading.quiz_id, heading.course_id)
-    if heading.quiz is None and heading.quiz_submissions is None:
+    if heading.quiz is None and not bytes(heading.quiz_submissions):
         raise ImportFileError(f"{path} holds no course, quiz or submissions: write it as {_EXAMPLE}")
     return ImportFile(
         path,
