@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,8 +13,13 @@ from models.errors import NotFoundError
 from ops.data_directory import data_dir_option, settings_here
 
 
-def _database(data_dir: Path) -> Database:
-    return Database(settings_here(data_dir).require("database_url").database_url)
+@contextmanager
+def _database(data_dir: Path) -> Iterator[Database]:
+    database = Database(settings_here(data_dir).require("database_url").database_url, pool_size=1)
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
 @click.command("migrate")
@@ -21,7 +28,8 @@ def migrate_command(data_dir: Path) -> None:
     """Apply the migrations that are missing; any number of processes may do so at once."""
     from models.schema import migrate, newest_revision
 
-    migrate(_database(data_dir).engine)
+    with _database(data_dir) as database:
+        migrate(database.engine)
     click.echo(f"the database is at revision {newest_revision()}")
 
 
@@ -47,7 +55,7 @@ def create_command(
     """
     from models.access_tokens import create_token
 
-    with _database(data_dir).transaction() as session:
+    with _database(data_dir) as database, database.transaction() as session:
         token = create_token(session, user_id=user, admin=admin, scopes=scopes, expires_days=expires)
     click.echo(token)
 
@@ -58,7 +66,7 @@ def list_command(data_dir: Path) -> None:
     """List the tokens: id, last four characters, user, rights, end."""
     from models.access_tokens import list_tokens
 
-    with _database(data_dir).transaction() as session:
+    with _database(data_dir) as database, database.transaction() as session:
         for token in list_tokens(session):
             rights = [*(["admin"] if token.is_admin else []), *token.scopes] or ["reading"]
             end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "no end"
@@ -72,6 +80,6 @@ def revoke_command(token_id: int, data_dir: Path) -> None:
     """Refuse a token from now on; `quiz-reports token list` shows the ids."""
     from models.access_tokens import revoke_token
 
-    with _database(data_dir).transaction() as session:
+    with _database(data_dir) as database, database.transaction() as session:
         if not revoke_token(session, token_id):
             raise NotFoundError(f"there is no token {token_id}: quiz-reports token list shows them")

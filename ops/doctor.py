@@ -132,8 +132,9 @@ def check_workers(settings: Settings) -> str:
     from celery import Celery
     from kombu.exceptions import KombuError
 
-    settings.require("redis_url")
     waiting = _waiting_reports(settings)
+    # A broker that is gone would be asked again and again.
+    check_broker(settings)
     # An application of its own: that of the workers would load pandas just to ask.
     app = Celery("doctor", broker=settings.redis_url, set_as_current=False)
     app.conf.broker_transport_options = PUBLISH_TIMEOUTS

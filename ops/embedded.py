@@ -24,6 +24,7 @@ from psycopg import sql
 
 from models.errors import QuizReportsError
 from ops.leash import leashed
+from ops.left_over import end_left_over
 from ops.private_files import kept_secret, write_private
 
 _LOOPBACK = "127.0.0.1"
@@ -83,7 +84,7 @@ class EmbeddedServer(ABC):
         """Start the server and return when it answers; a left-over one on this directory is ended first."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._end_left_over()
+        end_left_over(self._is_left_over, first=self.STOP_SIGNALS[0])
         self._prepare()
         for _ in range(5):
             self.port = self._choose_port()
@@ -149,20 +150,9 @@ class EmbeddedServer(ABC):
         remembered.write_text(str(port))
         return port
 
-    def _end_left_over(self) -> None:
-        """End processes that an earlier run left on this directory; two servers on one would ruin it."""
-        left = [process for process in psutil.process_iter(["name"]) if self._is_left_over(process)]
-        for process in left:
-            process.send_signal(self.STOP_SIGNALS[0])
-        for process in psutil.wait_procs(left, timeout=15)[1]:
-            process.kill()
-        psutil.wait_procs(left, timeout=5)
-
     def _is_left_over(self, process: psutil.Process) -> bool:
-        try:
-            return bool(process.info["name"] == self.PROCESS_NAME and process.cwd() == str(self._home))
-        except psutil.Error:
-            return False
+        """Tell a server that an earlier run left on this directory; two servers on one would ruin it."""
+        return bool(process.name() == self.PROCESS_NAME and process.cwd() == str(self._home))
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()

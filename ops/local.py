@@ -11,7 +11,6 @@ from threading import Event
 
 import click
 import httpx
-import psutil
 
 from models.access_tokens import create_token, find_caller
 from models.database import Database
@@ -20,6 +19,7 @@ from models.schema import migrate
 from models.settings import Settings
 from ops.data_directory import DataDirectory, Ready, data_dir_option
 from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port, is_free
+from ops.left_over import end_left_over
 from ops.private_files import write_private
 from ops.supervisor import ChildProcess, Supervisor, stop_signals
 
@@ -197,16 +197,4 @@ def _make_sample_reports(stack: LocalStack, ready: Ready, stop: Event) -> None:
 
 def _end_left_over(directory: DataDirectory) -> None:
     """End our processes that an earlier stack on this folder left, because it was killed itself."""
-    left = [process for process in psutil.process_iter() if _is_marked(process, directory)]
-    for process in left:
-        process.terminate()
-    for process in psutil.wait_procs(left, timeout=10)[1]:
-        process.kill()
-    psutil.wait_procs(left, timeout=5)
-
-
-def _is_marked(process: psutil.Process, directory: DataDirectory) -> bool:
-    try:
-        return bool(process.environ().get(_MARK) == str(directory.path))
-    except (psutil.Error, OSError):
-        return False
+    end_left_over(lambda process: process.environ().get(_MARK) == str(directory.path))

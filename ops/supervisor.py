@@ -103,22 +103,29 @@ class ChildProcess:
 @dataclass
 class _Watch:
     part: Part
+    pause: float
     started_at: float = 0.0
-    pause: float = _FIRST_PAUSE_SECONDS
     due_at: float | None = None
 
 
 class Supervisor:
     """Runs parts in the order given, starts again whoever dies, and stops them in the reverse order."""
 
-    def __init__(self, say: Callable[[str], None], *, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        *,
+        patience: float = 30.0,
+        first_pause: float = _FIRST_PAUSE_SECONDS,
+    ) -> None:
         self._say = say
         self._patience = patience
+        self._first_pause = first_pause
         self._watches: list[_Watch] = []
 
     def start(self, part: Part) -> None:
         """Start a part and watch it from now on."""
-        watch = _Watch(part)
+        watch = _Watch(part, self._first_pause)
         self._watches.append(watch)
         self._start(watch)
 
@@ -130,10 +137,10 @@ class Supervisor:
                 continue
             if watch.due_at is None:
                 if now - watch.started_at > _WELL_AFTER_SECONDS:
-                    watch.pause = _FIRST_PAUSE_SECONDS
+                    watch.pause = self._first_pause
                 watch.due_at = now + watch.pause
                 hint = f" (see {watch.part.log})" if watch.part.log else ""
-                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:.0f} s{hint}")
+                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:g} s{hint}")
                 watch.pause = min(2 * watch.pause, _LONGEST_PAUSE_SECONDS)
             elif now >= watch.due_at:
                 self._start_again(watch)

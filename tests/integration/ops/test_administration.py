@@ -1,0 +1,85 @@
+"""Migrations and tokens, as an operator calls them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from models.access_tokens import find_caller
+from models.database import Database
+from models.errors import NotFoundError
+from models.schema import newest_revision
+from ops.cli import cli
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner(catch_exceptions=False).invoke(cli, arguments)
+
+
+@pytest.fixture
+def database_here(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    return database
+
+
+def test_several_processes_may_migrate_an_empty_database_at_once(empty_database_url: str) -> None:
+    command = [sys.executable, "-P", "-m", "ops.cli", "migrate"]
+    environ = {"DATABASE_URL": empty_database_url}
+    processes = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) for _ in range(3)]
+    outputs = {process.communicate()[0] for process in processes}
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert len(outputs) == 1
+    with psycopg.connect(empty_database_url) as connection:
+        applied = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert applied == [(newest_revision(),)]
+
+
+def create(*options: str) -> str:
+    result = run("token", "create", *options)
+    assert result.exit_code == 0
+    return result.stdout.removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "user_id", "is_admin", "scopes"),
+    [
+        (["--user", "7"], 7, False, set()),
+        (["--user", "7", "--admin", "--expires", "1"], 7, True, set()),
+        (["--user", "8", "--scope", "a", "--scope", "b"], 8, False, {"a", "b"}),
+    ],
+)
+def test_create_prints_a_token_alone_and_it_is_good(
+    database_here: Database, options: Sequence[str], user_id: int, is_admin: bool, scopes: set[str]
+) -> None:
+    token = create(*options)
+    with database_here.transaction() as session:
+        caller = find_caller(session, token)
+
+    assert caller
+    assert (caller.user_id, caller.is_admin, set(caller.scopes)) == (user_id, is_admin, scopes)
+
+
+def test_list_shows_tokens_without_giving_them_away(database_here: Database) -> None:
+    token = create("--user", "7", "--admin")
+
+    assert run("token", "list").stdout == f"1\t…{token[-4:]}\tuser 7\tadmin\tno end\n"
+
+
+def test_a_revoked_token_is_no_longer_good(database_here: Database) -> None:
+    token = create("--user", "7")
+
+    assert run("token", "revoke", "1").exit_code == 0
+
+    with database_here.transaction() as session:
+        assert find_caller(session, token) is None
+
+
+def test_revoking_what_is_not_there_says_where_to_look(database_here: Database) -> None:
+    with pytest.raises(NotFoundError, match="quiz-reports token list"):
+        run("token", "revoke", "99")

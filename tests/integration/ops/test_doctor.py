@@ -1,0 +1,77 @@
+"""The doctor says what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from models.settings import Settings
+from ops.doctor import (
+    AilmentError,
+    Check,
+    check_broker,
+    check_database,
+    check_migrations,
+    check_settings,
+    check_storage,
+    check_workers,
+)
+
+NOBODY_LISTENS = "127.0.0.1:1"
+
+
+def test_a_healthy_service_is_well(settings: Settings) -> None:
+    for examine in (check_settings, check_database, check_migrations, check_broker, check_storage):
+        assert examine(settings)
+
+
+def test_the_storage_check_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+    check_storage(settings)
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+
+
+def test_a_database_that_does_not_answer(settings: Settings) -> None:
+    lost = replace(settings, database_url=f"postgresql://u:p@{NOBODY_LISTENS}/d")
+    for examine in (check_database, check_migrations, check_workers):
+        with pytest.raises(AilmentError, match="check DATABASE_URL"):
+            examine(lost)
+
+
+def test_tables_that_are_not_there(settings: Settings, empty_database_url: str) -> None:
+    with pytest.raises(AilmentError, match="run quiz-reports migrate"):
+        check_migrations(replace(settings, database_url=empty_database_url))
+
+
+def test_a_broker_that_does_not_answer(settings: Settings) -> None:
+    for examine in (check_broker, check_workers):
+        with pytest.raises(AilmentError):
+            examine(replace(settings, redis_url=f"redis://{NOBODY_LISTENS}/0"))
+
+
+def test_a_broker_that_may_throw_messages_away(settings: Settings) -> None:
+    with redis.Redis.from_url(settings.redis_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            with pytest.raises(AilmentError, match="set maxmemory-policy noeviction"):
+                check_broker(settings)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_folder_that_cannot_be_written(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(AilmentError, match="STORAGE_URL"):
+        check_storage(replace(settings, storage_url=f"file://{tmp_path}/a file/folder"))
+
+
+def test_no_worker(settings: Settings) -> None:
+    with pytest.raises(AilmentError, match="no worker answers: start quiz-reports worker"):
+        check_workers(settings)
+
+
+def test_a_failed_check_is_one_line(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not Check("settings", check_settings).run(replace(settings, secret_key=""))
+    assert capsys.readouterr().out == "FAIL settings   SECRET_KEY is not set\n"
