@@ -1,0 +1,131 @@
+"""What no JSON of ours may hold, whatever its type: NUL, lone surrogates, repeated keys, deep nesting.
+
+The checks are made of passes at C's speed over the text; only what they suspect is looked at closely.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from models.errors import InvalidInputError, Problem
+
+MOST_DEPTH: Final = 20
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+# The closing quote is not required: looking for it again and again would take for ever where there is none.
+_STRING: Final = re.compile(r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?')
+_NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
+_INNERMOST: Final = re.compile(r"\[\]|\{\}")
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_MOST_KEY_CHARACTERS: Final = 100
+
+
+def require_sound(source: bytes, place: str) -> None:
+    """Raise InvalidInputError if JSON is nested deeply, is no UTF-8, or holds a NUL or a key twice.
+
+    JSON that is malformed passes, if it is not deep: whoever decodes it will say where.
+    """
+    text = _text(source, place)
+    if is_deep(text):
+        raise InvalidInputError([Problem(place, f"is nested deeper than {MOST_DEPTH}")])
+    if ("\\u0000" in text or _repeats_key(text)) and (problems := list(_unsound(_tree(text), place))):
+        raise InvalidInputError(problems)
+
+
+def explain(source: bytes, place: str, error: Exception) -> list[Problem]:
+    """Tell why JSON could not be decoded; an empty list if it could, as far as Python's own reader knows."""
+    try:
+        require_sound(source, place)
+    except InvalidInputError as refused:
+        return list(refused.problems)
+    try:
+        tree = _tree(source.decode())
+    except ValueError:
+        return [Problem(place, f"is not valid JSON: {str(error).removeprefix('JSON is malformed: ')}")]
+    return list(_unsound(tree, place))
+
+
+def is_deep(text: str) -> bool:
+    """Whether JSON is nested deeper than anything of ours."""
+    brackets = _NOT_BRACKETS.sub("", _STRING.sub("", text))
+    for _ in range(MOST_DEPTH):
+        outer = _INNERMOST.sub("", brackets)
+        if len(outer) == len(brackets):
+            # Nothing is left, or only what has no counterpart.
+            return len(outer) > MOST_DEPTH
+        brackets = outer
+    return bool(brackets)
+
+
+def _text(source: bytes, place: str) -> str:
+    if source.startswith(_BYTE_ORDER_MARK):
+        raise InvalidInputError([Problem(place, "begins with a byte order mark")])
+    try:
+        return source.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError([Problem(place, f"is not valid UTF-8 (byte {error.start})")]) from None
+
+
+class _RepeatedKeyError(Exception):
+    """Some object has a key twice."""
+
+
+def _require_distinct_keys(pairs: list[tuple[str, Any]]) -> None:
+    # Nothing is returned, so nothing of the document is kept.
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise _RepeatedKeyError
+
+
+def _repeats_key(text: str) -> bool:
+    try:
+        # Integers are not read: Python refuses those of thousands of digits.
+        json.loads(text, object_pairs_hook=_require_distinct_keys, parse_int=len)
+    except _RepeatedKeyError:
+        return True
+    except ValueError:
+        return False
+    return False
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's keys and values as they were written, so that a repeated key is still there."""
+
+
+def _tree(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_Pairs, parse_int=len)
+
+
+def _unsound(value: Any, place: str) -> Iterator[Problem]:
+    # No deeper than MOST_DEPTH: that was checked.
+    if isinstance(value, str):
+        yield from _unsound_text(value, place)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem(place, "is not a finite number")
+    elif isinstance(value, _Pairs):
+        seen = set()
+        for key, inner in value:
+            inner_place = f"{place}.{_shown(key)}" if place else _shown(key)
+            if key in seen:
+                yield Problem(inner_place, "is given twice")
+            seen.add(key)
+            yield from _unsound_text(key, inner_place)
+            yield from _unsound(inner, inner_place)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _unsound(item, f"{place}[{index}]")
+
+
+def _unsound_text(text: str, place: str) -> Iterator[Problem]:
+    if "\0" in text:
+        yield Problem(place, "holds a NUL character")
+    if _LONE_SURROGATE.search(text):
+        yield Problem(place, "holds half of a surrogate pair")
+
+
+def _shown(key: str) -> str:
+    # A place is shown to people and written as UTF-8.
+    return _LONE_SURROGATE.sub("\ufffd", key[:_MOST_KEY_CHARACTERS].replace("\0", "\ufffd"))

@@ -1,0 +1,220 @@
+"""HTML to text: titles lose their tags and nothing else, cells become readable plain text.
+
+Everything here is hostile input. The parser is libxml2's, which reads tags as browsers do: `6 < 7` is text.
+It drops what is nested deeper than two thousand elements, and nothing here recurses.
+"""
+
+from __future__ import annotations
+
+import html as entities
+import re
+from typing import Final
+
+from lxml import etree
+
+_UNSHOWN: Final = frozenset({"script", "style", "template"})
+_HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_LISTS: Final = frozenset({"dl", "ol", "ul"})
+# Things that stand on a line of their own: list items, and the rows of a table.
+_LINES: Final = frozenset({"caption", "dd", "dt", "li", "optgroup", "option", "tr"})
+_CELLS: Final = frozenset({"td", "th"})
+_BLOCKS: Final = _HEADINGS | {
+    "address", "article", "aside", "blockquote", "body", "center", "details", "dialog", "div", "fieldset",
+    "figcaption", "figure", "footer", "form", "header", "hgroup", "hr", "main", "nav", "p", "pre", "search",
+    "section", "summary", "table",
+}  # fmt: skip
+
+# A no-break space is no white space here: people put it where a blank must stay.
+_WHITE_SPACE: Final = " \t\r\n"
+_WHITE_SPACE_RUN: Final = re.compile(f"[{_WHITE_SPACE}]+")
+
+
+def strip_tags(html: str) -> str:
+    """Take the tags out of HTML and decode its entities; nothing else changes, line breaks stay."""
+    if "<" not in html:
+        return entities.unescape(html) if "&" in html else html
+    # Written as an entity a CR survives the parser, which would make CR LF one LF.
+    body = _parse(html.replace("\r", "&#13;"))
+    etree.strip_elements(body, *_UNSHOWN, with_tail=False)
+    return etree.tostring(body, method="text", encoding="unicode")
+
+
+def plain_text(html: str) -> str:
+    """Turn HTML into the plain text of a cell.
+
+    Runs of white space become one blank, `<br>` a line break; blocks are parted by one empty line. A link is
+    `[text] (href)`, an image `[alt] (src)`, a list item `* item`; a heading is underlined with `-`, and an h1
+    stands between rows of `*`. The cells of a table's row stand on one line.
+    """
+    if "<" not in html:
+        text = entities.unescape(html) if "&" in html else html
+        return _WHITE_SPACE_RUN.sub(" ", text).strip(_WHITE_SPACE)
+    return _render(_parse(html))
+
+
+def _parse(html: str) -> etree._Element:
+    # What follows the last `>` cannot be a tag, so its `<` are characters that somebody wrote.
+    finished, end, rest = html.rpartition(">")
+    source = f"<body>{finished}{end}{rest.replace('<', '&lt;')}"
+    # A parser is not shared: each holds a lock while it works, and making one is cheap.
+    parser = etree.HTMLParser(
+        encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True
+    )
+    return etree.fromstring(source.encode("utf-8", "replace"), parser)
+
+
+class _Flow:
+    """Text as it grows, and the gap before whatever comes next."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.has_gap = False
+        self.line_breaks = 0
+        self._ends_block = False
+        self._is_after_marker = False
+
+    def add_text(self, text: str) -> None:
+        """Add running text, its runs of white space made one blank."""
+        words = _WHITE_SPACE_RUN.sub(" ", text)
+        self.has_gap = self.has_gap or words.startswith(" ")
+        if stripped := words.strip(" "):
+            self.add(stripped)
+            self.has_gap = words.endswith(" ")
+
+    def add(self, piece: str) -> None:
+        """Add a finished piece after the gap that is due."""
+        if self.parts:
+            self.parts.append("\n" * self.line_breaks or (" " if self.has_gap else ""))
+        self.parts.append(piece)
+        self.has_gap, self.line_breaks, self._ends_block, self._is_after_marker = False, 0, False, False
+
+    def add_marker(self) -> None:
+        """Add the mark of a list item; whatever comes next stands on its line."""
+        self.start_line()
+        self.add("*")
+        self.has_gap, self._is_after_marker = True, True
+
+    def end_item(self) -> None:
+        """End a list item: the next one stands on the next line, also after a paragraph."""
+        self.line_breaks, self._ends_block, self._is_after_marker = 1, False, False
+
+    def part(self) -> None:
+        """Part what comes next by a blank."""
+        self.has_gap = True
+
+    def break_line(self) -> None:
+        """Break the line; several breaks add up, between blocks they do not show."""
+        if not self._ends_block and not self._is_after_marker:
+            self.line_breaks += 1
+
+    def start_line(self) -> None:
+        """See that what comes next begins a line."""
+        if not self._is_after_marker:
+            self.line_breaks = max(1, self.line_breaks)
+
+    def start_block(self) -> None:
+        """See that one empty line stands before what comes next."""
+        if not self._is_after_marker:
+            self.line_breaks, self._ends_block = 2, True
+
+    def add_flow(self, inner: _Flow, piece: str) -> None:
+        """Add what became of an inner flow, and keep the white space at its end."""
+        self.add(piece)
+        self.has_gap = inner.has_gap
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self.parts)
+
+
+class _Renderer:
+    """Walks a tree once, in document order; a link and a heading are flows of their own."""
+
+    def __init__(self) -> None:
+        self.flow = _Flow()
+        self._outer: list[tuple[etree._Element, _Flow]] = []
+        self._list_depth = 0
+
+    def start(self, element: etree._Element) -> None:
+        tag = element.tag
+        if tag == "br":
+            self.flow.break_line()
+        elif tag == "img":
+            self.flow.add(_reference(_one_line(element.get("alt")), _one_line(element.get("src"))))
+        elif tag == "li":
+            self.flow.add_marker()
+        elif tag in _CELLS:
+            self.flow.part()
+        else:
+            self._list_depth += tag in _LISTS
+            self._separate(tag)
+        if self._is_own_flow(element):
+            self._outer.append((element, self.flow))
+            self.flow = _Flow()
+        self._add_text(element.text)
+
+    def end(self, element: etree._Element) -> None:
+        if self._outer and self._outer[-1][0] is element:
+            inner, (_, self.flow) = self.flow, self._outer.pop()
+            if element.tag in _HEADINGS:
+                self._add_heading(str(element.tag), inner.text)
+            else:
+                self.flow.add_flow(inner, _reference(inner.text, _one_line(element.get("href"))))
+        if element.tag == "li":
+            self.flow.end_item()
+        else:
+            self._separate(element.tag)
+        self._list_depth -= element.tag in _LISTS
+        self.add_tail(element)
+
+    def add_tail(self, element: etree._Element) -> None:
+        self._add_text(element.tail)
+
+    def _add_text(self, text: str | None) -> None:
+        if text:
+            self.flow.add_text(text)
+
+    def _separate(self, tag: object) -> None:
+        if tag in _BLOCKS or (tag in _LISTS and self._list_depth == 1):
+            self.flow.start_block()
+        elif tag in _LINES or tag in _LISTS:
+            self.flow.start_line()
+
+    def _is_own_flow(self, element: etree._Element) -> bool:
+        # One of each kind at a time: a thousand headings inside one another would take for ever.
+        kinds = {"heading" if outer.tag in _HEADINGS else "link" for outer, _ in self._outer}
+        if element.tag in _HEADINGS:
+            return "heading" not in kinds
+        return element.tag == "a" and element.get("href") is not None and "link" not in kinds
+
+    def _add_heading(self, tag: str, text: str) -> None:
+        if not text:
+            return
+        width = max(len(line) for line in text.split("\n"))
+        rows = ["*" * width, text, "*" * width] if tag == "h1" else [text, "-" * width]
+        self.flow.add("\n".join(rows))
+
+
+def _render(body: etree._Element) -> str:
+    renderer = _Renderer()
+    walk = etree.iterwalk(body, events=("start", "end"))
+    for event, element in walk:
+        if element.tag in _UNSHOWN:
+            if event == "start":
+                walk.skip_subtree()
+            else:
+                renderer.add_tail(element)
+        elif event == "start":
+            renderer.start(element)
+        else:
+            renderer.end(element)
+    return renderer.flow.text
+
+
+def _reference(label: str, address: str) -> str:
+    return f"[{label}] ({address})" if address else f"[{label}]"
+
+
+def _one_line(attribute: str | None) -> str:
+    return _WHITE_SPACE_RUN.sub(" ", attribute or "").strip(_WHITE_SPACE)
