@@ -101,10 +101,9 @@ def _stream(file: File, name: str) -> Response:
     )
     response.set_etag(file.sha256.hex())
     # Several ranges at once, or what is no range at all, get the whole file, as HTTP allows.
-    one_range = request.range is not None and len(request.range.ranges) == 1
-    response.make_conditional(
-        request, accept_ranges="bytes" if one_range else "none", complete_length=file.size
-    )
+    wanted = request.range
+    one_range = wanted is not None and wanted.units == "bytes" and len(wanted.ranges) == 1
+    response.make_conditional(request, accept_ranges=one_range, complete_length=file.size)
     response.headers["Accept-Ranges"] = "bytes"
     if response.status_code == 304:
         return response
@@ -112,7 +111,7 @@ def _stream(file: File, name: str) -> Response:
     if response.status_code == 206:
         start, stop = response.content_range.start or 0, response.content_range.stop or file.size
     response.content_length = stop - start
-    if request.method != "HEAD":
+    if request.method != "HEAD" and start < stop:
         response.response = _read(file, start, stop)
     return response
 

@@ -94,6 +94,11 @@ class Services:
         """Make these the services of an application."""
         app.extensions[_EXTENSION] = self
 
+    @classmethod
+    def of(cls, app: Flask) -> Services:
+        """Return the services of an application."""
+        return cast("Services", app.extensions[_EXTENSION])
+
     def close(self) -> None:
         """Give back the connections that were opened."""
         if self._database.is_made:
@@ -102,4 +107,4 @@ class Services:
 
 def services() -> Services:
     """Return the services of the application that handles the request."""
-    return cast("Services", current_app.extensions[_EXTENSION])
+    return Services.of(current_app)

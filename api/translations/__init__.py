@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gettext
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -64,4 +65,13 @@ def texts_in(language: str) -> Texts:
 
 def texts() -> Texts:
     """Choose the texts that the request's Accept-Language asks for."""
-    return texts_in(request.accept_languages.best_match(LANGUAGES) or ENGLISH)
+    return texts_in(_language(tag for tag, quality in request.accept_languages if quality > 0))
+
+
+def _language(tags: Iterable[str]) -> str:
+    """Choose by language, the best wish first; a region that is not here is no reason for English."""
+    ours = {language.split("-")[0]: language for language in LANGUAGES}
+    for tag in tags:
+        if (wanted := tag.lower().replace("_", "-").split("-")[0]) in ours:
+            return ours[wanted]
+    return ENGLISH

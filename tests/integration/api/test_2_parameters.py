@@ -1,0 +1,280 @@
+"""Contract, section 2: parameters come in many spellings, and each is accepted."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from tests.factories import (
+    COURSE_ID,
+    OTHER_COURSE_ID,
+    OTHER_QUIZ_ID,
+    QUIZ_ID,
+    SIS_COURSE_ID,
+    Api,
+    reports_path,
+)
+
+REPORTS = reports_path()
+FORM = "application/x-www-form-urlencoded"
+
+SPELLINGS: dict[str, dict[str, Any]] = {
+    "form": {"data": {"quiz_report[report_type]": "student_analysis"}},
+    "multipart": {
+        "data": {"quiz_report[report_type]": "student_analysis"},
+        "content_type": "multipart/form-data",
+    },
+    "query": {"query_string": {"quiz_report[report_type]": "student_analysis"}},
+    "query, a content type and no body": {
+        "query_string": {"quiz_report[report_type]": "student_analysis"},
+        "content_type": "application/json",
+    },
+    "query, a content type that is not read and no body": {
+        "query_string": {"quiz_report[report_type]": "student_analysis"},
+        "content_type": "text/plain",
+    },
+    "JSON": {"json": {"quiz_report": {"report_type": "student_analysis"}}},
+    "JSON with a charset": {
+        "data": b'{"quiz_report": {"report_type": "student_analysis"}}',
+        "content_type": "application/json; charset=utf-8",
+    },
+    "JSON-API": {
+        "data": b'{"quiz_reports": [{"report_type": "student_analysis"}], "include": ["file"]}',
+        "content_type": "application/vnd.api+json",
+    },
+    "JSON-API, sent as JSON": {"json": {"quiz_reports": [{"report_type": "student_analysis"}]}},
+    "JSON-API as a form": {"data": {"quiz_reports[][report_type]": "student_analysis"}},
+    "with unknown keys": {
+        "json": {"quiz_report": {"report_type": "student_analysis", "colour": "red"}, "x": [1, {"y": None}]}
+    },
+}
+
+
+@pytest.mark.parametrize("request_options", SPELLINGS.values(), ids=SPELLINGS)
+def test_report_type_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
+    answer = api.post(REPORTS, **request_options)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["report_type"] == "student_analysis"
+    assert answer.json["includes_all_versions"] is False
+
+
+ALL_VERSIONS: dict[str, dict[str, Any]] = {
+    "nested form": {"data": {"quiz_report[includes_all_versions]": "1"}},
+    "top-level form": {"data": {"includes_all_versions": "true"}},
+    "nested query": {"query_string": {"quiz_report[includes_all_versions]": "1"}},
+    "top-level query": {"query_string": {"includes_all_versions": "on"}},
+    "nested JSON": {"json": {"quiz_report": {"includes_all_versions": True}}},
+    "top-level JSON": {"json": {"includes_all_versions": True}},
+    "JSON-API": {"json": {"quiz_reports": [{"includes_all_versions": True}]}},
+    "nested wins over top level": {
+        "json": {"quiz_report": {"includes_all_versions": True}, "includes_all_versions": False}
+    },
+    "nested wins over top level, in a form": {
+        "data": {"includes_all_versions": "0", "quiz_report[includes_all_versions]": "1"}
+    },
+    "the last of several": {"data": {"includes_all_versions": ["0", "1"]}},
+}
+
+
+@pytest.mark.parametrize("request_options", ALL_VERSIONS.values(), ids=ALL_VERSIONS)
+def test_includes_all_versions_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
+    query = request_options.pop("query_string", {})
+    path = f"{REPORTS}?quiz_report[report_type]=student_analysis"
+    path += "".join(f"&{name}={value}" for name, value in query.items())
+    answer = api.post(path, **request_options)
+    assert answer.status_code == 200, answer.text
+    assert answer.json["includes_all_versions"] is True
+
+
+def test_nested_false_wins_over_top_level_true(api: Api) -> None:
+    wish = {"report_type": "student_analysis", "includes_all_versions": False}
+    answer = api.post(REPORTS, json={"quiz_report": wish, "includes_all_versions": True})
+    assert answer.json["includes_all_versions"] is False
+
+
+@pytest.mark.parametrize("value", ["true", "True", "1", "on", "yes", "t", "TRUE"])
+def test_values_that_are_true(api: Api, value: str) -> None:
+    listed = api.get(REPORTS, query_string={"includes_all_versions": value}).json
+    assert listed[0]["includes_all_versions"] is True
+
+
+@pytest.mark.parametrize("value", ["false", "False", "0", "off", "no", "f", ""])
+def test_values_that_are_false(api: Api, value: str) -> None:
+    listed = api.get(REPORTS, query_string={"includes_all_versions": value}).json
+    assert listed[0]["includes_all_versions"] is False
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"), [(True, True), (False, False), (1, True), (0, False), (None, False)]
+)
+def test_json_values_of_a_boolean(api: Api, value: object, meaning: bool) -> None:
+    wish = {"report_type": "student_analysis", "includes_all_versions": value}
+    assert api.post(REPORTS, json={"quiz_report": wish}).json["includes_all_versions"] is meaning
+
+
+@pytest.mark.parametrize("value", ["maybe", 2, 0.5, [1], {"a": 1}])
+def test_a_value_that_is_neither_is_refused(api: Api, value: object) -> None:
+    wish = {"report_type": "student_analysis", "includes_all_versions": value}
+    answer = api.post(REPORTS, json={"quiz_report": wish})
+    assert (answer.status_code, answer.json["message"]) == (
+        400,
+        "includes_all_versions must be true or false",
+    )
+
+
+INCLUDES: dict[str, dict[str, Any]] = {
+    "brackets": {"query_string": "include[]=file&include[]=progress"},
+    "repeated": {"query_string": "include=file&include=progress"},
+    "with commas": {"query_string": "include=file,progress"},
+    "one in the query, one in the body": {"query_string": "include=file", "data": {"include[]": "progress"}},
+    "form body of a GET": {"data": "include[]=file&include[]=progress", "content_type": FORM},
+    "JSON body of a GET": {"json": {"include": ["file", "progress"]}},
+    "JSON text": {"json": {"include": "file,progress"}},
+    "unknown values beside": {"json": {"include": ["file", "quiz", 7, None, {"x": 1}, "progress"]}},
+}
+
+
+@pytest.mark.parametrize("request_options", INCLUDES.values(), ids=INCLUDES)
+def test_include_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
+    path = f"{REPORTS}/{api.generated()['id']}"
+    answer = api.get(path, headers={"Accept": "application/vnd.api+json"}, **request_options)
+    (report,) = answer.json["quiz_reports"]
+    assert {"file", "progress"} <= set(report)
+
+
+POLLUTED: dict[str, dict[str, Any]] = {
+    "a scalar and a nested key": {"data": "quiz_report=1&quiz_report[report_type]=x"},
+    "a list and a nested key": {"data": "quiz_report[]=1&quiz_report[report_type]=x"},
+    "too deep a key": {"data": "quiz_report[report_type][x]=student_analysis"},
+    "unclosed brackets": {"data": "quiz_report[report_type=student_analysis&]&[=&=&%5B%5D=&%"},
+    "a scalar": {"json": {"quiz_report": 1}},
+    "a list": {"json": {"quiz_report": [{"report_type": "student_analysis"}]}},
+    "a type that is a list": {"json": {"quiz_report": {"report_type": ["student_analysis"]}}},
+    "a type that is an object": {"json": {"quiz_report": {"report_type": {"a": 1}}}},
+    "an empty list of reports": {"json": {"quiz_reports": []}},
+    "a list of scalars": {"json": {"quiz_reports": [1]}},
+    "a file": {
+        "data": {"quiz_report[report_type]": (io.BytesIO(b"student_analysis"), "x.txt")},
+        "content_type": "multipart/form-data",
+    },
+    "broken multipart": {"data": b"--x\r\nnonsense", "content_type": "multipart/form-data; boundary=x"},
+    "multipart without boundary": {"data": b"--x\r\nnonsense", "content_type": "multipart/form-data"},
+    "bytes that are no text": {"data": b"quiz_report[report_type]=%ff%fe\xff", "content_type": FORM},
+    "an empty object": {"json": {}},
+    "a NUL": {"data": {"quiz_report[report_type]": "student_analysis\0"}},
+    "a NUL in the query": {"query_string": "quiz_report[report_type]=student%00_analysis"},
+    "a NUL elsewhere": {"query_string": "quiz_report[report_type]=student_analysis&x=%00"},
+    "a lone surrogate": {
+        "data": b'{"quiz_report": {"report_type": "\\ud800"}}',
+        "content_type": "application/json",
+    },
+}
+
+
+@pytest.mark.parametrize("request_options", POLLUTED.values(), ids=POLLUTED)
+def test_polluted_parameters_are_refused_and_never_a_crash(api: Api, request_options: dict[str, Any]) -> None:
+    options = dict(request_options)
+    if isinstance(options.get("data"), str):
+        options["content_type"] = FORM
+    answer = api.post(REPORTS, **options)
+    assert answer.status_code == 400, answer.text
+    assert answer.json["status"] == "bad_request"
+
+
+BROKEN_JSON = {
+    "not JSON": b"{",
+    "a list": b"[]",
+    "a scalar": b"7",
+    "null": b"null",
+    "NaN": b'{"quiz_report": {"report_type": NaN}}',
+    "infinity": b'{"x": 1e999}',
+    "NUL": b'{"x": {"y": ["\\u0000"]}}',
+    "NUL in a key": b'{"x\\u0000": 1}',
+    "deep": b'{"x":' + b"[" * 30 + b"]" * 30 + b"}",
+    "very deep": b"[" * 200_000,
+    "deep objects": b'{"a":' * 100_000,
+    "not UTF-8": b'{"x": "\xff"}',
+    "UTF-16": '{"x": 1}'.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("body", BROKEN_JSON.values(), ids=BROKEN_JSON)
+def test_broken_json_is_refused(api: Api, body: bytes) -> None:
+    answer = api.post(REPORTS, data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["status"]) == (400, "bad_request")
+
+
+def test_a_body_of_another_type_is_refused(api: Api) -> None:
+    for content_type in ("text/plain", "application/xml", "", "nonsense"):
+        answer = api.post(REPORTS, data=b"report_type", content_type=content_type)
+        assert (answer.status_code, answer.json["status"]) == (415, "unsupported_media_type")
+
+
+def test_a_compressed_body_is_refused(api: Api) -> None:
+    answer = api.post(REPORTS, data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json["status"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", FORM, "multipart/form-data; boundary=x"])
+def test_a_body_that_is_too_large_is_refused(api: Api, content_type: str) -> None:
+    answer = api.post(REPORTS, data=b"x" * (2**20 + 1), content_type=content_type)
+    assert (answer.status_code, answer.json["status"]) == (413, "payload_too_large")
+
+
+NO_INTEGERS = [
+    "abc",
+    "0x10",
+    "1e3",
+    "1.0",
+    "-1",
+    "+1",
+    " 1",
+    "1%00",
+    "٣",
+    "9" * 19,
+    "9" * 400,
+    "1~2",
+    "%ff",
+    "self",
+]
+
+
+@pytest.mark.parametrize("strange", NO_INTEGERS)
+def test_an_id_that_is_no_integer_names_nothing(api: Api, strange: str) -> None:
+    for path in (
+        f"/api/v1/courses/{strange}",
+        f"/api/v1/courses/{strange}/quizzes/{QUIZ_ID}/reports",
+        f"/api/v1/courses/{COURSE_ID}/quizzes/{strange}",
+        f"/api/v1/courses/{COURSE_ID}/quizzes/{strange}/reports",
+        f"{REPORTS}/{strange}",
+        f"/api/v1/progress/{strange}",
+        f"/api/v1/files/{strange}",
+        f"/files/{strange}/download",
+    ):
+        assert api.get(path).status_code == 404, path
+
+
+def test_a_course_by_its_sis_id(api: Api) -> None:
+    by_sis_id = reports_path(course_id=f"sis_course_id:{SIS_COURSE_ID}")
+    assert api.get(by_sis_id).json == api.get(REPORTS).json
+    assert api.get(f"/api/v1/courses/sis_course_id:{SIS_COURSE_ID}").json["id"] == COURSE_ID
+
+
+@pytest.mark.parametrize("sis_id", ["nobody", "", "%00", "%ff", "a" * 5000, "'--"])
+def test_an_unknown_sis_id_names_nothing(api: Api, sis_id: str) -> None:
+    assert api.get(f"/api/v1/courses/sis_course_id:{sis_id}", "admin").status_code == 404
+
+
+def test_a_report_reached_through_the_wrong_quiz_or_course_is_not_there(api: Api) -> None:
+    report_id = api.generated()["id"]
+    for course_id, quiz_id in (
+        (COURSE_ID, 202),
+        (OTHER_COURSE_ID, QUIZ_ID),
+        (OTHER_COURSE_ID, OTHER_QUIZ_ID),
+    ):
+        path = f"{reports_path(quiz_id, course_id)}/{report_id}"
+        assert api.get(path, "admin").status_code == 404
+        assert api.delete(path, "admin").status_code == 404
+    assert api.get(f"{REPORTS}/{report_id}", "admin").status_code == 200
