@@ -21,7 +21,7 @@ test: install ## run all tests against real servers
 	@$(BIN)/python -m pytest
 
 check: install ## format, lint, types, import contract, unit tests: half a minute
-	@$(BIN)/ruff format --check --quiet . || { echo "run: make format" >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
