@@ -19,9 +19,9 @@ import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
-from models.plain_text import plain_text, strip_tags
-from models.questions import Question as PushedQuestion
 
+from models.plain_text import strip_tags
+from models.questions import Question as PushedQuestion
 from models.report_jobs import Claim
 from models.settings import Settings
 from workers import queries
@@ -231,11 +231,5 @@ def _question(content: str) -> Question:
         points_possible=pushed.points_possible,
         position=pushed.position,
         is_choice=pushed.question_type.is_choice,
-        answers=tuple(
-            Answer(answer.id, _label(answer.text, answer.html), answer.weight) for answer in pushed.answers
-        ),
+        answers=tuple(Answer(answer.id, answer.label, answer.weight) for answer in pushed.answers),
     )
-
-
-def _label(text: str, html: str) -> str:
-    return plain_text(text) if text.strip() else plain_text(html)
