@@ -1,0 +1,83 @@
+"""A worker of several slots keeps one of them for small reports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from celery import Celery
+
+from models.settings import Settings
+from tests.waiting import wait_for
+
+
+@contextmanager
+def worker(settings: Settings, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "ops.cli", "worker", *options],
+        env={
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": settings.redis_url,
+            "STORAGE_URL": settings.storage_url,
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.fixture
+def asking(settings: Settings) -> Iterator[Celery]:
+    app = Celery("test", broker=settings.redis_url, set_as_current=False)
+    yield app
+    app.close()
+
+
+def queues_by_slots(app: Celery, nodes: int) -> dict[int, set[str]]:
+    def ask() -> dict[int, set[str]] | None:
+        inspect: Any = app.control.inspect(timeout=0.5)
+        queues, stats = inspect.active_queues() or {}, inspect.stats() or {}
+        if len(queues) < nodes or len(stats) < nodes:
+            return None
+        return {
+            stats[node]["pool"]["max-concurrency"]: {queue["name"] for queue in queues[node]}
+            for node in queues
+        }
+
+    return wait_for(ask)
+
+
+def test_one_slot_takes_both_queues(settings: Settings, asking: Celery) -> None:
+    with worker(settings) as process:
+        assert queues_by_slots(asking, nodes=1) == {1: {"small", "large"}}
+    assert process.returncode == 0
+
+
+def test_of_three_slots_one_takes_only_small_reports(
+    settings: Settings, asking: Celery, tmp_path: Path
+) -> None:
+    with worker(settings, "--concurrency", "3", "--heartbeat-file", str(tmp_path / "alive")) as process:
+        assert queues_by_slots(asking, nodes=2) == {1: {"small"}, 2: {"small", "large"}}
+        assert {path.name for path in tmp_path.glob("alive*")} == {"alive-small", "alive-small-large"}
+        parts = psutil.Process(process.pid).children(recursive=True)
+    assert process.returncode == 0
+    assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_node_that_dies_is_started_again(settings: Settings, asking: Celery) -> None:
+    with worker(settings, "--concurrency", "2") as process:
+        wait_for(lambda: len(psutil.Process(process.pid).children()) == 2)
+        first, _ = psutil.Process(process.pid).children()
+        first.kill()
+        wait_for(lambda: not first.is_running())
+        assert wait_for(lambda: len(asking.control.ping(timeout=0.5) or []) == 2)
