@@ -1,0 +1,194 @@
+"""Contract, section 1: courses, quizzes, the New Quizzes form, and what every answer carries."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from models.quizzes import Form, QuestionVersion, Quiz, QuizType
+from tests.factories import (
+    ANONYMOUS_SURVEY_ID,
+    ASSIGNMENT_ID,
+    COURSE_ID,
+    QUIZ_ID,
+    SURVEY_ID,
+    Answer,
+    Api,
+    add_quiz,
+    reports_path,
+)
+
+BASE = "http://quiz-reports.test"
+COURSE = f"/api/v1/courses/{COURSE_ID}"
+NEW_QUIZZES = f"/api/quiz/v1/courses/{COURSE_ID}/quizzes/{ASSIGNMENT_ID}/reports"
+
+
+WISH = {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
+
+
+class TestCourse:
+    def test_fields(self, api: Api) -> None:
+        assert api.get(COURSE).json == {
+            "id": COURSE_ID,
+            "name": f"Course {COURSE_ID}",
+            "course_code": "BIO101",
+            "sis_course_id": "2026-BIO-101",
+            "workflow_state": "available",
+        }
+
+
+class TestQuiz:
+    def test_fields(self, api: Api) -> None:
+        assert api.get(f"{COURSE}/quizzes/{QUIZ_ID}").json == {
+            "id": QUIZ_ID,
+            "title": "Cells",
+            "quiz_type": "assignment",
+            "points_possible": None,
+            "question_count": 0,
+            "published": False,
+            "published_at": None,
+            "anonymous_submissions": False,
+            "scoring_policy": "keep_highest",
+            "html_url": f"{BASE}/courses/{COURSE_ID}/quizzes/{QUIZ_ID}",
+        }
+
+    def test_counts_its_questions_and_no_mere_texts(self, api: Api) -> None:
+        with api.database.transaction() as session:
+            kinds = ["essay_question", "text_only_question", "multiple_choice_question"]
+            versions = [
+                QuestionVersion(
+                    quiz_id=QUIZ_ID, question_id=n, digest=b"%d" % n, content={"question_type": kind}
+                )
+                for n, kind in enumerate(kinds)
+            ]
+            session.add_all(versions)
+            session.flush()
+            form = Form(
+                quiz_id=QUIZ_ID, digest=b"", question_version_ids=[version.id for version in versions]
+            )
+            session.add(form)
+            session.flush()
+            session.get_one(Quiz, QUIZ_ID).form_id = form.id
+        assert api.get(f"{COURSE}/quizzes/{QUIZ_ID}").json["question_count"] == 2
+        assert [quiz["question_count"] for quiz in api.get(f"{COURSE}/quizzes").json] == [2, 0, 0]
+
+
+class TestQuizzes:
+    def test_lists_the_courses_own(self, api: Api) -> None:
+        listed = api.get(f"{COURSE}/quizzes").json
+        assert [quiz["id"] for quiz in listed] == [QUIZ_ID, SURVEY_ID, ANONYMOUS_SURVEY_ID]
+        assert listed[0] == api.get(f"{COURSE}/quizzes/{QUIZ_ID}").json
+
+    @pytest.fixture
+    def many(self, api: Api) -> int:
+        with api.database.transaction() as session:
+            for number in range(120):
+                add_quiz(session, 1000 + number, quiz_type=QuizType.PRACTICE)
+        return 123
+
+    def links(self, answer: Answer) -> dict[str, str]:
+        return {name: url for url, name in re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers["Link"])}
+
+    @pytest.mark.usefixtures("many")
+    @pytest.mark.parametrize(
+        ("query", "count"), [("", 10), ("?per_page=50", 50), ("?per_page=1000", 100), ("?per_page=0", 10)]
+    )
+    def test_a_page_holds(self, api: Api, query: str, count: int) -> None:
+        assert len(api.get(f"{COURSE}/quizzes{query}").json) == count
+
+    def test_walking_the_links_meets_every_quiz_once(self, api: Api, many: int) -> None:
+        url, seen = f"{BASE}{COURSE}/quizzes?per_page=25", []
+        while url:
+            answer = api.get(url.removeprefix(BASE))
+            seen += [quiz["id"] for quiz in answer.json]
+            url = self.links(answer).get("next", "")
+            assert not url or url.startswith(BASE)
+        assert len(seen) == len(set(seen)) == many
+
+    @pytest.mark.usefixtures("many")
+    def test_links_of_a_page_in_the_middle(self, api: Api) -> None:
+        path = f"{COURSE}/quizzes?per_page=50&page=2&access_token={api.tokens['teacher']}"
+        assert self.links(api.get(path, None)) == {
+            name: f"{BASE}{COURSE}/quizzes?page={number}&per_page=50"
+            for name, number in {"current": 2, "next": 3, "prev": 1, "first": 1, "last": 3}.items()
+        }
+
+    def test_a_page_beyond_the_end_is_empty(self, api: Api) -> None:
+        answer = api.get(f"{COURSE}/quizzes?page=999999999")
+        assert (answer.status_code, answer.json) == (200, [])
+        assert "next" not in self.links(answer)
+
+
+class TestNewQuizzes:
+    def test_answers_with_the_progress(self, api: Api) -> None:
+        answer = api.post(
+            NEW_QUIZZES, data={"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
+        )
+        assert answer.status_code == 200
+        assert (answer.json["workflow_state"], answer.json["context_type"]) == (
+            "queued",
+            "Quizzes::QuizStatistics",
+        )
+        assert answer.json == api.get(answer.json["url"].removeprefix(BASE)).json
+
+    def test_its_results_name_the_file_once_completed(self, api: Api) -> None:
+        progress = api.post(NEW_QUIZZES, json=WISH).json
+        assert "results" not in progress
+        api.finish(progress["context_id"])
+        done = api.get(progress["url"].removeprefix(BASE)).json
+        assert set(done["results"]) == {"url"}
+        assert api.get(done["results"]["url"].removeprefix(BASE), None).status_code == 200
+
+    def test_a_current_report_is_answered_with_its_completed_progress(self, api: Api) -> None:
+        progress = api.post(NEW_QUIZZES, json=WISH).json
+        api.finish(progress["context_id"])
+        again = api.post(NEW_QUIZZES, json=WISH).json
+        assert (again["id"], again["workflow_state"]) == (progress["id"], "completed")
+        assert "url" in again["results"]
+
+    def test_is_the_same_report_as_the_classic_form_asks_for(self, api: Api) -> None:
+        progress = api.post(NEW_QUIZZES, json=WISH).json
+        listed = api.get(reports_path()).json
+        assert progress["context_id"] == listed[1]["id"]
+        assert api.post(reports_path(), json=WISH).status_code == 409
+
+    @pytest.mark.parametrize("other", ["json", "xlsx", "CSV", "", None, 7, ["csv"]])
+    def test_csv_only(self, api: Api, other: object) -> None:
+        wish = {"report_type": "item_analysis", "format": other}
+        answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
+        assert answer.status_code == 400
+        assert "csv" in answer.json["message"]
+
+    @pytest.mark.parametrize("wish", [{"format": "csv"}, {"report_type": "x", "format": "csv"}])
+    def test_an_unknown_type(self, api: Api, wish: dict[str, str]) -> None:
+        answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
+        assert (answer.status_code, answer.json["message"]) == (400, "invalid quiz report type")
+
+    @pytest.mark.parametrize("assignment_id", [str(QUIZ_ID), "999", "x"])
+    def test_an_assignment_that_is_not_there(self, api: Api, assignment_id: str) -> None:
+        path = f"/api/quiz/v1/courses/{COURSE_ID}/quizzes/{assignment_id}/reports"
+        assert api.post(path, json=WISH).status_code == 404
+
+
+class TestOperations:
+    def test_alive(self, api: Api) -> None:
+        assert api.get("/healthz", None).json == {"status": "ok"}
+
+    def test_ready(self, api: Api) -> None:
+        assert api.get("/readyz", None).json == {"status": "ready"}
+
+    def test_metrics_count_requests_by_route_and_tell_how_long_jobs_wait(self, api: Api) -> None:
+        api.generated()
+        api.post(reports_path(), json={"quiz_report": {"report_type": "item_analysis"}})
+        answer = api.get("/metrics", None)
+        assert answer.status_code == 200
+        assert answer.mimetype == "text/plain"
+        figures = answer.text
+        assert re.search(
+            r'quiz_reports_requests_total\{method="POST",route="[^"]*/reports",status="200"\}', figures
+        )
+        assert 'quiz_reports_jobs{queue="small",state="queued"} 1.0' in figures
+        assert re.search(r'quiz_reports_oldest_job_seconds\{queue="small",state="queued"\} 0\.\d+', figures)
+        assert "quiz_reports_database_up 1.0" in figures
+        assert "quiz_reports_request_seconds_bucket" in figures

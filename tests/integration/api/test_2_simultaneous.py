@@ -1,0 +1,152 @@
+"""Contract, section 2: many at once, and a broker that is away, harm nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+import redis
+from sqlalchemy import func, select
+
+from api.app import create_app
+from api.services import Services
+from models.progress import Progress
+from models.reports import QuizReport, ReportState
+from ops.embedded import EmbeddedValkey
+from tests.factories import Api, reports_path
+
+REPORTS = reports_path()
+WISH = {"quiz_report": {"report_type": "student_analysis"}}
+
+
+def rows(api: Api) -> tuple[int, int]:
+    """Count the reports and the jobs."""
+    with api.database.transaction() as session:
+        reports, jobs = (
+            session.scalar(select(func.count()).select_from(table)) for table in (QuizReport, Progress)
+        )
+    return reports or 0, jobs or 0
+
+
+def test_of_a_hundred_requests_at_once_one_is_taken(api: Api) -> None:
+    start = Barrier(100)
+
+    def ask(_: int) -> int:
+        start.wait()
+        return api.post(REPORTS, json=WISH).status_code
+
+    with ThreadPoolExecutor(100) as threads:
+        answers = Counter(threads.map(ask, range(100)))
+    assert answers == {200: 1, 409: 99}
+    assert rows(api) == (1, 1)
+
+
+def test_listing_at_once_makes_each_report_once(api: Api) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        lists = list(threads.map(lambda _: [report["id"] for report in api.get(REPORTS).json], range(40)))
+    assert all(listed == lists[0] for listed in lists)
+    assert rows(api) == (2, 0)
+
+
+def test_of_an_abort_and_a_start_that_race_one_wins(api: Api) -> None:
+    for _ in range(20):
+        report_id = api.post(REPORTS, json=WISH).json["id"]
+        start = Barrier(2)
+
+        def begin(report_id: int = report_id, start: Barrier = start) -> bool:
+            start.wait()
+            try:
+                api.start(report_id)
+            except AssertionError:
+                return False
+            return True
+
+        def abort(report_id: int = report_id, start: Barrier = start) -> int:
+            start.wait()
+            return api.delete(f"{REPORTS}/{report_id}").status_code
+
+        with ThreadPoolExecutor(2) as threads:
+            started, aborted = threads.submit(begin), threads.submit(abort)
+        assert (started.result(), aborted.result()) in {(True, 422), (False, 204)}
+        if started.result():
+            with api.database.transaction() as session:
+                report = session.get_one(QuizReport, report_id)
+                report.state, report.claim_token, report.lease_until = ReportState.FAILED, None, None
+
+
+class TestHint:
+    def test_a_job_is_announced_to_the_workers(self, api: Api, redis_url: str) -> None:
+        report = api.post(REPORTS, json=WISH).json
+        with redis.Redis.from_url(redis_url) as broker:
+            (message,) = [json.loads(raw) for raw in broker.lrange("small", 0, -1)]
+        assert message["headers"]["task"] == "quiz_reports.generate_report"
+        assert message["headers"]["id"] == f"progress-{report['progress_url'].rsplit('/', 1)[1]}"
+
+    def test_what_makes_no_job_is_not_announced(self, api: Api, redis_url: str) -> None:
+        api.generated()
+        with redis.Redis.from_url(redis_url) as broker:
+            broker.flushdb()
+            assert api.post(REPORTS, json=WISH).status_code == 200
+            api.post(REPORTS, json={"quiz_report": {"report_type": "nonsense"}})
+            assert broker.keys() == []
+
+
+class TestBroker:
+    @pytest.fixture
+    def valkey(self, tmp_path: Path) -> Iterator[EmbeddedValkey]:
+        with EmbeddedValkey(tmp_path / "valkey", durable=False) as server:
+            yield server
+
+    @pytest.fixture
+    def api(self, api: Api, valkey: EmbeddedValkey) -> Iterator[Api]:
+        settings = replace(api.settings, redis_url=valkey.url)
+        app = create_app(settings)
+        yield replace(api, app=app, settings=settings)
+        Services.of(app).close()
+
+    def answers_in_time(self, api: Api) -> None:
+        began = time.monotonic()
+        created = api.post(REPORTS, json=WISH)
+        aborted = api.delete(f"{REPORTS}/{created.json['id']}")
+        seconds = time.monotonic() - began
+        assert (created.status_code, aborted.status_code) == (200, 204)
+        assert api.report(created.json["id"]).state is ReportState.IDLE
+        # Half a second for each message that the broker does not take, and as much again for the machine.
+        assert seconds < 2.5
+
+    def test_one_that_is_away(self, api: Api, valkey: EmbeddedValkey) -> None:
+        self.answers_in_time(api)
+        valkey.stop()
+        self.answers_in_time(api)
+
+    def test_one_that_is_frozen(self, api: Api, valkey: EmbeddedValkey) -> None:
+        self.answers_in_time(api)
+        assert valkey.pid is not None
+        os.kill(valkey.pid, signal.SIGSTOP)
+        try:
+            self.answers_in_time(api)
+        finally:
+            os.kill(valkey.pid, signal.SIGCONT)
+
+    def test_one_that_is_full(self, api: Api, valkey: EmbeddedValkey) -> None:
+        with redis.Redis.from_url(valkey.url) as broker:
+            broker.config_set("maxmemory", "1")
+        self.answers_in_time(api)
+
+    def test_one_that_comes_back_is_used_again(self, api: Api, valkey: EmbeddedValkey) -> None:
+        self.answers_in_time(api)
+        valkey.stop()
+        self.answers_in_time(api)
+        valkey.start()
+        api.post(REPORTS, json=WISH)
+        with redis.Redis.from_url(valkey.url) as broker:
+            assert broker.llen("small") == 1

@@ -1,0 +1,94 @@
+"""Contract, section 5: tokens that the LMS signs, with keys fetched over HTTP."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from api.app import create_app
+from api.services import Services
+from tests.factories import CALLERS, COURSE_ID, Api, reports_path
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+ISSUER, AUDIENCE = "https://lms.test", "quiz-reports"
+COURSE = f"/api/v1/courses/{COURSE_ID}"
+
+
+class _Lms(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        entry = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+        body = json.dumps({"keys": [{**entry, "kid": "one", "use": "sig", "alg": "RS256"}]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def jwks_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Lms) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/jwks"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def api(api: Api, jwks_url: str) -> Iterator[Api]:
+    settings = replace(api.settings, jwt_issuer=ISSUER, jwt_audience=AUDIENCE, jwt_jwks_url=jwks_url)
+    app = create_app(settings)
+    yield replace(api, app=app, settings=settings)
+    Services.of(app).close()
+
+
+def bearer(caller: str, **claims: Any) -> dict[str, str]:
+    body = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(CALLERS[caller][0]), "exp": int(time.time()) + 60}
+    return {"Authorization": f"Bearer {jwt.encode(body | claims, KEY, 'RS256', headers={'kid': 'one'})}"}
+
+
+@pytest.mark.parametrize("caller", [caller for caller in CALLERS if caller != "admin"])
+def test_the_roster_says_what_they_may(api: Api, caller: str) -> None:
+    may = caller in {"teacher", "second_teacher", "ta"}
+    answer = api.get(COURSE, None, headers=bearer(caller, roles=["Administrator"], admin=True))
+    assert answer.status_code == (200 if may else 403)
+
+
+def test_a_report_belongs_to_who_asked(api: Api) -> None:
+    report = api.post(
+        reports_path(), None, headers=bearer("ta"), json={"quiz_report": {"report_type": "item_analysis"}}
+    ).json
+    path = report["progress_url"].removeprefix("http://quiz-reports.test")
+    assert api.get(path, None, headers=bearer("ta")).json["user_id"] == CALLERS["ta"][0]
+
+
+def test_its_scopes_limit_it(api: Api) -> None:
+    headers = bearer("teacher", scope="url:GET|/api/v1/courses/:id")
+    assert api.get(COURSE, None, headers=headers).status_code == 200
+    assert api.get(reports_path(), None, headers=headers).status_code == 401
+
+
+def test_an_expired_one_is_refused(api: Api) -> None:
+    answer = api.get(COURSE, None, headers=bearer("teacher", exp=1))
+    assert (answer.status_code, answer.json) == (401, {"errors": [{"message": "Invalid access token."}]})
+
+
+def test_opaque_tokens_work_beside_them(api: Api) -> None:
+    assert api.get(COURSE, "teacher").status_code == 200
+
+
+def test_keys_that_cannot_be_fetched_are_a_503(api: Api) -> None:
+    settings = replace(api.settings, jwt_jwks_url="http://127.0.0.1:1/jwks")
+    answer = replace(api, app=create_app(settings)).get(COURSE, None, headers=bearer("teacher"))
+    assert (answer.status_code, answer.json["status"]) == (503, "service_unavailable")
