@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -94,26 +94,32 @@ def digest(question: Question) -> bytes:
 def read_questions(entries: Sequence[Any], place: str) -> tuple[list[Question], list[Problem]]:
     """Read the decoded list of a quiz's questions; groups are skipped.
 
-    Returns the questions that are right and the problems of those that are not.
+    Returns the questions that are right, and the problems of the list.
     """
-    questions: list[Question] = []
-    problems: list[Problem] = []
+    read = [read_question(entry, at(place, index)) for index, entry in enumerate(entries)]
+    problems = [problem for _, found in read for problem in found]
+    problems += find_repeated((at(place, i), question) for i, (question, _) in enumerate(read) if question)
+    return [question for question, _ in read if question], problems
+
+
+def read_question(entry: Any, place: str) -> tuple[Question | None, list[Problem]]:
+    """Read one decoded entry of a quiz's list; a group is no question and no problem."""
+    if isinstance(entry, dict) and entry.get("entry_type") == _GROUP:
+        return None, []
+    try:
+        pushed = msgspec.convert(entry, _PushedQuestion, dec_hook=convert_leaf)
+    except msgspec.ValidationError:
+        return None, list(find_problems(entry, _PushedQuestion, place))
+    return _normalise(pushed), list(_check(pushed, place))
+
+
+def find_repeated(questions: Iterable[tuple[str, Question]]) -> Iterator[Problem]:
+    """Find the places of questions whose id is that of an earlier one."""
     seen: set[int] = set()
-    for index, entry in enumerate(entries):
-        if isinstance(entry, dict) and entry.get("entry_type") == _GROUP:
-            continue
-        here = at(place, index)
-        try:
-            pushed = msgspec.convert(entry, _PushedQuestion, dec_hook=convert_leaf)
-        except msgspec.ValidationError:
-            problems += find_problems(entry, _PushedQuestion, here)
-            continue
-        problems += _check(pushed, here)
-        if pushed.id in seen:
-            problems.append(Problem(at(here, "id"), "is the id of an earlier question, too"))
-        seen.add(pushed.id)
-        questions.append(_normalise(pushed))
-    return questions, problems
+    for place, question in questions:
+        if question.id in seen:
+            yield Problem(at(place, "id"), "is the id of an earlier question, too")
+        seen.add(question.id)
 
 
 class _PushedVariable(msgspec.Struct):

@@ -1,0 +1,250 @@
+"""Attempts as the LMS pushes them: read from one JSON document or line by line, in batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from models.errors import InvalidInputError, Problem
+from models.json_input import (
+    UNREADABLE,
+    Id,
+    Text,
+    Timestamp,
+    at,
+    decode_document,
+    decoder,
+    is_sane_time,
+    refusal,
+)
+from models.json_soundness import require_sound
+
+_LIST: Final = "quiz_submissions"
+
+# A batch is what is held in memory at a time, and what one statement writes.
+MOST_ATTEMPTS: Final = 500
+MOST_BYTES: Final = 8 * 2**20
+
+
+class PushedState(StrEnum):
+    """How far a pushed attempt has come, or that the LMS takes it back."""
+
+    COMPLETE = "complete"
+    PENDING_REVIEW = "pending_review"
+    UNTAKEN = "untaken"
+    PREVIEW = "preview"
+    SETTINGS_ONLY = "settings_only"
+    DELETED = "deleted"
+
+
+class Attachment(msgspec.Struct):
+    """A file that was handed in."""
+
+    id: Id
+    display_name: Text
+
+
+class Submission(msgspec.Struct):
+    """One attempt; answers come as objects whose keys depend on the question, `quiz_data` is not read yet."""
+
+    id: Id
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    workflow_state: PushedState
+    updated_at: Timestamp
+    user_id: Id | None = None
+    temporary_user_code: str | None = None
+    score: float | None = None
+    kept_score: float | None = None
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+    was_preview: bool | None = None
+    submission_data: list[Any] | None = None
+    attachments: list[Attachment] | None = None
+    quiz_data: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the LMS takes this attempt back."""
+        return self.workflow_state is PushedState.DELETED
+
+
+@dataclass(slots=True)
+class PushedAttempt:
+    """One attempt, where it stands in the request, and its JSON as it came."""
+
+    place: str
+    submission: Submission
+    payload: str
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells this attempt from all others."""
+        return self.submission.id, self.submission.attempt
+
+    @property
+    def quiz_data(self) -> bytes | None:
+        """The JSON of the questions as this attempt saw them, None if it does not say."""
+        source = bytes(self.submission.quiz_data)
+        return None if source == b"null" else source
+
+    @property
+    def attachments(self) -> Mapping[int, str]:
+        """The names of the files that were handed in, by id."""
+        return {attachment.id: attachment.display_name for attachment in self.submission.attachments or ()}
+
+    def digest(self, form_digest: bytes) -> bytes:
+        """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
+        submission = self.submission
+        content = (
+            submission.user_id and int(submission.user_id),
+            submission.temporary_user_code,
+            submission.workflow_state,
+            submission.updated_at,
+            submission.score,
+            submission.kept_score,
+            submission.started_at,
+            submission.finished_at,
+            submission.was_preview or False,
+            submission.submission_data or (),
+            self.attachments,
+        )
+        return hashlib.sha256(form_digest + _encode(content)).digest()
+
+
+@dataclass
+class Batch:
+    """Some attempts of a request, and what is wrong with those that could not be read."""
+
+    attempts: list[PushedAttempt] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it should be worked on before more is read."""
+        return len(self.attempts) >= MOST_ATTEMPTS or self.size >= MOST_BYTES
+
+
+def read_document(body: bytes) -> Iterator[Batch]:
+    """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if it is not of that form."""
+    attempts = decode_document(body, _Document).quiz_submissions
+    return _batches((at(_LIST, index), bytes(source), _read_attempt) for index, source in enumerate(attempts))
+
+
+def read_lines(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[Batch]:
+    """Read an attempt a line, as the bytes of the lines come in; empty lines are skipped."""
+    return _batches(
+        (at(_LIST, index), line, _read_line)
+        for index, line in enumerate(_split(chunks, most_line_bytes))
+        if line.strip()
+    )
+
+
+class _Document(msgspec.Struct):
+    quiz_submissions: list[msgspec.Raw]
+
+
+_Read = Callable[[bytes, str], PushedAttempt]
+
+
+def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
+    batch = Batch()
+    for place, source, read in sources:
+        try:
+            batch.attempts.append(read(source, place))
+        except InvalidInputError as error:
+            batch.problems += error.problems
+        batch.size += len(source)
+        if batch.is_full:
+            yield batch
+            batch = Batch()
+    if batch.size:
+        yield batch
+
+
+def _split(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[bytes]:
+    number, size = 0, 0
+    unfinished: list[bytes] = []
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        unfinished.append(first)
+        size += len(first)
+        if size > most_line_bytes:
+            raise InvalidInputError([Problem(at(_LIST, number), f"is longer than {most_line_bytes} bytes")])
+        if others:
+            *finished, last = b"".join(unfinished), *others
+            yield from finished
+            number += len(finished)
+            unfinished, size = [last], len(last)
+    yield b"".join(unfinished)
+
+
+def _read_line(line: bytes, place: str) -> PushedAttempt:
+    attempt = _read_attempt(line, place)
+    if not _is_plainly_sound(line, attempt.submission.submission_data or ()):
+        require_sound(line, place)
+    return attempt
+
+
+def _read_attempt(source: bytes, place: str) -> PushedAttempt:
+    try:
+        attempt = PushedAttempt(place, _decode(source), source.decode())
+    except UNREADABLE as error:
+        raise refusal(source, Submission, place, error) from None
+    if problems := list(_check(attempt.submission, place)):
+        raise InvalidInputError(problems)
+    return attempt
+
+
+def _check(submission: Submission, place: str) -> Iterator[Problem]:
+    has_user, has_code = submission.user_id is not None, bool(submission.temporary_user_code)
+    if has_user and has_code:
+        yield Problem(at(place, "temporary_user_code"), "must not be given beside user_id")
+    elif not has_user and not has_code and not submission.is_deleted:
+        yield Problem(at(place, "user_id"), "is missing; a logged-out taker has temporary_user_code instead")
+    for name in ("started_at", "finished_at", "updated_at"):
+        if not is_sane_time(getattr(submission, name)):
+            yield Problem(at(place, name), "is a time that no attempt was made at")
+
+
+def _is_plainly_sound(line: bytes, entries: Sequence[Any]) -> bool:
+    """Whether counting is enough to see that a line holds no key twice, no NUL and no deep nesting.
+
+    Each pair of an object has one colon, and those in strings can be counted, too. Where a key was given
+    twice, one pair is missing in what was decoded, so there are more colons than known.
+    """
+    if b"\\u00" in line:
+        # A colon or a NUL may be written like this.
+        return False
+    values = {key: bytes(value) for key, value in _decode_top(line).items()}
+    if line.count(b":") != len(values) + sum(value.count(b":") for value in values.values()):
+        return False
+    answers = values.pop("submission_data", b"[")
+    # The questions are looked at when they are read.
+    values.pop("quiz_data", None)
+    if any(value.startswith((b"{", b"[")) for value in values.values()):
+        return False
+    return (
+        answers.count(b"[") == 1
+        and answers.count(b"{") == len(entries)
+        and _has_each_key_once(answers, entries)
+    )
+
+
+def _has_each_key_once(answers: bytes, entries: Sequence[Any]) -> bool:
+    if not all(type(entry) is dict for entry in entries):
+        return False
+    colons = answers.count(b":") - sum(map(len, entries))
+    return colons == 0 or colons == sum(
+        value.count(":") for entry in entries for value in entry.values() if type(value) is str
+    )
+
+
+_decode: Final = decoder(Submission).decode
+_decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
