@@ -73,6 +73,8 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
+    if (left := g.get("requests_left")) is not None:
+        response.headers["X-Rate-Limit-Remaining"] = str(left)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     seconds = time.perf_counter() - g.began

@@ -15,11 +15,19 @@ from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
 from api.errors import ForbiddenError, InsufficientScopeError, InvalidTokenError, UnauthenticatedError
-from api.params import FORMS, course_key, object_id
+from api.params import FORMS, course_key, is_object_id, object_id
 from api.services import services
 from models.access_tokens import PREFIX, Caller, find_caller
-from models.courses import Course, active_roles, find_course, may_read_statistics, may_see_sis_ids
-from models.quizzes import Quiz, find_quiz, find_quiz_and_course
+from models.courses import (
+    Course,
+    EnrollmentType,
+    active_roles,
+    find_course,
+    may_read_statistics,
+    may_see_sis_ids,
+)
+from models.errors import NotFoundError
+from models.quizzes import Quiz, find_quiz_and_course, visit_quiz
 from models.reports import QuizReport
 
 _BEARER = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
@@ -51,23 +59,28 @@ class Visit:
 
     def course(self, course_id: str) -> CourseAccess:
         """Find a course by what stands in the path: NotFoundError, then ForbiddenError."""
-        return self._enter(find_course(self.session, course_key(course_id)))
+        course = find_course(self.session, course_key(course_id))
+        return self._enter(course, active_roles(self.session, course.id, self.caller.user_id))
 
     def quiz(self, course_id: str, quiz_id: str) -> tuple[CourseAccess, Quiz]:
         """Find a quiz below its course; NotFoundError also where it belongs to another."""
-        access = self.course(course_id)
-        return access, find_quiz(self.session, access.course.id, object_id(quiz_id))
+        # An id that is no integer names nothing, but that is told only to those who may enter the course.
+        number = object_id(quiz_id) if is_object_id(quiz_id) else None
+        found = visit_quiz(self.session, course_key(course_id), number, self.caller.user_id)
+        access = self._enter(found.course, found.roles)
+        if found.quiz is None:
+            raise NotFoundError
+        return access, found.quiz
 
     def quiz_of(self, report: QuizReport) -> Quiz:
         """Find the quiz of a report that was found by its Progress or file, if the caller may have it."""
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
-        self._enter(course).require(report)
+        self._enter(course, active_roles(self.session, course.id, self.caller.user_id)).require(report)
         return quiz
 
-    def _enter(self, course: Course) -> CourseAccess:
+    def _enter(self, course: Course, roles: frozenset[EnrollmentType]) -> CourseAccess:
         if self.caller.is_admin:
             return CourseAccess(course, sees_sis_ids=True)
-        roles = active_roles(self.session, course.id, self.caller.user_id)
         if not may_read_statistics(roles):
             raise ForbiddenError
         return CourseAccess(course, sees_sis_ids=may_see_sis_ids(roles))
@@ -94,6 +107,7 @@ def visit() -> Iterator[Visit]:
     token = _token()
     if token is None:
         raise UnauthenticatedError
+    g.requests_left = services().rate_limit.take(token)
     # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
     caller = None if token.startswith(PREFIX) else services().tokens.read(token)
     with services().database.transaction() as session:

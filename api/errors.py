@@ -65,6 +65,10 @@ class BodyTooLargeError(ApiError):
 class TooManyRequestsError(ApiError):
     """The token was used more often than the rate limit lets it."""
 
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("Rate limit exceeded.")
+        self.retry_after = retry_after
+
 
 class UnavailableError(ApiError):
     """Something that the request needs does not answer just now."""
@@ -91,7 +95,10 @@ class Case:
         if not self.terse:
             body["message"] = text
         body["errors"] = _places(error) or [{"message": text}]
-        return json_response(body, status=self.status, headers=self.headers)
+        headers = dict(self.headers)
+        if isinstance(error, TooManyRequestsError):
+            headers["Retry-After"] = str(error.retry_after)
+        return json_response(body, status=self.status, headers=headers)
 
 
 _NOT_FOUND = Case(404, text="The specified resource does not exist.", terse=True)
@@ -117,12 +124,12 @@ CASES: Mapping[type[Exception], Case] = {
     InvalidReportTypeError: _BAD_REQUEST,
     InvalidParameterError: _BAD_REQUEST,
     AlreadyBeingGeneratedError: _CONFLICT,
-    CannotCancelError: Case(409, "conflict"),
+    CannotCancelError: _CONFLICT,
     CannotAbortError: _UNPROCESSABLE,
     InvalidInputError: _UNPROCESSABLE,
     BodyTooLargeError: Case(413, "payload_too_large"),
     UnsupportedContentError: Case(415, "unsupported_media_type"),
-    TooManyRequestsError: Case(429, "too_many_requests", headers={"Retry-After": "60"}),
+    TooManyRequestsError: Case(429, "too_many_requests"),
     UnavailableError: _UNAVAILABLE,
     StorageError: _UNAVAILABLE,
     sqlalchemy.exc.OperationalError: _UNAVAILABLE,

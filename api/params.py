@@ -58,9 +58,14 @@ class Page:
 
 def object_id(text: str) -> int:
     """Read an id of a path; one that is no integer names nothing."""
-    if not _ID.fullmatch(text) or int(text) > _MOST_ID:
+    if not is_object_id(text):
         raise NotFoundError
     return int(text)
+
+
+def is_object_id(text: str) -> bool:
+    """Whether a part of a path can be an id."""
+    return _ID.fullmatch(text) is not None and int(text) <= _MOST_ID
 
 
 def course_key(text: str) -> int | str:

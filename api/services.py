@@ -11,6 +11,7 @@ from flask import Flask, current_app
 
 from api.json_web_tokens import KeySet, TokenReader
 from api.queue import HintSender
+from api.rate_limit import RateLimit
 from api.verifiers import Verifiers
 from models.blob_store import BlobStore, open_store
 from models.database import Database
@@ -51,6 +52,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.verifiers = Verifiers(settings.secret_key)
+        self.rate_limit = RateLimit(settings)
         self._database = Once(lambda: Database(settings.database_url))
         self._store = Once(lambda: open_store(settings))
         self._hints = Once(lambda: HintSender(settings.redis_url))
@@ -103,6 +105,7 @@ class Services:
         """Give back the connections that were opened."""
         if self._database.is_made:
             self.database.dispose()
+        self.rate_limit.close()
 
 
 def services() -> Services:

@@ -78,11 +78,11 @@ TABLE: list[tuple[Exception, int, dict[str, Any], dict[str, str | None]]] = [
     (domain.InvalidReportTypeError("x"), 400, said("bad_request", "x"), {}),
     (InvalidParameterError("x"), 400, said("bad_request", "x"), {}),
     (domain.AlreadyBeingGeneratedError("x"), 409, said("conflict", "x"), {"Retry-After": "2"}),
-    (domain.CannotCancelError("x"), 409, said("conflict", "x"), {}),
+    (domain.CannotCancelError("x"), 409, said("conflict", "x"), {"Retry-After": "2"}),
     (domain.CannotAbortError("x"), 422, said("unprocessable_entity", "x"), {}),
     (BodyTooLargeError("x"), 413, said("payload_too_large", "x"), {}),
     (UnsupportedContentError("x"), 415, said("unsupported_media_type", "x"), {}),
-    (TooManyRequestsError("x"), 429, said("too_many_requests", "x"), {"Retry-After": "60"}),
+    (TooManyRequestsError(7), 429, said("too_many_requests", "Rate limit exceeded."), {"Retry-After": "7"}),
 ]
 
 

@@ -1,0 +1,79 @@
+"""Contract, section 5: too many requests are a 429; each token has a limit of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import redis
+
+from api.app import create_app
+from api.errors import TooManyRequestsError
+from api.rate_limit import RateLimit
+from api.services import Services
+from models.settings import Settings
+from tests.factories import COURSE_ID, Api
+
+COURSE = f"/api/v1/courses/{COURSE_ID}"
+
+
+@pytest.fixture
+def limited(api: Api) -> Iterator[Api]:
+    settings = replace(api.settings, rate_limit=3)
+    app = create_app(settings)
+    # A minute that does not end while the test runs.
+    Services.of(app).rate_limit.close()
+    Services.of(app).rate_limit = RateLimit(settings, clock=lambda: 600.0)
+    yield replace(api, app=app, settings=settings)
+    Services.of(app).close()
+
+
+def test_each_answer_says_what_is_left(limited: Api) -> None:
+    left = [limited.get(COURSE).headers["X-Rate-Limit-Remaining"] for _ in range(3)]
+    assert left == ["2", "1", "0"]
+
+
+def test_one_more_is_too_many(limited: Api) -> None:
+    for _ in range(3):
+        limited.get(COURSE)
+    answer = limited.get(COURSE)
+    assert (answer.status_code, answer.json["status"]) == (429, "too_many_requests")
+    assert answer.json["errors"] == [{"message": answer.json["message"]}]
+    assert 1 <= int(answer.headers["Retry-After"]) <= 61
+
+
+def test_each_token_has_its_own(limited: Api) -> None:
+    for _ in range(4):
+        limited.get(COURSE, "teacher")
+    assert limited.get(COURSE, "ta").status_code == 200
+
+
+def test_the_next_minute_begins_anew(settings: Settings) -> None:
+    now = 600.0
+    limit = RateLimit(replace(settings, rate_limit=1), clock=lambda: now)
+    assert limit.take("token") == 0
+    with pytest.raises(TooManyRequestsError) as raised:
+        limit.take("token")
+    now += raised.value.retry_after
+    assert limit.take("token") == 0
+    limit.close()
+
+
+def test_there_is_none_by_default(api: Api) -> None:
+    assert "X-Rate-Limit-Remaining" not in api.get(COURSE).headers
+
+
+def test_no_token_is_kept(limited: Api, redis_url: str) -> None:
+    limited.get(COURSE)
+    with redis.Redis.from_url(redis_url, decode_responses=True) as broker:
+        keys = broker.keys("quiz-reports:rate:*")
+        assert len(keys) == 1
+        assert limited.tokens["teacher"] not in keys[0]
+        assert 0 < broker.ttl(keys[0]) <= 120
+
+
+def test_without_redis_everybody_is_let_through(settings: Settings) -> None:
+    limit = RateLimit(replace(settings, rate_limit=1, redis_url="redis://127.0.0.1:1/0"))
+    assert [limit.take("token") for _ in range(3)] == [None, None, None]
+    limit.close()
