@@ -30,6 +30,8 @@ _log = structlog.stdlib.get_logger(__name__)
 
 def create_app(settings: Settings) -> Flask:
     """Make the application; nothing is connected before the first request that needs it."""
+    if settings.jwt_jwks_url:
+        settings.require("jwt_issuer", "jwt_audience")
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BODY_BYTES
     app.url_map.strict_slashes = False
@@ -52,8 +54,6 @@ def create_app(settings: Settings) -> Flask:
 def from_env() -> Flask:
     """Make the application from the environment, for a WSGI server."""
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
-    if settings.jwt_jwks_url:
-        settings.require("jwt_issuer", "jwt_audience")
     configure_logging(settings)
     return create_app(settings)
 

@@ -27,7 +27,7 @@ class RateLimit:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._most = settings.rate_limit
         self._clock = clock
-        # Nothing is connected before the first request, so a process that is forked takes no connection along.
+        # Nothing is connected before the first request: no connection crosses a fork.
         self._redis = (
             redis.Redis.from_url(
                 settings.redis_url,

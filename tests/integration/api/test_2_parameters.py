@@ -195,6 +195,7 @@ BROKEN_JSON = {
     "deep": b'{"x":' + b"[" * 30 + b"]" * 30 + b"}",
     "very deep": b"[" * 200_000,
     "deep objects": b'{"a":' * 100_000,
+    "a key twice": b'{"quiz_report": {"report_type": "item_analysis", "report_type": "item_analysis"}}',
     "not UTF-8": b'{"x": "\xff"}',
     "UTF-16": '{"x": 1}'.encode("utf-16"),
 }

@@ -36,13 +36,15 @@ def test_the_farthest_page_is_still_a_number_for_the_database() -> None:
     assert Page(999_999_999, 100).offset < 2**63
 
 
-@pytest.mark.parametrize(("text", "number"), [("7", 7), ("0", 0), ("007", 7), (str(2**63 - 1), 2**63 - 1)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("7", 7), ("0", 0), ("007", 7), ("-7", -7), (str(2**63 - 1), 2**63 - 1)]
+)
 def test_object_id(text: str, number: int) -> None:
     assert object_id(text) == number
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "1.0", "-1", "+1", " 1", "1\n", "1_000", "٣", str(2**63), "9" * 5000]
+    "text", ["", "x", "1.0", "--1", "-", "+1", " 1", "1\n", "1_000", "٣", str(2**63), "9" * 5000]
 )
 def test_what_is_no_id_names_nothing(text: str) -> None:
     with pytest.raises(NotFoundError):

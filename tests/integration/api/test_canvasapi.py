@@ -1,0 +1,97 @@
+"""The Python client that people use with Canvas, unmodified, walks from a course to a report's bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import canvasapi
+import pytest
+from canvasapi.exceptions import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    InvalidAccessToken,
+    ResourceDoesNotExist,
+    UnprocessableEntity,
+)
+from canvasapi.file import File
+from canvasapi.quiz import Quiz
+from werkzeug.serving import make_server
+
+from api.app import create_app
+from api.services import Services
+from tests.factories import COURSE_ID, CSV, QUIZ_ID, SIS_COURSE_ID, SURVEY_ID, Api
+
+pytestmark = pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly:UserWarning")
+
+
+@pytest.fixture
+def served(api: Api) -> Iterator[Api]:
+    """An application that is reached over a socket, below its own address."""
+    settings = replace(api.settings, public_url="")
+    app = create_app(settings)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    app.config["ADDRESS"] = f"http://127.0.0.1:{server.server_port}"
+    yield replace(api, app=app, settings=settings)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    Services.of(app).close()
+
+
+def canvas(api: Api, caller: str = "teacher") -> canvasapi.Canvas:
+    return canvasapi.Canvas(api.app.config["ADDRESS"], api.tokens.get(caller, caller))
+
+
+def quiz(api: Api, caller: str = "teacher") -> Quiz:
+    return canvas(api, caller).get_course(COURSE_ID).get_quiz(QUIZ_ID)
+
+
+def test_from_a_course_to_the_bytes(served: Api, tmp_path: Path) -> None:
+    course = canvas(served).get_course(SIS_COURSE_ID, use_sis_id=True)
+    assert course.get_quizzes()[0].id == QUIZ_ID
+    report = course.get_quiz(QUIZ_ID).create_report("student_analysis")
+    progress = canvas(served).get_progress(report.progress_url.rsplit("/", 1)[1])
+    assert (progress.workflow_state, progress.completion) == ("queued", 0)
+
+    served.finish(report.id)
+
+    assert progress.query().workflow_state == "completed"
+    shown = quiz(served).get_quiz_report(report.id)
+    file = File(shown._requester, shown.file)
+    file.download(str(tmp_path / "report.csv"))
+    assert (tmp_path / "report.csv").read_bytes() == CSV
+    assert file.get_contents() == CSV.decode()
+    assert file.get_contents(binary=True) == CSV
+    assert canvas(served).get_file(file.id).size == len(CSV)
+
+
+def test_list_request_again_and_remove(served: Api) -> None:
+    listed = list(quiz(served).get_all_quiz_reports())
+    assert [report.report_type for report in listed] == ["student_analysis", "item_analysis"]
+    report = quiz(served).create_report("item_analysis", quiz_report={"includes_all_versions": True})
+    assert report.id == listed[1].id
+    assert report.abort_or_delete() is True
+    assert not hasattr(quiz(served).get_quiz_report(report.id), "progress_url")
+
+
+def test_each_refusal_is_its_own_exception(served: Api) -> None:
+    with pytest.raises(InvalidAccessToken):
+        canvas(served, "nonsense").get_course(COURSE_ID)
+    with pytest.raises(Forbidden):
+        quiz(served, "student")
+    with pytest.raises(ResourceDoesNotExist):
+        quiz(served).get_quiz_report(999)
+    with pytest.raises(BadRequest):
+        canvas(served).get_course(COURSE_ID).get_quiz(SURVEY_ID).create_report("item_analysis")
+    report = quiz(served).create_report("item_analysis")
+    with pytest.raises(Conflict):
+        quiz(served).create_report("item_analysis")
+    served.start(report.id)
+    with pytest.raises(UnprocessableEntity):
+        report.abort_or_delete()
