@@ -9,6 +9,7 @@ import uuid
 import structlog
 from flask import Flask, g, request
 from werkzeug import Response
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.courses import courses
@@ -68,7 +69,10 @@ def _begin() -> None:
         raise UnsupportedContentError("The body must not be compressed.")
     if request.method != "PUT":
         # A slow sender must not hold a connection to the database; data that is pushed in is read later.
-        request.get_data()
+        body = request.get_data()
+        # Werkzeug cuts a body of unknown length at the limit, without a word.
+        if request.content_length is None and len(body) >= _MOST_BODY_BYTES:
+            raise RequestEntityTooLarge
 
 
 def _finish(response: Response) -> Response:

@@ -10,12 +10,11 @@ from api.auth import scope, visit
 from api.errors import InvalidParameterError
 from api.links import links
 from api.params import object_id, report_wish
+from api.quiz_reports import request_as
 from api.serializers import progress_json
 from api.services import services
 from models.errors import NotFoundError
 from models.quizzes import find_quiz_by_assignment
-from models.report_requests import request_report
-from models.reports import Variant, parse_report_type
 
 new_quiz_reports = Blueprint("new_quiz_reports", __name__)
 
@@ -28,20 +27,9 @@ def create(course_id: str, assignment_id: str) -> Response:
         access = visitor.course(course_id)
         quiz = find_quiz_by_assignment(visitor.session, access.course.id, object_id(assignment_id))
         wish = report_wish()
-        report_type = parse_report_type(wish.report_type, quiz)
         if wish.format != "csv":
             raise InvalidParameterError("invalid quiz report format: only csv is supported")
-        requested = request_report(
-            visitor.session,
-            access.course,
-            quiz,
-            Variant.of(
-                quiz, report_type, all_versions=wish.includes_all_versions, sis_ids=access.sees_sis_ids
-            ),
-            user_id=visitor.caller.user_id,
-            analysis_version=services().analysis_version,
-            large_responses=services().settings.large_responses,
-        )
+        requested = request_as(visitor, access, quiz, wish)
     services().hints.send(requested.hint)
     report = requested.report
     if report.progress is None:

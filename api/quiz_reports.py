@@ -6,14 +6,14 @@ from flask import Blueprint, request
 from werkzeug import Response
 
 from api.answers import JSON_API, answer, conditional, retry_later, wants
-from api.auth import scope, visit
+from api.auth import CourseAccess, Visit, scope, visit
 from api.links import links
-from api.params import Page, list_wish, object_id, report_wish
+from api.params import Page, ReportWish, list_wish, object_id, report_wish
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import texts
 from models.quizzes import Quiz
-from models.report_requests import abort_report, find_report, list_reports, request_report
+from models.report_requests import Requested, abort_report, find_report, list_reports, request_report
 from models.reports import QuizReport, Variant, parse_report_type
 
 _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
@@ -53,21 +53,7 @@ def create(course_id: str, quiz_id: str) -> Response:
     with visit() as visitor:
         access, quiz = visitor.quiz(course_id, quiz_id)
         wish = report_wish()
-        variant = Variant.of(
-            quiz,
-            parse_report_type(wish.report_type, quiz),
-            all_versions=wish.includes_all_versions,
-            sis_ids=access.sees_sis_ids,
-        )
-        requested = request_report(
-            visitor.session,
-            access.course,
-            quiz,
-            variant,
-            user_id=visitor.caller.user_id,
-            analysis_version=services().analysis_version,
-            large_responses=services().settings.large_responses,
-        )
+        requested = request_as(visitor, access, quiz, wish)
     services().hints.send(requested.hint)
     return _answer_one(requested.report, quiz, wish.include)
 
@@ -94,6 +80,25 @@ def abort(course_id: str, quiz_id: str, report_id: str) -> Response:
     services().hints.revoke(aborted.progress_id)
     services().discard(aborted.storage_key)
     return Response(status=204)
+
+
+def request_as(visitor: Visit, access: CourseAccess, quiz: Quiz, wish: ReportWish) -> Requested:
+    """Ask for the variant of a report that a caller's wish and rights come to."""
+    variant = Variant.of(
+        quiz,
+        parse_report_type(wish.report_type, quiz),
+        all_versions=wish.includes_all_versions,
+        sis_ids=access.sees_sis_ids,
+    )
+    return request_report(
+        visitor.session,
+        access.course,
+        quiz,
+        variant,
+        user_id=visitor.caller.user_id,
+        analysis_version=services().analysis_version,
+        large_responses=services().settings.large_responses,
+    )
 
 
 def _answer_one(report: QuizReport, quiz: Quiz, include: frozenset[str]) -> Response:

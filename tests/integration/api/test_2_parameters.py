@@ -224,6 +224,19 @@ def test_a_body_that_is_too_large_is_refused(api: Api, content_type: str) -> Non
     assert (answer.status_code, answer.json["status"]) == (413, "payload_too_large")
 
 
+def test_a_body_of_unknown_length_is_measured_too(api: Api) -> None:
+    body = b"quiz_report[report_type]=item_analysis&x="
+    for size, status in ((1000, 200), (2**20, 413)):
+        answer = api.post(
+            REPORTS,
+            input_stream=io.BytesIO(body + b"x" * size),
+            content_type=FORM,
+            headers={"Transfer-Encoding": "chunked"},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+        assert answer.status_code == status
+
+
 NO_INTEGERS = [
     "abc",
     "0x10",
