@@ -1,0 +1,127 @@
+"""The command of `make bench`."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from models.errors import QuizReportsError
+from models.reports import ReportType
+from ops.benchmarks.growth_plot import growth_plot
+from ops.benchmarks.measure import Outcome
+from ops.benchmarks.reports import measure_reports
+from ops.benchmarks.small_reports import measure_small_reports
+from ops.benchmarks.stack import Plan, Stack, running_stack, say
+from ops.benchmarks.starts import measure_starts
+from ops.benchmarks.table import as_json, table
+from ops.benchmarks.web import measure_web
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+QUICK_SIZES = (1_000, 10_000)
+SMALLEST = 100
+
+Measure = Callable[[Stack], Iterator[Outcome]]
+
+FIGURES: dict[str, tuple[str, Measure]] = {
+    "reports": ("both reports at every size: time, growth, memory, correctness", measure_reports),
+    "small": ("small reports: POST to file, reports a second, two workers", measure_small_reports),
+    "web": ("GET of a report, requests a second, and the web process's memory", measure_web),
+    "start": ("how long the command, the API and a worker take to start", measure_starts),
+}
+
+
+@click.command("benchmarks", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--quick", is_flag=True, help="Small sizes and short runs: does it work, not how fast it is.")
+@click.option("--only", metavar="NAME", multiple=True, help="Measure this alone; give it repeatedly.")
+@click.option("--sizes", metavar="N,N,…", help=f"Attempts of a quiz.  [default: {','.join(map(str, SIZES))}]")
+@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="How often, for medians.")
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("build/bench/bench.json"),
+    show_default=True,
+    help="Where all runs go; the table (.md) and the plot of growth (.svg) go beside it.",
+)
+def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json_path: Path) -> None:
+    """Measure the service against what the same work must cost at least, in the same run.
+
+    Starts a PostgreSQL and a Valkey of its own in a temporary folder, durable as those of `quiz-reports up`,
+    or uses DATABASE_URL and REDIS_URL: an empty database that may be filled. All data is made up from a seed.
+    Each figure is the median of several runs, in turns with its reference; the least and the most stand
+    beside it. The files are compared row by row with a slow and plain computation. A full run needs some
+    25 GB of disk and half an hour.
+    """
+    plan = Plan(_sizes(sizes, quick=quick), runs, quick)
+    names = _names(only)
+    began = datetime.datetime.now(datetime.UTC)
+    outcomes: list[Outcome] = []
+    with running_stack(plan) as stack:
+        for name in names:
+            say(f"measuring {name}: {FIGURES[name][0]}")
+            outcomes += FIGURES[name][1](stack)
+    _write(json_path, began, outcomes)
+    click.echo(_machine(began))
+    click.echo()
+    click.echo(table(outcomes))
+
+
+def _sizes(text: str | None, *, quick: bool) -> Sequence[int]:
+    if text is None:
+        return QUICK_SIZES if quick else SIZES
+    try:
+        sizes = sorted({int(size) for size in text.replace("_", "").split(",")})
+    except ValueError:
+        sizes = []
+    if not sizes or sizes[0] < SMALLEST:
+        raise click.UsageError(f"--sizes takes numbers from {SMALLEST} on, like 1000,10000")
+    return sizes
+
+
+def _names(only: Sequence[str]) -> Sequence[str]:
+    if unknown := set(only) - set(FIGURES):
+        raise click.UsageError(f"there is no {', '.join(sorted(unknown))}: --only takes {', '.join(FIGURES)}")
+    return [name for name in FIGURES if not only or name in only]
+
+
+def _write(path: Path, began: datetime.datetime, outcomes: Sequence[Outcome]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figures = [as_json(outcome) for outcome in outcomes]
+    path.write_text(json.dumps({"machine": _machine(began), "figures": figures}, indent=2) + "\n")
+    path.with_suffix(".md").write_text(f"{_machine(began)}\n\n{table(outcomes)}\n")
+    lines = {
+        str(report_type): [
+            (float(size), outcome.measured.median)
+            for outcome in outcomes
+            for kind, _, size in [outcome.figure.partition("/")]
+            if kind == report_type and size.isdigit()
+        ]
+        for report_type in ReportType
+    }
+    if all(lines.values()):
+        plot = growth_plot("Time of a report by its size", lines, x="attempts of 50 questions", y="seconds")
+        path.with_suffix(".svg").write_text(plot)
+
+
+def _machine(began: datetime.datetime) -> str:
+    """Say when and on what this was measured."""
+    load = os.getloadavg()[0]
+    return (
+        f"{began:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {platform.machine()}, "
+        f"Python {platform.python_version()}, load in the last minute {load:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main.main(prog_name="python -m ops.benchmarks", standalone_mode=True)
+    except QuizReportsError as error:
+        click.echo(f"benchmarks: {error}", err=True)
+        sys.exit(1)

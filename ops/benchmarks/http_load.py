@@ -1,0 +1,71 @@
+"""A client that keeps connections open and asks for the same page again and again; it costs little itself."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+from ops.benchmarks.stack import BenchmarkError
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CONNECTIONS = 8
+
+
+def requests_per_second(url: str, *, token: str, duration: float) -> float:
+    """Ask for a page over eight connections for so many seconds; each answer must be a 200."""
+    counts = [0] * _CONNECTIONS
+    failures: list[str] = []
+    until = time.perf_counter() + duration
+
+    def ask(number: int) -> None:
+        try:
+            counts[number] = _ask_until(url, token, until)
+        except (BenchmarkError, OSError) as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=ask, args=[number]) for number in range(_CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise BenchmarkError(f"{url}: {failures[0]}")
+    return sum(counts) / duration
+
+
+def _ask_until(url: str, token: str, until: float) -> int:
+    parts = urlsplit(url)
+    request = (
+        f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        "Accept: application/json\r\n\r\n"
+    ).encode()
+    answered = 0
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while time.perf_counter() < until:
+            connection.sendall(request)
+            _read_answer(connection)
+            answered += 1
+    return answered
+
+
+def _read_answer(connection: socket.socket) -> None:
+    received = b""
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        received += _receive(connection)
+    head = received[:end]
+    length = _LENGTH.search(head)
+    if b" 200 " not in head[:20] or length is None:
+        raise BenchmarkError(f"answered {head[:60]!r}")
+    missing = int(length[1]) - (len(received) - end - 4)
+    while missing > 0:
+        missing -= len(_receive(connection))
+
+
+def _receive(connection: socket.socket) -> bytes:
+    if part := connection.recv(65_536):
+        return part
+    raise BenchmarkError("the server closed the connection")

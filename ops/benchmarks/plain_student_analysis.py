@@ -1,0 +1,148 @@
+"""The student_analysis once more, slow and plain: from what was pushed, by the letter of the contract.
+
+Nothing here comes from the analysis that it is held against, and nothing is done for speed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from html import unescape
+from pathlib import Path
+from typing import BinaryIO
+
+from models.quizzes import QuestionType
+from ops.benchmarks.exam import Json
+from ops.benchmarks.population import BLOCK, Block, Population
+from ops.benchmarks.stack import BenchmarkError
+
+
+def check_student_analysis(population: Population, file: Path) -> None:
+    """Compare a file with all attempts row by row; raise BenchmarkError at the first difference."""
+    with file.open("rb") as content:
+        for number, line in enumerate(student_analysis(population)):
+            _check_line(content, number, line)
+        if rest := content.read(200):
+            raise BenchmarkError(f"the student_analysis goes on after its end: {rest!r}")
+
+
+def _check_line(content: BinaryIO, number: int, line: bytes) -> None:
+    if (found := content.read(len(line))) != line:
+        place = next(i for i, pair in enumerate(itertools.zip_longest(found, line)) if pair[0] != pair[1])
+        part = slice(max(0, place - 80), place + 80)
+        raise BenchmarkError(f"row {number} of the student_analysis: {found[part]!r} is not {line[part]!r}")
+
+
+def student_analysis(population: Population) -> Iterator[bytes]:
+    """Yield the header and the rows of the student_analysis with all attempts and SIS ids."""
+    yield _line(_header(population))
+    blocks = [population.block(start) for start in range(0, population.attempts, BLOCK)]
+    for number in _newest_first(blocks):
+        block = blocks[number // BLOCK]
+        attempt = population.pushed(block, number % BLOCK)
+        yield _line(_row(population, int(block.student[number % BLOCK]), attempt))
+
+
+def _newest_first(blocks: Sequence[Block]) -> list[int]:
+    keys = [
+        (str(updated_at), int(student), int(attempt), int(number))
+        for block in blocks
+        for updated_at, student, attempt, number in zip(
+            block.updated_at, block.student, block.attempt, block.number, strict=True
+        )
+    ]
+    return [number for *_, number in sorted(keys, reverse=True)]
+
+
+def _header(population: Population) -> list[str]:
+    names = ["name", "id", "sis_id", "section", "section_id", "section_sis_id", "submitted", "attempt"]
+    for item in population.items:
+        names.append(f"{item.question['id']}: {_without_tags(item.question['question_text'])}")
+        names.append(repr(float(item.question["points_possible"])))
+    return [*names, "n correct", "n incorrect", "score"]
+
+
+def _row(population: Population, student: int, attempt: Json) -> list[str | None]:
+    course = population.course
+    user = course.user(student)
+    sections = [course.section(number) for number in course.sections_of(student)]
+    sis_ids = [section["sis_section_id"] for section in sections]
+    cells = [
+        user["name"],
+        str(user["id"]),
+        user["sis_user_id"],
+        ", ".join(section["name"] for section in sections),
+        ", ".join(str(section["id"]) for section in sections),
+        sis_ids[0] if len(sis_ids) == 1 else ", ".join(sis_id or "" for sis_id in sis_ids),
+        attempt["finished_at"].replace("T", " ").replace("Z", " UTC"),
+        str(attempt["attempt"]),
+    ]
+    entries = attempt["submission_data"]
+    for item, entry in zip(population.items, entries, strict=True):
+        cells += [_CELLS[item.kind](item.question, entry), repr(entry["points"])]
+    wrong = sum(entry["correct"] is False for entry in entries)
+    return [*cells, str(len(entries) - wrong), str(wrong), repr(attempt["score"])]
+
+
+def _line(cells: Sequence[str | None]) -> bytes:
+    return (",".join(_field(cell) for cell in cells) + "\n").encode()
+
+
+def _field(cell: str | None) -> str:
+    if cell is None:
+        return ""
+    if cell == "" or any(sign in cell for sign in ',"\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def _without_tags(html: str) -> str:
+    return unescape(re.sub("<[^>]*>", "", html))
+
+
+def _chosen(question: Json, entry: Json) -> str:
+    return "".join(answer["text"] for answer in question["answers"] if answer["id"] == entry.get("answer_id"))
+
+
+def _written(_: Json, entry: Json) -> str:
+    paragraphs = re.findall("<p>(.*?)</p>", entry["text"])
+    return "\n\n".join(unescape(paragraph) for paragraph in paragraphs)
+
+
+def _filled(question: Json, entry: Json) -> str:
+    blanks = dict.fromkeys(answer["blank_id"] for answer in question["answers"])
+    return ",".join(entry.get(f"answer_for_{blank}", "").replace(",", "\\,") for blank in blanks)
+
+
+def _dropped_down(question: Json, entry: Json) -> str:
+    texts = {str(answer["id"]): answer["text"] for answer in question["answers"]}
+    blanks = dict.fromkeys(answer["blank_id"] for answer in question["answers"])
+    return ",".join(
+        texts.get(str(entry.get(f"answer_for_{blank}")), "").replace(",", "\\,") for blank in blanks
+    )
+
+
+def _ticked(question: Json, entry: Json) -> str:
+    return ",".join(
+        answer["text"].replace(",", "\\,")
+        for answer in question["answers"]
+        if entry.get(f"answer_{answer['id']}") == "1"
+    )
+
+
+def _matched(question: Json, entry: Json) -> str:
+    texts = {str(match["match_id"]): match["text"] for match in question["matches"]}
+    pairs = [(answer["left"], str(entry.get(f"answer_{answer['id']}"))) for answer in question["answers"]]
+    return ",".join(f"{left}=>{texts.get(match_id, '')}" for left, match_id in pairs)
+
+
+_CELLS: dict[QuestionType, Callable[[Json, Json], str]] = {
+    QuestionType.MULTIPLE_CHOICE: _chosen,
+    QuestionType.TRUE_FALSE: _chosen,
+    QuestionType.ESSAY: _written,
+    QuestionType.FILL_IN_BLANKS: _filled,
+    QuestionType.DROPDOWNS: _dropped_down,
+    QuestionType.MULTIPLE_ANSWERS: _ticked,
+    QuestionType.MATCHING: _matched,
+}

@@ -1,0 +1,140 @@
+"""Figures of the two reports at every size: time, growth, memory, and that the files are right."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.reports import ReportType
+from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, seconds
+from ops.benchmarks.memory import MIB
+from ops.benchmarks.plain_item_analysis import check_item_analysis
+from ops.benchmarks.plain_student_analysis import check_student_analysis
+from ops.benchmarks.psql import copy_rows, rows_of_student_analysis
+from ops.benchmarks.report_maker import Made, ReportMaker, report_maker
+from ops.benchmarks.stack import Stack, say
+
+_CHECKS = {
+    ReportType.STUDENT_ANALYSIS: check_student_analysis,
+    ReportType.ITEM_ANALYSIS: check_item_analysis,
+}
+_SLOWEST_COPY = {ReportType.STUDENT_ANALYSIS: 2.5, ReportType.ITEM_ANALYSIS: 1.5}
+_GROWTH = 1.1
+_EXPONENT = 1.05
+_GROWS_FROM = 10_000
+_MOST_MIB = 400.0
+COPY = "`psql \\copy` of the same rows out"
+
+
+@dataclass(frozen=True)
+class Size:
+    """What was measured of one report at one size."""
+
+    attempts: int
+    seconds: Spread
+    peak_mib: Spread
+
+
+Growth = Mapping[ReportType, Sequence[Size]]
+
+
+def measure_reports(stack: Stack) -> Iterator[Outcome]:
+    """Measure both reports at all sizes, in one child a size, and `psql \\copy` at the main size."""
+    growth: dict[ReportType, list[Size]] = defaultdict(list)
+    for attempts in stack.plan.sizes:
+        made, copies = _runs(stack, attempts)
+        for report_type, reports in made.items():
+            size = Size(
+                attempts,
+                Spread([report.seconds for report in reports]),
+                Spread([report.peak_bytes / MIB for report in reports]),
+            )
+            growth[report_type].append(size)
+            yield _against_copy(stack, report_type, size, copies)
+            yield _memory(report_type, size)
+    for report_type, sizes in growth.items():
+        yield from _growth(report_type, sizes)
+
+
+def _runs(stack: Stack, attempts: int) -> tuple[Mapping[ReportType, Sequence[Made]], Spread]:
+    """Make each report as often as runs are wanted, in turns with the reference."""
+    quiz_id = stack.population(attempts).quiz_id
+    made: dict[ReportType, list[Made]] = defaultdict(list)
+    copies = []
+    with report_maker(stack) as maker:
+        _warm(maker, quiz_id)
+        for run in range(stack.plan.runs):
+            say(f"reports of {attempts:,} attempts, run {run + 1}")
+            for report_type in ReportType:
+                made[report_type].append(maker.make(quiz_id, report_type))
+                if run == 0 and attempts <= stack.plan.main_size:
+                    say(f"checking the {report_type} of {attempts:,} attempts row by row")
+                    _CHECKS[report_type](stack.population(attempts), made[report_type][0].file)
+            copies.append(
+                seconds(lambda: copy_rows(stack, rows_of_student_analysis(quiz_id), "to '/dev/null'"))
+            )
+    return made, Spread(copies)
+
+
+def _warm(maker: ReportMaker, quiz_id: int) -> None:
+    """Let a child do what it does once in its life: connect, and fill the server's caches."""
+    maker.make(quiz_id, ReportType.ITEM_ANALYSIS)
+
+
+def _against_copy(stack: Stack, report_type: ReportType, size: Size, copies: Spread) -> Outcome:
+    is_main = size.attempts == stack.plan.main_size
+    return Outcome(
+        figure=f"{report_type}/{size.attempts}",
+        work=f"{report_type}, {size.attempts:,} × 50, snapshot to stored file",
+        unit="s",
+        measured=size.seconds,
+        reference_work=COPY,
+        reference=copies,
+        goal=at_most(_SLOWEST_COPY[report_type]) if is_main else None,
+        remark=f"{size.seconds.median / size.attempts * 1000:.4f} ms an attempt",
+    )
+
+
+def _memory(report_type: ReportType, size: Size) -> Outcome:
+    return Outcome(
+        figure=f"{report_type}/{size.attempts}/memory",
+        work=f"{report_type}, {size.attempts:,} × 50, peak RSS of the worker's child",
+        unit="MiB",
+        measured=size.peak_mib,
+        goal=at_most(_MOST_MIB, Comparison.ALONE),
+    )
+
+
+def _growth(report_type: ReportType, sizes: Sequence[Size]) -> Iterator[Outcome]:
+    """Compare the largest size with ten times the one a tenth of it, and fit the exponent."""
+    by_size = {size.attempts: size for size in sizes}
+    largest = sizes[-1]
+    if tenth := by_size.get(largest.attempts // 10):
+        yield Outcome(
+            figure=f"{report_type}/growth",
+            work=f"{report_type}, {largest.attempts:,} × 50",
+            unit="s",
+            measured=largest.seconds,
+            reference_work=f"ten times {tenth.attempts:,}",
+            reference=tenth.seconds.times(10),
+            goal=at_most(_GROWTH),
+        )
+    large = [size for size in sizes if size.attempts >= _GROWS_FROM]
+    if len(large) > 1:
+        yield Outcome(
+            figure=f"{report_type}/exponent",
+            work=f"{report_type}, exponent of time over size from {large[0].attempts:,} on",
+            unit="",
+            measured=Spread([exponent(large)]),
+            goal=at_most(_EXPONENT, Comparison.ALONE),
+        )
+
+
+def exponent(sizes: Sequence[Size]) -> float:
+    """Return the slope of log time over log size, by least squares: 1 is in proportion."""
+    x = np.log([size.attempts for size in sizes])
+    y = np.log([size.seconds.median for size in sizes])
+    return float(np.polyfit(x, y, 1)[0])

@@ -1,0 +1,180 @@
+"""Figures of small reports: from the request to the file, how many a second, and with two workers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+
+import httpx
+from celery import Celery
+from sqlalchemy import text
+
+from models.messages import GENERATE_REPORT, PUBLISH_TIMEOUTS
+from models.reports import ReportType
+from ops.benchmarks.measure import Comparison, Outcome, at_least, at_most, interleaved
+from ops.benchmarks.noop_worker import FILE_VARIABLE, NAME, create_noop
+from ops.benchmarks.population import Course, Population, students_of
+from ops.benchmarks.report_maker import queue_report
+from ops.benchmarks.stack import BenchmarkError, Stack, log_says, say, wait_until
+from workers.app import create_publisher, publish
+
+_ATTEMPTS, _QUESTIONS = 30, 20
+_COURSE, _FIRST_QUIZ = 100, 1_000
+_NOOPS = 2_000
+_PAUSE_SECONDS = 0.002
+
+
+def measure_small_reports(stack: Stack) -> Iterator[Outcome]:
+    """Measure a small report through API and queue, and the rate of one worker and of two."""
+    quizzes = _load(stack, 40 if stack.plan.quick else 200)
+    with contextlib.ExitStack() as running:
+        noops = running.enter_context(Noops.worker(stack))
+        running.enter_context(stack.worker())
+        yield _latency(stack, running.enter_context(stack.api()).address, quizzes[:50], noops)
+        yield _rate(stack, quizzes, noops)
+    yield _two_workers(stack, quizzes)
+
+
+def _load(stack: Stack, count: int) -> Sequence[int]:
+    say(f"loading {count} quizzes of {_ATTEMPTS} × {_QUESTIONS}")
+    course = Course(_COURSE, students_of(_ATTEMPTS))
+    stack.loader.load_course(course)
+    quizzes = range(_FIRST_QUIZ, _FIRST_QUIZ + count)
+    for quiz_id in quizzes:
+        stack.loader.load(Population(course, quiz_id, attempts=_ATTEMPTS, questions=_QUESTIONS))
+    stack.loader.settle()
+    return quizzes
+
+
+class Noops:
+    """A Celery worker of one process that does nothing, and the way to send it tasks."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._done = stack.folder / "noops"
+        self._app = create_noop(stack.settings, dict(PUBLISH_TIMEOUTS))
+
+    @classmethod
+    @contextlib.contextmanager
+    def worker(cls, stack: Stack) -> Iterator[Noops]:
+        """Run the worker while the block lasts."""
+        noops = cls(stack)
+        environ = {FILE_VARIABLE: str(noops._done)}
+        with stack.running("noop", "ops.benchmarks.noop_worker", environ=environ) as process:
+            wait_until(lambda: log_says(process, b" ready."), process)
+            noops.run(1)
+            yield noops
+
+    def run(self, count: int) -> float:
+        """Send so many tasks; return the seconds until all are done."""
+        wanted = self._count() + count
+        began = time.perf_counter()
+        for _ in range(count):
+            self._app.send_task(NAME, queue=NAME, retry=False)
+        wait_until(lambda: self._count() >= wanted, pause=_PAUSE_SECONDS / 4)
+        return time.perf_counter() - began
+
+    def _count(self) -> int:
+        return self._done.stat().st_size if self._done.exists() else 0
+
+
+def _latency(stack: Stack, address: str, quizzes: Sequence[int], noops: Noops) -> Outcome:
+    """Ask for a report of each quiz, and wait until its file is there."""
+    say("small reports: POST to file ready")
+    headers = {"Authorization": f"Bearer {stack.admin_token}"}
+    with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as client:
+        remaining = iter([*quizzes, *reversed(quizzes)])
+        _seconds_to_file(client, next(remaining))
+        made, nothing = interleaved(
+            len(quizzes) - 1,
+            lambda: 1000 * _seconds_to_file(client, next(remaining)),
+            lambda: 1000 * noops.run(1),
+        )
+    return Outcome(
+        figure="small/latency",
+        work=f"small quiz ({_ATTEMPTS} × {_QUESTIONS}): POST to file ready",
+        unit="ms",
+        measured=made,
+        reference_work="a Celery no-op, send to done",
+        reference=nothing,
+        goal=at_most(60, Comparison.DIFFERENCE),
+    )
+
+
+def _seconds_to_file(client: httpx.Client, quiz_id: int) -> float:
+    reports = f"/api/v1/courses/{_COURSE}/quizzes/{quiz_id}/reports"
+    began = time.perf_counter()
+    asked = client.post(reports, data={"quiz_report[report_type]": "student_analysis"})
+    report = asked.raise_for_status().json()
+    while "file" not in report:
+        if time.perf_counter() > began + 30:
+            raise BenchmarkError(f"the report of quiz {quiz_id} has no file after 30 seconds")
+        time.sleep(_PAUSE_SECONDS)
+        report = client.get(f"{reports}/{report['id']}").raise_for_status().json()
+    return time.perf_counter() - began
+
+
+def _rate(stack: Stack, quizzes: Sequence[int], noops: Noops) -> Outcome:
+    """Let one worker process empty a queue of small reports."""
+    say("small reports a second")
+    publisher = create_publisher(stack.settings)
+    _drain(stack, publisher, quizzes[:20])
+    made, nothing = interleaved(
+        stack.plan.runs,
+        lambda: len(quizzes) / _drain(stack, publisher, quizzes),
+        lambda: _NOOPS / noops.run(_NOOPS),
+    )
+    return Outcome(
+        figure="small/rate",
+        work=f"small reports ({_ATTEMPTS} × {_QUESTIONS}) a second, one worker process",
+        unit="/s",
+        measured=made,
+        reference_work="Celery no-ops, one worker process",
+        reference=nothing,
+        goal=at_least(1 / 15),
+    )
+
+
+def _two_workers(stack: Stack, quizzes: Sequence[int]) -> Outcome:
+    """Empty the same queue with one worker and with two, in turns."""
+    say("small reports with two workers and with one")
+    publisher = create_publisher(stack.settings)
+
+    def with_two() -> float:
+        with stack.worker("second-worker"):
+            # Each child connects at its first report.
+            _drain(stack, publisher, quizzes[:20])
+            return len(quizzes) / _drain(stack, publisher, quizzes)
+
+    def with_one() -> float:
+        return len(quizzes) / _drain(stack, publisher, quizzes)
+
+    with stack.worker():
+        _drain(stack, publisher, quizzes[:20])
+        two, one = interleaved(stack.plan.runs, with_two, with_one)
+    return Outcome(
+        figure="small/two_workers",
+        work="small reports a second, two workers",
+        unit="/s",
+        measured=two,
+        reference_work="one worker",
+        reference=one,
+        goal=at_least(1.7),
+    )
+
+
+def _drain(stack: Stack, publisher: Celery, quizzes: Sequence[int]) -> float:
+    """Queue a report of each quiz; return the seconds from the first hint to the last file."""
+    hints = [queue_report(stack, quiz_id, ReportType.STUDENT_ANALYSIS).hint for quiz_id in quizzes]
+    began = time.perf_counter()
+    for hint in hints:
+        if hint is not None:
+            publish(publisher, GENERATE_REPORT, hint)
+    wait_until(lambda: not _live(stack), pause=0.01)
+    return time.perf_counter() - began
+
+
+def _live(stack: Stack) -> bool:
+    with stack.database.transaction() as session:
+        live = text("SELECT EXISTS (SELECT FROM quiz_reports WHERE state IN ('queued', 'running'))")
+        return bool(session.execute(live).scalar_one())

@@ -1,0 +1,196 @@
+"""The servers and processes that a run of the benchmarks uses, and what all figures share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import psutil
+
+from models.access_tokens import create_token
+from models.database import Database
+from models.errors import QuizReportsError
+from models.schema import migrate
+from models.settings import Settings
+from ops.benchmarks.loading import Loader
+from ops.benchmarks.population import Course, Population, students_of
+from ops.embedded import EmbeddedPostgres, EmbeddedValkey, free_port
+from ops.supervisor import ChildProcess
+
+_SECRET_KEY = "what the benchmarks sign with, on this machine only"  # noqa: S105
+_PATIENCE_SECONDS = 60.0
+_ADMINISTRATOR = 1
+
+
+class BenchmarkError(QuizReportsError):
+    """A benchmark cannot run, or found a wrong result; the message says which."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is asked to do."""
+
+    sizes: Sequence[int]
+    runs: int
+    quick: bool
+
+    @property
+    def main_size(self) -> int:
+        """The attempts of the figures that are taken at one size."""
+        return 100_000 if 100_000 in self.sizes else max(self.sizes)
+
+
+@dataclass(frozen=True)
+class RunningApi:
+    """A web process."""
+
+    port: int
+
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def processes(self) -> list[psutil.Process]:
+        """List the master and its children, which all show the command line that we gave."""
+        children = psutil.Process().children(recursive=True)
+        return [child for child in children if child.cmdline()[-2:] == ["--port", str(self.port)]]
+
+
+class Stack:
+    """A database, a broker and a folder, and the quizzes that were loaded so far."""
+
+    def __init__(self, plan: Plan, settings: Settings, folder: Path) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.folder = folder
+        self.database = Database(settings.database_url, pool_size=2)
+        self.loader = Loader(self.database)
+        self._populations: dict[int, Population] = {}
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment of the service's processes."""
+        return {
+            **os.environ,
+            "DATABASE_URL": self.settings.database_url,
+            "REDIS_URL": self.settings.redis_url,
+            "STORAGE_URL": self.settings.storage_url,
+            "SECRET_KEY": self.settings.secret_key,
+        }
+
+    @cached_property
+    def admin_token(self) -> str:
+        """A token that may do everything."""
+        with self.database.transaction() as session:
+            return create_token(session, user_id=_ADMINISTRATOR, admin=True)
+
+    def file_of(self, storage_key: str) -> Path:
+        """Where a stored object lies."""
+        return Path(self.settings.storage_url.removeprefix("file://")) / storage_key
+
+    def population(self, attempts: int) -> Population:
+        """Return the quiz of fifty questions with so many attempts, loaded when it is first asked for."""
+        if attempts not in self._populations:
+            number = 1 + len(self._populations)
+            course = Course(number, students_of(attempts))
+            population = Population(course, number, attempts=attempts, questions=50)
+            say(f"loading {attempts:,} attempts × 50 questions")
+            self.loader.load_course(course)
+            self.loader.load(population)
+            self.loader.settle()
+            self._populations[attempts] = population
+        return self._populations[attempts]
+
+    @contextlib.contextmanager
+    def running(
+        self, name: str, *command: str, environ: Mapping[str, str] | None = None
+    ) -> Iterator[ChildProcess]:
+        """Run a Python module of ours while the block lasts; its output goes to a new log of that name."""
+        log = self.folder / "logs" / f"{name}.log"
+        log.unlink(missing_ok=True)
+        environment = {**self.environ, **(environ or {})}
+        process = ChildProcess(name, [sys.executable, "-P", "-m", *command], environment, log)
+        process.start()
+        try:
+            yield process
+        finally:
+            process.stop()
+
+    @contextlib.contextmanager
+    def api(self) -> Iterator[RunningApi]:
+        """Run the web process with its own defaults, from the moment that it is ready."""
+        api = RunningApi(free_port())
+        with self.running("api", "ops.cli", "api", "--port", str(api.port)) as process:
+            wait_until(lambda: answers(f"{api.address}/readyz"), process)
+            yield api
+
+    @contextlib.contextmanager
+    def worker(self, name: str = "worker") -> Iterator[ChildProcess]:
+        """Run a worker of one slot, from the moment that it takes jobs."""
+        with self.running(name, "ops.cli", "worker", "--concurrency", "1") as process:
+            wait_until(lambda: log_says(process, b" ready."), process)
+            yield process
+
+
+@contextlib.contextmanager
+def running_stack(plan: Plan) -> Iterator[Stack]:
+    """Start servers in a folder of their own, durable as those of `up`, or use those that are named."""
+    named = Settings.from_env()
+    folder = Path(tempfile.mkdtemp(prefix="quiz-reports-bench-"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        database_url = named.database_url or stack.enter_context(EmbeddedPostgres(folder / "postgres")).url
+        redis_url = named.redis_url or stack.enter_context(EmbeddedValkey(folder / "valkey")).url
+        settings = Settings(
+            database_url=database_url,
+            redis_url=redis_url,
+            storage_url=f"file://{folder}/files",
+            secret_key=_SECRET_KEY,
+            s3={},
+        )
+        running = Stack(plan, settings, folder)
+        stack.callback(running.database.dispose)
+        migrate(running.database.engine)
+        yield running
+
+
+def say(line: str) -> None:
+    """Tell on standard error what is going on."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+    sys.stderr.flush()
+
+
+def log_says(process: ChildProcess, words: bytes) -> bool:
+    """Tell whether a process has logged some words."""
+    return process.log is not None and words in process.log.read_bytes()
+
+
+def answers(url: str) -> bool:
+    """Tell whether a page is there."""
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(
+    is_so: Callable[[], bool], process: ChildProcess | None = None, *, pause: float = 0.005
+) -> None:
+    """Return once it is so; raise BenchmarkError if the process ends or the patience does."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline or (process is not None and not process.is_running()):
+            name, log = (process.name, process.log) if process is not None else ("it", None)
+            words = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
+            raise BenchmarkError(f"{name} does not get ready: {words}")
+        time.sleep(pause)

@@ -1,0 +1,75 @@
+"""Figures of the web process: requests a second, and what it holds in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from models.reports import ReportType
+from ops.benchmarks.http_load import requests_per_second
+from ops.benchmarks.measure import Comparison, Outcome, Spread, at_least, at_most, interleaved
+from ops.benchmarks.memory import MIB, has_loaded, peak_bytes
+from ops.benchmarks.report_maker import report_maker
+from ops.benchmarks.stack import BenchmarkError, RunningApi, Stack, answers, say, wait_until
+from ops.embedded import free_port
+
+_MOST_MIB = 150.0
+_NOT_FOR_THE_WEB = ("pandas", "numpy", "pyarrow", "polars")
+
+
+def measure_web(stack: Stack) -> Iterator[Outcome]:
+    """Measure showing a report, in turns with a bare route on the same server, then look at the memory."""
+    say("GET of a report, requests a second")
+    port = free_port()
+    bare = f"http://127.0.0.1:{port}"
+    with (
+        stack.api() as api,
+        stack.running("bare", "ops.benchmarks.bare_api", "--port", str(port)) as process,
+    ):
+        wait_until(lambda: answers(f"{bare}/readyz"), process)
+        quiz_id, path = _a_report(stack)
+        yield _rate(stack, f"{api.address}{path}", f"{bare}/quizzes/{quiz_id}")
+        yield _memory(api)
+
+
+def _a_report(stack: Stack) -> tuple[int, str]:
+    """Make a report; return its quiz's id and its path."""
+    population = stack.population(stack.plan.sizes[0])
+    with report_maker(stack) as maker:
+        report_id = maker.make(population.quiz_id, ReportType.ITEM_ANALYSIS).report_id
+    course = f"/api/v1/courses/{population.course.id}"
+    return population.quiz_id, f"{course}/quizzes/{population.quiz_id}/reports/{report_id}"
+
+
+def _rate(stack: Stack, show: str, bare: str) -> Outcome:
+    duration = 1.0 if stack.plan.quick else 5.0
+
+    def ask(url: str, duration: float = duration) -> float:
+        return requests_per_second(url, token=stack.admin_token, duration=duration)
+
+    for url in (show, bare):
+        ask(url, 1.0)
+    shown, answered = interleaved(stack.plan.runs, lambda: ask(show), lambda: ask(bare))
+    return Outcome(
+        figure="web/rate",
+        work="GET of a report, requests a second",
+        unit="/s",
+        measured=shown,
+        reference_work="a bare Flask route with one ORM SELECT",
+        reference=answered,
+        goal=at_least(1 / 2),
+    )
+
+
+def _memory(api: RunningApi) -> Outcome:
+    """Find the process of the API that holds most; none may have loaded what only workers need."""
+    processes = api.processes()
+    for process in processes:
+        if loaded := [name for name in _NOT_FOR_THE_WEB if has_loaded(process.pid, f"/{name}/")]:
+            raise BenchmarkError(f"a process of the API has loaded {', '.join(loaded)}")
+    return Outcome(
+        figure="web/memory",
+        work="peak RSS of the largest API process, after the load above; no pandas in it",
+        unit="MiB",
+        measured=Spread([max(peak_bytes(process.pid) / MIB for process in processes)]),
+        goal=at_most(_MOST_MIB, Comparison.ALONE),
+    )
