@@ -153,7 +153,7 @@ _PUSHED: Final = """
     WITH pushed AS MATERIALIZED (
         SELECT id, submission_id, attempt, user_id, temporary_user_code, workflow_state, was_preview,
                score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, form_id,
-               answer_ids::bigint[], texts::text[], points::double precision[], digest, payload::jsonb
+               answer_ids::bigint[], texts::text[], points::double precision[], digest, payload::json
         FROM unnest(
             %(ids)b::bigint[], %(submission_ids)b::bigint[], %(attempts)b::integer[], %(user_ids)b::bigint[],
             %(codes)b::text[], %(states)b::text[], %(was_preview)b::boolean[],

@@ -7,16 +7,26 @@ a thousand, and there is one way of writing for both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Row, text
+import psycopg
+import sqlalchemy.exc
+from psycopg.rows import namedtuple_row
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
-def run(session: Session, sql: str, **columns: Any) -> Sequence[Row[Any]]:
+def run(session: Session, sql: str, **columns: Any) -> Sequence[Any]:
     """Execute a statement in the session's transaction and return its rows; none if it returns nothing."""
-    result = session.connection().exec_driver_sql(sql, columns)
-    return result.fetchall() if result.returns_rows else ()
+    connection = cast("psycopg.Connection[Any]", session.connection().connection.driver_connection)
+    # A plan that was made for one row, or while the tables were small, must not be kept for thousands.
+    is_large = any(isinstance(column, list) and len(column) > 1 for column in columns.values())
+    try:
+        with connection.cursor(row_factory=namedtuple_row) as cursor:
+            cursor.execute(sql, columns, prepare=False if is_large else None)
+            return cursor.fetchall() if cursor.description else ()
+    except psycopg.OperationalError as error:
+        raise sqlalchemy.exc.OperationalError(sql, None, error) from error
 
 
 def lock(session: Session, name: str) -> None:

@@ -90,8 +90,6 @@ class _SubmissionPush:
         name = lock_name(self._quiz.id)
         if second or len(first.attempts) > 1:
             lock(self._session, name)
-            # A plan made while the tables were small would be kept while they grow.
-            run(self._session, "SET LOCAL plan_cache_mode = force_custom_plan")
         elif any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
 
