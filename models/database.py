@@ -21,8 +21,10 @@ class Database:
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=2.0,
+            pool_timeout=5.0,
             pool_pre_ping=True,
+            # Names and answers of people have no place in a traceback.
+            hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
                 "application_name": "quiz-reports",
