@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from models.blob_store import open_store
 from models.database import Database
-from models.errors import QuizReportsError
+from models.errors import InvalidSettingError, QuizReportsError
 from models.messages import PUBLISH_TIMEOUTS
 from models.reports import QuizReport, ReportState
 from models.schema import applied_revision, newest_revision
@@ -43,6 +43,8 @@ class Check:
         """Examine and print the line; whether all is well."""
         try:
             finding, well = self.examine(settings), True
+        except InvalidSettingError as error:
+            finding, well = f"{error}: see ops/settings.md, or start quiz-reports up", False
         except QuizReportsError as error:
             finding, well = str(error), False
         click.echo(f"{'ok  ' if well else 'FAIL'} {self.name:<10} {' '.join(finding.split())}")

@@ -55,6 +55,9 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
         # The children's heartbeats are files; a slow disk would make them look frozen.
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
     }
+    # Imported once, before the fork, and not called: the children share the memory and start faster.
+    import api.app  # noqa: F401
+
     _ApiServer(settings, options).run()
 
 

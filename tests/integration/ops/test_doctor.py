@@ -74,4 +74,5 @@ def test_no_worker(settings: Settings) -> None:
 
 def test_a_failed_check_is_one_line(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert not Check("settings", check_settings).run(replace(settings, secret_key=""))
-    assert capsys.readouterr().out == "FAIL settings   SECRET_KEY is not set\n"
+    line = "FAIL settings   SECRET_KEY is not set: see ops/settings.md, or start quiz-reports up\n"
+    assert capsys.readouterr().out == line
