@@ -16,6 +16,7 @@ from api.courses import courses
 from api.errors import UnsupportedContentError, register_error_handlers
 from api.files import files
 from api.health import REQUEST_SECONDS, REQUESTS, health
+from api.ingestion import ingestion
 from api.new_quiz_reports import new_quiz_reports
 from api.progress import progress
 from api.quiz_reports import quiz_reports
@@ -39,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     Services(settings).register(app)
     register_error_handlers(app)
-    for blueprint in (quiz_reports, new_quiz_reports, progress, files, courses, health):
+    for blueprint in (quiz_reports, new_quiz_reports, progress, files, courses, ingestion, health):
         app.register_blueprint(blueprint)
     app.before_request(_begin)
     app.after_request(_finish)
