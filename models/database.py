@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine, create_engine
+import psycopg
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
+
+_CONNECT_SECONDS = 5
+# After so long without a byte it is asked whether the server is there at all.
+_SILENCE_SECONDS = 5.0
+# A connection out of the pool is asked first whether it still works: that takes no time.
+_PING_SECONDS = 2.0
+
+
+class WatchfulConnection(psycopg.Connection[Any]):
+    """A connection that gives up a server which answers nobody; one that is only slow is waited for.
+
+    Where a server's machine is gone the kernel notices. A server that is stopped or hangs keeps its sockets
+    open, though, and neither a statement's timeout nor the kernel ends the waiting for it.
+    """
+
+    lies_in_pool = False
+
+    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
+        """Wait for what psycopg has begun, as psycopg does, with an eye on the server."""
+        return super().wait(self._watched(gen), *args, **options)
+
+    def _watched(self, waiting: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        heard = time.monotonic()
+        try:
+            wanted = next(waiting)
+            while True:
+                # Nothing is ready several times a second, so that it can be looked at the clock.
+                ready = yield wanted
+                if ready:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > (_PING_SECONDS if self.lies_in_pool else _SILENCE_SECONDS):
+                    self._require_server()
+                    heard = time.monotonic()
+                wanted = waiting.send(ready)
+        except StopIteration as end:
+            return end.value
+
+    def _require_server(self) -> None:
+        if self.lies_in_pool or not self._server_answers():
+            self.close()
+            raise psycopg.OperationalError("the server does not answer")
+
+    def _server_answers(self) -> bool:
+        try:
+            psycopg.connect(
+                self.info.dsn, password=self.info.password, connect_timeout=_CONNECT_SECONDS
+            ).close()
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.OperationalError:
+            # It refuses more connections, or is being restarted: that is an answer.
+            return True
+        return True
 
 
 class Database:
@@ -26,16 +82,19 @@ class Database:
             # Names and answers of people have no place in a traceback.
             hide_parameters=True,
             connect_args={
-                "connect_timeout": 5,
+                "connect_timeout": _CONNECT_SECONDS,
                 "application_name": "quiz-reports",
                 "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}",
-                # A frozen server answers neither: the kernel gives up for us.
+                # Where the server's machine is gone, the kernel gives up for us.
                 "tcp_user_timeout": 10_000,
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
                 "keepalives_count": 2,
             },
         )
+        event.listen(self.engine, "do_connect", _connect)
+        event.listen(self.engine, "checkin", _note_checkin)
+        event.listen(self.engine, "checkout", _note_checkout)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
@@ -47,3 +106,18 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _connect(
+    _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]
+) -> WatchfulConnection:
+    return WatchfulConnection.connect(*arguments, **options)
+
+
+def _note_checkin(connection: WatchfulConnection | None, _record: Any) -> None:
+    if connection is not None:
+        connection.lies_in_pool = True
+
+
+def _note_checkout(connection: WatchfulConnection, _record: Any, _proxy: Any) -> None:
+    connection.lies_in_pool = False
