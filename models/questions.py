@@ -107,9 +107,9 @@ def read_question(entry: Any, place: str) -> tuple[Question | None, list[Problem
     if isinstance(entry, dict) and entry.get("entry_type") == _GROUP:
         return None, []
     try:
-        pushed = msgspec.convert(entry, _PushedQuestion, dec_hook=convert_leaf)
+        pushed = msgspec.convert(entry, PushedQuestion, dec_hook=convert_leaf)
     except msgspec.ValidationError:
-        return None, list(find_problems(entry, _PushedQuestion, place))
+        return None, list(find_problems(entry, PushedQuestion, place))
     return _normalise(pushed), list(_check(pushed, place))
 
 
@@ -122,17 +122,23 @@ def find_repeated(questions: Iterable[tuple[str, Question]]) -> Iterator[Problem
         seen.add(question.id)
 
 
-class _PushedVariable(msgspec.Struct):
+class PushedVariable(msgspec.Struct):
+    """A variable of a calculated question, as it comes."""
+
     name: Text
     value: Text = Text()
 
 
-class _PushedMatch(msgspec.Struct):
+class PushedMatch(msgspec.Struct):
+    """The right side of a matching question, as it comes."""
+
     match_id: Id
     text: Text = Text()
 
 
-class _PushedAnswer(msgspec.Struct):
+class PushedAnswer(msgspec.Struct):
+    """A possible answer, as it comes."""
+
     id: Id | None = None
     text: Text = Text()
     html: Text = Text()
@@ -141,20 +147,22 @@ class _PushedAnswer(msgspec.Struct):
     match_id: Id | None = None
     left: Text = Text()
     right: Text = Text()
-    variables: list[_PushedVariable] | None = None
+    variables: list[PushedVariable] | None = None
 
 
-class _PushedQuestion(msgspec.Struct):
+class PushedQuestion(msgspec.Struct):
+    """A question of a quiz, as it comes."""
+
     id: Id
     question_type: QuestionType
     question_text: Text = Text()
     points_possible: float | None = None
     position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
-    answers: list[_PushedAnswer] | None = None
-    matches: list[_PushedMatch] | None = None
+    answers: list[PushedAnswer] | None = None
+    matches: list[PushedMatch] | None = None
 
 
-def _check(question: _PushedQuestion, place: str) -> Iterator[Problem]:
+def _check(question: PushedQuestion, place: str) -> Iterator[Problem]:
     seen: set[int] = set()
     for index, answer in enumerate(question.answers or ()):
         here = at(at(place, "answers"), index)
@@ -170,7 +178,7 @@ def _check(question: _PushedQuestion, place: str) -> Iterator[Problem]:
             seen.add(answer.id)
 
 
-def _normalise(pushed: _PushedQuestion) -> Question:
+def _normalise(pushed: PushedQuestion) -> Question:
     return Question(
         id=int(pushed.id),
         question_type=pushed.question_type,
@@ -182,7 +190,7 @@ def _normalise(pushed: _PushedQuestion) -> Question:
     )
 
 
-def _normalise_answer(pushed: _PushedAnswer) -> Answer:
+def _normalise_answer(pushed: PushedAnswer) -> Answer:
     return Answer(
         id=int(pushed.id or 0),
         text=str(pushed.text),

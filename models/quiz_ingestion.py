@@ -49,7 +49,9 @@ class QuizPush:
     questions: Sequence[Question] | None
 
 
-class _Quiz(msgspec.Struct):
+class PushedQuiz(msgspec.Struct):
+    """A quiz as it comes; what is left out stays as it is."""
+
     title: str | UnsetType = UNSET
     quiz_type: QuizType | UnsetType = UNSET
     anonymous_submissions: bool | UnsetType | None = UNSET
@@ -61,7 +63,7 @@ class _Quiz(msgspec.Struct):
 
 
 class _Document(msgspec.Struct):
-    quiz: _Quiz
+    quiz: PushedQuiz
 
 
 def read_quiz(body: bytes) -> QuizPush:
