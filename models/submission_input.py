@@ -111,7 +111,8 @@ class PushedAttempt:
             submission.finished_at,
             submission.was_preview or False,
             submission.submission_data or (),
-            self.attachments,
+            # The encoder knows neither objects keyed by numbers nor our own kinds of numbers and texts.
+            sorted((int(number), str(name)) for number, name in self.attachments.items()),
         )
         return hashlib.sha256(form_digest + _encode(content)).digest()
 
