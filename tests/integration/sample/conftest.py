@@ -1,0 +1,102 @@
+"""The API behind a real socket, a worker beside it, and the command line as a user calls it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from werkzeug.serving import make_server
+
+from api.app import create_app
+from api.queue import HintSender
+from api.services import Services
+from models.access_tokens import create_token
+from models.database import Database
+from models.messages import Hint
+from models.settings import Settings
+from ops import cli
+from workers.generation import generate
+from workers.resources import Resources
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where the API answers, and an administrator's token."""
+
+    url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it wrote."""
+
+    status: int
+    out: bytes
+    err: str
+
+
+@pytest.fixture
+def service(settings: Settings, database: Database) -> Iterator[Service]:
+    app = create_app(settings)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with database.transaction() as session:
+        token = create_token(session, user_id=1, admin=True)
+    # The logs of the service and its worker are not what the command writes.
+    with capture_logs():
+        yield Service(f"http://127.0.0.1:{server.server_port}", token)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    Services.of(app).close()
+
+
+@pytest.fixture
+def worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Make each report at once in a thread, as a worker that a hint has reached."""
+    threads: list[threading.Thread] = []
+
+    def work(hint: Hint) -> None:
+        resources = Resources(settings)
+        generate(resources, hint.report_id, hint.progress_id)
+        resources.snapshots.close()
+        resources.database.dispose()
+
+    def send(sender: HintSender, hint: Hint | None) -> bool:
+        if hint is not None:
+            threads.append(threading.Thread(target=work, args=(hint,)))
+            threads[-1].start()
+        return True
+
+    monkeypatch.setattr(HintSender, "send", send)
+    yield
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def quiz_reports(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> Callable[..., Ended]:
+    """Call the command in a folder of its own, with the service named by the environment."""
+    monkeypatch.setenv("QUIZ_REPORTS_URL", service.url)
+    monkeypatch.setenv("QUIZ_REPORTS_TOKEN", service.token)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str | Path) -> Ended:
+        monkeypatch.setattr("sys.argv", ["quiz-reports", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        written = capsysbinary.readouterr()
+        return Ended(int(ended.value.code or 0), written.out, written.err.decode())
+
+    return call
