@@ -7,9 +7,21 @@ from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
+from models.logs import configure_logging
 from models.settings import Settings
 from ops.supervisor import stop_signals
+
+
+class _ServerLog(Logger):
+    """gunicorn's own lines, sent where the service's lines go and in the same format."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 class _ApiServer(BaseApplication):
@@ -49,12 +61,14 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
         # A verifier makes a long line.
         "limit_request_line": 8190,
         "loglevel": settings.log_level,
+        "logger_class": _ServerLog,
         # Proxies are believed in one place: the application's trusted_proxies.
         "forwarded_allow_ips": "",
         "control_socket_disable": True,
         # The children's heartbeats are files; a slow disk would make them look frozen.
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
     }
+    configure_logging(settings)
     # Imported once, before the fork, and not called: the children share the memory and start faster.
     import api.app  # noqa: F401
 
@@ -65,6 +79,7 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
 def sweeper_command() -> None:
     """Run the sweeper until SIGTERM; any number of them may run."""
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
+    configure_logging(settings)
     from workers import sweeper
 
     with stop_signals() as stop:
