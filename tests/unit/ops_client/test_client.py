@@ -197,18 +197,26 @@ def test_a_file_is_saved_whole(service: Callable[..., Client], tmp_path: Path) -
     assert (tmp_path / "report.csv").read_bytes() == b"a,b"
 
 
+@pytest.mark.parametrize(
+    ("breaks", "is_seen_as"),
+    [
+        (httpx.RemoteProtocolError("peer closed connection"), UnreachableError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+    ids=["connection", "Ctrl-C"],
+)
 def test_a_download_that_breaks_leaves_the_older_file_and_no_draft(
-    service: Callable[..., Client], tmp_path: Path
+    breaks: BaseException, is_seen_as: Any, service: Callable[..., Client], tmp_path: Path
 ) -> None:
     def broken() -> Iterator[bytes]:
         yield b"half"
-        raise httpx.RemoteProtocolError("peer closed connection")
+        raise breaks
 
     (tmp_path / "report.csv").write_text("older")
     client = service(answer([generated()]), httpx.Response(200, content=broken()))
     listed = client.reports(101, 201)[0]
 
-    with pytest.raises(UnreachableError):
+    with pytest.raises(is_seen_as):
         client.save(listed, tmp_path / "report.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["report.csv"]
     assert (tmp_path / "report.csv").read_text() == "older"
