@@ -37,6 +37,10 @@ UNFORESEEN = (
 )
 
 
+class _OutcomeUnknownError(Exception):
+    """The connection was lost while the finish was committed: it may have been, or not."""
+
+
 def generate(resources: Resources, report_id: int, progress_id: int) -> None:
     """Make the file of a queued report, unless somebody else has it; whatever happens, its Progress ends.
 
@@ -60,6 +64,9 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
         except LeaseLostError:
             log.warning("lease_lost")
             _discard_object(resources, held)
+        except _OutcomeUnknownError:
+            # The object may be the report's file by now. If it is not, the sweeper deletes it.
+            log.exception("database_failed")
         except (DBAPIError, AdbcError, PoolTimeoutError):
             log.exception("database_failed")
             _discard_object(resources, held)
@@ -91,8 +98,11 @@ def _make_file(resources: Resources, held: Claim) -> None:
     snapshot = Snapshot(
         revisions.quiz, revisions.roster, analysis_version(formula_guard=settings.formula_guard)
     )
-    with resources.database.transaction() as session:
-        report_jobs.finish(session, held, snapshot, size=writer.size, sha256=writer.sha256)
+    try:
+        with resources.database.transaction() as session:
+            report_jobs.finish(session, held, snapshot, size=writer.size, sha256=writer.sha256)
+    except (DBAPIError, PoolTimeoutError) as error:
+        raise _OutcomeUnknownError from error
     log.info("report_generated", size=writer.size)
 
 
