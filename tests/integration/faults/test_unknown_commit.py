@@ -1,0 +1,75 @@
+"""A database that commits, and whose answer to that is lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from models import report_jobs
+from models.courses import Course
+from models.database import Database
+from models.quizzes import Quiz, QuizType, ScoringPolicy
+from models.report_requests import find_report, request_report
+from models.reports import QuizReport, ReportState, ReportType, Variant
+from models.settings import Settings
+from workers.generation import generate
+from workers.resources import Resources
+
+
+@pytest.fixture
+def report(database: Database) -> QuizReport:
+    with database.transaction() as session:
+        course = Course(id=101, name="Biology", roster_revision=1)
+        session.add(course)
+        session.flush()
+        quiz = Quiz(
+            id=201,
+            course_id=101,
+            title="Cells",
+            quiz_type=QuizType.ASSIGNMENT,
+            scoring_policy=ScoringPolicy.HIGHEST,
+            revision=1,
+        )
+        session.add(quiz)
+        session.flush()
+        variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=False)
+        return request_report(
+            session, course, quiz, variant, user_id=7, analysis_version="1", large_responses=1000
+        ).report
+
+
+class LosesLastAnswer:
+    """A database that has lost its connection when the transaction in which a report ends was committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        with self._database.transaction() as session:
+            yield session
+            ended = session.scalar(text("SELECT state IN ('generated', 'failed') FROM quiz_reports"))
+        if ended:
+            raise OperationalError("COMMIT", {}, psycopg.OperationalError("the connection is lost"))
+
+
+def test_an_object_is_kept_whose_row_may_have_been_committed(
+    settings: Settings, database: Database, report: QuizReport
+) -> None:
+    resources = Resources(settings)
+    resources.__dict__["database"] = LosesLastAnswer(database)
+    assert report.progress_id is not None
+    generate(resources, report.id, report.progress_id)
+    with database.transaction() as session:
+        after = find_report(session, 201, report.id)
+    assert after.state is ReportState.GENERATED
+    assert after.file is not None
+    assert resources.store.size(after.file.storage_key) == after.file.size
+    with database.transaction() as session:
+        assert report_jobs.unreferenced(session, [after.file.storage_key]) == []
