@@ -66,6 +66,7 @@ def test_an_object_is_kept_whose_row_may_have_been_committed(
     resources.__dict__["database"] = LosesLastAnswer(database)
     assert report.progress_id is not None
     generate(resources, report.id, report.progress_id)
+    resources.snapshots.close()
     with database.transaction() as session:
         after = find_report(session, 201, report.id)
     assert after.state is ReportState.GENERATED
