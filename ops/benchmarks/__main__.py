@@ -16,6 +16,8 @@ from models.errors import QuizReportsError
 from models.reports import ReportType
 from ops.benchmarks.growth_plot import growth_plot
 from ops.benchmarks.measure import Outcome
+from ops.benchmarks.plans import measure_plans
+from ops.benchmarks.pushing import measure_pushing
 from ops.benchmarks.reports import measure_reports
 from ops.benchmarks.small_reports import measure_small_reports
 from ops.benchmarks.stack import Plan, Stack, running_stack, say
@@ -33,6 +35,8 @@ FIGURES: dict[str, tuple[str, Measure]] = {
     "reports": ("both reports at every size: time, growth, memory, correctness", measure_reports),
     "small": ("small reports: POST to file, reports a second, two workers", measure_small_reports),
     "web": ("GET of a report, requests a second, and the web process's memory", measure_web),
+    "push": ("pushing a whole exam, and one attempt to a huge quiz", measure_pushing),
+    "plans": ("the query plans of the hot statements", measure_plans),
     "start": ("how long the command, the API and a worker take to start", measure_starts),
 }
 

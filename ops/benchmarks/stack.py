@@ -19,6 +19,7 @@ import psutil
 from models.access_tokens import create_token
 from models.database import Database
 from models.errors import QuizReportsError
+from models.logs import configure_logging
 from models.schema import migrate
 from models.settings import Settings
 from ops.benchmarks.loading import Loader
@@ -156,11 +157,12 @@ def running_stack(plan: Plan) -> Iterator[Stack]:
             redis_url=redis_url,
             storage_url=f"file://{folder}/files",
             secret_key=_SECRET_KEY,
-            s3={},
+            log_level="warning",
         )
         running = Stack(plan, settings, folder)
         stack.callback(running.database.dispose)
         migrate(running.database.engine)
+        configure_logging(settings)
         yield running
 
 

@@ -1,0 +1,66 @@
+"""Figures of query plans: no sequential scan of a large table where an index should serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import text
+
+from ops.benchmarks.everyday import Everyday
+from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most
+from ops.benchmarks.population import Population
+from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
+from ops.benchmarks.stack import Stack, say
+from workers import queries
+
+_SMALL = 10
+# A table that is smaller than this is read as quickly as its index.
+_LARGE_ROWS = 5_000
+_CHUNKS = 50
+
+
+def measure_plans(stack: Stack) -> Iterator[Outcome]:
+    """Count the sequential scans in what the service does with a small quiz beside a huge one."""
+    large, small = stack.population(max(stack.plan.sizes)), stack.population(_SMALL)
+    say(f"plans of the hot statements beside a quiz of {large.attempts:,} attempts")
+    everyday = Everyday(stack.settings, stack.admin_token, small)
+    with recorded_statements() as statements:
+        everyday.all()
+    everyday.close()
+    scans = list(large_scans(stack, [*statements, *_chunks(stack, large)]))
+    for table, sql in scans:
+        say(f"{table} is scanned by {' '.join(sql.split())[:1000]}")
+    yield Outcome(
+        figure="plans/sequential_scans",
+        work=f"sequential scans in {len(statements)} hot statements, {large.attempts:,} attempts",
+        unit="",
+        measured=Spread([len(scans)]),
+        goal=at_most(0, Comparison.ALONE),
+        remark=", ".join(sorted({table for table, _ in scans})),
+    )
+
+
+def large_scans(stack: Stack, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield the sequential scans of tables with many rows."""
+    with stack.database.transaction() as session:
+        large = set(
+            session.scalars(
+                text("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= :rows"),
+                {"rows": _LARGE_ROWS},
+            )
+        )
+    scans = sequential_scans(stack.settings.database_url, statements)
+    return ((table, sql) for table, sql in scans if table in large)
+
+
+def _chunks(stack: Stack, population: Population) -> Sequence[Statement]:
+    """Return how a worker fetches a chunk of a huge quiz, at most the fiftieth part of it."""
+    most = min(stack.settings.chunk_attempts, population.attempts // _CHUNKS)
+    with stack.database.transaction() as session:
+        ids = list(
+            session.scalars(
+                text("SELECT id FROM attempts WHERE quiz_id = :quiz_id ORDER BY random() LIMIT :most"),
+                {"quiz_id": population.quiz_id, "most": most},
+            )
+        )
+    return [Statement(queries.student_attempts(ids)), Statement(queries.item_attempts(ids))]

@@ -1,0 +1,73 @@
+"""The statements that the service sends while it does something, and how PostgreSQL would answer them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import psycopg
+
+from workers.extract import SnapshotConnection
+
+# What EXPLAIN takes; the others open transactions, set options, or take locks.
+_PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement with its parameters, as it went to the server."""
+
+    sql: str
+    parameters: Any = None
+
+
+@contextlib.contextmanager
+def recorded_statements() -> Iterator[list[Statement]]:
+    """Note every statement that this process sends: through psycopg, and through a report's snapshot."""
+    statements: list[Statement] = []
+    execute: Callable[..., Any] = psycopg.Cursor.execute
+    read = SnapshotConnection.read
+
+    def note_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        sql = query.decode() if isinstance(query, bytes) else str(query)
+        statements.append(Statement(sql, params))
+        return execute(cursor, query, params, **options)
+
+    def note_read(connection: SnapshotConnection, sql: str) -> Any:
+        statements.append(Statement(sql))
+        return read(connection, sql)
+
+    with (
+        mock.patch.object(psycopg.Cursor, "execute", note_execute),
+        mock.patch.object(SnapshotConnection, "read", note_read),
+    ):
+        yield statements
+
+
+def sequential_scans(url: str, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield for each sequential scan in the statements' plans the table and the statement."""
+    with psycopg.connect(url) as connection:
+        for statement in statements:
+            if not statement.sql.lstrip().upper().startswith(_PLANNED):
+                continue
+            plan = _plan(connection, statement)
+            yield from ((table, statement.sql) for table in _scanned(plan))
+
+
+def _plan(connection: psycopg.Connection[Any], statement: Statement) -> Any:
+    # Nothing of it is executed, not even of a statement that writes.
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement.sql}".encode(), statement.parameters)
+        row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - EXPLAIN answers with one row.
+    return row[0][0]["Plan"]
+
+
+def _scanned(plan: Any) -> Iterator[str]:
+    if plan["Node Type"] == "Seq Scan":
+        yield plan["Relation Name"]
+    for part in plan.get("Plans", ()):
+        yield from _scanned(part)

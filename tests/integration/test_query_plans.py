@@ -1,0 +1,81 @@
+"""What the service does with a small quiz reads no large table from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from models.access_tokens import create_token
+from models.database import Database
+from models.settings import Settings
+from ops.benchmarks.everyday import Everyday
+from ops.benchmarks.loading import Loader
+from ops.benchmarks.population import Course, Population, students_of
+from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
+from workers import queries
+
+SMALL, LARGE, CHUNK = 10, 12_000, 200
+# What the large quiz fills; every other table is small, and reading all of it costs nothing.
+LARGE_TABLES = {"attempts", "attempt_payloads", "users", "course_users", "enrollments"}
+
+
+@pytest.fixture
+def large_quiz(database: Database) -> Population:
+    population = Population(Course(1, students_of(LARGE)), 1, attempts=LARGE, questions=3)
+    loader = Loader(database)
+    loader.load_course(population.course)
+    loader.load(population)
+    with database.transaction() as session:
+        session.execute(
+            text("INSERT INTO attempt_payloads (attempt_id, payload) SELECT id, '{}' FROM attempts")
+        )
+    return population
+
+
+@pytest.fixture
+def everyday(database: Database, settings: Settings, large_quiz: Population) -> Iterator[Everyday]:
+    small_quiz = Population(Course(2, students_of(SMALL)), 2, attempts=SMALL, questions=3)
+    loader = Loader(database)
+    loader.load_course(small_quiz.course)
+    loader.load(small_quiz)
+    loader.settle()
+    with database.transaction() as session:
+        token = create_token(session, user_id=1, admin=True)
+    everyday = Everyday(settings, token, small_quiz)
+    yield everyday
+    everyday.close()
+
+
+def scans_of_large_tables(settings: Settings, statements: list[Statement]) -> list[tuple[str, str]]:
+    return [
+        (table, sql)
+        for table, sql in sequential_scans(settings.database_url, statements)
+        if table in LARGE_TABLES
+    ]
+
+
+def test_everyday_work_on_a_small_quiz_goes_by_indexes(settings: Settings, everyday: Everyday) -> None:
+    with recorded_statements() as statements:
+        everyday.all()
+
+    assert any("attempts" in statement.sql for statement in statements)
+    assert scans_of_large_tables(settings, statements) == []
+
+
+def test_a_chunk_of_a_large_quiz_is_fetched_by_indexes(
+    database: Database, settings: Settings, everyday: Everyday
+) -> None:
+    with database.transaction() as session:
+        ids = list(session.scalars(text("SELECT id FROM attempts ORDER BY id LIMIT :most"), {"most": CHUNK}))
+
+    statements = [Statement(queries.student_attempts(ids)), Statement(queries.item_attempts(ids))]
+
+    assert scans_of_large_tables(settings, statements) == []
+
+
+def test_a_scan_would_be_found(settings: Settings, everyday: Everyday) -> None:
+    statements = [Statement("SELECT count(*) FROM attempts WHERE n_correct = 2")]
+
+    assert [table for table, _ in scans_of_large_tables(settings, statements)] == ["attempts"]
