@@ -10,6 +10,7 @@ import datetime
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -130,6 +131,24 @@ class BlobStore:
                 yield [StoredObject(m["path"], m["size"], m["last_modified"]) for m in batch]
         except _FAILURES as error:
             raise StorageError(_reason(error)) from error
+
+    def delete_half_written(self, prefix: str, before: datetime.datetime) -> int:
+        """Delete what writers that were killed have left since before a time; return how many there were.
+
+        A folder lists no file that is still being written. On S3 such parts are seen by nobody, and it is the
+        bucket's own rule for incomplete uploads that removes them.
+        """
+        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+            return 0
+        deleted = 0
+        try:
+            for path in (Path(self._store.prefix) / prefix).rglob("*#*"):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    deleted += 1
+        except _FAILURES as error:
+            raise StorageError(_reason(error)) from error
+        return deleted
 
     def presigned_url(self, key: str, seconds: int) -> str | None:
         """Make a URL that anybody may download from for a while; None where the store has no such thing."""

@@ -64,6 +64,8 @@ class Sweeper:
             for key in keys:
                 self._resources.store.delete(key)
         before = datetime.now(UTC) - _LEFT_OVER_AFTER
+        if deleted := self._resources.store.delete_half_written("reports", before):
+            log.info("half_written_deleted", objects=deleted)
         for batch in self._resources.store.list("reports"):
             old = [stored.key for stored in batch if stored.last_modified < before]
             if not old:
