@@ -69,6 +69,7 @@ class _Flow:
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.has_gap = False
+        self.begins_with_gap = False
         self.line_breaks = 0
         self._ends_block = False
         self._is_after_marker = False
@@ -85,6 +86,8 @@ class _Flow:
         """Add a finished piece after the gap that is due."""
         if self.parts:
             self.parts.append("\n" * self.line_breaks or (" " if self.has_gap else ""))
+        else:
+            self.begins_with_gap = self.has_gap
         self.parts.append(piece)
         self.has_gap, self.line_breaks, self._ends_block, self._is_after_marker = False, 0, False, False
 
@@ -118,7 +121,8 @@ class _Flow:
             self.line_breaks, self._ends_block = 2, True
 
     def add_flow(self, inner: _Flow, piece: str) -> None:
-        """Add what became of an inner flow, and keep the white space at its end."""
+        """Add what became of an inner flow, and keep the white space at its ends."""
+        self.has_gap = self.has_gap or inner.begins_with_gap
         self.add(piece)
         self.has_gap = inner.has_gap
 

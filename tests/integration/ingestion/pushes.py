@@ -30,7 +30,10 @@ def course(**changes: Any) -> dict[str, Any]:
         "name": "Biology 101",
         "course_code": "BIO101",
         "sis_course_id": "2026-BIO-101",
-        "sections": [{"id": 31, "name": "Section A", "sis_section_id": "BIO-A"}, {"id": 32, "name": "Section B"}],
+        "sections": [
+            {"id": 31, "name": "Section A", "sis_section_id": "BIO-A"},
+            {"id": 32, "name": "Section B"},
+        ],
         "users": [{"id": 7, "name": "Ann Lee", "sis_user_id": "s0007"}, {"id": 8, "name": "Bo Ek"}],
         "enrollments": [
             {"user_id": 7, "section_id": 31, "type": "StudentEnrollment", "enrollment_state": "active"},
@@ -48,7 +51,8 @@ def question(question_id: int, **changes: Any) -> dict[str, Any]:
         "question_text": f"<p>Question {question_id}</p>",
         "points_possible": 1.0,
         "answers": [
-            {"id": question_id * 10 + n, "text": f"Answer {n}", "weight": 100 if n == 1 else 0} for n in (1, 2, 3)
+            {"id": question_id * 10 + n, "text": f"Answer {n}", "weight": 100 if n == 1 else 0}
+            for n in (1, 2, 3)
         ],
         **changes,
     }
@@ -119,7 +123,9 @@ class Lms:
         with self.database.transaction() as session:
             return push_quiz(session, course_id, quiz_id, pushed)
 
-    def put_attempts(self, *attempts: dict[str, Any], quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID) -> Counts:
+    def put_attempts(
+        self, *attempts: dict[str, Any], quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID
+    ) -> Counts:
         """Push attempts as one JSON document."""
         body = msgspec.json.encode({"quiz_submissions": attempts})
         with self.database.transaction() as session:

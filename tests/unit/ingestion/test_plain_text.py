@@ -1,0 +1,206 @@
+"""Contract, section 7: headers lose their tags and nothing else, every cell is plain text."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.plain_text import plain_text, strip_tags
+
+# Nothing here takes a tenth of this; a quadratic way takes minutes.
+SECONDS = 20
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<p>a</p><p>b</p>", "ab"),
+        ("<p>a</p>\n<p>b</p>", "a\nb"),
+        ("<p>a</p>\r\n<p>b</p>", "a\r\nb"),
+        ("  <p> a  b </p> ", "   a  b  "),
+        ("a<br>b", "ab"),
+        ("fish &amp; chips", "fish & chips"),
+        ("<em>fish &amp; chips</em>", "fish & chips"),
+        ("6 &lt; 7", "6 < 7"),
+        ("<b>6</b> &lt; 7", "6 < 7"),
+        ("6 < 7", "6 < 7"),
+        ("a<script>alert(1)</script>b", "ab"),
+        ("a<style>p {}</style>b<!-- c -->", "ab"),
+        ("no tags, no entities", "no tags, no entities"),
+        ("", ""),
+    ],
+)
+def test_a_title_loses_its_tags_and_nothing_else(html: str, title: str) -> None:
+    assert strip_tags(html) == title
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a  b\t c\r\n\n d", "a b c d"),
+        (" a ", "a"),
+        ("<p> a  b\n c </p>", "a b c"),
+        ("a\u00a0 \u00a0b", "a\u00a0 \u00a0b"),
+        ("a&nbsp;&nbsp;b", "a\u00a0\u00a0b"),
+        ("<b>a</b> <i>b</i>", "a b"),
+        ("<b>a</b><i>b</i>", "ab"),
+        ("<b>a </b> <i> b</i>", "a b"),
+    ],
+)
+def test_runs_of_white_space_are_one_blank_and_a_no_break_space_stays(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a<br>b", "a\nb"),
+        ("a <br/> b", "a\nb"),
+        ("a<br><br>b", "a\n\nb"),
+        ("<p>a</p><p>b</p>", "a\n\nb"),
+        ("<p>a</p>\n\n\n<p>b</p>", "a\n\nb"),
+        ("a<p>b</p>c", "a\n\nb\n\nc"),
+        ("<div><div><p>a</p></div></div><div>b</div>", "a\n\nb"),
+        ("<p>a</p><br><p>b</p>", "a\n\nb"),
+        ("<p></p><p>a</p><p></p>", "a"),
+        ("<p>a<p>b", "a\n\nb"),
+        ("<blockquote>a</blockquote>b", "a\n\nb"),
+        ("<pre>a\n  b</pre>c", "a b\n\nc"),
+        ("a<hr>b", "a\n\nb"),
+    ],
+)
+def test_a_br_breaks_the_line_and_blocks_are_parted_by_one_empty_line(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        (
+            'see <a href="http://x.org/?a=1&amp;b=2">the  <b>site</b></a>!',
+            "see [the site] (http://x.org/?a=1&b=2)!",
+        ),
+        ('a<a href="u"> b </a>c', "a [b] (u) c"),
+        ('<a name="here">a</a>', "a"),
+        ('<img alt="a < b" src="p.png">', "[a < b] (p.png)"),
+        ('<img src="p.png">', "[] (p.png)"),
+        ('<a href="u"><img alt="a" src="p.png"></a>', "[[a] (p.png)] (u)"),
+    ],
+)
+def test_links_and_images_show_where_they_lead(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<ul><li>a</li><li>b</li></ul>", "* a\n* b"),
+        ("<ol><li>a<li>b</ol>", "* a\n* b"),
+        ("x<ul><li>a</li></ul>y", "x\n\n* a\n\ny"),
+        ("<ul><li><p>a</p></li><li><p>b</p></li></ul>", "* a\n* b"),
+        ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "* a\n* b\n* c"),
+        ("<ul><li>a<br>b</li></ul>", "* a\nb"),
+    ],
+)
+def test_list_items_begin_with_a_star(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<h2>Cells</h2>a", "Cells\n-----\n\na"),
+        ("<h3>Two<br>lines of it</h3>", "Two\nlines of it\n-----------"),
+        ("<h1>Big one</h1>a", "*******\nBig one\n*******\n\na"),
+        ("<h2></h2>a", "a"),
+    ],
+)
+def test_headings_are_underlined_and_the_first_stands_between_stars(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+def test_the_rows_of_a_table_are_lines_and_its_cells_are_parted() -> None:
+    assert plain_text("<table><tr><th>a</th><td>b</td></tr><tr><td>c<td>d</table>e") == "a b\nc d\n\ne"
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("6 &lt; 7", "6 < 7"),
+        ("6 < 7", "6 < 7"),
+        ("<p>6 < 7</p>", "6 < 7"),
+        ("x<5 and y>3", "x<5 and y>3"),
+        ("a<b", "a<b"),
+        ("<b>x</b> a<b", "x a<b"),
+        ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+        ("AT&T", "AT&T"),
+        ("<3", "<3"),
+        ("<", "<"),
+        ("=1+1", "=1+1"),
+        ("&#0;", "\ufffd"),
+        ("<i>&#xD800;</i>", "\ufffd"),
+        ("</script>", ""),
+        ("</script>a", "a"),
+        ("👩‍🔬 שלום", "👩‍🔬 שלום"),
+    ],
+)
+def test_what_is_no_tag_is_not_lost_as_one(typed: str, text: str) -> None:
+    assert plain_text(typed) == text
+
+
+def test_what_a_browser_does_not_show_is_dropped() -> None:
+    hidden = "<script>alert('<p>')</script><style>p {}</style><!-- c --><template>t</template><?php x ?>"
+
+    assert plain_text(f"a{hidden}b") == "ab"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 20_000 + "x",
+        "<b>" * 20_000,
+        "<p>" * 30_000 + "x",
+        "<ul><li>" * 30_000,
+        "<h1>" * 1000 + "xyz\n" * 50_000,
+        "<li>" * 1000 + "xyz\n" * 50_000,
+        "<a href=x>" * 20_000 + "x",
+        "a <b>b</b> " * 20_000,
+        "<" * 20_000,
+        "&" * 20_000,
+        "<a b=" * 30_000 + ">",
+        "<!--" * 30_000 + ">",
+        '<a href="' + "x " * 50_000 + '">y</a>',
+    ],
+    ids=lambda html: html[:8],
+)
+def test_large_deep_and_broken_html_takes_no_long_time(html: str) -> None:
+    start = time.perf_counter()
+
+    plain_text(html)
+    strip_tags(html)
+
+    assert time.perf_counter() - start < SECONDS
+
+
+@given(st.text(st.sampled_from("ab <>/&;=\"'!-\n\t\u00a0phlirstu1#")))
+def test_any_text_becomes_plain_text_without_nul_or_loose_white_space(html: str) -> None:
+    text = plain_text(html)
+
+    assert "\0" not in text
+    assert not {"  ", " \n", "\n ", "\t", "\r"} & set(pairs_and_characters(text))
+    assert text == text.strip(" \t\r\n")
+    assert isinstance(strip_tags(html), str)
+
+
+def pairs_and_characters(text: str) -> list[str]:
+    return [a + b for a, b in itertools.pairwise(text)] + list(text)
+
+
+@given(st.text(st.characters(exclude_characters="<&\r\n\t ", exclude_categories=["Cs"])))
+def test_text_without_markup_or_white_space_stays_as_it_is(text: str) -> None:
+    assert plain_text(text) == text
+    assert strip_tags(text) == text

@@ -1,0 +1,312 @@
+"""Contract, section 7, "Cells": what an answer of each type comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import Problem
+from models.questions import read_questions
+from models.quizzes import QuestionType
+from models.responses import AnswerSheet, Responses
+
+PLACE = "quiz_submissions[0].submission_data"
+ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
+
+
+def sheet(*questions: dict[str, Any]) -> AnswerSheet:
+    found, problems = read_questions(questions, "quiz.questions")
+    assert problems == []
+    return AnswerSheet(found)
+
+
+def question(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"id": 1, "question_type": f"{kind}_question", **fields}
+
+
+def entry(**fields: Any) -> dict[str, Any]:
+    return {"question_id": 1, "correct": True, "points": 1.0, **fields}
+
+
+def responses(asked: dict[str, Any], **fields: Any) -> Responses:
+    found, problems = sheet(asked).read([entry(**fields)], ATTACHMENTS, PLACE)
+    assert problems == []
+    return found
+
+
+def text(asked: dict[str, Any], **fields: Any) -> str | None:
+    return responses(asked, **fields).texts[0]
+
+
+def problems(asked: dict[str, Any], *entries: Any) -> list[Problem]:
+    return sheet(asked).read(entries, ATTACHMENTS, PLACE)[1]
+
+
+CHOICE = question("multiple_choice", answers=[{"id": 8001, "text": "a"}, {"id": 8002, "text": "b"}])
+BLANKS = question(
+    "fill_in_multiple_blanks",
+    answers=[
+        {"id": 1, "text": "red", "blank_id": "second"},
+        {"id": 2, "text": "blue", "blank_id": "first"},
+        {"id": 3, "text": "green", "blank_id": "second"},
+    ],
+)
+DROPDOWNS = question(
+    "multiple_dropdowns",
+    answers=[
+        {"id": 1, "text": "6 &lt; 7", "blank_id": "a"},
+        {"id": 2, "text": "one, two", "blank_id": "a"},
+        {"id": 3, "html": "<b>three</b>", "blank_id": "b"},
+    ],
+)
+SEVERAL = question(
+    "multiple_answers",
+    answers=[{"id": 1, "text": "one"}, {"id": 2, "text": "two, or 2"}, {"id": 3, "html": "<i>three</i>"}],
+)
+MATCHING = question(
+    "matching",
+    answers=[
+        {"id": 1, "text": "a => b", "match_id": 51},
+        {"id": 2, "left": "<p>left, two</p>", "match_id": 52},
+        {"id": 3, "text": "three", "match_id": 53, "right": "by its right"},
+    ],
+    matches=[{"match_id": 51, "text": "x=>y"}, {"match_id": 52, "text": "6 &lt; 7"}],
+)
+CALCULATED = question(
+    "calculated",
+    answers=[
+        {"id": 1, "variables": [{"name": "x", "value": 4.3}, {"name": "y", "value": 21}]},
+        {"id": 2, "variables": [{"name": "x", "value": 9}]},
+    ],
+)
+
+
+@pytest.mark.parametrize("kind", ["multiple_choice", "true_false"])
+@pytest.mark.parametrize("answer_id", [8002, "8002"])
+def test_a_choice_is_kept_as_the_id_of_its_answer(kind: str, answer_id: object) -> None:
+    found = responses({**CHOICE, "question_type": f"{kind}_question"}, answer_id=answer_id, text="8002")
+
+    assert found == Responses([8002], [None], [1.0], n_correct=1)
+
+
+@pytest.mark.parametrize("fields", [{}, {"answer_id": None}, {"answer_id": ""}, {"text": "8001"}])
+def test_a_choice_without_an_answer_is_no_choice(fields: dict[str, Any]) -> None:
+    assert responses(CHOICE, **fields) == Responses([None], [None], [1.0], n_correct=1)
+
+
+@pytest.mark.parametrize("kind", ["short_answer", "essay", "numerical"])
+@pytest.mark.parametrize(
+    ("given", "cell"),
+    [
+        ("Golgi", "Golgi"),
+        ("6 &lt; 7", "6 < 7"),
+        ("a < b", "a < b"),
+        ("<p>one</p><p>two</p>", "one\n\ntwo"),
+        (" two  words ", "two words"),
+        ("a, b => c", "a, b => c"),
+        ("=1+1", "=1+1"),
+        (4.5, "4.5"),
+        (4, "4"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_text_that_was_given_is_kept_as_plain_text(kind: str, given: object, cell: str | None) -> None:
+    asked = question(kind, answers=[{"id": 5, "text": "Golgi"}])
+
+    assert text(asked, text=given, answer_id=5) == cell
+
+
+@pytest.mark.parametrize(
+    ("fields", "cell"),
+    [
+        ({"answer_for_first": "foo", "answer_for_second": "bar"}, "bar,foo"),
+        ({"answer_for_first": "baz"}, ",baz"),
+        ({"answer_for_first": "baz", "answer_for_second": ""}, ",baz"),
+        ({"answer_for_second": "1,000", "answer_id_for_second": None}, "1\\,000,"),
+        ({"answer_for_second": "a=>b"}, "a=>b,"),
+        ({"answer_for_second": "6 &lt; 7&#44; 8", "answer_for_first": 3}, "6 < 7\\, 8,3"),
+        ({}, ","),
+    ],
+)
+def test_blanks_stand_in_the_order_of_the_questions_answers(fields: dict[str, Any], cell: str) -> None:
+    assert text(BLANKS, **fields) == cell
+
+
+@pytest.mark.parametrize(
+    ("fields", "cell"),
+    [
+        ({"answer_for_a": "1", "answer_for_b": 3}, "6 < 7,three"),
+        ({"answer_for_a": 2, "answer_for_b": ""}, "one\\, two,"),
+        ({"answer_for_b": "3", "answer_id_for_b": "3"}, ",three"),
+        ({"answer_for_b": "three", "answer_id_for_b": 3}, ",three"),
+    ],
+)
+def test_dropdowns_show_what_was_chosen_in_each(fields: dict[str, Any], cell: str) -> None:
+    assert text(DROPDOWNS, **fields) == cell
+
+
+@pytest.mark.parametrize(
+    ("fields", "cell"),
+    [
+        ({"answer_3": "1", "answer_1": "1", "answer_2": "0"}, "one,three"),
+        ({"answer_2": "1"}, "two\\, or 2"),
+        ({"answer_1": "0", "answer_2": "", "answer_3": None}, None),
+    ],
+)
+def test_several_answers_stand_in_the_questions_order(fields: dict[str, Any], cell: str | None) -> None:
+    assert text(SEVERAL, **fields) == cell
+
+
+@pytest.mark.parametrize(
+    ("fields", "cell"),
+    [
+        (
+            {"answer_1": "51", "answer_2": 52, "answer_3": "53"},
+            "a \\=> b=>x\\=>y,left\\, two=>6 < 7,three=>by its right",
+        ),
+        ({"answer_2": "51"}, "a \\=> b=>,left\\, two=>x\\=>y,three=>"),
+        ({"answer_1": "", "answer_2": None}, "a \\=> b=>,left\\, two=>,three=>"),
+    ],
+)
+def test_matches_stand_beside_their_left_sides(fields: dict[str, Any], cell: str) -> None:
+    assert text(MATCHING, **fields) == cell
+
+
+@pytest.mark.parametrize(
+    ("given", "cell"),
+    [
+        ("14.3", "x=>4.3,y=>21,14.3"),
+        (14.3, "x=>4.3,y=>21,14.3"),
+        ("1,5", "x=>4.3,y=>21,1\\,5"),
+        ("", "x=>4.3,y=>21,"),
+    ],
+)
+def test_a_calculated_answer_stands_after_the_variables_that_were_shown(given: object, cell: str) -> None:
+    assert text(CALCULATED, text=given) == cell
+
+
+@pytest.mark.parametrize(
+    ("ids", "cell"),
+    [(["9"], "essay.pdf"), ([10, 9], "second.pdf"), (["", "10"], "second.pdf"), ([], None), (None, None)],
+)
+def test_an_upload_is_shown_by_the_name_of_its_first_file(ids: object, cell: str | None) -> None:
+    assert text(question("file_upload"), attachment_ids=ids) == cell
+
+
+def test_a_text_between_questions_has_no_answer() -> None:
+    assert text(question("text_only"), text="anything") is None
+
+
+def test_a_question_without_an_entry_has_nothing_and_counts_nowhere() -> None:
+    found, _ = sheet(CHOICE, {**CALCULATED, "id": 2}).read([], {}, PLACE)
+
+    assert found == Responses([None, None], [None, None], [None, None])
+
+
+def test_entries_come_in_any_order_and_stand_in_the_forms() -> None:
+    asked = sheet({**CHOICE, "id": 5}, question("essay", id=3))
+
+    found, _ = asked.read(
+        [
+            {"question_id": "3", "text": "b", "points": 2},
+            {"question_id": 5, "answer_id": 8001, "points": 1.5},
+        ],
+        {},
+        PLACE,
+    )
+
+    assert found == Responses([8001, None], [None, "b"], [1.5, 2.0], n_incorrect=2)
+
+
+@pytest.mark.parametrize(
+    ("correct", "counts"),
+    [(True, (1, 0)), ("partial", (1, 0)), ("undefined", (1, 0)), (False, (0, 1)), (None, (0, 1))],
+)
+def test_all_but_false_and_null_count_as_correct(correct: object, counts: tuple[int, int]) -> None:
+    found = responses(CHOICE, correct=correct)
+
+    assert (found.n_correct, found.n_incorrect) == counts
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "key"),
+    [
+        (CHOICE, {"correct": 1}, "correct"),
+        (CHOICE, {"correct": "yes"}, "correct"),
+        (CHOICE, {"points": True}, "points"),
+        (CHOICE, {"points": "1"}, "points"),
+        (CHOICE, {"points": 10**400}, "points"),
+        (CHOICE, {"answer_id": True}, "answer_id"),
+        (CHOICE, {"answer_id": 8001.0}, "answer_id"),
+        (CHOICE, {"answer_id": "b"}, "answer_id"),
+        (CHOICE, {"answer_id": 8003}, "answer_id"),
+        (CHOICE, {"question_id": True}, "question_id"),
+        (CHOICE, {"question_id": 1.0}, "question_id"),
+        (CHOICE, {"question_id": None}, "question_id"),
+        (CHOICE, {"question_id": 2}, "question_id"),
+        (question("essay"), {"text": True}, "text"),
+        (question("essay"), {"text": ["a"]}, "text"),
+        (BLANKS, {"answer_for_third": "a"}, "answer_for_third"),
+        (BLANKS, {"answer_for_first": {}}, "answer_for_first"),
+        (DROPDOWNS, {"answer_for_a": "3"}, "answer_for_a"),
+        (DROPDOWNS, {"answer_for_a": "6 < 7"}, "answer_for_a"),
+        (SEVERAL, {"answer_4": "1"}, "answer_4"),
+        (SEVERAL, {"answer_1": True}, "answer_1"),
+        (MATCHING, {"answer_4": "51"}, "answer_4"),
+        (MATCHING, {"answer_1": "99"}, "answer_1"),
+        (question("file_upload"), {"attachment_ids": ["11"]}, "attachment_ids"),
+        (question("file_upload"), {"attachment_ids": "9"}, "attachment_ids"),
+        (question("file_upload"), {"attachment_ids": [True]}, "attachment_ids[0]"),
+    ],
+)
+def test_what_a_question_cannot_be_answered_with_is_refused_at_its_place(
+    asked: dict[str, Any], fields: dict[str, Any], key: str
+) -> None:
+    assert [problem.place for problem in problems(asked, entry(**fields))] == [f"{PLACE}[0].{key}"]
+
+
+def test_a_question_or_answer_that_the_attempt_had_not_asks_for_its_quiz_data() -> None:
+    for fields in ({"question_id": 2}, {"answer_id": 8003}):
+        assert "quiz_data" in problems(CHOICE, entry(**fields))[0].reason
+
+
+def test_a_question_that_is_answered_twice_is_refused() -> None:
+    assert problems(CHOICE, entry(), entry()) == [
+        Problem(f"{PLACE}[1].question_id", "is answered by an earlier entry, too")
+    ]
+
+
+def test_every_wrong_entry_is_named() -> None:
+    found = problems(CHOICE, 7, {}, entry(answer_id=1), entry(correct=0))
+
+    assert [problem.place for problem in found] == [
+        f"{PLACE}[0]",
+        f"{PLACE}[1].question_id",
+        f"{PLACE}[2].answer_id",
+        f"{PLACE}[3].question_id",
+    ]
+
+
+KEYS = st.sampled_from(
+    ["correct", "points", "text", "answer_id", "answer_1", "answer_2", "answer_for_first", "answer_for_a",
+     "answer_id_for_a", "attachment_ids", "answer_99", "x"]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+    | st.sampled_from(["1", "51", "9", 8001, "true"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@given(st.sampled_from(list(QuestionType)), st.dictionaries(KEYS, VALUES, max_size=5))
+def test_any_entry_is_read_or_refused(question_type: QuestionType, fields: dict[str, Any]) -> None:
+    asked = {**BLANKS, "question_type": question_type.value, "matches": MATCHING["matches"]}
+
+    found, _ = sheet(asked).read([{"question_id": 1, **fields}], ATTACHMENTS, PLACE)
+
+    assert found.texts[0] is None or "\0" not in found.texts[0] or "\0" in str(fields)

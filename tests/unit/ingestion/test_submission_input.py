@@ -1,0 +1,229 @@
+"""Attempts are read from one document or by lines, and nothing unsound passes the quick look at a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import submission_input
+from models.errors import InvalidInputError, Problem
+from models.submission_input import PushedAttempt, read_document, read_lines
+
+MOST_LINE_BYTES = 10_000
+
+
+def attempt(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": 501,
+        "attempt": 1,
+        "user_id": 7,
+        "workflow_state": "complete",
+        "updated_at": "2026-09-10T09:12:31Z",
+        **fields,
+    }
+
+
+def lines(*sources: bytes) -> tuple[list[PushedAttempt], list[Problem]]:
+    batches = list(read_lines(iter(sources), MOST_LINE_BYTES))
+    return [a for batch in batches for a in batch.attempts], [p for batch in batches for p in batch.problems]
+
+
+def line(**fields: Any) -> bytes:
+    return msgspec.json.encode(attempt(**fields))
+
+
+def of_line(source: bytes) -> list[Problem]:
+    return lines(source)[1]
+
+
+def read(**fields: Any) -> PushedAttempt:
+    attempts, problems = lines(line(**fields))
+    assert problems == []
+    return attempts[0]
+
+
+def test_lines_are_found_however_the_bytes_come_in() -> None:
+    body = b"\n".join([line(id=1), b"", b"  \r", line(id=2) + b"\r", line(id=3)])
+
+    for size in (1, 7, 100, len(body)):
+        attempts, problems = lines(*(body[i : i + size] for i in range(0, len(body), size)))
+        assert [a.submission.id for a in attempts] == [1, 2, 3]
+        assert [a.place for a in attempts] == [f"quiz_submissions[{i}]" for i in (0, 3, 4)]
+        assert problems == []
+
+
+def test_a_body_without_a_line_holds_no_attempt() -> None:
+    assert lines() == lines(b"") == lines(b"\n\n") == ([], [])
+
+
+def test_a_line_that_does_not_end_is_not_collected() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b" " * 1000
+
+    with pytest.raises(InvalidInputError, match=r"quiz_submissions\[0\]: is longer than 10000 bytes"):
+        list(read_lines(endless(), MOST_LINE_BYTES))
+
+
+def test_batches_are_small_whatever_is_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission_input, "MOST_ATTEMPTS", 3)
+    source = b"\n".join(line(id=i) for i in range(8))
+
+    assert [len(batch.attempts) for batch in read_lines([source], MOST_LINE_BYTES)] == [3, 3, 2]
+    monkeypatch.setattr(submission_input, "MOST_BYTES", 1)
+    assert [len(batch.attempts) for batch in read_lines([source], MOST_LINE_BYTES)] == [1] * 8
+
+
+def test_a_document_holds_its_attempts_in_a_list() -> None:
+    body = msgspec.json.encode({"quiz_submissions": [attempt(id=1), attempt(id=2)], "ignored": 1})
+
+    (batch,) = read_document(body)
+
+    assert [a.submission.id for a in batch.attempts] == [1, 2]
+    assert json.loads(batch.attempts[1].payload) == attempt(id=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "reason"),
+    [
+        (b"{}", "quiz_submissions", "is missing"),
+        (b'{"quiz_submissions": {}}', "quiz_submissions", "expected `array`, got `object`"),
+        (b'{"quiz_submissions": [], "quiz_submissions": []}', "quiz_submissions", "is given twice"),
+        (b'{"quiz_submissions": [{"id": NaN}]}', "quiz_submissions[0].id", "is not a finite number"),
+    ],
+)
+def test_a_document_of_another_form_is_refused(body: bytes, place: str, reason: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        list(read_document(body))
+
+    assert caught.value.problems == (Problem(place, reason),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"id": None}, "id"),
+        ({"attempt": 0}, "attempt"),
+        ({"attempt": 2**31}, "attempt"),
+        ({"attempt": True}, "attempt"),
+        ({"workflow_state": "done"}, "workflow_state"),
+        ({"updated_at": None}, "updated_at"),
+        ({"updated_at": "2026-09-10T09:12:31"}, "updated_at"),
+        ({"updated_at": 1757495551}, "updated_at"),
+        ({"updated_at": "0001-01-01T00:00:00+14:00"}, "updated_at"),
+        ({"started_at": "9999-12-31T23:59:59-14:00"}, "started_at"),
+        ({"user_id": None}, "user_id"),
+        ({"temporary_user_code": "abc"}, "temporary_user_code"),
+        ({"user_id": None, "temporary_user_code": ""}, "user_id"),
+        ({"was_preview": 1}, "was_preview"),
+        ({"score": "1"}, "score"),
+        ({"submission_data": {}}, "submission_data"),
+        ({"attachments": [{"id": 9}]}, "attachments[0].display_name"),
+    ],
+)
+def test_a_wrong_attempt_is_refused_at_its_place(fields: dict[str, Any], place: str) -> None:
+    assert [problem.place for problem in of_line(line(**fields))] == [f"quiz_submissions[0].{place}"]
+
+
+def test_a_wrong_line_does_not_hide_what_is_wrong_with_others() -> None:
+    _, problems = lines(b"\n".join([b"{", line(id="x"), line(), b"[]"]))
+
+    assert [problem.place for problem in problems] == [
+        "quiz_submissions[0]",
+        "quiz_submissions[1].id",
+        "quiz_submissions[3]",
+    ]
+
+
+def test_an_attempt_that_is_taken_back_needs_no_taker() -> None:
+    assert read(workflow_state="deleted", user_id=None).submission.is_deleted
+
+
+@pytest.mark.parametrize(
+    "unsound",
+    [
+        b'"user_id": 7, "user_id": 7',
+        b'"user_id": 7, "user_id": "a:b"',
+        b'"user_id": 7, "x": {"a": 1, "a": 2}',
+        b'"user_id": 7, "submission_data": [{"question_id": 1, "text": "a", "text": "b"}]',
+        b'"user_id": 7, "submission_data": [{"question_id": 1, "text": ":", "text": "b"}]',
+        b'"user_id": 7, "submission_data": [{"text": "b", "te\\u0078t": ":"}]',
+        b'"user_id": 7, "submission_data": [{"text": "\\u003a", "question_id": 1, "question_id": 2}]',
+        b'"user_id": 7, "submission_data": [{"text": "\\u0000"}]',
+        b'"user_id": 7, "submission_data": [{"x": {"a": {"b": 1, "b": 2}}}]',
+        b'"user_id": 7, "submission_data": [], "submission_data": [{"a": 1}]',
+        b'"user_id": 7, "submission_data": [{"x": ' + b"[" * 20 + b"]" * 20 + b"}]",
+        b'"user_id": 7, "x": ' + b"[" * 20 + b"]" * 20,
+        b'"user_id": 7, "x": "\xff"',
+        b'"user_id": 7, "x": "\\ud800"',
+        b'"user_id": 7, "submission_data": [{"x": 1e400}]',
+    ],
+)
+def test_unsound_lines_are_refused(unsound: bytes) -> None:
+    assert of_line(line(user_id=7)[:-1].replace(b'"user_id":7', unsound) + b"}")
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {"submission_data": [{"question_id": 1, "text": 'a: b {c} [d] " \\ ,'}]},
+        {"submission_data": [{"question_id": 1, "text": ":" * 9}, {"a:b": "c:d"}]},
+        {"submission_data": [{"question_id": 1, "attachment_ids": ["9"], "x": {"y": {"z": ":"}}}]},
+        {"html_url": "https://lms.example.edu:443/x", "nested": {"a": [1, {"b": "c:d"}]}},
+        {
+            "quiz_data": [{"id": 1, "question_type": "essay_question"}],
+            "started_at": "2026-01-01T00:00:00+05:30",
+        },
+        {"user_id": 7, "text": "\u0000\ud7ff".replace("\0", "")},
+    ],
+)
+def test_sound_lines_are_read(sound: dict[str, Any]) -> None:
+    assert json.loads(read(**sound).payload) == attempt(**sound)
+
+
+def test_the_digest_is_that_of_the_content_not_of_its_spelling() -> None:
+    entries = [{"question_id": 1, "points": 1.0}]
+    first = read(submission_data=entries, score=None)
+    respelled = json.dumps(
+        dict(reversed(attempt(submission_data=[{"points": 1.0, "question_id": 1}]).items())), indent=1
+    )
+    second = lines(respelled.replace("\n", " ").encode())[0][0]
+
+    assert first.digest(b"form") == second.digest(b"form")
+    assert first.digest(b"form") != first.digest(b"other form")
+    assert first.digest(b"form") != read(submission_data=entries, score=1).digest(b"form")
+    assert first.digest(b"form") != read(submission_data=[{"question_id": 1, "points": 2.0}]).digest(b"form")
+
+
+PAIRS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "a:", "text"]),
+        st.sampled_from(
+            ['"x"', '":"', '"\\u003a"', "1", "{}", '{"a":1}', '{"a":1,"a":1}', "[]", '"{["', '"\\""']
+        ),
+    ),
+    max_size=4,
+)
+
+
+@given(PAIRS, PAIRS)
+def test_no_repeated_key_passes_the_quick_look(
+    top: list[tuple[str, str]], answer: list[tuple[str, str]]
+) -> None:
+    def written(pairs: list[tuple[str, str]]) -> str:
+        return ",".join(f'"{key}":{value}' for key, value in pairs)
+
+    extra = f",{written(top)}" if top else ""
+    source = line()[:-1] + f',"submission_data":[{{{written(answer)}}}]{extra}}}'.encode()
+    repeats = any(
+        len({key for key, _ in pairs}) < len(pairs) or any(value.count('"a"') == 2 for _, value in pairs)
+        for pairs in (top, answer)
+    )
+
+    assert bool(of_line(source)) == repeats
