@@ -18,8 +18,10 @@ from models.errors import QuizReportsError
 from models.schema import migrate
 from models.settings import Settings
 from ops.data_directory import DataDirectory, Ready, data_dir_option
-from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port, is_free
+from ops.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.embedded_server import EmbeddedServer
 from ops.left_over import end_left_over
+from ops.ports import free_port, is_free
 from ops.private_files import write_private
 from ops.supervisor import ChildProcess, Supervisor, stop_signals
 

@@ -34,6 +34,9 @@ class Part(Protocol):
     def start(self) -> None:
         """Start it, again if need be."""
 
+    def ask_to_stop(self) -> None:
+        """Let it begin to stop, if it can do so while others still run."""
+
     def stop(self, patience: float = ...) -> None:
         """Stop it and return when it has ended."""
 
@@ -56,9 +59,12 @@ class ChildProcess:
         self.environ = dict(environ)
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
+        # A second SIGTERM makes a worker drop what it is about to finish.
+        self._asked = False
 
     def start(self) -> None:
         """Start the process; its output is added to the log, or goes where ours goes."""
+        self._asked = False
         output = None if self.log is None else _open_log(self.log)
         try:
             self._process = subprocess.Popen(
@@ -74,12 +80,19 @@ class ChildProcess:
             if output is not None:
                 os.close(output)
 
+    def ask_to_stop(self) -> None:
+        """Send the process SIGTERM."""
+        if self._process is not None and self._process.poll() is None:
+            self._asked = True
+            self._process.terminate()
+
     def stop(self, patience: float = 30.0) -> None:
         """Ask the process to end, and after our patience kill all that is left of its group."""
         if self._process is None:
             return
         if self._process.poll() is None:
-            self._process.terminate()
+            if not self._asked:
+                self.ask_to_stop()
             try:
                 self._process.wait(patience)
             except subprocess.TimeoutExpired:
@@ -152,6 +165,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop all parts, the last started first; an interrupt on the way makes us hurry, not give up."""
+        for watch in reversed(self._watches):
+            watch.part.ask_to_stop()
         while self._watches:
             try:
                 self._watches[-1].part.stop(self._patience)

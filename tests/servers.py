@@ -16,7 +16,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine, text
 
-from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedServerError, EmbeddedValkey
+from ops.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.embedded_server import EmbeddedServer, EmbeddedServerError
 
 
 @contextmanager

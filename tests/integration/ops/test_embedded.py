@@ -11,7 +11,9 @@ import psycopg
 import pytest
 import redis
 
-from ops.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey, is_free
+from ops.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.embedded_server import EmbeddedServerError
+from ops.ports import is_free
 
 
 def test_postgres_keeps_its_data_after_a_kill(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ class Part:
     def start(self) -> None:
         self._notes.append(f"start {self.name}")
 
+    def ask_to_stop(self) -> None:
+        self._notes.append(f"ask {self.name}")
+
     def stop(self, patience: float = 30.0) -> None:
         self._notes.append(f"stop {self.name} within {patience:g}")
         if self._interrupted:
@@ -30,7 +33,7 @@ class Part:
         return True
 
 
-def test_the_last_started_is_stopped_first() -> None:
+def test_all_are_asked_at_once_and_the_last_started_is_waited_for_first() -> None:
     notes: list[str] = []
     supervisor = Supervisor(print)
     for name in ("database", "api"):
@@ -38,7 +41,8 @@ def test_the_last_started_is_stopped_first() -> None:
 
     supervisor.stop()
 
-    assert notes == ["start database", "start api", "stop api within 30", "stop database within 30"]
+    assert notes[:2] == ["start database", "start api"]
+    assert notes[2:] == ["ask api", "ask database", "stop api within 30", "stop database within 30"]
 
 
 def test_an_interrupt_while_stopping_makes_it_hurry_and_leaves_nobody_behind() -> None:
@@ -49,4 +53,4 @@ def test_an_interrupt_while_stopping_makes_it_hurry_and_leaves_nobody_behind() -
 
     supervisor.stop()
 
-    assert notes[2:] == ["stop api within 30", "stop api within 1", "stop database within 1"]
+    assert notes[4:] == ["stop api within 30", "stop api within 1", "stop database within 1"]

@@ -1,0 +1,162 @@
+"""A server process on a directory of its own, which dies with the process that started it."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Self
+
+import psutil
+
+from models.errors import QuizReportsError
+from ops.left_over import end_left_over
+from ops.ports import free_port, is_free
+
+_START_SECONDS = 90.0
+_POLL_SECONDS = 0.03
+
+
+class EmbeddedServerError(QuizReportsError):
+    """A server of the one-machine stack does not start; the message says what to do."""
+
+
+class EmbeddedServer(ABC):
+    """A server process on a directory: started again on the same directory, it has the same data."""
+
+    name: str
+    PROCESS_NAME: ClassVar[str]
+    # From polite to final; each gets its share of the patience.
+    STOP_SIGNALS: ClassVar[tuple[signal.Signals, ...]]
+
+    def __init__(self, directory: Path, *, durable: bool = True, log: Path | None = None) -> None:
+        self.directory = directory.resolve()
+        self.durable = durable
+        self.log = log or self.directory / f"{self.PROCESS_NAME}.log"
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where clients connect, password included."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Make the files that the server needs, where they do not yet exist."""
+
+    @abstractmethod
+    def _command(self) -> list[str]:
+        """The command line to run, on a leash."""
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Whether the server takes requests now."""
+
+    @property
+    @abstractmethod
+    def _home(self) -> Path:
+        """The working directory by which a left-over server is recognised."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and return when it answers; a left-over one on this directory is ended first."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        end_left_over(self._is_left_over, first=self.STOP_SIGNALS[0])
+        self._prepare()
+        for _ in range(5):
+            self.port = self._choose_port()
+            if self._launch():
+                return
+            # Somebody was faster on that port, or a backend of the last run was not yet gone.
+            (self.directory / "port").unlink(missing_ok=True)
+        raise EmbeddedServerError(f"{self.name} does not start: {self._last_words()} (see {self.log})")
+
+    def ask_to_stop(self) -> None:  # noqa: B027 - Not abstract: it is the same for each server.
+        """Do nothing yet: those who use a server may need it until they have ended."""
+
+    def stop(self, patience: float = 30.0) -> None:
+        """Stop the server, at first politely."""
+        if self._process is None:
+            return
+        for stop_signal in self.STOP_SIGNALS:
+            if self._process.poll() is None:
+                self._process.send_signal(stop_signal)
+                try:
+                    self._process.wait(patience / len(self.STOP_SIGNALS))
+                except subprocess.TimeoutExpired:
+                    continue
+        self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self.is_running() and self._process else None
+
+    def is_running(self) -> bool:
+        """Whether the process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def _launch(self) -> bool:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                # Ctrl-C in a terminal reaches a whole process group; the order of stopping is ours.
+                process_group=0,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                return False
+            if self._answers():
+                return True
+            time.sleep(_POLL_SECONDS)
+        self.stop(5.0)
+        raise EmbeddedServerError(
+            f"{self.name} does not answer after {_START_SECONDS:.0f} seconds: see {self.log}"
+        )
+
+    def _choose_port(self) -> int:
+        # Started again after it died: clients know the port.
+        if self.port and is_free(self.port):
+            return self.port
+        remembered = self.directory / "port"
+        port = int(remembered.read_text()) if remembered.exists() else 0
+        if not port or not is_free(port):
+            port = free_port()
+        remembered.write_text(str(port))
+        return port
+
+    def _is_left_over(self, process: psutil.Process) -> bool:
+        """Tell a server that an earlier run left on this directory; two servers on one would ruin it."""
+        return bool(process.name() == self.PROCESS_NAME and process.cwd() == str(self._home))
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if "FATAL" in line or "rror" in line), "")
+
+
+def in_wheel(package: str, pattern: str, name: str, setting: str) -> Path:
+    """Find a program that a wheel brings; raise EmbeddedServerError if the wheel is not installed."""
+    spec = importlib.util.find_spec(package)
+    found = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
+    if not found:
+        raise EmbeddedServerError(
+            f"{name} is not installed with this package: run pip install 'quiz-reports[embedded]', "
+            f"or set {setting} to a server of your own"
+        )
+    return found[-1]
