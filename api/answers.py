@@ -12,10 +12,9 @@ import msgspec
 from flask import request
 from werkzeug import Response
 
+from api.description import JSON, JSON_API
 from models.reports import QuizReport
 
-JSON = "application/json"
-JSON_API = "application/vnd.api+json"
 STRING_IDS = "application/json+canvas-string-ids"
 
 # A verifier in a body is new each time and lives an hour: a body counts as the same for half of that.

@@ -18,6 +18,7 @@ from api.files import files
 from api.health import REQUEST_SECONDS, REQUESTS, health
 from api.ingestion import ingestion
 from api.new_quiz_reports import new_quiz_reports
+from api.pages.documentation import documentation
 from api.progress import progress
 from api.quiz_reports import quiz_reports
 from api.services import Services
@@ -40,7 +41,16 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     Services(settings).register(app)
     register_error_handlers(app)
-    for blueprint in (quiz_reports, new_quiz_reports, progress, files, courses, ingestion, health):
+    for blueprint in (
+        quiz_reports,
+        new_quiz_reports,
+        progress,
+        files,
+        courses,
+        ingestion,
+        health,
+        documentation,
+    ):
         app.register_blueprint(blueprint)
     app.before_request(_begin)
     app.after_request(_finish)

@@ -5,18 +5,27 @@ from __future__ import annotations
 from flask import Blueprint, request
 from werkzeug import Response
 
+from api import bodies, schemas
 from api.answers import answer
 from api.auth import scope, visit
+from api.description import JSON, Answer, Content, Link, Parameter, describe
 from api.links import links
 from api.params import page
 from api.serializers import course_json, quiz_json
 from models.quizzes import count_quizzes, list_quizzes, question_counts
+
+_PAGES = [
+    Parameter("page", bodies.Anything, "Which page, from 1 on.", 1),
+    Parameter("per_page", bodies.Anything, "Entries a page: 10, at most 100.", 50),
+]
+_FIRST = {"course_id": "$request.path.course_id", "quiz_id": "$response.body#/0/id"}
 
 courses = Blueprint("courses", __name__, url_prefix="/api/v1/courses/<course_id>")
 
 
 @courses.get("")
 @scope("url:GET|/api/v1/courses/:id")
+@describe({200: Answer("The course.", {JSON: Content(schemas.Course)})})
 def show(course_id: str) -> Response:
     """Show a course."""
     with visit() as visitor:
@@ -26,6 +35,22 @@ def show(course_id: str) -> Response:
 
 @courses.get("/quizzes")
 @scope("url:GET|/api/v1/courses/:course_id/quizzes")
+@describe(
+    {
+        200: Answer(
+            "A page of the course's quizzes.",
+            {JSON: Content(list[schemas.Quiz])},
+            headers=["Link"],
+            links={
+                "show": Link("courses.show_quiz", _FIRST),
+                "reports": Link("quiz_reports.index", _FIRST),
+                "report": Link("quiz_reports.create", _FIRST),
+            },
+        )
+    },
+    parameters=_PAGES,
+    notes="What is no number in `page` or `per_page` counts as absent.",
+)
 def index(course_id: str) -> Response:
     """List a page of a course's quizzes."""
     wanted = page()
@@ -41,6 +66,7 @@ def index(course_id: str) -> Response:
 
 @courses.get("/quizzes/<quiz_id>")
 @scope("url:GET|/api/v1/courses/:course_id/quizzes/:id")
+@describe({200: Answer("The quiz.", {JSON: Content(schemas.Quiz)})})
 def show_quiz(course_id: str, quiz_id: str) -> Response:
     """Show a quiz."""
     with visit() as visitor:

@@ -11,8 +11,10 @@ from flask import Blueprint, request
 from werkzeug import Response
 from werkzeug.http import dump_options_header
 
-from api.answers import answer
+from api import bodies, schemas
+from api.answers import answer, conditional
 from api.auth import scope, visit
+from api.description import CSV, JSON, Answer, Content, Parameter, describe
 from api.links import links
 from api.params import object_id
 from api.serializers import file_json
@@ -34,21 +36,43 @@ _MOST_NAME_BYTES = 200
 _TROUBLESOME = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
+_BYTES = {CSV: Content({"type": "string"})}
+_FILE_HEADERS = ["ETag", "Content-Disposition"]
+
 files = Blueprint("files", __name__)
 
 
 @files.get("/api/v1/files/<file_id>")
 @scope(_SCOPE)
+@describe(
+    {
+        200: Answer("The File.", {JSON: Content(schemas.File)}, ["ETag"]),
+        304: Answer("Nothing has changed since the ETag that was sent.", headers=["ETag"]),
+    }
+)
 def show(file_id: str) -> Response:
     """Show a File."""
     with visit() as visitor:
         report = find_file_report(visitor.session, object_id(file_id))
         quiz = visitor.quiz_of(report)
-    return answer(file_json(_file_of(report), report, quiz, links(), texts()))
+    return conditional(answer(file_json(_file_of(report), report, quiz, links(), texts())))
 
 
 @files.get("/files/<file_id>/download")
 @scope(_SCOPE)
+@describe(
+    {
+        200: Answer("The file.", _BYTES, _FILE_HEADERS),
+        206: Answer("The part of the file that was asked for.", _BYTES, [*_FILE_HEADERS, "Content-Range"]),
+        302: Answer("Where the file is, if the service is set to send clients there.", headers=["Location"]),
+        304: Answer("Nothing has changed since the ETag that was sent.", headers=["ETag"]),
+    },
+    parameters=[
+        Parameter("download_frd", bodies.Anything, "Stands in a File's `url` and means nothing.", "1")
+    ],
+    refusals={416: "The range lies outside the file."},
+    takes_verifier=True,
+)
 def download(file_id: str) -> Response:
     """Hand out a file's bytes, to whoever has a good verifier or may see the File."""
     report, quiz = _by_verifier(file_id) or _by_token(file_id)

@@ -13,7 +13,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 from werkzeug import Response
 
+from api import schemas
 from api.answers import json_response
+from api.description import JSON, PLAIN, Answer, Content, describe
 from api.services import Services, services
 from models.schema import applied_revision, newest_revision
 
@@ -33,12 +35,19 @@ health = Blueprint("health", __name__)
 
 
 @health.get("/healthz")
+@describe({200: Answer("It does.", {JSON: Content(schemas.Health)})})
 def alive() -> Response:
     """Tell that this process answers."""
     return json_response({"status": "ok"})
 
 
 @health.get("/readyz")
+@describe(
+    {
+        200: Answer("They can.", {JSON: Content(schemas.Health)}),
+        503: Answer("Not yet, and why.", {JSON: Content(schemas.Health)}, ["Retry-After"]),
+    }
+)
 def ready() -> Response:
     """Tell whether requests can be served: the database answers, and has the tables of this release."""
     problem = _problem()
@@ -48,6 +57,7 @@ def ready() -> Response:
 
 
 @health.get("/metrics")
+@describe({200: Answer("The figures.", {PLAIN: Content({"type": "string"})})})
 def metrics() -> Response:
     """Give the figures in the text format of Prometheus."""
     registry = CollectorRegistry()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint
 from werkzeug import Response
 
+from api import bodies, schemas
 from api.answers import answer, retry_later
 from api.auth import scope, visit
+from api.description import FORM, JSON, MULTIPART, Answer, Content, Link, describe
 from api.errors import InvalidParameterError
 from api.links import links
 from api.params import object_id, report_wish
@@ -16,11 +18,35 @@ from api.services import services
 from models.errors import NotFoundError
 from models.quizzes import find_quiz_by_assignment
 
+_FORM = {"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
+_PROGRESS = {"progress_id": "$response.body#/id"}
+
 new_quiz_reports = Blueprint("new_quiz_reports", __name__)
 
 
 @new_quiz_reports.post("/api/quiz/v1/courses/<course_id>/quizzes/<assignment_id>/reports")
 @scope("url:POST|/api/quiz/v1/courses/:course_id/quizzes/:assignment_id/reports")
+@describe(
+    {
+        200: Answer(
+            "The Progress of the job; once completed, its `results` name the file.",
+            {JSON: Content(schemas.Progress)},
+            headers=["Retry-After"],
+            links={"show": Link("progress.show", _PROGRESS), "cancel": Link("progress.cancel", _PROGRESS)},
+        )
+    },
+    body={
+        JSON: Content(
+            bodies.NewQuizRequest, {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
+        ),
+        FORM: Content(bodies.NewQuizForm, _FORM),
+        MULTIPART: Content(bodies.NewQuizForm, _FORM),
+    },
+    refusals={
+        400: "An unknown type or format, or an item_analysis of a survey.",
+        409: "The report is already being generated.",
+    },
+)
 def create(course_id: str, assignment_id: str) -> Response:
     """Ask for a report of an assignment's quiz."""
     with visit() as visitor:

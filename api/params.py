@@ -17,6 +17,13 @@ from models.json_soundness import require_sound
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
 _FALSE = frozenset({"false", "0", "off", "no", "f", ""})
+# The same as a pattern of JSON Schema, which knows no way to ignore upper and lower case.
+TRUE_OR_FALSE = r"^\s*({})\s*$".format(
+    "|".join(
+        "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else letter for letter in word)
+        for word in sorted(_TRUE | _FALSE, reverse=True)
+    )
+)
 _ID = re.compile("-?[0-9]{1,19}")
 _SIS_COURSE = "sis_course_id:"
 _INCLUDABLE = frozenset({"file", "progress"})

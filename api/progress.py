@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint
 from werkzeug import Response
 
+from api import bodies, schemas
 from api.answers import answer, conditional, retry_later
 from api.auth import scope, visit
+from api.description import FORM, JSON, MULTIPART, Answer, Content, describe
 from api.errors import ForbiddenError
 from api.links import links
 from api.params import cancel_message, object_id
@@ -22,6 +24,16 @@ progress = Blueprint("progress", __name__, url_prefix="/api/v1/progress/<progres
 
 @progress.get("")
 @scope("url:GET|/api/v1/progress/:id")
+@describe(
+    {
+        200: Answer(
+            "The Progress; plain JSON whatever is asked for.",
+            {JSON: Content(schemas.Progress)},
+            headers=["ETag", "Retry-After"],
+        ),
+        304: Answer("Nothing has changed since the ETag that was sent.", headers=["ETag"]),
+    }
+)
 def show(progress_id: str) -> Response:
     """Show how far a job is."""
     with visit() as visitor:
@@ -33,6 +45,21 @@ def show(progress_id: str) -> Response:
 
 @progress.post("/cancel")
 @scope("url:POST|/api/v1/progress/:id/cancel")
+@describe(
+    {
+        200: Answer(
+            "The Progress as it ended: `failed`, with the message that was sent; it is gone afterwards.",
+            {JSON: Content(schemas.Progress)},
+        )
+    },
+    body={
+        JSON: Content(bodies.CancelRequest, {"message": "not needed any more"}),
+        FORM: Content(bodies.CancelRequest, {"message": "not needed any more"}),
+        MULTIPART: Content(bodies.CancelRequest, {"message": "not needed any more"}),
+    },
+    body_is_needed=False,
+    refusals={403: "The job is somebody else's.", 409: "The job is no longer queued."},
+)
 def cancel(progress_id: str) -> Response:
     """Cancel a job that is still queued; its Progress is shown this last time."""
     with visit() as visitor:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, request
 from werkzeug import Response
 
-from api.answers import JSON_API, answer, conditional, retry_later, wants
+from api import bodies, schemas
+from api.answers import answer, conditional, retry_later, wants
 from api.auth import CourseAccess, Visit, scope, visit
+from api.description import FORM, JSON, JSON_API, MULTIPART, Answer, Content, Link, Parameter, describe
 from api.links import links
 from api.params import Page, ReportWish, list_wish, object_id, report_wish
 from api.serializers import report_json, reports_json_api
@@ -18,6 +20,37 @@ from models.reports import QuizReport, Variant, parse_report_type
 
 _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
 
+_ALL_VERSIONS = Parameter(
+    "includes_all_versions",
+    bodies.Boolean,
+    "Of the student_analysis: every attempt, or one per student.",
+    example="true",
+)
+_INCLUDE = Parameter(
+    "include[]",
+    list[str],
+    "What JSON-API embeds: `file`, `progress`. Plain JSON has its `file` anyway.",
+    ["file"],
+)
+_HERE = {"course_id": "$request.path.course_id", "quiz_id": "$request.path.quiz_id"}
+_THIS = {**_HERE, "report_id": "$response.body#/id"}
+_LINKS = {
+    "show": Link("quiz_reports.show", _THIS),
+    "abort": Link("quiz_reports.abort", _THIS),
+    "file": Link("files.show", {"file_id": "$response.body#/file/id"}),
+    "download": Link("files.download", {"file_id": "$response.body#/file/id"}),
+}
+_ONE = {JSON: Content(schemas.QuizReport), JSON_API: Content(schemas.JsonApiReports)}
+_WISHES = {
+    JSON: Content(bodies.ReportRequest, {"quiz_report": {"report_type": "student_analysis"}}),
+    JSON_API: Content(
+        bodies.JsonApiReportRequest,
+        {"quiz_reports": [{"report_type": "student_analysis"}], "include": ["file"]},
+    ),
+    FORM: Content(bodies.ReportForm, {"quiz_report[report_type]": "item_analysis"}),
+    MULTIPART: Content(bodies.ReportForm, {"quiz_report[report_type]": "item_analysis"}),
+}
+
 quiz_reports = Blueprint(
     "quiz_reports", __name__, url_prefix="/api/v1/courses/<course_id>/quizzes/<quiz_id>/reports"
 )
@@ -25,6 +58,18 @@ quiz_reports = Blueprint(
 
 @quiz_reports.get("")
 @scope(_REPORTS.format("GET"))
+@describe(
+    {
+        200: Answer(
+            "Always two reports, `student_analysis` first.",
+            {JSON: Content(list[schemas.QuizReport]), JSON_API: Content(schemas.JsonApiReports)},
+            headers=["Link"],
+            links={"show": Link("quiz_reports.show", {**_HERE, "report_id": "$response.body#/0/id"})},
+        )
+    },
+    parameters=[_ALL_VERSIONS, _INCLUDE],
+    notes="Parameters may also stand in a form or in JSON as the body of the GET.",
+)
 def index(course_id: str, quiz_id: str) -> Response:
     """List the two reports of a quiz, generated or not."""
     with visit() as visitor:
@@ -48,6 +93,16 @@ def index(course_id: str, quiz_id: str) -> Response:
 
 @quiz_reports.post("")
 @scope(_REPORTS.format("POST"))
+@describe(
+    {200: Answer("The report; its job has begun, unless it has its file.", _ONE, ["Retry-After"], _LINKS)},
+    body=_WISHES,
+    refusals={
+        400: "An unknown or missing report type, or an item_analysis of a survey.",
+        409: "The report is already being generated.",
+    },
+    notes="The fields of the form may stand in the query instead, with an empty body."
+    " `includes_all_versions` may stand at the top level, too; nested wins.",
+)
 def create(course_id: str, quiz_id: str) -> Response:
     """Ask for a report: a new one, or the one that is still current."""
     with visit() as visitor:
@@ -60,6 +115,13 @@ def create(course_id: str, quiz_id: str) -> Response:
 
 @quiz_reports.get("/<report_id>")
 @scope(_REPORTS.format("GET") + "/:id")
+@describe(
+    {
+        200: Answer("The report.", _ONE, ["ETag", "Retry-After"], _LINKS),
+        304: Answer("Nothing has changed since the ETag that was sent.", headers=["ETag"]),
+    },
+    parameters=[_INCLUDE],
+)
 def show(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Show a report."""
     with visit() as visitor:
@@ -71,6 +133,10 @@ def show(course_id: str, quiz_id: str, report_id: str) -> Response:
 
 @quiz_reports.delete("/<report_id>")
 @scope(_REPORTS.format("DELETE") + "/:id")
+@describe(
+    {204: Answer("Done; the report is still there, without file and Progress.")},
+    refusals={422: "The job is running, or there is nothing to abort."},
+)
 def abort(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Abort a queued job, or remove a generated file; the report itself stays."""
     with visit() as visitor:

@@ -20,6 +20,7 @@ from models.quizzes import Quiz, QuizType, ScoringPolicy
 from models.report_jobs import Claim, Snapshot, claim, fail, finish
 from models.reports import QuizReport, analysis_version
 from models.settings import Settings
+from tests.description import check
 
 COURSE_ID, OTHER_COURSE_ID = 101, 102
 SECTION_ID, OTHER_SECTION_ID = 31, 32
@@ -130,12 +131,13 @@ class Api:
         return FlaskClient(self.app, Answer, use_cookies=False)
 
     def call(self, method: str, path: str, caller: str | None = "teacher", **options: Any) -> Answer:
-        """Send a request as one of the callers."""
+        """Send a request as one of the callers; the API's description must foresee the answer."""
         headers = dict(options.pop("headers", {}))
         if caller is not None:
             headers.setdefault("Authorization", f"Bearer {self.tokens[caller]}")
         answer = self.client.open(path, method=method, headers=headers, **options)
         assert isinstance(answer, Answer)
+        check(self.app, method, answer.request.path, answer)
         return answer
 
     def get(self, path: str, caller: str | None = "teacher", **options: Any) -> Answer:

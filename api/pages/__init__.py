@@ -1,0 +1,1 @@
+"""Pages for people, and what programs read about the API."""

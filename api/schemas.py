@@ -1,0 +1,196 @@
+"""What JSON looks like in answers: the types that the description of the API is made from.
+
+The serializers make plain dictionaries; tests hold every answer against these.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from models.json_input import LEAST_ID, MOST_ID
+from models.quizzes import QuizType, ScoringPolicy
+from models.reports import ReportType
+
+Number64 = Annotated[int, Meta(ge=LEAST_ID, le=MOST_ID)]
+Moment = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        description="ISO 8601, in UTC",
+        examples=["2026-09-10T09:12:31Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
+
+
+class _Shown(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What an answer holds: these fields and no others."""
+
+
+class File(_Shown, kw_only=True):
+    """A finished report's file; its `url` works for an hour without a token."""
+
+    id: Number64
+    uuid: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+    folder_id: None
+    display_name: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
+    filename: Literal["quiz_student_analysis_report.csv", "quiz_item_analysis_report.csv"]
+    upload_status: Literal["success"]
+    content_type: Literal["text/csv"] = msgspec.field(name="content-type")
+    url: Url
+    size: Annotated[int, Meta(ge=0, description="in bytes")]
+    created_at: Moment
+    updated_at: Moment
+    modified_at: Moment
+    unlock_at: None
+    lock_at: None
+    locked: Literal[False]
+    hidden: Literal[False]
+    locked_for_user: Literal[False]
+    hidden_for_user: Literal[False]
+    thumbnail_url: None
+    mime_class: Literal["file"]
+    media_entry_id: None
+
+
+class Results(_Shown, kw_only=True):
+    """What a completed job has led to."""
+
+    url: Annotated[Url, Meta(description="the file")]
+
+
+class Progress(_Shown, kw_only=True):
+    """How far the job of a report is."""
+
+    id: Number64
+    context_id: Annotated[Number64, Meta(description="the report")]
+    context_type: Literal["Quizzes::QuizStatistics"]
+    user_id: Annotated[Number64, Meta(description="who asked for it")]
+    tag: Literal["Quizzes::QuizStatistics"]
+    completion: Annotated[float, Meta(ge=0, le=100, description="in percent")]
+    workflow_state: Literal["queued", "running", "completed", "failed"]
+    created_at: Moment
+    updated_at: Moment
+    message: Annotated[str | None, Meta(description="why it failed")]
+    url: Url
+    results: Results | UnsetType = UNSET
+
+
+class _ReportFields(_Shown, kw_only=True):
+    report_type: ReportType
+    readable_type: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
+    includes_all_versions: Annotated[bool, Meta(description="every attempt, or one per student")]
+    includes_sis_ids: Annotated[bool, Meta(description="from the caller's own permission")]
+    anonymous: Annotated[bool, Meta(description="an anonymous survey: no names, no ids in the file")]
+    generatable: Annotated[bool, Meta(description="false for the item_analysis of a survey")]
+    created_at: Moment
+    updated_at: Moment
+    url: Url
+    file: Annotated[File | UnsetType, Meta(description="there once the report is generated")] = UNSET
+
+
+class QuizReport(_ReportFields, kw_only=True):
+    """A report of a quiz."""
+
+    id: Number64
+    quiz_id: Number64
+    progress_url: Annotated[Url | UnsetType, Meta(description="there once a job exists")] = UNSET
+
+
+class QuizLink(_Shown, kw_only=True):
+    """What a report belongs to."""
+
+    quiz: Url
+
+
+class JsonApiReport(_ReportFields, kw_only=True):
+    """A report of a quiz in Canvas's early form of JSON-API; `include` asks for what is embedded."""
+
+    id: str
+    links: QuizLink
+    progress: Progress | UnsetType = UNSET
+
+
+class JsonApiMeta(_Shown, kw_only=True):
+    """What a list is of."""
+
+    primaryCollection: Literal["quiz_reports"]  # noqa: N815 - the name is Canvas's.
+
+
+class JsonApiReports(_Shown, kw_only=True):
+    """Reports in Canvas's early form of JSON-API, also a single one."""
+
+    quiz_reports: list[JsonApiReport]
+    meta: Annotated[JsonApiMeta | UnsetType, Meta(description="in the list alone")] = UNSET
+
+
+class Course(_Shown, kw_only=True):
+    """A course."""
+
+    id: Number64
+    name: str
+    course_code: str | None
+    workflow_state: Literal["available"]
+    sis_course_id: Annotated[
+        str | UnsetType | None, Meta(description="there for those who may see SIS ids")
+    ] = UNSET
+
+
+class Quiz(_Shown, kw_only=True):
+    """A quiz of a course."""
+
+    id: Number64
+    title: str
+    quiz_type: QuizType
+    points_possible: float | None
+    question_count: Annotated[int, Meta(ge=0)]
+    published: bool
+    published_at: Moment | None
+    anonymous_submissions: bool
+    scoring_policy: ScoringPolicy
+    html_url: Url
+
+
+class Counts(_Shown, kw_only=True):
+    """What a push changed."""
+
+    created: Annotated[int, Meta(ge=0)]
+    updated: Annotated[int, Meta(ge=0)]
+    unchanged: Annotated[int, Meta(ge=0)]
+    deleted: Annotated[int, Meta(ge=0)]
+    revision: Annotated[int, Meta(ge=0, description="of the roster or the quiz, after it")]
+
+
+class Health(_Shown, kw_only=True):
+    """How the service is."""
+
+    status: str
+    reason: str | UnsetType = UNSET
+
+
+class ErrorEntry(_Shown, kw_only=True):
+    """One thing that is wrong."""
+
+    message: str
+    place: Annotated[
+        str | UnsetType,
+        Meta(
+            description="where in the body", examples=["quiz_submissions[17].submission_data[3].question_id"]
+        ),
+    ] = UNSET
+    error_code: str | UnsetType = UNSET
+
+
+class Error(_Shown, kw_only=True):
+    """Why a request was refused."""
+
+    errors: list[ErrorEntry]
+    status: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    error_report_id: Annotated[
+        str | UnsetType, Meta(description="what to look for in the log, after a 500")
+    ] = UNSET
