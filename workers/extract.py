@@ -1,8 +1,8 @@
 """SQL to frames: the only place where the database meets the analysis.
 
-A report first chooses its attempts, in the order of its rows, and keeps nothing of them but two numbers;
-then it fetches them by their keys, a chunk at a time. So memory is bounded by the chunk, no statement runs
-long, and the lease can be renewed in between. All of it happens in one repeatable-read snapshot.
+A report first chooses its attempts, in the order of its rows, and keeps nothing of them but three numbers;
+then it fetches them by their keys, a chunk of so many bytes at a time. So memory is bounded by the chunk, no
+statement runs long, and the lease can be renewed in between. All of it is one repeatable-read snapshot.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from workers import queries
 from workers.analysis.frames import Answer, Question
 from workers.student_sections import StudentSections
 
-# Below this a smaller chunk would cost more statements than it saves memory.
+# A chunk is held some ten times over on its way to the file: as it came, by columns, as texts, as bytes.
+_CHUNK_BYTES = 10 * 2**20
+# Unless its attempts are long, a chunk below this would cost more statements than it saves memory.
 _SMALLEST_CHUNK = 1_000
 _PARTS_TO_SHOW = 10
 
@@ -93,10 +95,25 @@ class Revisions:
 
 @dataclass(frozen=True)
 class Selection:
-    """The attempts of a report in the order of its rows, and the forms they have, as the rows meet them."""
+    """The attempts of a report in the order of its rows, and the forms they have, as the rows meet them.
+
+    `sizes` are the bytes that the responses of each attempt take where they are stored.
+    """
 
     attempt_ids: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int32]
     form_ids: Sequence[int]
+
+    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:
+        """Part the attempts so that no part is larger than asked; one attempt is a part, however long."""
+        ends = np.cumsum(self.sizes, dtype=np.int64)
+        start = 0
+        while start < len(ends):
+            before = ends[start - 1] if start else 0
+            fitting = int(np.searchsorted(ends, before + most_bytes, side="right"))
+            stop = max(start + 1, min(fitting, start + most_attempts))
+            yield slice(start, stop)
+            start = stop
 
 
 @dataclass(frozen=True)
@@ -196,18 +213,26 @@ class Extract:
             self._connection.read(queries.section_ids(self._course_id)),
         )
         for done, attempts in self._chunks(selection, queries.student_attempts):
-            yield done, sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
+            frame = sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
+            del attempts
+            yield done, frame
+            del frame
 
     def choices(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share that is read."""
         for done, attempts in self._chunks(selection, queries.item_attempts):
-            yield done, attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            del attempts
+            yield done, frame
+            del frame
 
     def _select(self, sql: str) -> Selection:
         chosen = self._connection.read(sql)
         # Forms in the order in which the rows meet them; there are few.
         form_ids = pd.unique(chosen["form_id"].to_numpy())
-        return Selection(chosen["id"].to_numpy(), [int(form_id) for form_id in form_ids])
+        return Selection(
+            chosen["id"].to_numpy(), chosen["size"].to_numpy(), [int(form_id) for form_id in form_ids]
+        )
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)
@@ -218,9 +243,11 @@ class Extract:
     ) -> Iterator[tuple[float, pa.Table]]:
         ids = selection.attempt_ids
         size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _PARTS_TO_SHOW)))
-        for start in range(0, len(ids), size):
-            attempts = self._connection.read(query(ids[start : start + size].tolist()))
-            yield min(1.0, (start + size) / len(ids)), attempts
+        for part in selection.chunks(size):
+            attempts = self._connection.read(query(ids[part].tolist()))
+            yield part.stop / len(ids), attempts
+            # Two chunks at a time would take twice the memory.
+            del attempts
 
 
 def _question(content: str) -> Question:

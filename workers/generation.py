@@ -122,7 +122,11 @@ def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tup
     )
     yield 0.0, csv_format.header_line(analysis.header(), guard_formulas=guard_formulas)
     for done, attempts in extract.rows(selection):
-        yield done, csv_format.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
+        content = csv_format.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
+        # Nothing of a chunk is left when the next one comes.
+        del attempts
+        yield done, content
+        del content
 
 
 def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:

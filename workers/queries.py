@@ -28,7 +28,8 @@ def _submitted(course_id: int, quiz_id: int) -> str:
     """Select the submitted attempts of a course's students and of logged-out takers."""
     return f"""
         SELECT a.id, a.form_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score, a.updated_at,
-               a.user_id IS NULL AS logged_out
+               a.user_id IS NULL AS logged_out, pg_column_size(a.answer_ids) AS size_of_answers,
+               pg_column_size(a.texts) + pg_column_size(a.points) AS size_of_others
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
           AND (a.user_id IS NULL OR a.user_id IN (
@@ -37,13 +38,17 @@ def _submitted(course_id: int, quiz_id: int) -> str:
                 AND e.enrollment_state <> '{EnrollmentState.DELETED.value}'))"""  # noqa: S608
 
 
+_SIZE = "size_of_answers + size_of_others AS size"
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
 def all_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, form_id) of all attempts in the order of the student_analysis."""
+    """Select (id, form_id, size) of all attempts in the order of the student_analysis.
+
+    The size is that of the responses, in bytes as they are stored.
+    """
     return f"""
-        SELECT id, form_id FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT id, form_id, {_SIZE} FROM ({_submitted(course_id, quiz_id)}) AS submitted
         ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
@@ -55,7 +60,7 @@ _KEPT_SCORES = {
 
 
 def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
-    """Select (id, form_id) of the attempt per taker that counts, in the order of the student_analysis.
+    """Select (id, form_id, size) of the attempt per taker that counts, in the order of the student_analysis.
 
     The latest if its score is the kept score, else the first whose score is, else the latest. The kept
     score is the one pushed with the latest attempt that has one, else what the scoring policy says.
@@ -78,14 +83,15 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
             ORDER BY user_id, logged_out_id, is_kept AND is_latest DESC, is_kept DESC,
                      CASE WHEN is_kept THEN attempt END, attempt DESC
         )
-        SELECT id, form_id FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
+        SELECT id, form_id, {_SIZE} FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
 def first_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, form_id) of each student's first submitted attempt."""
+    """Select (id, form_id, size) of each student's first submitted attempt."""
     return f"""
-        SELECT id, form_id FROM (
-            SELECT DISTINCT ON (user_id) id, form_id FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT id, form_id, size FROM (
+            SELECT DISTINCT ON (user_id) id, form_id, size_of_answers AS size
+            FROM ({_submitted(course_id, quiz_id)}) AS submitted
             WHERE NOT logged_out
             ORDER BY user_id, attempt, submission_id) AS first
         ORDER BY id"""  # noqa: S608
