@@ -24,7 +24,8 @@ from models.schema import migrate
 from models.settings import Settings
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of
-from ops.embedded import EmbeddedPostgres, EmbeddedValkey, free_port
+from ops.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.ports import free_port
 from ops.supervisor import ChildProcess
 
 _SECRET_KEY = "what the benchmarks sign with, on this machine only"  # noqa: S105
