@@ -15,6 +15,7 @@ import click
 from models.errors import QuizReportsError
 from models.reports import ReportType
 from ops.benchmarks.growth_plot import growth_plot
+from ops.benchmarks.long_essay import measure_long_essay
 from ops.benchmarks.measure import Outcome
 from ops.benchmarks.plans import measure_plans
 from ops.benchmarks.pushing import measure_pushing
@@ -33,6 +34,7 @@ Measure = Callable[[Stack], Iterator[Outcome]]
 
 FIGURES: dict[str, tuple[str, Measure]] = {
     "reports": ("both reports at every size: time, growth, memory, correctness", measure_reports),
+    "essay": ("the memory that an essay of 5 MB takes", measure_long_essay),
     "small": ("small reports: POST to file, reports a second, two workers", measure_small_reports),
     "web": ("GET of a report, requests a second, and the web process's memory", measure_web),
     "push": ("pushing a whole exam, and one attempt to a huge quiz", measure_pushing),
