@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from models.responses import Responses
-from models.statements import run
+from models.statements import Sent, run, send
 from models.submission_input import PushedAttempt
 
 Key = tuple[int, int]
@@ -67,22 +67,25 @@ def find_foreign_submissions(session: Session, quiz_id: int, submission_ids: Col
     return {row.submission_id for row in rows}
 
 
-def add_attempts(session: Session, quiz_id: int, rows: Sequence[AttemptRow]) -> set[Key]:
-    """Add attempts that were not stored; return the keys of those that nobody else has added meanwhile."""
-    added = run(session, _ADD, quiz_id=quiz_id, **_columns(rows)) if rows else ()
-    return {(row.submission_id, row.attempt) for row in added}
+def send_attempts(
+    session: Session,
+    quiz_id: int,
+    *,
+    new: Sequence[AttemptRow],
+    changed: Sequence[AttemptRow],
+    gone: Sequence[StoredAttempt],
+) -> Sent | None:
+    """Send attempts to be added, changed and taken away; wait for `added_keys` of what is returned."""
+    if gone:
+        send(session, _DELETE, ids=[attempt.id for attempt in gone])
+    if changed:
+        send(session, _CHANGE, **_columns(changed))
+    return send(session, _ADD, quiz_id=quiz_id, **_columns(new)) if new else None
 
 
-def change_attempts(session: Session, rows: Sequence[AttemptRow]) -> None:
-    """Put attempts in the place of the rows that they were stored as."""
-    if rows:
-        run(session, _CHANGE, **_columns(rows))
-
-
-def delete_attempts(session: Session, attempts: Sequence[StoredAttempt]) -> None:
-    """Take attempts away, with their payloads."""
-    if attempts:
-        run(session, _DELETE, ids=[attempt.id for attempt in attempts])
+def added_keys(sent: Sent | None) -> set[Key]:
+    """Return the keys of those attempts that were added, since nobody else has added them meanwhile."""
+    return {(row.submission_id, row.attempt) for row in sent.rows()} if sent else set()
 
 
 def _key_columns(keys: Collection[Key]) -> dict[str, list[int]]:

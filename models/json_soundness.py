@@ -24,13 +24,14 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MOST_KEY_CHARACTERS: Final = 100
 
 
-def require_sound(source: bytes, place: str) -> None:
+def require_sound(source: bytes, place: str, *, above: int = 0) -> None:
     """Raise InvalidInputError if JSON is nested deeply, is no UTF-8, or holds a NUL or a key twice.
 
-    JSON that is malformed passes, if it is not deep: whoever decodes it will say where.
+    It may be a part of a document, with so many levels above it. JSON that is malformed passes, if it is not
+    deep: whoever decodes it will say where.
     """
     text = _text(source, place)
-    if is_deep(text):
+    if is_deep(text, MOST_DEPTH - above):
         raise InvalidInputError([Problem(place, f"is nested deeper than {MOST_DEPTH}")])
     if ("\\u0000" in text or _repeats_key(text)) and (problems := list(_unsound(_tree(text), place))):
         raise InvalidInputError(problems)
@@ -49,14 +50,14 @@ def explain(source: bytes, place: str, error: Exception) -> list[Problem]:
     return list(_unsound(tree, place))
 
 
-def is_deep(text: str) -> bool:
+def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
     """Whether JSON is nested deeper than anything of ours."""
     brackets = _NOT_BRACKETS.sub("", _STRING.sub("", text))
-    for _ in range(MOST_DEPTH):
+    for _ in range(most):
         outer = _INNERMOST.sub("", brackets)
         if len(outer) == len(brackets):
             # Nothing is left, or only what has no counterpart.
-            return len(outer) > MOST_DEPTH
+            return len(outer) > most
         brackets = outer
     return bool(brackets)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-import psycopg.errors
 from msgspec import UNSET, UnsetType
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.counts import Counts, Tally
@@ -102,7 +102,7 @@ def push_quiz(session: Session, course_id: int, quiz_id: int, quiz: QuizPush) ->
         raise NotFoundError
     try:
         return _QuizPush(session, course_id, quiz_id).take(quiz)
-    except psycopg.errors.UniqueViolation:
+    except IntegrityError:
         # Somebody gave it to another quiz just now.
         raise InvalidInputError([_TAKEN]) from None
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-import psycopg.errors
 from msgspec import UNSET
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.counts import Counts, Tally
@@ -33,7 +33,7 @@ def push_course(session: Session, course_id: int, course: CoursePush) -> Counts:
     lock(session, f"ingestion:course:{course_id}")
     try:
         return _CoursePush(session, course_id).take(course)
-    except psycopg.errors.UniqueViolation:
+    except IntegrityError:
         # Somebody gave it to another course just now.
         raise InvalidInputError([_TAKEN]) from None
 

@@ -13,19 +13,18 @@ from models.attempt_rows import (
     AttemptRow,
     Key,
     StoredAttempt,
-    add_attempts,
-    change_attempts,
-    delete_attempts,
+    added_keys,
     find_foreign_submissions,
     find_unknown_users,
     lock_attempts,
+    send_attempts,
 )
 from models.counts import Counts, Tally
 from models.errors import InvalidInputError, NotFoundError, Problem
-from models.forms import Forms, WantedForm
+from models.forms import Forms, StoredForm, WantedForm
 from models.json_input import at
 from models.quiz_data import QuizDataReader
-from models.statements import lock, lock_shared, run
+from models.statements import Sent, lock, lock_shared, pipelined, run
 from models.submission_input import Batch, PushedAttempt
 
 _NO_QUESTIONS: Final = WantedForm.of(())
@@ -59,8 +58,33 @@ class _PushedTo:
     form_id: int | None
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the database knows of some attempts: all that is needed to derive their rows without it."""
+
+    attempts: Sequence[PushedAttempt]
+    gone: Sequence[StoredAttempt]
+    stored: Mapping[Key, StoredAttempt]
+    form_ids: Mapping[Key, int]
+    forms: Mapping[int, StoredForm]
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """Rows that are being written."""
+
+    new: Sequence[AttemptRow] = ()
+    changed: Sequence[AttemptRow] = ()
+    gone: Sequence[StoredAttempt] = ()
+    sent: Sent | None = None
+
+
 class _SubmissionPush:
-    """One request."""
+    """One request.
+
+    The server writes one batch while the next is derived here, so each batch is looked up before the one
+    before it is sent.
+    """
 
     def __init__(self, session: Session, quiz: _PushedTo) -> None:
         self._session = session
@@ -76,13 +100,26 @@ class _SubmissionPush:
         """Store all batches, then raise the quiz's revision."""
         first, second = next(batches, Batch()), next(batches, None)
         self._lock(first, second)
-        for batch in itertools.chain([first, second] if second else [first], batches):
-            self._take_batch(batch)
-            if len(self._problems) >= InvalidInputError.MOST_PROBLEMS:
-                break
+        if second is None:
+            self._take_batches([first])
+        else:
+            with pipelined(self._session):
+                self._take_batches(itertools.chain([first, second], batches))
         if self._problems:
             raise InvalidInputError(self._problems)
         return self._finish()
+
+    def _take_batches(self, batches: Iterable[Batch]) -> None:
+        rows: Sequence[AttemptRow] = ()
+        gone: Sequence[StoredAttempt] = ()
+        for batch in batches:
+            found = self._look_up_batch(batch)
+            writing = self._begin_writing(rows, gone)
+            rows, gone = self._derive(found), found.gone
+            self._end_writing(writing)
+            if len(self._problems) >= InvalidInputError.MOST_PROBLEMS:
+                return
+        self._end_writing(self._begin_writing(rows, gone))
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
         # Who holds one attempt and waits for nothing but the quiz's row cannot be part of a deadlock. Several
@@ -93,14 +130,11 @@ class _SubmissionPush:
         elif any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
 
-    def _take_batch(self, batch: Batch) -> None:
+    def _look_up_batch(self, batch: Batch) -> _Found:
         self._problems += batch.problems
         self._problems += self._find_repeated(batch.attempts)
         self._problems += self._find_strangers(batch.attempts)
-        pending = self._store(batch.attempts)
-        while pending:
-            # Somebody else has added them meanwhile, so now they are found.
-            pending = self._store(pending)
+        return self._look_up(batch.attempts)
 
     def _find_repeated(self, attempts: Sequence[PushedAttempt]) -> Iterator[Problem]:
         for attempt in attempts:
@@ -123,52 +157,66 @@ class _SubmissionPush:
             if submission.id in foreign:
                 yield Problem(at(attempt.place, "id"), f"{submission.id} is a submission of another quiz")
 
-    def _store(self, attempts: Sequence[PushedAttempt]) -> list[PushedAttempt]:
-        """Store what is new or newer; return what somebody else has added since it was looked for."""
+    def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Found:
         stored = lock_attempts(self._session, [attempt.key for attempt in attempts])
         news = [attempt for attempt in attempts if _is_news(attempt, stored.get(attempt.key))]
         gone = [stored[attempt.key] for attempt in news if attempt.submission.is_deleted]
         alive = [attempt for attempt in news if not attempt.submission.is_deleted]
-        rows = list(self._derive(alive, stored))
+        self._tally.unchanged += len(attempts) - len(news)
+        form_ids = self._find_forms(alive, stored)
+        return _Found(alive, gone, stored, form_ids, self._forms.load(form_ids.values()))
+
+    def _derive(self, found: _Found) -> Sequence[AttemptRow]:
+        """Derive the rows of those attempts that are new or not as they were."""
+        rows = []
+        for attempt in found.attempts:
+            if (form_id := found.form_ids.get(attempt.key)) is None:
+                continue
+            try:
+                row = self._derive_row(attempt, found.forms[form_id], found.stored.get(attempt.key))
+            except InvalidInputError as error:
+                self._problems += error.problems
+                continue
+            if row is None:
+                self._tally.unchanged += 1
+            else:
+                rows.append(row)
+        return rows
+
+    def _derive_row(
+        self, attempt: PushedAttempt, form: StoredForm, stored: StoredAttempt | None
+    ) -> AttemptRow | None:
+        entries = attempt.read_entries()
+        digest = attempt.digest(entries, form.digest)
+        if stored and stored.digest == digest:
+            return None
+        place = at(attempt.place, "submission_data")
+        responses, problems = form.sheet.read(entries, attempt.attachments, place)
+        if problems:
+            raise InvalidInputError(problems)
+        return AttemptRow(attempt, form.id, responses, digest, stored)
+
+    def _begin_writing(self, rows: Sequence[AttemptRow], gone: Sequence[StoredAttempt]) -> _Writing:
         if self._problems:
-            return []
-        old = [row for row in rows if row.stored]
+            # Nothing of the request will be stored; what follows is only read for what else is wrong with it.
+            return _Writing()
         new = [row for row in rows if not row.stored]
-        delete_attempts(self._session, gone)
-        change_attempts(self._session, old)
-        added = add_attempts(self._session, self._quiz.id, new)
-        self._count(gone, old, [row for row in new if row.pushed.key in added])
-        self._tally.unchanged += len(attempts) - len(gone) - len(rows)
-        return [row.pushed for row in new if row.pushed.key not in added]
+        changed = [row for row in rows if row.stored]
+        sent = send_attempts(self._session, self._quiz.id, new=new, changed=changed, gone=gone)
+        return _Writing(new, changed, gone, sent)
 
-    def _count(
-        self, gone: Sequence[StoredAttempt], old: Sequence[AttemptRow], new: Sequence[AttemptRow]
-    ) -> None:
-        self._tally.deleted += len(gone)
-        self._tally.updated += len(old)
-        self._tally.created += len(new)
-        self._added_responses += sum(row.added_responses for row in (*old, *new))
-        self._added_responses -= sum(attempt.n_responses for attempt in gone)
-
-    def _derive(
-        self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
-    ) -> Iterator[AttemptRow]:
-        form_ids = self._find_forms(attempts, stored)
-        forms = self._forms.load(form_ids.values())
-        for attempt in attempts:
-            if (form_id := form_ids.get(attempt.key)) is None:
-                continue
-            form, old = forms[form_id], stored.get(attempt.key)
-            digest = attempt.digest(form.digest)
-            if old and old.digest == digest:
-                continue
-            responses, problems = form.sheet.read(
-                attempt.submission.submission_data or (),
-                attempt.attachments,
-                at(attempt.place, "submission_data"),
-            )
-            self._problems += problems
-            yield AttemptRow(attempt, form_id, responses, digest, old)
+    def _end_writing(self, writing: _Writing) -> None:
+        added = added_keys(writing.sent)
+        stored = [*writing.changed, *(row for row in writing.new if row.pushed.key in added)]
+        self._tally.created += len(added)
+        self._tally.updated += len(writing.changed)
+        self._tally.deleted += len(writing.gone)
+        self._added_responses += sum(row.added_responses for row in stored)
+        self._added_responses -= sum(attempt.n_responses for attempt in writing.gone)
+        if late := [row.pushed for row in writing.new if row.pushed.key not in added]:
+            # Somebody else has added them since they were looked up, so now they are found.
+            found = self._look_up(late)
+            self._end_writing(self._begin_writing(self._derive(found), found.gone))
 
     def _find_forms(
         self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]

@@ -26,6 +26,8 @@ from models.json_soundness import require_sound
 
 _LIST: Final = "quiz_submissions"
 
+_NULL: Final = msgspec.Raw(b"null")
+
 # A batch is what is held in memory at a time, and what one statement writes.
 MOST_ATTEMPTS: Final = 500
 MOST_BYTES: Final = 8 * 2**20
@@ -50,7 +52,7 @@ class Attachment(msgspec.Struct):
 
 
 class Submission(msgspec.Struct):
-    """One attempt; answers come as objects whose keys depend on the question, `quiz_data` is not read yet."""
+    """One attempt; its answers and `quiz_data` are not read yet."""
 
     id: Id
     attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -63,9 +65,9 @@ class Submission(msgspec.Struct):
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None
     was_preview: bool | None = None
-    submission_data: list[Any] | None = None
+    submission_data: msgspec.Raw = _NULL
     attachments: list[Attachment] | None = None
-    quiz_data: msgspec.Raw = msgspec.Raw(b"null")
+    quiz_data: msgspec.Raw = _NULL
 
     @property
     def is_deleted(self) -> bool:
@@ -97,7 +99,22 @@ class PushedAttempt:
         """The names of the files that were handed in, by id."""
         return {attachment.id: attachment.display_name for attachment in self.submission.attachments or ()}
 
-    def digest(self, form_digest: bytes) -> bytes:
+    def read_entries(self) -> list[Any]:
+        """Read the answers, objects whose keys depend on the question; raise InvalidInputError.
+
+        They are many, so they are read when they are needed and not kept.
+        """
+        source = bytes(self.submission.submission_data)
+        place = at(self.place, "submission_data")
+        try:
+            entries = _decode_entries(source) or []
+        except UNREADABLE as error:
+            raise refusal(source, list[Any] | None, place, error) from None
+        if not _is_plainly_sound(source, entries):
+            require_sound(source, place, above=1)
+        return entries
+
+    def digest(self, entries: Sequence[Any], form_digest: bytes) -> bytes:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
         content = (
@@ -110,7 +127,7 @@ class PushedAttempt:
             submission.started_at,
             submission.finished_at,
             submission.was_preview or False,
-            submission.submission_data or (),
+            entries,
             # The encoder knows neither objects keyed by numbers nor our own kinds of numbers and texts.
             sorted((int(number), str(name)) for number, name in self.attachments.items()),
         )
@@ -187,7 +204,7 @@ def _split(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[bytes]:
 
 def _read_line(line: bytes, place: str) -> PushedAttempt:
     attempt = _read_attempt(line, place)
-    if not _is_plainly_sound(line, attempt.submission.submission_data or ()):
+    if not _is_plainly_sound_outside(line):
         require_sound(line, place)
     return attempt
 
@@ -213,34 +230,30 @@ def _check(submission: Submission, place: str) -> Iterator[Problem]:
             yield Problem(at(place, name), "is a time that no attempt was made at")
 
 
-def _is_plainly_sound(line: bytes, entries: Sequence[Any]) -> bool:
-    """Whether counting is enough to see that a line holds no key twice, no NUL and no deep nesting.
+# Counting is enough to see that most JSON holds no key twice, no NUL and no deep nesting. Each pair of an
+# object has one colon, and those in strings can be counted, too: where a key was given twice, one pair is
+# missing in what was decoded, so there are more colons than known. What does not pass is looked at closely.
 
-    Each pair of an object has one colon, and those in strings can be counted, too. Where a key was given
-    twice, one pair is missing in what was decoded, so there are more colons than known.
-    """
-    if b"\\u00" in line:
-        # A colon or a NUL may be written like this.
-        return False
+
+def _is_plainly_sound_outside(line: bytes) -> bool:
+    """Whether a line is plainly sound, but for its answers and questions, which are looked at when read."""
     values = {key: bytes(value) for key, value in _decode_top(line).items()}
     if line.count(b":") != len(values) + sum(value.count(b":") for value in values.values()):
         return False
-    answers = values.pop("submission_data", b"[")
-    # The questions are looked at when they are read.
-    values.pop("quiz_data", None)
-    if any(value.startswith((b"{", b"[")) for value in values.values()):
+    unread = values.pop("submission_data", b""), values.pop("quiz_data", b"")
+    # A colon or a NUL may be written as an escape.
+    if line.count(b"\\u00") != sum(value.count(b"\\u00") for value in unread):
         return False
-    return (
-        answers.count(b"[") == 1
-        and answers.count(b"{") == len(entries)
-        and _has_each_key_once(answers, entries)
-    )
+    return not any(value.startswith((b"{", b"[")) for value in values.values())
 
 
-def _has_each_key_once(answers: bytes, entries: Sequence[Any]) -> bool:
+def _is_plainly_sound(source: bytes, entries: Sequence[Any]) -> bool:
+    """Whether the answers of an attempt are plainly sound: objects whose values are no objects nor lists."""
+    if b"\\u00" in source or source.count(b"[") > 1 or source.count(b"{") != len(entries):
+        return False
     if not all(type(entry) is dict for entry in entries):
         return False
-    colons = answers.count(b":") - sum(map(len, entries))
+    colons = source.count(b":") - sum(map(len, entries))
     return colons == 0 or colons == sum(
         value.count(":") for entry in entries for value in entry.values() if type(value) is str
     )
@@ -248,4 +261,5 @@ def _has_each_key_once(answers: bytes, entries: Sequence[Any]) -> bool:
 
 _decode: Final = decoder(Submission).decode
 _decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
+_decode_entries: Final[Callable[[bytes], list[Any] | None]] = msgspec.json.Decoder(list[Any] | None).decode
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode

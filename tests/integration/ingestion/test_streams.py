@@ -73,7 +73,7 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
 
     tracemalloc.start()
     try:
-        short, long = peak(2 * BATCH, 10_000), peak(20 * BATCH, 20_000)
+        short, long = peak(5 * BATCH, 10_000), peak(30 * BATCH, 20_000)
     finally:
         tracemalloc.stop()
 

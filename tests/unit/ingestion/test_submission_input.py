@@ -39,7 +39,14 @@ def line(**fields: Any) -> bytes:
 
 
 def of_line(source: bytes) -> list[Problem]:
-    return lines(source)[1]
+    """What is wrong with a line, and with the answers in it, which are read later."""
+    attempts, problems = lines(source)
+    try:
+        for found in attempts:
+            found.read_entries()
+    except InvalidInputError as error:
+        problems += error.problems
+    return problems
 
 
 def read(**fields: Any) -> PushedAttempt:
@@ -184,21 +191,28 @@ def test_unsound_lines_are_refused(unsound: bytes) -> None:
     ],
 )
 def test_sound_lines_are_read(sound: dict[str, Any]) -> None:
-    assert json.loads(read(**sound).payload) == attempt(**sound)
+    found = read(**sound)
+
+    assert json.loads(found.payload) == attempt(**sound)
+    assert found.read_entries() == sound.get("submission_data", [])
 
 
 def test_the_digest_is_that_of_the_content_not_of_its_spelling() -> None:
+    def digest(found: PushedAttempt, form: bytes = b"form") -> bytes:
+        return found.digest(found.read_entries(), form)
+
     entries = [{"question_id": 1, "points": 1.0}]
     first = read(submission_data=entries, score=None)
-    respelled = json.dumps(
-        dict(reversed(attempt(submission_data=[{"points": 1.0, "question_id": 1}]).items())), indent=1
-    )
-    second = lines(respelled.replace("\n", " ").encode())[0][0]
+    respelled = dict(reversed(attempt(submission_data=[{"points": 1.0, "question_id": 1}]).items()))
+    second = lines(json.dumps(respelled, indent=1).replace("\n", " ").encode())[0][0]
 
-    assert first.digest(b"form") == second.digest(b"form")
-    assert first.digest(b"form") != first.digest(b"other form")
-    assert first.digest(b"form") != read(submission_data=entries, score=1).digest(b"form")
-    assert first.digest(b"form") != read(submission_data=[{"question_id": 1, "points": 2.0}]).digest(b"form")
+    assert digest(first) == digest(second)
+    assert digest(first) != digest(first, b"other form")
+    assert digest(first) != digest(read(submission_data=entries, score=1))
+    assert digest(first) != digest(read(submission_data=[{"question_id": 1, "points": 2.0}]))
+    assert digest(first) != digest(
+        read(submission_data=entries, attachments=[{"id": 9, "display_name": "a"}])
+    )
 
 
 PAIRS = st.lists(
