@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import click
-from gunicorn.app.base import BaseApplication
-from gunicorn.config import Config
-from gunicorn.glogging import Logger
 
 from models.logs import configure_logging
 from models.settings import Settings
 from ops.supervisor import stop_signals
-
-
-class _ServerLog(Logger):
-    """gunicorn's own lines, sent where the service's lines go and in the same format."""
-
-    def setup(self, cfg: Config) -> None:
-        super().setup(cfg)
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-
-
-class _ApiServer(BaseApplication):
-    """gunicorn with threads; the application is made in each child, so no connection is shared by a fork."""
-
-    def __init__(self, settings: Settings, options: dict[str, object]) -> None:
-        self._settings = settings
-        self._options = options
-        super().__init__()
-
-    def load_config(self) -> None:
-        for name, option in self._options.items():
-            self.cfg.set(name, option)
-
-    def load(self) -> Any:
-        from api.app import create_app
-
-        return create_app(self._settings)
+from ops.web_server import ApiServer
 
 
 @click.command("api")
@@ -54,14 +24,12 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": processes,
         "threads": threads,
-        "worker_class": "gthread",
         "timeout": 60,
         "graceful_timeout": 30,
         "keepalive": 5,
         # A verifier makes a long line.
         "limit_request_line": 8190,
         "loglevel": settings.log_level,
-        "logger_class": _ServerLog,
         # Proxies are believed in one place: the application's trusted_proxies.
         "forwarded_allow_ips": "",
         "control_socket_disable": True,
@@ -72,7 +40,7 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
     # Imported once, before the fork, and not called: the children share the memory and start faster.
     import api.app  # noqa: F401
 
-    _ApiServer(settings, options).run()
+    ApiServer(settings, options).run()
 
 
 @click.command("sweeper")
