@@ -238,18 +238,33 @@ def _check(submission: Submission, place: str) -> Iterator[Problem]:
 def _is_plainly_sound_outside(line: bytes) -> bool:
     """Whether a line is plainly sound, but for its answers and questions, which are looked at when read."""
     values = {key: bytes(value) for key, value in _decode_top(line).items()}
-    if line.count(b":") != len(values) + sum(value.count(b":") for value in values.values()):
+    outside = line
+    for key in ("submission_data", "quiz_data"):
+        outside = _without(outside, b'"%b":' % key.encode(), values.pop(key, b""))
+    if _may_hide_something(outside) or any(value.startswith((b"{", b"[")) for value in values.values()):
         return False
-    unread = values.pop("submission_data", b""), values.pop("quiz_data", b"")
-    # A colon or a NUL may be written as an escape.
-    if line.count(b"\\u00") != sum(value.count(b"\\u00") for value in unread):
-        return False
-    return not any(value.startswith((b"{", b"[")) for value in values.values())
+    return outside.count(b":") == len(values) + sum(value.count(b":") for value in values.values())
+
+
+def _without(line: bytes, key: bytes, value: bytes) -> bytes:
+    """Cut a pair out of a line, if it stands there as most write it."""
+    start = line.find(key)
+    for end in (start + len(key), start + len(key) + 1):
+        if value and start >= 0 and line.startswith(value, end):
+            return line[:start] + line[end + len(value) :]
+    return line
+
+
+def _may_hide_something(source: bytes) -> bool:
+    """Whether a NUL, or a colon that would not be counted, may be written as an escape."""
+    return b"\\" in source and any(escape in source for escape in (b"\\u0000", b"\\u003a", b"\\u003A"))
 
 
 def _is_plainly_sound(source: bytes, entries: Sequence[Any]) -> bool:
     """Whether the answers of an attempt are plainly sound: objects whose values are no objects nor lists."""
-    if b"\\u00" in source or source.count(b"[") > 1 or source.count(b"{") != len(entries):
+    if _may_hide_something(source):
+        return False
+    if source.find(b"[", 1) > 0 or source.count(b"{") != len(entries):
         return False
     if not all(type(entry) is dict for entry in entries):
         return False

@@ -167,6 +167,10 @@ def test_an_attempt_that_is_taken_back_needs_no_taker() -> None:
         b'"user_id": 7, "submission_data": [], "submission_data": [{"a": 1}]',
         b'"user_id": 7, "submission_data": [{"x": ' + b"[" * 20 + b"]" * 20 + b"}]",
         b'"user_id": 7, "x": ' + b"[" * 20 + b"]" * 20,
+        b'"user_id": 7, "quiz_data": [{"a": 1}], "quiz_data": [{"a": 1}]',
+        b'"user_id": 7, "submission_data":[], "submission_data":[]',
+        b'"user_id": 7, "submission_data": [{"text": "\\u003A", "question_id": 1, "question_id": 2}]',
+        b'"user_id": 7, "x": "\\u003a", "x": 1',
         b'"user_id": 7, "x": "\xff"',
         b'"user_id": 7, "x": "\\ud800"',
         b'"user_id": 7, "submission_data": [{"x": 1e400}]',
@@ -187,7 +191,8 @@ def test_unsound_lines_are_refused(unsound: bytes) -> None:
             "quiz_data": [{"id": 1, "question_type": "essay_question"}],
             "started_at": "2026-01-01T00:00:00+05:30",
         },
-        {"user_id": 7, "text": "\u0000\ud7ff".replace("\0", "")},
+        {"text": "\ud7ff\U0001f600", "other": '"submission_data":[]'},
+        {"submission_data": [{"question_id": 1, "text": '"quiz_data":[] \\u0000'}]},
     ],
 )
 def test_sound_lines_are_read(sound: dict[str, Any]) -> None:
