@@ -10,6 +10,7 @@ import datetime
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -102,18 +103,23 @@ class BlobStore:
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Stream an object's bytes from `start` up to, not including, `end`; NotFoundError if there is none.
 
-        The object is opened before the first byte is asked for, so a missing one is known at the call.
+        The first bytes are fetched at the call, so a missing object is known then. Each part is a request of
+        its own: one for all would have to end within the store's timeout, however slow the reader is.
         """
-        options: Any = {} if start == 0 and end is None else {"range": (start, end)}
-        if end is None and start:
-            options = {"range": {"offset": start}}
+        stop = self.size(key) if end is None else end
+        bounds = [(place, min(place + _PART_BYTES, stop)) for place in range(start, stop, _PART_BYTES)]
+        if not bounds:
+            return iter(())
+        first = self._part(key, *bounds[0])
+        return chain([first], (self._part(key, *bound) for bound in bounds[1:]))
+
+    def _part(self, key: str, start: int, end: int) -> bytes:
         try:
-            stream = obstore.get(self._store, key, options=options).stream(min_chunk_size=2**18)
+            return bytes(obstore.get_range(self._store, key, start=start, end=end))
         except FileNotFoundError as error:
             raise NotFoundError(key) from error
         except _FAILURES as error:
             raise StorageError(_reason(error)) from error
-        return (bytes(chunk) for chunk in stream)
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there counts as deleted."""
@@ -160,8 +166,8 @@ class BlobStore:
 def open_store(settings: Settings) -> BlobStore:
     """Open the store that the settings name; a local folder is made if it is absent.
 
-    Timeouts and retries together stay below half a lease, so a worker that waits for the store keeps its
-    report.
+    A request that times out is tried again, and all tries together stay below half a lease, so a worker that
+    waits for the store keeps its report.
     """
     parts = urlsplit(settings.storage_url)
     try:
@@ -174,11 +180,11 @@ def open_store(settings: Settings) -> BlobStore:
                 prefix=parts.path.strip("/") or None,
                 config=_s3_config(settings),
                 client_options={
-                    "timeout": patience / 2,
-                    "connect_timeout": datetime.timedelta(seconds=5),
+                    "timeout": patience / 4,
+                    "connect_timeout": patience / 4,
                     "allow_http": settings.s3.get("AWS_ENDPOINT_URL", "").startswith("http://"),
                 },
-                retry_config={"max_retries": 6, "retry_timeout": patience / 2},
+                retry_config={"max_retries": 6, "retry_timeout": patience * 3 / 4},
             )
         )
     except _FAILURES as error:

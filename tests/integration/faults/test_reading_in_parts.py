@@ -1,0 +1,38 @@
+"""Downloads of objects that are larger than one request to the store fetches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import models.blob_store
+from models.blob_store import BlobStore, open_store
+from models.errors import NotFoundError
+from models.settings import Settings
+
+_CONTENT = bytes(range(100))
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
+    store = open_store(Settings(storage_url=f"file://{tmp_path}/files"))
+    with store.writer("reports/1/whole") as writer:
+        writer.write(_CONTENT)
+    monkeypatch.setattr(models.blob_store, "_PART_BYTES", 30)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, None), (0, 100), (0, 30), (29, 31), (60, None), (99, 100), (100, None)]
+)
+def test_an_object_is_read_in_parts_of_which_none_is_missing(
+    store: BlobStore, start: int, end: int | None
+) -> None:
+    assert b"".join(store.read("reports/1/whole", start, end)) == _CONTENT[start:end]
+
+
+@pytest.mark.parametrize("end", [None, 10])
+def test_a_missing_object_is_known_at_the_call(store: BlobStore, end: int | None) -> None:
+    with pytest.raises(NotFoundError):
+        store.read("reports/1/none", 0, end)
