@@ -103,7 +103,7 @@ def whole_run(directory: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
 
 def _running(stack: Stack, folder: FolderOnDisk, findings: Findings) -> Iterator[Run]:
     client, own = Client(stack), Client(stack)
-    watch = Watch(stack, own, folder.read, folder.objects)
+    watch = Watch(stack, own, folder)
     watch.start()
     try:
         yield Run(

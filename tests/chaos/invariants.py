@@ -6,10 +6,10 @@ import hashlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import psycopg
@@ -33,14 +33,21 @@ _ROWS = """
 """
 
 
+class ObjectStore(Protocol):
+    """Where files lie, as the watch sees it."""
+
+    def read(self, key: str) -> bytes | None: ...
+
+    def objects(self) -> dict[str, float]: ...
+
+
 @dataclass
 class Watch:
     """A thread that looks all the time; what it found wrong stands in `violations`."""
 
     stack: Stack
     client: Client
-    read_object: Callable[[str], bytes | None]
-    list_objects: Callable[[], dict[str, float]]
+    store: ObjectStore
     violations: list[str] = field(default_factory=list)
     looks: int = 0
     objects_checked: int = 0
@@ -48,6 +55,7 @@ class Watch:
     def __post_init__(self) -> None:
         self._disturbances = 0
         self._is_blind = False
+        self._second_store: ObjectStore | None = None
         self._stop = threading.Event()
         self._lock = threading.RLock()
         self._idle_since: dict[tuple[int, int], float] = {}
@@ -131,7 +139,7 @@ class Watch:
                 self.stack.postgres.url, autocommit=True, connect_timeout=5, row_factory=namedtuple_row
             )
         slots = self.stack.slots()
-        objects = self.list_objects() if self.looks % 5 == 0 else None
+        objects = self._objects() if self.looks % 5 == 0 else None
         rows = self._connection.execute(_ROWS).fetchall()
         attempts = self._connection.execute("SELECT count(*) FROM attempts").fetchone()
         with self._lock:
@@ -225,7 +233,7 @@ class Watch:
         for file_id, row in list(self._unchecked.items())[:20]:
             if self._is_blind:
                 return
-            content = self.read_object(row.storage_key)
+            content = self._content(row.storage_key)
             if content is None or len(content) != row.size or _digest(content) != bytes(row.sha256):
                 if not self._is_there(file_id):
                     self._unchecked.pop(file_id)
@@ -235,6 +243,20 @@ class Watch:
             self.objects_checked += 1
             if self.objects_checked % 5 == 0:
                 self._download(file_id, row)
+
+    def look_also_in(self, store: ObjectStore | None) -> None:
+        """Look for objects in a second store, too."""
+        self._second_store = store
+
+    def _objects(self) -> dict[str, float]:
+        second = self._second_store
+        return self.store.objects() | (second.objects() if second is not None else {})
+
+    def _content(self, key: str) -> bytes | None:
+        content = self.store.read(key)
+        if content is None and self._second_store is not None:
+            content = self._second_store.read(key)
+        return content
 
     def _download(self, file_id: int, row: Any) -> None:
         answer = self._ask(f"/files/{file_id}/download")

@@ -48,6 +48,10 @@ class School:
             )
             self._add_user(connection, TEACHER_ID, "TeacherEnrollment")
 
+    @property
+    def last_quiz_id(self) -> int:
+        return self._last_quiz_id
+
     def connect(self) -> psycopg.Connection[Any]:
         return psycopg.connect(self._url, connect_timeout=10)
 

@@ -66,6 +66,13 @@ class Stack:
         for api in apis:
             self.wait_for_api(api)
 
+    def restart_with(self, environ: Mapping[str, str]) -> None:
+        """Start the whole normal set again, with other settings."""
+        self.stop_service()
+        self.rotation.clear()
+        self.environ_changes = dict(environ)
+        self.start_service()
+
     def stop_service(self) -> None:
         for process in [*self.apis, *self.workers, *self.sweepers]:
             process.kill()

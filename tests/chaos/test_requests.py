@@ -114,7 +114,7 @@ def test_an_abort_and_a_request_at_once_leave_one_job(run: Run) -> None:
     run.findings.add(
         "2b. abort, then POST at once",
         rounds,
-        f"the same row, a new Progress, one run, one file ({too_late} aborts came too late and were made again)",
+        f"the same row, a new Progress, one run, one file ({too_late} aborts came too late: made again)",
     )
 
 
