@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,6 +13,10 @@ from models.errors import InvalidInputError, Problem
 from models.json_input import Id, at, decode_document
 
 Key = TypeVar("Key", bound=Hashable)
+
+
+# Courses are found by it, and an index takes no text of any length; in Canvas it is no longer either.
+SisId = Annotated[str, msgspec.Meta(max_length=255)]
 
 
 class SectionPush(msgspec.Struct):
@@ -51,7 +55,7 @@ class CoursePush(msgspec.Struct):
 
     name: str | UnsetType = UNSET
     course_code: str | UnsetType | None = UNSET
-    sis_course_id: str | UnsetType | None = UNSET
+    sis_course_id: SisId | UnsetType | None = UNSET
     include_root_accounts: bool | UnsetType = UNSET
     sections: list[SectionPush] | UnsetType = UNSET
     users: list[UserPush] | UnsetType = UNSET

@@ -37,10 +37,7 @@ def push_submissions(session: Session, course_id: int, quiz_id: int, batches: It
     the same quiz that others push do not wait. Raises NotFoundError, and InvalidInputError with what is
     wrong in the whole request; the transaction must then be rolled back.
     """
-    quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
-    if not quizzes:
-        raise NotFoundError
-    quiz = _PushedTo(quiz_id, course_id, quizzes[0].form_id)
+    quiz = _find_quiz(session, course_id, quiz_id)
     return _SubmissionPush(session, quiz).take(iter(batches))
 
 
@@ -51,11 +48,18 @@ def lock_name(quiz_id: int) -> str:
 
 @dataclass(frozen=True)
 class _PushedTo:
-    """The quiz of a request, as it was when the request began."""
+    """The quiz of a request, and the form that new attempts at it have."""
 
     id: int
     course_id: int
     form_id: int | None
+
+
+def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _PushedTo:
+    quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
+    if not quizzes:
+        raise NotFoundError
+    return _PushedTo(quiz_id, course_id, quizzes[0].form_id)
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,10 @@ class _SubmissionPush:
             lock(self._session, name)
         elif any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
+        else:
+            return
+        # Somebody may have put other questions into the quiz while this was waiting.
+        self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
     def _look_up_batch(self, batch: Batch) -> _Found:
         self._problems += batch.problems

@@ -163,6 +163,7 @@ def test_a_user_of_another_course_is_new_to_this_one(lms: Lms) -> None:
         ),
         ({"name": None}, ["course.name"]),
         ({"include_root_accounts": 1}, ["course.include_root_accounts"]),
+        ({"sis_course_id": "x" * 256}, ["course.sis_course_id"]),
     ],
 )
 def test_an_invalid_course_is_refused_and_nothing_of_it_is_stored(
