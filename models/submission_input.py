@@ -118,7 +118,7 @@ class PushedAttempt:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
         content = (
-            submission.user_id and int(submission.user_id),
+            None if submission.user_id is None else int(submission.user_id),
             submission.temporary_user_code,
             submission.workflow_state,
             submission.updated_at,

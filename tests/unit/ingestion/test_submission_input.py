@@ -246,3 +246,8 @@ def test_no_repeated_key_passes_the_quick_look(
     )
 
     assert bool(of_line(source)) == repeats
+
+
+def test_a_user_whose_id_is_zero_has_a_digest_of_their_own() -> None:
+    found = read(user_id=0)
+    assert found.digest([], b"form") != read(user_id=1).digest([], b"form")
