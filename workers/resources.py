@@ -6,11 +6,14 @@ Connections and the store's threads do not survive a fork, so nothing here is ma
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from models.blob_store import BlobStore, open_store
 from models.database import Database
 from models.settings import Settings
-from workers.extract import SnapshotConnection
+
+if TYPE_CHECKING:
+    from workers.extract import SnapshotConnection
 
 
 class Resources:
@@ -31,6 +34,9 @@ class Resources:
     @cached_property
     def snapshots(self) -> SnapshotConnection:
         """The connection that bulk data is read through."""
+        # The sweeper shares this class, and needs neither pandas nor the memory that it takes.
+        from workers.extract import SnapshotConnection
+
         return SnapshotConnection(
             self.settings.database_url, statement_timeout_seconds=self.settings.lease_seconds / 2
         )

@@ -19,9 +19,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models import report_jobs
 from models.errors import StorageError
-from models.messages import GENERATE_REPORT, PUBLISH_TIMEOUTS, Queue
+from models.messages import PUBLISH_TIMEOUTS, Queue
 from models.settings import Settings
-from workers.app import create_publisher, publish
+from workers.hints import create_publisher, publish
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -93,7 +93,7 @@ class Sweeper:
                 most=_MOST_WHEN_IDLE if idle else _MOST_WHEN_BUSY,
             )
         for hint in hints:
-            publish(self._publisher, GENERATE_REPORT, hint)
+            publish(self._publisher, hint)
             log.info("hint_sent_again", report_id=hint.report_id, progress_id=hint.progress_id)
 
     def _waiting_messages(self, queue: Queue) -> int:

@@ -13,7 +13,7 @@ from celery import Celery
 from kombu import Queue
 
 from models.settings import Settings
-from workers.app import CONFIGURATION, CONSUMER_TRANSPORT
+from workers.configuration import CONFIGURATION, CONSUMER_TRANSPORT
 
 NAME = "noop"
 FILE_VARIABLE = "NOOP_FILE"

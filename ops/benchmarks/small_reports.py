@@ -10,14 +10,14 @@ import httpx
 from celery import Celery
 from sqlalchemy import text
 
-from models.messages import GENERATE_REPORT, PUBLISH_TIMEOUTS
+from models.messages import PUBLISH_TIMEOUTS
 from models.reports import ReportType
 from ops.benchmarks.measure import Comparison, Outcome, at_least, at_most, interleaved
 from ops.benchmarks.noop_worker import FILE_VARIABLE, NAME, create_noop
 from ops.benchmarks.population import Course, Population, students_of
 from ops.benchmarks.report_maker import queue_report
 from ops.benchmarks.stack import BenchmarkError, Stack, log_says, say, wait_until
-from workers.app import create_publisher, publish
+from workers.hints import create_publisher, publish
 
 _ATTEMPTS, _QUESTIONS = 30, 20
 _COURSE, _FIRST_QUIZ = 100, 1_000
@@ -169,7 +169,7 @@ def _drain(stack: Stack, publisher: Celery, quizzes: Sequence[int]) -> float:
     began = time.perf_counter()
     for hint in hints:
         if hint is not None:
-            publish(publisher, GENERATE_REPORT, hint)
+            publish(publisher, hint)
     wait_until(lambda: not _live(stack), pause=0.01)
     return time.perf_counter() - began
 
