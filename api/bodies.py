@@ -23,6 +23,10 @@ class Boolean:
     """True or false, in one of the spellings that Canvas reads."""
 
 
+class BooleanText:
+    """The same where everything is a text: in forms and in the query."""
+
+
 class Anything:
     """Any value; what is not known is ignored."""
 
@@ -52,7 +56,7 @@ class ReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
-    includes_all_versions: Boolean | UnsetType = msgspec.field(
+    includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )
 

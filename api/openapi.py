@@ -13,13 +13,14 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api.auth import scope_of
-from api.bodies import Anything, Boolean
+from api.bodies import Anything, Boolean, BooleanText
 from api.description import JSON, Answer, Content, Description, Parameter, description_of
 from api.params import TRUE_OR_FALSE
 from api.schemas import Error
 from models.json_input import Id, Text
 
 _SCHEMA: Final = "#/components/schemas/{name}"
+_TRUE_OR_FALSE: Final = {"type": "string", "pattern": TRUE_OR_FALSE}
 _NUMBER: Final = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
 # What a part of a path is called, which texts it may be, what it means, and one that could stand there.
 _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
@@ -176,9 +177,10 @@ def _leaf(kind: type[Any]) -> Json:
         return {"anyOf": [{"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, _NUMBER]}
     if kind is Text:
         return {"type": ["string", "number", "null"]}
+    if kind is BooleanText:
+        return dict(_TRUE_OR_FALSE)
     if kind is Boolean:
-        spelled = {"type": "string", "pattern": TRUE_OR_FALSE}
-        return {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [0, 1]}, spelled]}
+        return {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [0, 1]}, _TRUE_OR_FALSE]}
     if kind is Anything:
         return {"description": (Anything.__doc__ or "").strip()}
     raise NotImplementedError(kind)

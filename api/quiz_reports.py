@@ -22,7 +22,7 @@ _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
 
 _ALL_VERSIONS = Parameter(
     "includes_all_versions",
-    bodies.Boolean,
+    bodies.BooleanText,
     "Of the student_analysis: every attempt, or one per student.",
     example="true",
 )
@@ -34,12 +34,9 @@ _INCLUDE = Parameter(
 )
 _HERE = {"course_id": "$request.path.course_id", "quiz_id": "$request.path.quiz_id"}
 _THIS = {**_HERE, "report_id": "$response.body#/id"}
-_LINKS = {
-    "show": Link("quiz_reports.show", _THIS),
-    "abort": Link("quiz_reports.abort", _THIS),
-    "file": Link("files.show", {"file_id": "$response.body#/file/id"}),
-    "download": Link("files.download", {"file_id": "$response.body#/file/id"}),
-}
+_LINKS = {"show": Link("quiz_reports.show", _THIS), "abort": Link("quiz_reports.abort", _THIS)}
+_FILE = {"file_id": "$response.body#/file/id"}
+_FILE_LINKS = {"file": Link("files.show", _FILE), "download": Link("files.download", _FILE)}
 _ONE = {JSON: Content(schemas.QuizReport), JSON_API: Content(schemas.JsonApiReports)}
 _WISHES = {
     JSON: Content(bodies.ReportRequest, {"quiz_report": {"report_type": "student_analysis"}}),
@@ -117,7 +114,7 @@ def create(course_id: str, quiz_id: str) -> Response:
 @scope(_REPORTS.format("GET") + "/:id")
 @describe(
     {
-        200: Answer("The report.", _ONE, ["ETag", "Retry-After"], _LINKS),
+        200: Answer("The report.", _ONE, ["ETag", "Retry-After"], {**_LINKS, **_FILE_LINKS}),
         304: Answer("Nothing has changed since the ETag that was sent.", headers=["ETag"]),
     },
     parameters=[_INCLUDE],
