@@ -29,7 +29,12 @@ class WatchfulConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
         """Wait for what psycopg has begun, as psycopg does, with an eye on the server."""
-        return super().wait(self._watched(gen), *args, **options)
+        try:
+            return super().wait(self._watched(gen), *args, **options)
+        except psycopg.Error as error:
+            # The lines that follow may hold the row, with names and answers of people: `diag` has them still.
+            error.args = tuple(str(part).split("\n", 1)[0] for part in error.args)
+            raise
 
     def _watched(self, waiting: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         heard = time.monotonic()

@@ -89,6 +89,8 @@ class EmbeddedPostgres(EmbeddedServer):
             "max_connections": "100",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            # The detail of an error is the row, with names and answers of people.
+            "log_error_verbosity": "terse",
         }
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
