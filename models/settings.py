@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from models.errors import InvalidSettingError
 
 # Known to everyone who can read this file: accepted only by `quiz-reports up` on one machine's own stack.
 DEFAULT_SECRET_KEY = "insecure-development-key"  # noqa: S105
 MINIMUM_SECRET_KEY_LENGTH = 32
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # The steps of a report at which tests of faults may stop a worker, in their order.
 FAILPOINTS = ("claimed", "snapshot", "half_computed", "object_written", "before_finish")
@@ -54,16 +58,28 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _require_address(rest: str) -> None:
+    """Refuse what libraries would read another way, and then quote in an error: it may be the password."""
+    credentials, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
+    ports = [re.sub(r"^\[[^\]]*\]|^[^:\[\]]*", "", host) for host in address.split(",")]
+    if "@" in credentials or not all(re.fullmatch(r"(:[0-9]{0,5})?", port) for port in ports):
+        raise ValueError(
+            "has no host and port where they belong (in a password, write @ / ? # as %40 %2F %3F %23)"
+        )
+
+
 def _postgresql_url(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
         raise ValueError("must begin with postgresql://")
-    scheme, rest = text.split("://", 1)
-    return f"postgresql://{rest}" if scheme else text
+    rest = text.split("://", 1)[1]
+    _require_address(rest)
+    return f"postgresql://{rest}"
 
 
 def _redis_url(text: str) -> str:
     if not text.startswith(("redis://", "rediss://")):
         raise ValueError("must begin with redis:// or rediss://; Redis Cluster cannot be a Celery broker")
+    _require_address(text.split("://", 1)[1])
     return text
 
 
@@ -77,6 +93,13 @@ def _base_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
     return text.rstrip("/")
+
+
+def _key_set_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
+        raise ValueError("must begin with https://, since who changes the keys on their way is let in")
+    return text
 
 
 def _setting(env: str, parse: Callable[[str], Any], default: Any, description: str) -> Any:
@@ -199,7 +222,7 @@ class Settings:
     jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")
     jwt_jwks_url: str = _setting(
         "QUIZ_REPORTS_JWT_JWKS_URL",
-        _base_url,
+        _key_set_url,
         "",
         "where the LMS publishes its signing keys; empty: no JWT is accepted",
     )
