@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import request
 
@@ -59,8 +59,9 @@ class Links:
             del numbers["next"]
         if page.number <= 1:
             del numbers["prev"]
+        address = f"{self.base}{quote(path, safe='/:')}"
         entries = (
-            f'<{self.base}{path}?{urlencode({"page": number, "per_page": page.size})}>; rel="{relation}"'
+            f'<{address}?{urlencode({"page": number, "per_page": page.size})}>; rel="{relation}"'
             for relation, number in numbers.items()
         )
         return {"Link": ",".join(entries)}
