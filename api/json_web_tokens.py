@@ -20,21 +20,39 @@ from models.settings import Settings
 ALGORITHMS = frozenset({"RS256", "ES256"})
 LEEWAY_SECONDS = 30
 _MOST_KEY_SET_BYTES = 256 * 1024
+_FETCH_SECONDS = 3.0
 _MOST_LMS_ID = 2**63 - 1
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 def fetch_keys(url: str) -> Mapping[str, Any]:
-    """Fetch a JSON Web Key Set; raise httpx.HTTPError or ValueError if that fails."""
-    with httpx.Client(timeout=3.0, follow_redirects=False) as client:
-        response = client.get(url, headers={"Accept": "application/json"}).raise_for_status()
-    if len(response.content) > _MOST_KEY_SET_BYTES:
-        raise ValueError("the key set is too large")
-    keys = json.loads(response.content)
+    """Fetch a JSON Web Key Set; raise httpx.HTTPError or ValueError if that fails.
+
+    A redirect counts as failed: the setting alone says where the keys come from.
+    """
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    with (
+        httpx.Client(timeout=_FETCH_SECONDS, follow_redirects=False) as client,
+        client.stream("GET", url, headers=headers) as response,
+    ):
+        keys = json.loads(_read_all(response.raise_for_status()))
     if not isinstance(keys, dict):
         raise ValueError("the key set is no object")
     return keys
+
+
+def _read_all(response: httpx.Response) -> bytes:
+    """Read a body that is neither large nor slow nor packed, so that it cannot become large."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise ValueError("the key set is packed")
+    deadline = time.monotonic() + _FETCH_SECONDS
+    body = b""
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > _MOST_KEY_SET_BYTES or time.monotonic() > deadline:
+            raise ValueError("the key set is too large or comes too slowly")
+    return body
 
 
 class KeySet:
@@ -81,7 +99,7 @@ class KeySet:
             try:
                 self._keys = _usable_keys(self._fetch(self._url))
                 self._fetched_at = self._clock()
-            except (httpx.HTTPError, ValueError) as error:
+            except (httpx.HTTPError, ValueError, RecursionError) as error:
                 _log.warning("signing keys not fetched", url=self._url, reason=type(error).__name__)
 
 
