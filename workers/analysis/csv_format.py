@@ -5,7 +5,7 @@ empty string or holds a comma, a quote, CR or LF; a quote inside is doubled. A n
 Floats read as ``repr`` writes them, times as ``2019-05-30 17:44:20 UTC``.
 
 An institution may ask for the formula guard: a text that a spreadsheet would take for a formula gets an
-apostrophe before it. Numbers and times are left alone.
+apostrophe before it, more often than need be. Numbers and times are left alone.
 
 Polars is imported here and never called while modules are imported: a child forked after a call hangs.
 """
@@ -22,7 +22,9 @@ import pyarrow as pa
 from workers.analysis.frames import single_chunk, writes_empty_for_null
 
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
-_FORMULA_START: Final = "[=+\\-@\t\r\0]"
+# What spreadsheets pass over at the beginning of a cell, then what they take for the beginning of a formula;
+# and what they may take for the end of the cell before.
+_FORMULA_START: Final = '[\\s\x1c-\x1f\ufeff\u200b"]*[=+\\-@|%＝＋－＠]|[\t\r\n\0]'
 _LOOKS_LIKE_FORMULA: Final = re.compile(_FORMULA_START)
 _TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
 
@@ -108,4 +110,4 @@ def _texts(name: str, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
 
 def _guard(texts: pl.Series) -> pl.Series:
     """Return texts with an apostrophe before each that begins like a formula."""
-    return texts.str.replace(f"^({_FORMULA_START})", "'${1}")
+    return texts.str.replace(f"^({_FORMULA_START})", "'${0}")
