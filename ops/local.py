@@ -152,6 +152,8 @@ def up_command(port: int, data_dir: Path, workers: int, *, sample: bool) -> None
     then the API, a worker and the sweeper. When all is ready it writes ready.json there and prints the
     address. A part that dies is started again.
     """
+    # Whatever a part writes here is its owner's only: reports, logs, data.
+    os.umask(0o077)
     directory = DataDirectory(data_dir)
     with directory.lock(), stop_signals() as stop:
         stack = LocalStack(directory, port=port, slots=workers)
