@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
@@ -21,10 +22,18 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
+    renderers: list[structlog.types.Processor] = (
+        [structlog.processors.JSONRenderer()]
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_level=False)
+        else [
+            _escape,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                pad_level=False,
+                # The others show the values of variables, which may be secrets.
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -36,7 +45,7 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         )
     )
     root = logging.getLogger()
@@ -45,3 +54,16 @@ def configure_logging(settings: Settings) -> None:
     # A request or a poll a line is the access log's business, not the log of events.
     for chatty in ("httpx", "httpcore", "kombu", "alembic"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def _escape(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Let nothing in a text begin a line of its own, or speak to the terminal; JSON does so by itself."""
+    traceback = event.pop("exception", None)
+    escaped = {name: _escaped(text) for name, text in event.items()}
+    return escaped if traceback is None else {**escaped, "exception": _escaped(traceback, but="\n")}
+
+
+def _escaped(text: Any, but: str = "") -> Any:
+    if not isinstance(text, str) or text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in but else c.encode("unicode_escape").decode() for c in text)
