@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import socket
 import time
@@ -110,7 +111,10 @@ class ApiServer(BaseApplication):
         """Make the application."""
         from api.app import create_app
 
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        # What stays for ever need not be looked through again at each collection of garbage.
+        gc.freeze()
+        return app
 
 
 def _refusal(error: BaseException, request_id: str) -> bytes:
