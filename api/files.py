@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import structlog
 from flask import Blueprint, request
 from werkzeug import Response
-from werkzeug.http import dump_options_header
 
 from api import bodies, schemas
 from api.answers import answer, conditional
@@ -21,6 +18,7 @@ from api.serializers import file_json
 from api.services import services
 from api.translations import texts
 from models.errors import NotFoundError
+from models.file_names import content_disposition
 from models.files import File
 from models.quizzes import Quiz, find_quiz_and_course
 from models.report_requests import find_file_report
@@ -30,12 +28,6 @@ _log = structlog.stdlib.get_logger(__name__)
 
 _SCOPE = "url:GET|/api/v1/files/:id"
 _PRESIGNED_SECONDS = 300
-# A header line that is longer troubles proxies, and a file name that is longer troubles file systems.
-_MOST_NAME_BYTES = 200
-# Path separators, and marks that turn the direction of writing around.
-_TROUBLESOME = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
-
 _BYTES = {CSV: Content({"type": "string"})}
 _FILE_HEADERS = ["ETag", "Content-Disposition"]
 
@@ -83,16 +75,6 @@ def download(file_id: str) -> Response:
         if url is not None:
             return Response(status=302, headers={"Location": url})
     return _stream(file, name)
-
-
-def content_disposition(name: str) -> str:
-    """Write the header that names a download (RFC 6266), whatever a quiz's title may hold."""
-    name = _shortened(_harmless(name))
-    plain = _harmless(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
-    options = {"filename": f"report{plain}" if plain.strip().startswith(".") else plain}
-    if plain != name:
-        options["filename*"] = "UTF-8''" + quote(name, safe="!#$&+-.^_`|~")
-    return dump_options_header("attachment", options)
 
 
 def _by_verifier(file_id: str) -> tuple[QuizReport, Quiz] | None:
@@ -152,15 +134,3 @@ def _file_of(report: QuizReport) -> File:
     if report.file is None:
         raise NotFoundError
     return report.file
-
-
-def _harmless(name: str) -> str:
-    return "".join("_" if c in _TROUBLESOME or unicodedata.category(c) in _CONTROLS else c for c in name)
-
-
-def _shortened(name: str) -> str:
-    encoded = name.encode()
-    if len(encoded) <= _MOST_NAME_BYTES:
-        return name
-    head, tail = encoded[: _MOST_NAME_BYTES - 80], encoded[-77:]
-    return f"{head.decode(errors='ignore')}…{tail.decode(errors='ignore')}"

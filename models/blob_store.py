@@ -20,12 +20,13 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from models.errors import NotFoundError, StorageError
+from models.file_names import content_disposition
 from models.settings import Settings
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from obstore import WritableFile
+    from obstore import Attributes, WritableFile
 
 _PART_BYTES = 8 * 2**20
 # The store's own errors, and those of the file system below a local folder.
@@ -82,14 +83,30 @@ class BlobStore:
     def __init__(self, store: LocalStore | S3Store) -> None:
         self._store = store
 
-    def writer(self, key: str) -> ObjectWriter:
-        """Open an object for writing."""
+    def writer(self, key: str, file_name: str = "report.csv") -> ObjectWriter:
+        """Open an object for writing; S3 itself gives it that name when it hands it out."""
         try:
             return ObjectWriter(
-                obstore.open_writer(self._store, key, buffer_size=_PART_BYTES, max_concurrency=2)
+                obstore.open_writer(
+                    self._store,
+                    key,
+                    attributes=self._attributes(file_name),
+                    buffer_size=_PART_BYTES,
+                    max_concurrency=2,
+                )
             )
         except _FAILURES as error:
             raise StorageError(_reason(error)) from error
+
+    def _attributes(self, file_name: str) -> Attributes | None:
+        # A folder has no place for them, and needs none: there the API names the file.
+        if isinstance(self._store, LocalStore):
+            return None
+        return {
+            "Content-Type": "text/csv; charset=utf-8",
+            "Content-Disposition": content_disposition(file_name),
+            "Cache-Control": "private, no-store",
+        }
 
     def size(self, key: str) -> int:
         """Tell an object's size; raise NotFoundError if there is none."""

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
+from models.file_names import display_name
 from models.files import File
 from models.messages import Hint, Queue
 from models.progress import Progress
@@ -28,13 +29,14 @@ REFERENCE = "report {report_id}, job {progress_id}"
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on a report's job."""
+    """A worker's hold on a report's job; the file's name is the one that S3 gives it."""
 
     report_id: int
     progress_id: int
     token: uuid.UUID
     variant: Variant
     course_id: int
+    file_name: str = "report.csv"
 
     @property
     def storage_key(self) -> str:
@@ -87,10 +89,13 @@ def claim(
         .values(completion=0.0, updated_at=func.now())
         .execution_options(synchronize_session=False)
     )
-    report, course_id = session.execute(
-        select(QuizReport, Quiz.course_id).join(Quiz).where(QuizReport.id == report_id)
+    report, course_id, title, quiz_type = session.execute(
+        select(QuizReport, Quiz.course_id, Quiz.title, Quiz.quiz_type)
+        .join(Quiz)
+        .where(QuizReport.id == report_id)
     ).one()
-    return Claim(report_id, progress_id, token, report.variant, course_id)
+    name = display_name(title, quiz_type, report.report_type)
+    return Claim(report_id, progress_id, token, report.variant, course_id, name)
 
 
 _HEARTBEAT = text(

@@ -85,7 +85,7 @@ def _make_file(resources: Resources, held: Claim) -> None:
     parts = _student_analysis if held.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
     with Extract(resources.snapshots, held, settings) as extract:
         reach(settings, "snapshot")
-        with resources.store.writer(held.storage_key) as writer:
+        with resources.store.writer(held.storage_key, held.file_name) as writer:
             for done, content in parts(extract, guard_formulas=settings.formula_guard):
                 writer.write(content)
                 heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)

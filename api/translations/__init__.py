@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import request
 
+from models.file_names import DISPLAY_NAMES
 from models.quizzes import Quiz
 from models.reports import ReportType
 
@@ -25,13 +26,6 @@ LANGUAGES = (ENGLISH, "es", "fr", "de", "pt-BR", "ja", "ar")
 READABLE_TYPES = {
     ReportType.STUDENT_ANALYSIS: "Student Analysis",
     ReportType.ITEM_ANALYSIS: "Item Analysis",
-}
-# By whether the quiz is a survey.
-DISPLAY_NAMES = {
-    (ReportType.STUDENT_ANALYSIS, False): "{title} Quiz Student Analysis Report.csv",
-    (ReportType.ITEM_ANALYSIS, False): "{title} Quiz Item Analysis Report.csv",
-    (ReportType.STUDENT_ANALYSIS, True): "{title} Survey Student Analysis Report.csv",
-    (ReportType.ITEM_ANALYSIS, True): "{title} Survey Item Analysis Report.csv",
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.translations import DISPLAY_NAMES, LANGUAGES, READABLE_TYPES, texts_in
+from api.translations import LANGUAGES, READABLE_TYPES, texts_in
+from models.file_names import DISPLAY_NAMES
 from models.quizzes import Quiz, QuizType
 from models.reports import ReportType
 
