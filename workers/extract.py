@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 import numpy as np
@@ -27,6 +28,15 @@ from models.settings import Settings
 from workers import queries
 from workers.analysis.frames import Answer, Question
 from workers.student_sections import StudentSections
+
+# Without these the kernel would wait for a machine that is gone for hours.
+_KEEPALIVES = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+}
 
 # A chunk is held some ten times over on its way to the file: as it came, by columns, as texts, as bytes.
 _CHUNK_BYTES = 10 * 2**20
@@ -51,7 +61,7 @@ class SnapshotConnection:
                 return
             except AdbcError:
                 self.close()
-        self._connection = dbapi.connect(self._url, autocommit=True)
+        self._connection = dbapi.connect(watched_by_kernel(self._url), autocommit=True)
         self._begin()
 
     def end(self) -> None:
@@ -163,8 +173,13 @@ class Extract:
 
     def __enter__(self) -> Extract:
         self._connection.begin()
-        # Read first: whatever else the snapshot holds is no older than these.
-        self._quiz = self._connection.read(queries.quiz(self.variant.quiz_id)).to_pylist()[0]
+        try:
+            # Read first: whatever else the snapshot holds is no older than these.
+            self._quiz = self._connection.read(queries.quiz(self.variant.quiz_id)).to_pylist()[0]
+        except BaseException:
+            # Left open, the snapshot would be the next report's as well.
+            self._connection.end()
+            raise
         return self
 
     def __exit__(
@@ -248,6 +263,14 @@ class Extract:
             yield part.stop / len(ids), attempts
             # Two chunks at a time would take twice the memory.
             del attempts
+
+
+def watched_by_kernel(url: str) -> str:
+    """Add to a database's URL, where it says nothing of it, that a machine that is gone is given up."""
+    parts = urlsplit(url)
+    return parts._replace(
+        query=urlencode({**_KEEPALIVES, **dict(parse_qsl(parts.query))}, quote_via=quote)
+    ).geturl()
 
 
 def _question(content: str) -> Question:

@@ -1,0 +1,80 @@
+"""The snapshot that a report reads, after one that was not read to its end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from models.courses import Course
+from models.database import Database
+from models.quizzes import Quiz, QuizType, ScoringPolicy
+from models.report_jobs import Claim
+from models.reports import ReportType, Variant
+from models.settings import Settings
+from workers.extract import Extract, SnapshotConnection, watched_by_kernel
+
+_MISSING = Variant(202, ReportType.STUDENT_ANALYSIS, False, False, False)
+
+
+@pytest.fixture
+def snapshots(database: Database) -> Iterator[SnapshotConnection]:
+    with database.transaction() as session:
+        session.add(Course(id=101, name="Biology", roster_revision=1))
+        session.flush()
+        session.add(
+            Quiz(
+                id=201,
+                course_id=101,
+                title="Cells",
+                quiz_type=QuizType.ASSIGNMENT,
+                scoring_policy=ScoringPolicy.HIGHEST,
+                revision=1,
+            )
+        )
+    connection = SnapshotConnection(database.url, statement_timeout_seconds=30)
+    yield connection
+    connection.close()
+
+
+def extract(snapshots: SnapshotConnection, settings: Settings, variant: Variant) -> Extract:
+    return Extract(snapshots, Claim(1, 1, uuid.uuid4(), variant, 101), settings)
+
+
+def test_a_report_that_finds_no_quiz_leaves_its_snapshot_to_nobody(
+    snapshots: SnapshotConnection, settings: Settings, database: Database
+) -> None:
+    with pytest.raises(IndexError), extract(snapshots, settings, _MISSING):
+        raise AssertionError("there is no such quiz")
+    with database.transaction() as session:
+        session.get_one(Quiz, 201).revision = 2
+    with extract(snapshots, settings, replace(_MISSING, quiz_id=201)) as entered:
+        assert entered.revisions.quiz == 2
+
+
+def test_a_connection_that_was_dropped_in_a_report_is_made_again_for_the_next(
+    snapshots: SnapshotConnection, settings: Settings, database: Database
+) -> None:
+    with extract(snapshots, settings, replace(_MISSING, quiz_id=201)):
+        drop_all_others(database.url)
+    with extract(snapshots, settings, replace(_MISSING, quiz_id=201)) as entered:
+        assert entered.revisions.quiz == 1
+
+
+def test_the_kernel_watches_over_the_connection(database: Database) -> None:
+    url = watched_by_kernel(f"{database.url}?application_name=of%20a%20test&connect_timeout=3")
+    with psycopg.connect(url) as connection:
+        parameters = connection.info.get_parameters()
+    assert parameters["keepalives_idle"] == "10"
+    assert (parameters["application_name"], parameters["connect_timeout"]) == ("of a test", "3")
+
+
+def drop_all_others(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
