@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from ops.ports import free_port, is_free
 
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.03
+_HARMLESS = frozenset({"HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ"})
 
 
 class EmbeddedServerError(QuizReportsError):
@@ -115,6 +117,7 @@ class EmbeddedServer(ABC):
                 stdout=log,
                 stderr=log,
                 cwd=self.directory,
+                env=_environment(),
                 # Ctrl-C in a terminal reaches a whole process group; the order of stopping is ours.
                 process_group=0,
             )
@@ -160,3 +163,8 @@ def in_wheel(package: str, pattern: str, name: str, setting: str) -> Path:
             f"or set {setting} to a server of your own"
         )
     return found[-1]
+
+
+def _environment() -> dict[str, str]:
+    """Make a server's environment: it may run as another user, who can read it, so it holds no setting."""
+    return {name: text for name, text in os.environ.items() if name in _HARMLESS or name.startswith("LC_")}
