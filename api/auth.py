@@ -75,7 +75,11 @@ class Visit:
     def quiz_of(self, report: QuizReport) -> Quiz:
         """Find the quiz of a report that was found by its Progress or file, if the caller may have it."""
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
-        self._enter(course, active_roles(self.session, course.id, self.caller.user_id)).require(report)
+        roles = active_roles(self.session, course.id, self.caller.user_id)
+        if not roles and not self.caller.is_admin:
+            # The path names no course, so a 403 would tell an outsider that there is such an id.
+            raise NotFoundError
+        self._enter(course, roles).require(report)
         return quiz
 
     def _enter(self, course: Course, roles: frozenset[EnrollmentType]) -> CourseAccess:
