@@ -69,6 +69,7 @@ def test_repeated_and_wrong_messages_do_no_harm(run: Run) -> None:
 
 
 def test_bytes_that_are_no_message_cost_a_restart_at_most(run: Run) -> None:
+    run.only_in_full("5b. bytes in the queue that are no message")
     rounds = run.rounds(3, 1)
     run.stack.kill_workers()
     # Of two slots, so with a supervisor over its nodes.
@@ -94,7 +95,7 @@ def test_bytes_that_are_no_message_cost_a_restart_at_most(run: Run) -> None:
 
 
 def test_each_expired_lease_is_requeued_once_by_four_sweepers(run: Run) -> None:
-    rounds, count = run.rounds(20, 2), 25
+    rounds, count = run.rounds(20, 2), run.rounds(25, 10)
     run.stack.kill_workers()
     run.stack.kill_sweepers()
     quizzes = run.school.add_quizzes(count)

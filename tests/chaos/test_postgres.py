@@ -50,7 +50,7 @@ def test_a_database_that_is_restarted_or_crashes(run: Run) -> None:
 
 
 def test_a_database_that_drops_its_connections(run: Run) -> None:
-    rounds, dropped = run.rounds(20, 4), 0
+    rounds, dropped = run.rounds(20, 2), 0
     with same_processes(run), asking(run) as answered:
         for _ in range(rounds):
             asked = ask_for_some(run, 5)
@@ -70,7 +70,7 @@ def test_a_database_that_drops_its_connections(run: Run) -> None:
 
 
 def test_a_database_that_is_frozen(run: Run) -> None:
-    seconds = run.rounds(60, 12)
+    seconds = run.rounds(60, 8)
     with same_processes(run):
         asked = ask_for_some(run, 5)
         run.watch.excuse_objects_of_running_jobs()

@@ -15,7 +15,7 @@ _MOST_SECONDS = 2.0
 
 
 def test_a_broker_that_is_killed_and_comes_back(run: Run) -> None:
-    rounds = run.rounds(6, 2)
+    rounds = run.rounds(6, 1)
     with same_workers(run), requests_answered(run) as answered:
         for _ in range(rounds):
             asked = ask_for_some(run, 10)
@@ -34,7 +34,7 @@ def test_a_broker_that_is_killed_and_comes_back(run: Run) -> None:
 
 
 def test_a_broker_that_loses_everything(run: Run) -> None:
-    rounds, lost = run.rounds(10, 2), 0
+    rounds, lost = run.rounds(10, 1), 0
     with same_workers(run), requests_answered(run) as answered:
         for _ in range(rounds):
             for worker in run.stack.workers:
@@ -56,7 +56,7 @@ def test_a_broker_that_loses_everything(run: Run) -> None:
 
 
 def test_a_broker_that_is_frozen(run: Run) -> None:
-    seconds = run.rounds(60, 6)
+    seconds = run.rounds(60, 4)
     with same_workers(run), requests_answered(run) as answered:
         with run.watch.disturbed(), frozen(run.stack.valkey):
             asked = ask_until(run, seconds)
@@ -71,7 +71,7 @@ def test_a_broker_that_is_frozen(run: Run) -> None:
 
 
 def test_a_broker_that_is_away_while_requests_go_on(run: Run) -> None:
-    seconds = run.rounds(120, 6)
+    seconds = run.rounds(120, 4)
     with same_workers(run), requests_answered(run) as answered:
         crash(run.stack.valkey)
         with run.watch.disturbed():

@@ -71,51 +71,63 @@ def test_a_worker_that_may_not_write_large_files(run: Run) -> None:
     )
 
 
-def test_s3_that_refuses_or_does_not_answer(run: Run) -> None:
+def test_s3_that_refuses_does_not_answer_or_is_read_slowly(run: Run) -> None:
+    run.only_in_full("8c. S3")
     rounds = run.rounds(5, 1)
     with on_s3(run) as (server, way):
-        for _ in range(rounds):
-            way.refused = 2
-            done_once(run, server)
-        assert way.spoilt == 2 * rounds
-        run.findings.add("8c. S3 answers 503 twice", rounds, "tried again, done once, one object")
-        for _ in range(rounds):
-            way.refused = 10**6
-            quiz_id = run.school.add_quiz()
-            report_id = run.client.request(quiz_id)
-            message = wait_for(lambda: failed(run, quiz_id, report_id))["message"]  # noqa: B023
-            way.refused = 0
-            assert message.startswith(_NOT_STORED)
-            assert run.client.request(quiz_id) == report_id
-            run.client.wait_for_file(quiz_id, report_id)
-        run.findings.add(
-            "8d. S3 answers 503 all the time",
-            rounds,
-            f"failed: “{message}”; asked for again later, it was made",
-        )
-        way.spoilt = 0
-        for _ in range(rounds):
-            way.unanswered = 1
-            done_once(run, server)
-        assert way.spoilt == rounds
-        run.findings.add(
-            "8e. S3 times out after success", rounds, "put again under the same key: done once, one object"
-        )
+        answers_503_twice(run, server, way, rounds)
+        answers_503_all_the_time(run, way, rounds)
+        times_out_after_success(run, server, way, rounds)
+        is_read_slowly(run)
 
 
-def test_a_slow_client_gets_a_whole_file_from_s3(run: Run) -> None:
-    with on_s3(run):
-        quiz_id = run.school.add_quiz(Size(students=1500, questions=2, essay_characters=20_000))
-        file = run.client.wait_for_file(quiz_id, run.client.request(quiz_id))
-        received, began = 0, time.monotonic()
-        path = httpx.URL(file["url"]).raw_path.decode()
-        with httpx.stream("GET", f"{run.stack.rotation[0]}{path}", trust_env=False, timeout=60) as answer:
-            for chunk in answer.iter_bytes(2**20):
-                received += len(chunk)
-                # Longer in all than one request to the store may take.
-                time.sleep(0.3)
-        assert received == file["size"]
-        seconds = time.monotonic() - began
+def answers_503_twice(run: Run, server: S3Server, way: SpoiltWay, rounds: int) -> None:
+    for _ in range(rounds):
+        way.refused = 2
+        done_once(run, server)
+    assert way.spoilt == 2 * rounds
+    run.findings.add("8c. S3 answers 503 twice", rounds, "tried again, done once, one object")
+
+
+def answers_503_all_the_time(run: Run, way: SpoiltWay, rounds: int) -> None:
+    message = ""
+    for _ in range(rounds):
+        way.refused = 10**6
+        quiz_id = run.school.add_quiz()
+        report_id = run.client.request(quiz_id)
+        message = wait_for(lambda: failed(run, quiz_id, report_id))["message"]  # noqa: B023
+        way.refused = 0
+        assert message.startswith(_NOT_STORED)
+        assert run.client.request(quiz_id) == report_id
+        run.client.wait_for_file(quiz_id, report_id)
+    run.findings.add(
+        "8d. S3 answers 503 all the time", rounds, f"failed: “{message}”; asked for again later, it was made"
+    )
+
+
+def times_out_after_success(run: Run, server: S3Server, way: SpoiltWay, rounds: int) -> None:
+    way.spoilt = 0
+    for _ in range(rounds):
+        way.unanswered = 1
+        done_once(run, server)
+    assert way.spoilt == rounds
+    run.findings.add(
+        "8e. S3 times out after success", rounds, "put again under the same key: done once, one object"
+    )
+
+
+def is_read_slowly(run: Run) -> None:
+    quiz_id = run.school.add_quiz(Size(students=1500, questions=2, essay_characters=20_000))
+    file = run.client.wait_for_file(quiz_id, run.client.request(quiz_id))
+    received, began = 0, time.monotonic()
+    path = httpx.URL(file["url"]).raw_path.decode()
+    with httpx.stream("GET", f"{run.stack.rotation[0]}{path}", trust_env=False, timeout=60) as answer:
+        for chunk in answer.iter_bytes(2**20):
+            received += len(chunk)
+            # Longer in all than one request to the store may take.
+            time.sleep(0.3)
+    assert received == file["size"]
+    seconds = time.monotonic() - began
     run.findings.add("8f. a slow download from S3", 1, f"{received:,} bytes whole after {seconds:.1f} s")
 
 
@@ -131,9 +143,8 @@ def done_once(run: Run, server: S3Server) -> None:
 @contextmanager
 def on_s3(run: Run) -> Iterator[tuple[S3Server, SpoiltWay]]:
     """Let the whole service keep its files on S3 meanwhile; afterwards those reports are removed."""
-    run.stack.restart_with({})
     before = run.school.last_quiz_id
-    with S3Server(run.stack.directory / f"s3-{time.monotonic_ns()}") as server, SpoiltWay(server.port) as way:
+    with S3Server(run.stack.directory / "s3") as server, SpoiltWay(server.port) as way:
         run.stack.restart_with(server.environ(way.port))
         run.watch.look_also_in(server)
         try:

@@ -61,7 +61,7 @@ def test_a_worker_that_is_killed_at_any_step_leaves_one_file(run: Run) -> None:
 
 def test_a_worker_that_wakes_after_its_lease_changes_nothing(run: Run) -> None:
     rounds = run.rounds(3, 1)
-    for step in ("object_written", "before_finish") * rounds:
+    for step in (("object_written", "before_finish") * rounds)[: run.rounds(6, 1)]:
         run.stack.kill_workers()
         zombie = run.stack.start_worker(environ={_FAILPOINT: step})
         quiz_id = run.school.add_quiz(_IN_PARTS)
@@ -84,12 +84,13 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing(run: Run) -> None:
     run.watch.excuse_no_object()
     run.findings.add(
         "4. a worker asleep beyond its lease",
-        rounds * 2,
+        run.rounds(6, 1),
         "another finished; when it woke its finish changed nothing and its object was removed",
     )
 
 
 def test_a_worker_that_is_told_to_stop_finishes_its_job_or_it_is_done_again(run: Run) -> None:
+    run.only_in_full("9a. SIGTERM to the workers mid-job")
     rounds, again, slowest = run.rounds(6, 1), 0, 0.0
     for _ in range(rounds):
         quizzes = run.school.add_quizzes(2, Size(students=6000, questions=20))
@@ -120,11 +121,11 @@ def test_a_rolling_restart_under_load_fails_no_request(run: Run) -> None:
     rounds = run.rounds(2, 1)
     with load(run) as answered:
         for _ in range(rounds):
-            for worker in list(run.stack.workers):
+            for worker in run.stack.workers[: run.rounds(2, 1)]:
                 worker.terminate()
                 worker.wait_until_ended()
                 run.stack.start_service()
-            for api in list(run.stack.apis):
+            for api in run.stack.apis[: run.rounds(2, 1)]:
                 run.stack.take_out(api)
                 api.terminate()
                 api.wait_until_ended()
@@ -134,7 +135,7 @@ def test_a_rolling_restart_under_load_fails_no_request(run: Run) -> None:
     answers = answered()
     assert not faulty(answers), faulty(answers)[:5]
     run.findings.add(
-        "9b. rolling restart of all processes under load",
+        "9b. rolling restart of the processes under load",
         rounds,
         f"{len(answers)} requests ({statuses(answers)}), none failed; every report made once",
     )
