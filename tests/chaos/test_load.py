@@ -36,8 +36,8 @@ def test_at_twice_the_load_it_sheds_and_recovers(run: Run) -> None:
         "load. twice what can be served",
         1,
         f"16 clients: {rate:.0f} answers a second, median {milliseconds(capacity)}; {2 * rate:.0f} a second"
-        f" for {seconds} s: {statuses(overload)}, median of the 200s {milliseconds(served(overload))}, slowest"
-        f" {slowest:.1f} s; at once afterwards: {statuses(after)}, median {milliseconds(after)}",
+        f" for {seconds} s: {statuses(overload)}, median of the 200s {milliseconds(served(overload))},"
+        f" slowest {slowest:.1f} s; at once afterwards: {statuses(after)}, median {milliseconds(after)}",
         not_shown="" if refused else "shedding: nothing was refused, requests waited in line",
     )
 

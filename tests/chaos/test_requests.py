@@ -64,9 +64,9 @@ def test_of_an_abort_and_a_start_exactly_one_wins(run: Run) -> None:
     for quiz_id in run.school.add_quizzes(rounds):
         with asleep(run.stack.workers):
             report = run.client.post(quiz_id).json()
-            woken = threading.Timer(run.jitter.uniform(0, 0.06), wake, [run.stack.workers])
+            woken = threading.Timer(run.jitter.uniform(0, 0.04), wake, [run.stack.workers])
             woken.start()
-            time.sleep(run.jitter.uniform(0, 0.02))
+            time.sleep(run.jitter.uniform(0, 0.08))
             answer = run.client.abort(quiz_id, report["id"])
             woken.join()
         if answer.status_code == 204:
