@@ -33,7 +33,13 @@ def require_sound(source: bytes, place: str, *, above: int = 0) -> None:
     text = _text(source, place)
     if is_deep(text, MOST_DEPTH - above):
         raise InvalidInputError([Problem(place, f"is nested deeper than {MOST_DEPTH}")])
-    if ("\\u0000" in text or _repeats_key(text)) and (problems := list(_unsound(_tree(text), place))):
+    if "\\u0000" not in text and not _repeats_key(text):
+        return
+    try:
+        tree = _tree(text)
+    except ValueError:
+        return
+    if problems := list(_unsound(tree, place)):
         raise InvalidInputError(problems)
 
 

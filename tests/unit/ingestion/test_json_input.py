@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import InvalidInputError, Problem
@@ -211,6 +211,7 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
 
 
 @given(st.binary(max_size=60))
+@example(b"f\\u0000")
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     for source in (body, b'{"school": {"pupils": [' + body + b"]}}"):
         with contextlib.suppress(InvalidInputError):
