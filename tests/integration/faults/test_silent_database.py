@@ -67,6 +67,9 @@ class Relay:
                 return
             if not received:
                 return
+            # What was on its way when the silence began is not heard before its end.
+            while self.silent.is_set() and not self._stop.is_set():
+                self._stop.wait(0.05)
             with suppress(OSError):
                 target.sendall(received)
 
