@@ -39,7 +39,7 @@ _KEEPALIVES = {
 }
 
 # A chunk is held some ten times over on its way to the file: as it came, by columns, as texts, as bytes.
-_CHUNK_BYTES = 10 * 2**20
+_CHUNK_BYTES = 8 * 2**20
 # Unless its attempts are long, a chunk below this would cost more statements than it saves memory.
 _SMALLEST_CHUNK = 1_000
 _PARTS_TO_SHOW = 10
@@ -114,16 +114,15 @@ class Selection:
     sizes: npt.NDArray[np.int32]
     form_ids: Sequence[int]
 
-    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:
+    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
         """Part the attempts so that no part is larger than asked; one attempt is a part, however long."""
         ends = np.cumsum(self.sizes, dtype=np.int64)
-        start = 0
-        while start < len(ends):
+        parts: list[slice] = []
+        while (start := parts[-1].stop if parts else 0) < len(ends):
             before = ends[start - 1] if start else 0
             fitting = int(np.searchsorted(ends, before + most_bytes, side="right"))
-            stop = max(start + 1, min(fitting, start + most_attempts))
-            yield slice(start, stop)
-            start = stop
+            parts.append(slice(start, max(start + 1, min(fitting, start + most_attempts))))
+        return parts
 
 
 @dataclass(frozen=True)
