@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -108,13 +108,26 @@ def scope_of(view: Callable[..., Any]) -> str | None:
 @contextmanager
 def visit() -> Iterator[Visit]:
     """Open the transaction of a route for a caller whose token lets them use it."""
+    with _visit(services().database.transaction) as visitor:
+        yield visitor
+
+
+@contextmanager
+def reading_visit() -> Iterator[Visit]:
+    """Open a session, for a route that only reads, for a caller whose token lets them use it."""
+    with _visit(services().database.reading) as visitor:
+        yield visitor
+
+
+@contextmanager
+def _visit(opened: Callable[[], AbstractContextManager[Session]]) -> Iterator[Visit]:
     token = _token()
     if token is None:
         raise UnauthenticatedError
     g.requests_left = services().rate_limit.take(token)
     # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
     caller = None if token.startswith(PREFIX) else services().tokens.read(token)
-    with services().database.transaction() as session:
+    with opened() as session:
         if caller is None and (caller := find_caller(session, token)) is None:
             raise InvalidTokenError
         g.user_id = caller.user_id

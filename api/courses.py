@@ -7,7 +7,7 @@ from werkzeug import Response
 
 from api import bodies, schemas
 from api.answers import answer
-from api.auth import scope, visit
+from api.auth import reading_visit, scope
 from api.description import JSON, Answer, Content, Link, Parameter, describe
 from api.links import links
 from api.params import page
@@ -28,7 +28,7 @@ courses = Blueprint("courses", __name__, url_prefix="/api/v1/courses/<course_id>
 @describe({200: Answer("The course.", {JSON: Content(schemas.Course)})})
 def show(course_id: str) -> Response:
     """Show a course."""
-    with visit() as visitor:
+    with reading_visit() as visitor:
         access = visitor.course(course_id)
     return answer(course_json(access.course, sees_sis_ids=access.sees_sis_ids))
 
@@ -54,7 +54,7 @@ def show(course_id: str) -> Response:
 def index(course_id: str) -> Response:
     """List a page of a course's quizzes."""
     wanted = page()
-    with visit() as visitor:
+    with reading_visit() as visitor:
         course = visitor.course(course_id).course
         total = count_quizzes(visitor.session, course.id)
         quizzes = list_quizzes(visitor.session, course.id, offset=wanted.offset, limit=wanted.size)
@@ -69,7 +69,7 @@ def index(course_id: str) -> Response:
 @describe({200: Answer("The quiz.", {JSON: Content(schemas.Quiz)})})
 def show_quiz(course_id: str, quiz_id: str) -> Response:
     """Show a quiz."""
-    with visit() as visitor:
+    with reading_visit() as visitor:
         _, quiz = visitor.quiz(course_id, quiz_id)
         counts = question_counts(visitor.session, [quiz])
     return answer(quiz_json(quiz, counts[quiz.id], links()))

@@ -10,7 +10,7 @@ from werkzeug import Response
 
 from api import bodies, schemas
 from api.answers import answer, conditional
-from api.auth import scope, visit
+from api.auth import reading_visit, scope
 from api.description import CSV, JSON, Answer, Content, Parameter, describe
 from api.links import links
 from api.params import object_id
@@ -44,7 +44,7 @@ files = Blueprint("files", __name__)
 )
 def show(file_id: str) -> Response:
     """Show a File."""
-    with visit() as visitor:
+    with reading_visit() as visitor:
         report = find_file_report(visitor.session, object_id(file_id))
         quiz = visitor.quiz_of(report)
     return conditional(answer(file_json(_file_of(report), report, quiz, links(), texts())))
@@ -92,7 +92,7 @@ def _by_verifier(file_id: str) -> tuple[QuizReport, Quiz] | None:
 
 
 def _by_token(file_id: str) -> tuple[QuizReport, Quiz]:
-    with visit() as visitor:
+    with reading_visit() as visitor:
         report = find_file_report(visitor.session, object_id(file_id))
         return report, visitor.quiz_of(report)
 

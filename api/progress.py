@@ -7,7 +7,7 @@ from werkzeug import Response
 
 from api import bodies, schemas
 from api.answers import answer, conditional, retry_later
-from api.auth import scope, visit
+from api.auth import reading_visit, scope, visit
 from api.description import FORM, JSON, MULTIPART, Answer, Content, describe
 from api.errors import ForbiddenError
 from api.links import links
@@ -36,7 +36,7 @@ progress = Blueprint("progress", __name__, url_prefix="/api/v1/progress/<progres
 )
 def show(progress_id: str) -> Response:
     """Show how far a job is."""
-    with visit() as visitor:
+    with reading_visit() as visitor:
         report = find_progress_report(visitor.session, object_id(progress_id))
         visitor.quiz_of(report)
     body = progress_json(report, _progress_of(report), links())

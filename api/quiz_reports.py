@@ -7,7 +7,7 @@ from werkzeug import Response
 
 from api import bodies, schemas
 from api.answers import answer, conditional, retry_later, wants
-from api.auth import CourseAccess, Visit, scope, visit
+from api.auth import CourseAccess, Visit, reading_visit, scope, visit
 from api.description import FORM, JSON, JSON_API, MULTIPART, Answer, Content, Link, Parameter, describe
 from api.links import links
 from api.params import Page, ReportWish, list_wish, object_id, report_wish
@@ -121,7 +121,7 @@ def create(course_id: str, quiz_id: str) -> Response:
 )
 def show(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Show a report."""
-    with visit() as visitor:
+    with reading_visit() as visitor:
         access, quiz = visitor.quiz(course_id, quiz_id)
         report = access.require(find_report(visitor.session, quiz.id, object_id(report_id)))
         wish = list_wish()

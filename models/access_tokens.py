@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, delete, func, or_, select
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -30,6 +30,13 @@ class AccessToken(Base):
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     expires_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[CreatedAt]
+
+
+# Every request comes through here, so the statement is made once.
+_FIND = select(AccessToken.user_id, AccessToken.is_admin, AccessToken.scopes).where(
+    AccessToken.sha256 == bindparam("sha256"),
+    or_(AccessToken.expires_at.is_(None), AccessToken.expires_at > func.now()),
+)
 
 
 @dataclass(frozen=True)
@@ -71,12 +78,7 @@ def find_caller(session: Session, token: str) -> Caller | None:
 
     The row is looked up by the token's hash, so the time it takes tells nothing about a token's characters.
     """
-    row = session.scalar(
-        select(AccessToken).where(
-            AccessToken.sha256 == _sha256(token),
-            or_(AccessToken.expires_at.is_(None), AccessToken.expires_at > func.now()),
-        )
-    )
+    row = session.execute(_FIND, {"sha256": _sha256(token)}).first()
     return None if row is None else Caller(row.user_id, row.is_admin, frozenset(row.scopes))
 
 

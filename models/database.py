@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -9,13 +10,16 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
 
 _CONNECT_SECONDS = 5
 # After so long without a byte it is asked whether the server is there at all.
 _SILENCE_SECONDS = 5.0
-# A connection out of the pool is asked first whether it still works: that takes no time.
+# A connection that lay in the pool is asked first whether it still works: that takes no time.
 _PING_SECONDS = 2.0
+# One that was used a moment ago is believed: under load every request would ask, for nothing.
+_TRUSTED_SECONDS = 1.0
 
 
 class WatchfulConnection(psycopg.Connection[Any]):
@@ -26,6 +30,23 @@ class WatchfulConnection(psycopg.Connection[Any]):
     """
 
     lies_in_pool = False
+    last_used = 0.0
+
+    def still_works(self) -> bool:
+        """Tell whether a connection may be used again; only after a pause is the server asked."""
+        if time.monotonic() - self.last_used < _TRUSTED_SECONDS and not self._is_spoken_to():
+            return True
+        try:
+            self.autocommit = True
+            self.execute("SELECT 1")
+            self.autocommit = False
+        except psycopg.Error:
+            return False
+        return True
+
+    def _is_spoken_to(self) -> bool:
+        # Nobody has asked for anything, so what a server says now is that it goes.
+        return bool(select.select([self.pgconn.socket], [], [], 0)[0])
 
     def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
         """Wait for what psycopg has begun, as psycopg does, with an eye on the server."""
@@ -83,7 +104,6 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5.0,
-            pool_pre_ping=True,
             # Names and answers of people have no place in a traceback.
             hide_parameters=True,
             connect_args={
@@ -101,11 +121,24 @@ class Database:
         event.listen(self.engine, "checkin", _note_checkin)
         event.listen(self.engine, "checkout", _note_checkout)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._readers = sessionmaker(
+            self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Open a session and a transaction: committed at the end of the block, rolled back if it raises."""
         with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session for a few statements that only read; each is a transaction of its own.
+
+        They would see no other rows in one transaction, at this isolation, and need not be told when it
+        begins and ends.
+        """
+        with self._readers() as session:
             yield session
 
     def dispose(self) -> None:
@@ -122,7 +155,11 @@ def _connect(
 def _note_checkin(connection: WatchfulConnection | None, _record: Any) -> None:
     if connection is not None:
         connection.lies_in_pool = True
+        connection.last_used = time.monotonic()
 
 
 def _note_checkout(connection: WatchfulConnection, _record: Any, _proxy: Any) -> None:
+    if connection.lies_in_pool and not connection.still_works():
+        # The others of the pool are most likely dead, too: each is then made anew.
+        raise InvalidatePoolError
     connection.lies_in_pool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, func, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from models.courses import Course
@@ -130,21 +130,28 @@ def cancel_progress(session: Session, progress_id: int, message: str | None) -> 
 
 def find_report(session: Session, quiz_id: int, report_id: int) -> QuizReport:
     """Find a report of a quiz, or raise NotFoundError."""
-    return _one(session, QuizReport.id == report_id, QuizReport.quiz_id == quiz_id)
+    return _one(session, _BY_ID, id=report_id, quiz_id=quiz_id)
 
 
 def find_progress_report(session: Session, progress_id: int) -> QuizReport:
     """Find the report that a Progress is of, or raise NotFoundError."""
-    return _one(session, QuizReport.progress_id == progress_id)
+    return _one(session, _BY_PROGRESS, id=progress_id)
 
 
 def find_file_report(session: Session, file_id: int) -> QuizReport:
     """Find the report that a file is of, or raise NotFoundError."""
-    return _one(session, QuizReport.file_id == file_id)
+    return _one(session, _BY_FILE, id=file_id)
 
 
-def _one(session: Session, *conditions: ColumnElement[bool]) -> QuizReport:
-    report = session.scalar(select(QuizReport).where(*conditions).execution_options(populate_existing=True))
+# Most requests are of one of these, so they are made once.
+_FIND = select(QuizReport).execution_options(populate_existing=True)
+_BY_ID = _FIND.where(QuizReport.id == bindparam("id"), QuizReport.quiz_id == bindparam("quiz_id"))
+_BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"))
+_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"))
+
+
+def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizReport:
+    report = session.scalar(statement, ids)
     if report is None:
         raise NotFoundError("The specified resource does not exist.")
     return report

@@ -176,7 +176,7 @@ class TestDatabaseTrouble:
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def slow(session: Any, *_: object, **__: object) -> None:
-            session.execute(text("SET LOCAL statement_timeout = 10"))
+            session.execute(text("SET statement_timeout = 10"))
             session.execute(text("SELECT pg_sleep(5)"))
 
         monkeypatch.setattr(api_courses, "count_quizzes", slow)
