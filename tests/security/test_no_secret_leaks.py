@@ -1,4 +1,4 @@
-"""Canaries are planted in a running service, it is led through work and failures, and all it shows is searched."""
+"""Canaries are planted in a running service, it is led through work and failures, and all is searched."""
 
 from __future__ import annotations
 
