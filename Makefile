@@ -7,10 +7,10 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test check format bench chaos migration clean
+.PHONY: help run install test check conformance format bench chaos migration clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: install ## run the whole service here, with the sample course, until Ctrl-C
 	@$(BIN)/quiz-reports up --sample
@@ -26,6 +26,9 @@ check: install ## format, lint, types, import contract, unit tests: half a minut
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/python -m pytest --quiet tests/unit
+
+conformance: install ## print which tests show which rule of the contract
+	@$(BIN)/python -m tests.conformance
 
 format: install ## put the code into the one format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .

@@ -177,12 +177,16 @@ def second(first: MainJob, data_dir: Path) -> Iterator[MainJob]:
         yield watched(stack)
 
 
+@pytest.mark.contract(
+    "9 Commands", "make run makes both reports of the sample, says where they lie, and ends at a signal"
+)
 def test_both_reports_of_each_quiz_are_made_but_the_item_analysis_of_a_survey(first: MainJob) -> None:
     assert set(first.reports) - set(first.files) == {(203, "item_analysis", False)}
     assert first.reports[203, "item_analysis", False]["generatable"] is False
     assert first.survey_refused.status_code == 400
 
 
+@pytest.mark.contract("7 Cells", "each question type has its cell")
 def test_every_question_type_has_its_cells(first: MainJob) -> None:
     lines = [[*WHO, *CELLS_QUESTIONS, *COUNTS], *CELLS_ROWS]
 
@@ -233,6 +237,9 @@ def test_a_file_can_be_downloaded_by_its_address_alone(first: MainJob) -> None:
     assert first.without_anything.status_code == 401
 
 
+@pytest.mark.contract(
+    "9 Commands", "make run makes both reports of the sample, says where they lie, and ends at a signal"
+)
 def test_it_says_where_the_files_lie_and_how_they_begin(first: MainJob, data_dir: Path) -> None:
     for (quiz_id, report_type, all_versions), content in first.files.items():
         quiz = {201: "lsat", 202: "cells", 203: "survey"}[quiz_id]
@@ -243,6 +250,9 @@ def test_it_says_where_the_files_lie_and_how_they_begin(first: MainJob, data_dir
         assert f"\n{saved}\n  {content.decode()[:30]}" in first.stack.last_output
 
 
+@pytest.mark.contract(
+    "9 Commands", "make run makes both reports of the sample, says where they lie, and ends at a signal"
+)
 def test_sigterm_ends_everything(first: MainJob, data_dir: Path) -> None:
     assert first.stack.process.returncode == 0
     assert len(first.stack.parts) > 5

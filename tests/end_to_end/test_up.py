@@ -77,6 +77,9 @@ def stack(folder: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
+@pytest.mark.contract(
+    "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
+)
 def test_ready_json_tells_how_to_reach_it_and_only_its_owner(
     stack: subprocess.Popen[str], folder: Path
 ) -> None:
@@ -109,6 +112,9 @@ def test_a_second_one_on_the_same_folder_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("part", ["api", "worker", "sweeper", "postgres", "valkey-server"])
+@pytest.mark.contract(
+    "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
+)
 def test_a_part_that_dies_is_started_again(stack: subprocess.Popen[str], folder: Path, part: str) -> None:
     def is_it(child: psutil.Process) -> bool:
         with suppress(psutil.Error):
@@ -139,6 +145,9 @@ def stop(process: subprocess.Popen[str], folder: Path, stop_signal: signal.Signa
     assert descendants_of(folder) == []
 
 
+@pytest.mark.contract(
+    "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
+)
 def test_either_signal_stops_all_and_a_second_start_keeps_the_data(tmp_path: Path) -> None:
     with up(tmp_path) as process:
         first = ready(tmp_path)

@@ -87,6 +87,7 @@ def test_a_required_setting_that_is_missing_is_named() -> None:
 
 
 @pytest.mark.parametrize("key", [DEFAULT_SECRET_KEY, "short"])
+@pytest.mark.contract("9 Settings", "SECRET_KEY is required outside up")
 def test_a_secret_key_that_others_could_know_is_refused(key: str) -> None:
     with pytest.raises(InvalidSettingError, match="SECRET_KEY must be a secret"):
         Settings(secret_key=key).require("secret_key")

@@ -30,6 +30,7 @@ def row(setting: dataclasses.Field[Any]) -> str:
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: str(setting.name))
+@pytest.mark.contract("9 Settings", "one page lists them all")
 def test_the_page_says_variable_default_and_meaning(setting: dataclasses.Field[Any]) -> None:
     assert row(setting) in (ROOT / "ops" / "settings.md").read_text().splitlines()
 

@@ -48,6 +48,7 @@ class TestDocument:
         assert document["servers"] == [{"url": "http://quiz-reports.test"}]
         assert document["info"]["title"] == "Quiz Reports"
 
+    @pytest.mark.contract("1 Routes", "the API describes itself, no route missing")
     def test_no_route_is_missing(self, api: Api, document: Any) -> None:
         routes = {
             (method, re.sub(r"<(\w+)>", r"{\1}", rule.rule))
@@ -56,6 +57,7 @@ class TestDocument:
         }
         assert routes == {(method, path) for method, path, _ in operations(document)}
 
+    @pytest.mark.contract("1 Routes", "every route has a scope spelled after its path")
     def test_tells_the_scope_of_each_route(self, api: Api, document: Any) -> None:
         for _, _, operation in operations(document):
             scope = scope_of(api.app.view_functions[operation["operationId"]])
@@ -94,6 +96,7 @@ class TestPage:
     def page(self, api: Api) -> str:
         return api.get("/docs", None).text
 
+    @pytest.mark.contract("1 Routes", "the API describes itself, no route missing")
     def test_shows_every_route_with_its_scope(self, document: Any, page: str) -> None:
         shown = html.unescape(page)
         for method, path, operation in operations(document):

@@ -28,6 +28,7 @@ WISH = {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
 
 
 class TestCourse:
+    @pytest.mark.contract("1 Routes", "a course and a quiz show their fields")
     def test_fields(self, api: Api) -> None:
         assert api.get(COURSE).json == {
             "id": COURSE_ID,
@@ -39,6 +40,7 @@ class TestCourse:
 
 
 class TestQuiz:
+    @pytest.mark.contract("1 Routes", "a course and a quiz show their fields")
     def test_fields(self, api: Api) -> None:
         assert api.get(f"{COURSE}/quizzes/{QUIZ_ID}").json == {
             "id": QUIZ_ID,
@@ -94,9 +96,11 @@ class TestQuizzes:
     @pytest.mark.parametrize(
         ("query", "count"), [("", 10), ("?per_page=50", 50), ("?per_page=1000", 100), ("?per_page=0", 10)]
     )
+    @pytest.mark.contract("1 Routes", "a list of quizzes is paged: per_page, page, Link")
     def test_a_page_holds(self, api: Api, query: str, count: int) -> None:
         assert len(api.get(f"{COURSE}/quizzes{query}").json) == count
 
+    @pytest.mark.contract("1 Routes", "a list of quizzes is paged: per_page, page, Link")
     def test_walking_the_links_meets_every_quiz_once(self, api: Api, many: int) -> None:
         url, seen = f"{BASE}{COURSE}/quizzes?per_page=25", []
         while url:
@@ -107,6 +111,7 @@ class TestQuizzes:
         assert len(seen) == len(set(seen)) == many
 
     @pytest.mark.usefixtures("many")
+    @pytest.mark.contract("1 Routes", "a list of quizzes is paged: per_page, page, Link")
     def test_links_of_a_page_in_the_middle(self, api: Api) -> None:
         path = f"{COURSE}/quizzes?per_page=50&page=2&access_token={api.tokens['teacher']}"
         assert self.links(api.get(path, None)) == {
@@ -121,6 +126,9 @@ class TestQuizzes:
 
 
 class TestNewQuizzes:
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
     def test_answers_with_the_progress(self, api: Api) -> None:
         answer = api.post(
             NEW_QUIZZES, data={"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
@@ -132,6 +140,9 @@ class TestNewQuizzes:
         )
         assert answer.json == api.get(answer.json["url"].removeprefix(BASE)).json
 
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
     def test_its_results_name_the_file_once_completed(self, api: Api) -> None:
         progress = api.post(NEW_QUIZZES, json=WISH).json
         assert "results" not in progress
@@ -154,6 +165,9 @@ class TestNewQuizzes:
         assert api.post(reports_path(), json=WISH).status_code == 409
 
     @pytest.mark.parametrize("other", ["json", "xlsx", "CSV", "", None, 7, ["csv"]])
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
     def test_csv_only(self, api: Api, other: object) -> None:
         wish = {"report_type": "item_analysis", "format": other}
         answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
@@ -172,12 +186,15 @@ class TestNewQuizzes:
 
 
 class TestOperations:
+    @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
     def test_alive(self, api: Api) -> None:
         assert api.get("/healthz", None).json == {"status": "ok"}
 
+    @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
     def test_ready(self, api: Api) -> None:
         assert api.get("/readyz", None).json == {"status": "ready"}
 
+    @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
     def test_metrics_count_requests_by_route_and_tell_how_long_jobs_wait(self, api: Api) -> None:
         api.generated()
         api.post(reports_path(), json={"quiz_report": {"report_type": "item_analysis"}})

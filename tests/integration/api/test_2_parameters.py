@@ -53,6 +53,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("request_options", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.contract("2 Parameters", "report_type in every spelling")
 def test_report_type_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
     answer = api.post(REPORTS, **request_options)
     assert answer.status_code == 200, answer.text
@@ -79,6 +80,7 @@ ALL_VERSIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("request_options", ALL_VERSIONS.values(), ids=ALL_VERSIONS)
+@pytest.mark.contract("2 Parameters", "includes_all_versions nested or at the top, nested wins")
 def test_includes_all_versions_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
     query = request_options.pop("query_string", {})
     path = f"{REPORTS}?quiz_report[report_type]=student_analysis"
@@ -88,6 +90,7 @@ def test_includes_all_versions_in_every_spelling(api: Api, request_options: dict
     assert answer.json["includes_all_versions"] is True
 
 
+@pytest.mark.contract("2 Parameters", "includes_all_versions nested or at the top, nested wins")
 def test_nested_false_wins_over_top_level_true(api: Api) -> None:
     wish = {"report_type": "student_analysis", "includes_all_versions": False}
     answer = api.post(REPORTS, json={"quiz_report": wish, "includes_all_versions": True})
@@ -95,12 +98,14 @@ def test_nested_false_wins_over_top_level_true(api: Api) -> None:
 
 
 @pytest.mark.parametrize("value", ["true", "True", "1", "on", "yes", "t", "TRUE"])
+@pytest.mark.contract("2 Parameters", "booleans in Canvas's spellings")
 def test_values_that_are_true(api: Api, value: str) -> None:
     listed = api.get(REPORTS, query_string={"includes_all_versions": value}).json
     assert listed[0]["includes_all_versions"] is True
 
 
 @pytest.mark.parametrize("value", ["false", "False", "0", "off", "no", "f", ""])
+@pytest.mark.contract("2 Parameters", "booleans in Canvas's spellings")
 def test_values_that_are_false(api: Api, value: str) -> None:
     listed = api.get(REPORTS, query_string={"includes_all_versions": value}).json
     assert listed[0]["includes_all_versions"] is False
@@ -109,6 +114,7 @@ def test_values_that_are_false(api: Api, value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "meaning"), [(True, True), (False, False), (1, True), (0, False), (None, False)]
 )
+@pytest.mark.contract("2 Parameters", "booleans in Canvas's spellings")
 def test_json_values_of_a_boolean(api: Api, value: object, meaning: bool) -> None:
     wish = {"report_type": "student_analysis", "includes_all_versions": value}
     assert api.post(REPORTS, json={"quiz_report": wish}).json["includes_all_versions"] is meaning
@@ -137,6 +143,7 @@ INCLUDES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("request_options", INCLUDES.values(), ids=INCLUDES)
+@pytest.mark.contract("2 Parameters", "include in every spelling")
 def test_include_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
     path = f"{REPORTS}/{api.generated()['id']}"
     answer = api.get(path, headers={"Accept": "application/vnd.api+json"}, **request_options)
@@ -174,6 +181,7 @@ POLLUTED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("request_options", POLLUTED.values(), ids=POLLUTED)
+@pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_polluted_parameters_are_refused_and_never_a_crash(api: Api, request_options: dict[str, Any]) -> None:
     options = dict(request_options)
     if isinstance(options.get("data"), str):
@@ -202,23 +210,27 @@ BROKEN_JSON = {
 
 
 @pytest.mark.parametrize("body", BROKEN_JSON.values(), ids=BROKEN_JSON)
+@pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_broken_json_is_refused(api: Api, body: bytes) -> None:
     answer = api.post(REPORTS, data=body, content_type="application/json")
     assert (answer.status_code, answer.json["status"]) == (400, "bad_request")
 
 
+@pytest.mark.contract("5 Errors", "413, 415")
 def test_a_body_of_another_type_is_refused(api: Api) -> None:
     for content_type in ("text/plain", "application/xml", "", "nonsense"):
         answer = api.post(REPORTS, data=b"report_type", content_type=content_type)
         assert (answer.status_code, answer.json["status"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.contract("5 Errors", "413, 415")
 def test_a_compressed_body_is_refused(api: Api) -> None:
     answer = api.post(REPORTS, data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
     assert (answer.status_code, answer.json["status"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", FORM, "multipart/form-data; boundary=x"])
+@pytest.mark.contract("5 Errors", "413, 415")
 def test_a_body_that_is_too_large_is_refused(api: Api, content_type: str) -> None:
     answer = api.post(REPORTS, data=b"x" * (2**20 + 1), content_type=content_type)
     assert (answer.status_code, answer.json["status"]) == (413, "payload_too_large")
@@ -256,6 +268,7 @@ NO_INTEGERS = [
 
 
 @pytest.mark.parametrize("strange", NO_INTEGERS)
+@pytest.mark.contract("2 Parameters", "an id that is no integer is a 404; so is the wrong quiz or course")
 def test_an_id_that_is_no_integer_names_nothing(api: Api, strange: str) -> None:
     for path in (
         f"/api/v1/courses/{strange}",
@@ -270,6 +283,7 @@ def test_an_id_that_is_no_integer_names_nothing(api: Api, strange: str) -> None:
         assert api.get(path).status_code == 404, path
 
 
+@pytest.mark.contract("2 Parameters", "courses by sis_course_id")
 def test_a_course_by_its_sis_id(api: Api) -> None:
     by_sis_id = reports_path(course_id=f"sis_course_id:{SIS_COURSE_ID}")
     assert api.get(by_sis_id).json == api.get(REPORTS).json
@@ -281,6 +295,7 @@ def test_an_unknown_sis_id_names_nothing(api: Api, sis_id: str) -> None:
     assert api.get(f"/api/v1/courses/sis_course_id:{sis_id}", "admin").status_code == 404
 
 
+@pytest.mark.contract("2 Parameters", "an id that is no integer is a 404; so is the wrong quiz or course")
 def test_a_report_reached_through_the_wrong_quiz_or_course_is_not_there(api: Api) -> None:
     report_id = api.generated()["id"]
     for course_id, quiz_id in (

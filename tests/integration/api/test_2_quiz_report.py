@@ -46,15 +46,24 @@ def create(
 
 
 class TestPlainForm:
+    @pytest.mark.contract(
+        "2 QuizReport", "plain JSON has these fields; file and progress_url only once they exist"
+    )
     def test_fields_before_a_job(self, api: Api) -> None:
         report = api.get(REPORTS).json[0]
         assert set(report) == PLAIN_FIELDS
 
+    @pytest.mark.contract(
+        "2 QuizReport", "plain JSON has these fields; file and progress_url only once they exist"
+    )
     def test_fields_of_a_queued_report(self, api: Api) -> None:
         report = create(api)
         assert set(report) == {*PLAIN_FIELDS, "progress_url"}
         assert report["progress_url"] == f"{BASE}/api/v1/progress/{api.report(report['id']).progress_id}"
 
+    @pytest.mark.contract(
+        "2 QuizReport", "plain JSON has these fields; file and progress_url only once they exist"
+    )
     def test_fields_of_a_generated_report(self, api: Api) -> None:
         report = api.generated()
         assert set(report) == {*PLAIN_FIELDS, "progress_url", "file"}
@@ -70,15 +79,20 @@ class TestPlainForm:
         assert report["generatable"] is True
         assert report["url"] == f"{BASE}{REPORTS}/{report['id']}"
 
+    @pytest.mark.contract("2 QuizReport", "times are ISO 8601 in UTC")
     def test_times_are_iso_8601_in_utc(self, api: Api) -> None:
         report = create(api)
         for name in ("created_at", "updated_at"):
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", report[name])
 
+    @pytest.mark.contract("2 QuizReport", "item_analysis: all versions always, SIS ids never")
     def test_item_analysis_always_has_all_versions_and_never_sis_ids(self, api: Api) -> None:
         report = create(api, "item_analysis", includes_all_versions=False)
         assert (report["includes_all_versions"], report["includes_sis_ids"]) == (True, False)
 
+    @pytest.mark.contract(
+        "2 QuizReport", "SIS ids follow the caller; two callers of different rights never share a file"
+    )
     def test_sis_ids_follow_the_callers_permission(self, api: Api) -> None:
         seen = {
             caller: api.post(f"{REPORTS}?quiz_report[report_type]=student_analysis", caller).json
@@ -88,10 +102,16 @@ class TestPlainForm:
         assert seen["ta"]["includes_sis_ids"] is False
         assert seen["teacher"]["id"] != seen["ta"]["id"]
 
+    @pytest.mark.contract(
+        "2 QuizReport", "an anonymous survey is anonymous; item_analysis of a survey not generatable"
+    )
     def test_an_anonymous_survey_is_anonymous(self, api: Api) -> None:
         assert create(api, quiz_id=ANONYMOUS_SURVEY_ID)["anonymous"] is True
         assert create(api, quiz_id=SURVEY_ID)["anonymous"] is False
 
+    @pytest.mark.contract(
+        "2 QuizReport", "an anonymous survey is anonymous; item_analysis of a survey not generatable"
+    )
     def test_item_analysis_of_a_survey_is_not_generatable(self, api: Api) -> None:
         listed = api.get(reports_path(SURVEY_ID)).json
         assert [report["generatable"] for report in listed] == [True, False]
@@ -113,12 +133,16 @@ class TestPlainForm:
             (";;q=9,,", "Item Analysis"),
         ],
     )
+    @pytest.mark.contract("2 QuizReport", "readable_type follows Accept-Language, English if none fits")
     def test_readable_type_is_in_the_language_asked_for(self, api: Api, accepted: str, name: str) -> None:
         listed = api.get(REPORTS, headers={"Accept-Language": accepted}).json
         assert listed[1]["readable_type"] == name
 
 
 class TestJsonApiForm:
+    @pytest.mark.contract(
+        "2 JSON-API", "reports stand in a list, ids are strings, links take the place of quiz_id"
+    )
     def test_a_single_one_stands_in_a_list(self, api: Api) -> None:
         report = create(api)
         answer = api.get(f"{REPORTS}/{report['id']}", headers=JSON_API)
@@ -129,6 +153,7 @@ class TestJsonApiForm:
         assert shown["id"] == str(report["id"])
         assert shown["links"] == {"quiz": f"{BASE}/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}"}
 
+    @pytest.mark.contract("2 JSON-API", "the list adds its meta")
     def test_the_list_names_its_collection(self, api: Api) -> None:
         body = api.get(REPORTS, headers=JSON_API).json
         assert body["meta"] == {"primaryCollection": "quiz_reports"}
@@ -137,6 +162,9 @@ class TestJsonApiForm:
             "item_analysis",
         ]
 
+    @pytest.mark.contract(
+        "2 JSON-API", "reports stand in a list, ids are strings, links take the place of quiz_id"
+    )
     def test_create_answers_in_it_too(self, api: Api) -> None:
         answer = api.post(
             REPORTS,
@@ -148,6 +176,9 @@ class TestJsonApiForm:
         assert isinstance(report["progress"]["id"], int)
         assert "file" not in report
 
+    @pytest.mark.contract(
+        "2 JSON-API", "file and progress are embedded only where include asks; their ids stay integers"
+    )
     def test_embeds_only_what_include_asks_for(self, api: Api) -> None:
         path = f"{REPORTS}/{api.generated()['id']}"
 
@@ -160,6 +191,9 @@ class TestJsonApiForm:
         assert embedded("?include=progress") == {"progress"}
         assert embedded("?include[]=file&include[]=progress&include[]=nonsense") == {"file", "progress"}
 
+    @pytest.mark.contract(
+        "2 JSON-API", "file and progress are embedded only where include asks; their ids stay integers"
+    )
     def test_embedded_objects_keep_integer_ids(self, api: Api) -> None:
         path = f"{REPORTS}/{api.generated()['id']}?include=file,progress"
         (report,) = api.get(path, headers=JSON_API).json["quiz_reports"]
@@ -176,6 +210,7 @@ class TestJsonApiForm:
 
 
 class TestStringIds:
+    @pytest.mark.contract("2 Parameters", "ids as strings where the Accept asks for them")
     def test_every_id_is_a_string(self, api: Api) -> None:
         headers = {"Accept": "application/json+canvas-string-ids"}
         report = api.get(f"{REPORTS}/{api.generated()['id']}", headers=headers).json
@@ -188,25 +223,30 @@ class TestStringIds:
 
 
 class TestIndex:
+    @pytest.mark.contract("2 Index", "always both reports, student_analysis first, ids stable until new data")
     def test_exactly_two_student_analysis_first(self, api: Api) -> None:
         listed = api.get(REPORTS).json
         assert [report["report_type"] for report in listed] == ["student_analysis", "item_analysis"]
 
+    @pytest.mark.contract("2 Index", "always both reports, student_analysis first, ids stable until new data")
     def test_ids_stay_the_same_from_call_to_call(self, api: Api) -> None:
         first, second = (api.get(REPORTS).json for _ in range(2))
         assert first == second
 
+    @pytest.mark.contract("2 Create", "a row without a file is taken again, with a new Progress")
     def test_a_requested_report_keeps_the_id_it_was_listed_with(self, api: Api) -> None:
         listed = api.get(REPORTS).json
         assert create(api)["id"] == listed[0]["id"]
         assert create(api, "item_analysis")["id"] == listed[1]["id"]
 
+    @pytest.mark.contract("2 Index", "includes_all_versions chooses; file and progress_url are carried")
     def test_carries_file_and_progress_url(self, api: Api) -> None:
         api.generated()
         student, item = api.get(REPORTS).json
         assert {"file", "progress_url"} <= set(student)
         assert not {"file", "progress_url"} & set(item)
 
+    @pytest.mark.contract("2 Index", "always both reports, student_analysis first, ids stable until new data")
     def test_a_stale_file_gives_way_to_an_empty_report(self, api: Api) -> None:
         old = api.generated()
         api.bring_new_data()
@@ -219,6 +259,7 @@ class TestIndex:
     @pytest.mark.parametrize(
         "query", ["?includes_all_versions=1", "?quiz_report[includes_all_versions]=true"]
     )
+    @pytest.mark.contract("2 Index", "includes_all_versions chooses; file and progress_url are carried")
     def test_includes_all_versions_chooses_among_student_analyses(self, api: Api, query: str) -> None:
         plain, chosen = api.get(REPORTS).json, api.get(REPORTS + query).json
         assert [report["includes_all_versions"] for report in chosen] == [True, True]
@@ -230,6 +271,7 @@ class TestIndex:
         assert teacher[0]["id"] != ta[0]["id"]
         assert teacher[1]["id"] == ta[1]["id"]
 
+    @pytest.mark.contract("2 Index", "a Link header on the public base URL, also behind a proxy")
     def test_has_a_link_header_on_the_public_base(self, api: Api) -> None:
         entries = re.findall(r'<([^>]+)>; rel="(\w+)"', api.get(REPORTS).headers["Link"])
         links = {relation: url for url, relation in entries}
@@ -241,6 +283,7 @@ class TestCreate:
     @pytest.mark.parametrize(
         "wish", [{}, {"report_type": "nonsense"}, {"report_type": None}, {"report_type": 7}]
     )
+    @pytest.mark.contract("2 Create", "an unknown or missing type is a 400")
     def test_an_unknown_type_is_refused(self, api: Api, wish: dict[str, Any]) -> None:
         answer = api.post(REPORTS, json={"quiz_report": wish})
         assert answer.status_code == 400
@@ -250,12 +293,14 @@ class TestCreate:
             "errors": [{"message": "invalid quiz report type"}],
         }
 
+    @pytest.mark.contract("2 Create", "item_analysis of a survey is a 400 that says so")
     def test_item_analysis_of_a_survey_is_refused_and_says_so(self, api: Api) -> None:
         answer = api.post(reports_path(SURVEY_ID), json={"quiz_report": {"report_type": "item_analysis"}})
         assert answer.status_code == 400
         assert "survey" in answer.json["message"]
 
     @pytest.mark.parametrize("started", [False, True])
+    @pytest.mark.contract("2 Create", "queued or running is a 409, also when newer data came in")
     def test_a_live_report_is_a_conflict(self, api: Api, *, started: bool) -> None:
         report = create(api)
         if started:
@@ -269,12 +314,14 @@ class TestCreate:
         }
         assert int(answer.headers["Retry-After"]) >= 1
 
+    @pytest.mark.contract("2 Create", "queued or running is a 409, also when newer data came in")
     def test_a_live_report_is_a_conflict_also_when_new_data_came_in(self, api: Api) -> None:
         create(api)
         api.bring_new_data()
         answer = api.post(REPORTS, json={"quiz_report": {"report_type": "student_analysis"}})
         assert answer.status_code == 409
 
+    @pytest.mark.contract("2 Variant", "of each variant at most one report is queued or running")
     def test_another_variant_is_no_conflict(self, api: Api) -> None:
         ids = {
             create(api)["id"],
@@ -283,6 +330,7 @@ class TestCreate:
         }
         assert len(ids) == 3
 
+    @pytest.mark.contract("2 Create", "a current report is returned with its file and no new job")
     def test_a_current_report_is_returned_with_its_file_and_no_new_job(self, api: Api) -> None:
         generated = api.generated()
         again = create(api)
@@ -290,6 +338,7 @@ class TestCreate:
         assert again["progress_url"] == generated["progress_url"]
         assert again["file"]["id"] == generated["file"]["id"]
 
+    @pytest.mark.contract("2 Create", "a row without a file is taken again, with a new Progress")
     def test_a_failed_report_starts_afresh_with_the_same_id_and_a_new_progress(self, api: Api) -> None:
         first = create(api)
         api.fail(first["id"], "no disk")
@@ -300,6 +349,7 @@ class TestCreate:
         assert api.get(first["progress_url"].removeprefix(BASE)).status_code == 404
 
     @pytest.mark.parametrize("what", ["quiz", "roster"])
+    @pytest.mark.contract("2 Create", "a stale file gives way to a new row")
     def test_a_stale_report_gives_way_to_a_new_row(self, api: Api, what: str) -> None:
         old = api.generated()
         if what == "quiz":
@@ -311,6 +361,7 @@ class TestCreate:
         assert new["id"] > old["id"]
         assert "file" not in new
 
+    @pytest.mark.contract("2 Current", "only while quiz, roster and analysis are those of its making")
     def test_another_analysis_makes_old_files_stale(self, api: Api) -> None:
         old = api.generated()
         with api.database.transaction() as session:
@@ -323,10 +374,12 @@ class TestCreate:
 
 
 class TestShow:
+    @pytest.mark.contract("2 Show", "plain JSON always carries the file")
     def test_always_carries_the_file(self, api: Api) -> None:
         report = api.generated()
         assert api.get(f"{REPORTS}/{report['id']}").json["file"]["size"] > 0
 
+    @pytest.mark.contract("2 Show", "ETag and If-None-Match")
     def test_does_not_read_what_it_has_again(self, api: Api) -> None:
         path = f"{REPORTS}/{create(api)['id']}"
         etag = api.get(path).headers["ETag"]
@@ -363,26 +416,31 @@ class TestAbort:
         assert again["id"] == report["id"]
         assert again["progress_url"] != report["progress_url"]
 
+    @pytest.mark.contract("2 Abort", "a queued job is aborted and never runs")
     def test_a_queued_job_is_aborted(self, api: Api) -> None:
         self.aborted(api, create(api))
 
+    @pytest.mark.contract("2 Abort", "a generated file and its progress are removed")
     def test_a_generated_file_is_removed(self, api: Api) -> None:
         report = api.generated()
         self.aborted(api, report)
         assert api.get(f"/api/v1/files/{report['file']['id']}").status_code == 404
         assert api.get(report["file"]["url"].removeprefix(BASE)).status_code == 404
 
+    @pytest.mark.contract("2 Abort", "a generated file and its progress are removed")
     def test_a_generated_files_bytes_are_deleted(self, api: Api) -> None:
         report = api.generated()
         api.delete(f"{REPORTS}/{report['id']}")
         folder = api.settings.storage_url.removeprefix("file://")
         assert not [path for path in Path(folder).rglob("*") if path.is_file()]
 
+    @pytest.mark.contract("2 Abort", "a failure is cleared")
     def test_a_failure_is_cleared(self, api: Api) -> None:
         report = create(api)
         api.fail(report["id"], "no disk")
         self.aborted(api, report)
 
+    @pytest.mark.contract("2 Abort", "a running job is a 422")
     def test_a_running_job_is_not_aborted(self, api: Api) -> None:
         report = create(api)
         api.start(report["id"])
@@ -394,6 +452,7 @@ class TestAbort:
             "errors": [{"message": "report generation can not be aborted"}],
         }
 
+    @pytest.mark.contract("2 Abort", "nothing to abort is a 422")
     def test_there_must_be_something_to_abort(self, api: Api) -> None:
         listed = api.get(REPORTS).json[0]
         answer = api.delete(f"{REPORTS}/{listed['id']}")

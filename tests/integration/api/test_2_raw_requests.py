@@ -43,6 +43,7 @@ def test_any_accept_language_is_answered(api: Api, language: str) -> None:
     assert api.get(REPORTS, headers={"Accept-Language": language}).status_code == 200
 
 
+@pytest.mark.contract("2 Parameters", "ids as strings where the Accept asks for them")
 def test_ids_as_strings(api: Api) -> None:
     listed = api.get(REPORTS, headers={"Accept": "application/json+canvas-string-ids"}).json
     assert [type(report["id"]) for report in listed] == [str, str]
@@ -62,12 +63,14 @@ def test_a_front_end_asks_as_json_api_and_embeds_what_is_there(api: Api) -> None
     assert "file" not in report
 
 
+@pytest.mark.contract("2 Parameters", "report_type in every spelling")
 def test_a_script_asks_with_nothing_but_a_query(api: Api) -> None:
     token = api.tokens["teacher"]
     path = f"{REPORTS}?access_token={token}&quiz_report%5Breport_type%5D=student_analysis"
     assert api.client.post(path).status_code == 200
 
 
+@pytest.mark.contract("2 Parameters", "report_type in every spelling")
 def test_a_script_asks_with_nothing_but_a_form(api: Api) -> None:
     form = {"access_token": api.tokens["teacher"], "quiz_report[report_type]": "student_analysis"}
     assert api.client.post(REPORTS, data=form).status_code == 200
@@ -92,6 +95,7 @@ OVER_LONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("options", OVER_LONG.values(), ids=OVER_LONG)
+@pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_what_is_over_long_is_no_crash(api: Api, options: dict[str, Any]) -> None:
     answer = api.get(**options)
     assert answer.status_code in {200, 401, 404}
@@ -152,6 +156,7 @@ class Quiet(WSGIRequestHandler):
         "http://127.0.0.1/api/v1/courses/101",
     ],
 )
+@pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_a_path_that_climbs_is_json_and_leads_nowhere(port: int, target: str) -> None:
     """Sent as bytes: a client library would have tidied it up."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:

@@ -37,6 +37,7 @@ def rows(api: Api) -> tuple[int, int]:
     return reports or 0, jobs or 0
 
 
+@pytest.mark.contract("2 Create", "of a hundred at once one is taken: one row, one job, no 5xx")
 def test_of_a_hundred_requests_at_once_one_is_taken(api: Api) -> None:
     start = Barrier(100)
 
@@ -57,6 +58,7 @@ def test_listing_at_once_makes_each_report_once(api: Api) -> None:
     assert rows(api) == (2, 0)
 
 
+@pytest.mark.contract("2 Abort", "of an abort and a start exactly one wins")
 def test_of_an_abort_and_a_start_that_race_one_wins(api: Api) -> None:
     for _ in range(20):
         report_id = api.post(REPORTS, json=WISH).json["id"]

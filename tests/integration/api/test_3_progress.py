@@ -33,6 +33,7 @@ def create(api: Api, caller: str = "teacher") -> dict[str, Any]:
     return {**report, "progress": report["progress_url"].removeprefix(BASE)}
 
 
+@pytest.mark.contract("3 Progress", "its fields, in each state")
 def test_fields_of_a_queued_job(api: Api) -> None:
     report = create(api)
     progress = api.get(report["progress"]).json
@@ -45,6 +46,7 @@ def test_fields_of_a_queued_job(api: Api) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", progress["updated_at"])
 
 
+@pytest.mark.contract("3 Progress", "its fields, in each state")
 def test_a_running_job(api: Api) -> None:
     report = create(api)
     held = api.start(report["id"])
@@ -55,6 +57,7 @@ def test_a_running_job(api: Api) -> None:
     assert (progress["workflow_state"], progress["completion"]) == ("running", 40)
 
 
+@pytest.mark.contract("3 Progress", "its fields, in each state")
 def test_a_completed_job_tells_where_the_file_is(api: Api) -> None:
     report = create(api)
     api.finish(report["id"])
@@ -64,6 +67,7 @@ def test_a_completed_job_tells_where_the_file_is(api: Api) -> None:
     assert api.client.get(progress["results"]["url"].removeprefix(BASE)).status_code == 200
 
 
+@pytest.mark.contract("3 Progress", "a failure says why")
 def test_a_failed_job_says_why(api: Api) -> None:
     report = create(api)
     api.fail(report["id"], "The store is full. Reference: report 1, job 1.")
@@ -73,6 +77,7 @@ def test_a_failed_job_says_why(api: Api) -> None:
     assert "results" not in progress
 
 
+@pytest.mark.contract("3 Progress", "plain JSON also where JSON-API is asked for")
 def test_is_plain_json_also_where_json_api_is_asked_for(api: Api) -> None:
     answer = api.get(create(api)["progress"], headers={"Accept": "application/vnd.api+json"})
     assert set(answer.json) == FIELDS
@@ -86,6 +91,7 @@ def test_says_when_to_look_again_until_it_has_ended(api: Api) -> None:
     assert "Retry-After" not in api.get(report["progress"]).headers
 
 
+@pytest.mark.contract("2 Show", "ETag and If-None-Match")
 def test_does_not_read_what_it_has_again(api: Api) -> None:
     report = create(api)
     etag = api.get(report["progress"]).headers["ETag"]
@@ -104,6 +110,7 @@ class TestCancel:
             ({}, None),
         ],
     )
+    @pytest.mark.contract("3 Progress", "cancel: while queued, shown as it ended, then gone")
     def test_shows_the_progress_as_it_ended(
         self, api: Api, options: dict[str, Any], message: str | None
     ) -> None:
@@ -113,6 +120,7 @@ class TestCancel:
         assert set(answer.json) == FIELDS
         assert (answer.json["workflow_state"], answer.json["message"]) == ("failed", message)
 
+    @pytest.mark.contract("3 Progress", "cancel: while queued, shown as it ended, then gone")
     def test_it_is_gone_afterwards_and_the_report_starts_afresh(self, api: Api) -> None:
         report = create(api)
         api.post(f"{report['progress']}/cancel")
@@ -122,6 +130,7 @@ class TestCancel:
         assert create(api)["id"] == report["id"]
 
     @pytest.mark.parametrize("state", ["running", "failed", "completed"])
+    @pytest.mark.contract("3 Progress", "cancel: else 409; its owner or an administrator only")
     def test_only_a_queued_job_can_be_cancelled(self, api: Api, state: str) -> None:
         report = create(api)
         if state == "running":
@@ -138,6 +147,7 @@ class TestCancel:
     @pytest.mark.parametrize(
         ("caller", "status"), [("teacher", 200), ("admin", 200), ("second_teacher", 403), ("ta", 403)]
     )
+    @pytest.mark.contract("3 Progress", "cancel: else 409; its owner or an administrator only")
     def test_its_owner_or_an_administrator_only(self, api: Api, caller: str, status: int) -> None:
         assert api.post(f"{create(api)['progress']}/cancel", caller).status_code == status
 

@@ -29,6 +29,7 @@ def path_of(file: dict[str, Any]) -> str:
     return str(file["url"]).removeprefix(BASE)
 
 
+@pytest.mark.contract("4 File", "its fields and names")
 def test_fields(api: Api) -> None:
     file = file_of(api)
     assert {name: file[name] for name in file if name not in {"id", "uuid", "url"}} == {
@@ -92,6 +93,7 @@ def test_the_file_object_is_the_same_by_itself(api: Api) -> None:
         ),
     ],
 )
+@pytest.mark.contract("4 File", "its fields and names")
 def test_names(
     api: Api, report_type: str, quiz_id: int, language: str, display_name: str, filename: str
 ) -> None:
@@ -100,6 +102,7 @@ def test_names(
     assert (shown["display_name"], shown["filename"]) == (display_name, filename)
 
 
+@pytest.mark.contract("4 File", "a verifier is fresh each time and lives an hour")
 def test_the_url_is_as_in_canvas_and_its_verifier_fresh_each_time(api: Api) -> None:
     file = file_of(api)
     shown = api.get(f"/api/v1/files/{file['id']}").json
@@ -113,13 +116,16 @@ class TestThreeWays:
     def file(self, api: Api) -> dict[str, Any]:
         return file_of(api)
 
+    @pytest.mark.contract("4 File", "the url works with Bearer, with verifier, with both")
     def test_bearer(self, api: Api, file: dict[str, Any]) -> None:
         assert api.get(f"/files/{file['id']}/download").data == CSV
         assert api.get(f"/files/{file['id']}/download?download_frd=1").data == CSV
 
+    @pytest.mark.contract("4 File", "the url works with Bearer, with verifier, with both")
     def test_verifier_without_a_header(self, api: Api, file: dict[str, Any]) -> None:
         assert api.get(path_of(file), None).data == CSV
 
+    @pytest.mark.contract("4 File", "the url works with Bearer, with verifier, with both")
     def test_both_at_once(self, api: Api, file: dict[str, Any]) -> None:
         assert api.get(path_of(file)).data == CSV
 
@@ -145,6 +151,7 @@ class TestThreeWays:
     ) -> None:
         assert api.get(f"/files/{file['id']}/download", caller).status_code == status
 
+    @pytest.mark.contract("4 File", "a bad verifier without a good Bearer, or neither: 401")
     def test_neither(self, api: Api, file: dict[str, Any]) -> None:
         answer = api.get(f"/files/{file['id']}/download", None)
         assert (answer.status_code, answer.json["status"]) == (401, "unauthenticated")
@@ -156,12 +163,14 @@ class TestThreeWays:
     @pytest.mark.parametrize(
         "change", [lambda v: v[:-1], lambda v: "x" + v, lambda v: "", lambda v: v.swapcase()]
     )
+    @pytest.mark.contract("4 File", "a bad verifier without a good Bearer, or neither: 401")
     def test_a_tampered_verifier(self, api: Api, file: dict[str, Any], change: Callable[[str], str]) -> None:
         path, verifier = path_of(file).split("verifier=")
         answer = api.get(f"{path}verifier={change(verifier)}", None)
         assert (answer.status_code, answer.json["status"]) == (401, "unauthenticated")
 
     @pytest.mark.parametrize(("age", "status"), [(LIFETIME_SECONDS - 5, 200), (LIFETIME_SECONDS + 5, 401)])
+    @pytest.mark.contract("4 File", "a verifier is fresh each time and lives an hour")
     def test_a_verifier_lives_for_an_hour(
         self, api: Api, file: dict[str, Any], age: int, status: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -170,6 +179,7 @@ class TestThreeWays:
         monkeypatch.setattr(Services.of(api.app), "verifiers", later)
         assert api.get(path_of(file), None).status_code == status
 
+    @pytest.mark.contract("4 File", "a bad verifier without a good Bearer, or neither: 401")
     def test_another_files_verifier(self, api: Api, file: dict[str, Any]) -> None:
         other = file_of(api, report_type="item_analysis")
         verifier = other["url"].split("verifier=")[1]
@@ -189,6 +199,7 @@ class TestThreeWays:
 
 
 class TestBytes:
+    @pytest.mark.contract("4 File", "headers of the bytes, and names of every script")
     def test_headers(self, api: Api) -> None:
         answer = api.get(path_of(file_of(api)), None)
         assert answer.status_code == 200
@@ -219,6 +230,7 @@ class TestBytes:
             str(len(CSV)),
         )
 
+    @pytest.mark.contract("2 Show", "ETag and If-None-Match")
     def test_if_none_match(self, api: Api) -> None:
         path = path_of(file_of(api))
         etag = api.get(path, None).headers["ETag"]
@@ -244,6 +256,7 @@ class TestBytes:
             (f"bytes=5-{10 * len(BIG)}", 5, len(BIG)),
         ],
     )
+    @pytest.mark.contract("4 File", "range requests")
     def test_a_range(self, fetch: Callable[..., Answer], wanted: str, start: int, stop: int) -> None:
         answer = fetch(Range=wanted)
         assert answer.status_code == 206
@@ -258,6 +271,7 @@ class TestBytes:
         answer = fetch(Range=wanted)
         assert (answer.status_code, answer.data) == (200, BIG)
 
+    @pytest.mark.contract("4 File", "range requests")
     def test_a_range_outside(self, fetch: Callable[..., Answer]) -> None:
         answer = fetch(Range="bytes=99999999-")
         assert (answer.status_code, answer.json["status"]) == (416, "range_not_satisfiable")
@@ -294,6 +308,7 @@ class TestBytes:
         ";",
     ],
 )
+@pytest.mark.contract("4 File", "headers of the bytes, and names of every script")
 def test_any_title_makes_a_right_header(api: Api, title: str) -> None:
     with api.database.transaction() as session:
         session.get_one(Quiz, QUIZ_ID).title = title

@@ -54,6 +54,7 @@ def closing() -> Iterator[list[Api]]:
         ("TRACE", COURSE, 405),
     ],
 )
+@pytest.mark.contract("5 Errors", "every error is JSON, every answer has X-Request-Id")
 def test_what_is_not_there_is_json_too(api: Api, method: str, path: str, status: int) -> None:
     for caller in ("teacher", None):
         answer = api.call(method, path, caller)
@@ -85,6 +86,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("method", "path", "caller", "status"), ANSWERS)
+@pytest.mark.contract("5 Errors", "every error is JSON, every answer has X-Request-Id")
 def test_every_answer_is_protected(api: Api, method: str, path: str, caller: str | None, status: int) -> None:
     answer = api.call(method, path, caller)
     assert answer.status_code == status
@@ -129,12 +131,14 @@ class TestUnforeseen:
         self.logs = logs
         return answer
 
+    @pytest.mark.contract("5 Errors", "anything unforeseen is a 500 with an id and without detail")
     def test_is_a_500_without_detail(self, broken: Answer) -> None:
         assert broken.status_code == 500
         assert set(broken.json) == {"status", "message", "errors", "error_report_id"}
         assert "detail" not in broken.text
         assert broken.headers["X-Request-Id"]
 
+    @pytest.mark.contract("5 Errors", "anything unforeseen is a 500 with an id and without detail")
     def test_is_logged_under_its_id(self, broken: Answer) -> None:
         (entry,) = [entry for entry in self.logs if entry["event"] == "unforeseen error"]
         assert entry["error_report_id"] == broken.json["error_report_id"]
@@ -142,6 +146,7 @@ class TestUnforeseen:
 
 
 class TestDatabaseTrouble:
+    @pytest.mark.contract("5 Errors", "429 and 503 carry Retry-After")
     def test_a_database_that_is_away_is_a_503(self, api: Api, closing: list[Api]) -> None:
         away = with_settings(api, database_url="postgresql://nobody@127.0.0.1:1/nothing")
         closing.append(away)
@@ -196,6 +201,7 @@ class TestPublicUrl:
         closing.append(plain)
         assert self.url(plain).startswith(f"http://inner:8000{REPORTS}")
 
+    @pytest.mark.contract("2 Index", "a Link header on the public base URL, also behind a proxy")
     def test_forwarded_headers_are_believed_only_when_configured(self, api: Api, closing: list[Api]) -> None:
         forwarded = {"X_Forwarded_Host": "public.test", "X_Forwarded_Proto": "https"}
         for trusted, base in ((0, "http://inner:8000"), (1, "https://public.test")):

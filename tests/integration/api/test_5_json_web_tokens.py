@@ -59,6 +59,7 @@ def bearer(caller: str, **claims: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("caller", [caller for caller in CALLERS if caller != "admin"])
+@pytest.mark.contract("5 Tokens", "JSON Web Tokens of the LMS; roles from the roster")
 def test_the_roster_says_what_they_may(api: Api, caller: str) -> None:
     may = caller in {"teacher", "second_teacher", "ta"}
     answer = api.get(COURSE, None, headers=bearer(caller, roles=["Administrator"], admin=True))
@@ -73,12 +74,14 @@ def test_a_report_belongs_to_who_asked(api: Api) -> None:
     assert api.get(path, None, headers=bearer("ta")).json["user_id"] == CALLERS["ta"][0]
 
 
+@pytest.mark.contract("5 Tokens", "JSON Web Tokens of the LMS; roles from the roster")
 def test_its_scopes_limit_it(api: Api) -> None:
     headers = bearer("teacher", scope="url:GET|/api/v1/courses/:id")
     assert api.get(COURSE, None, headers=headers).status_code == 200
     assert api.get(reports_path(), None, headers=headers).status_code == 401
 
 
+@pytest.mark.contract("5 Tokens", "JSON Web Tokens of the LMS; roles from the roster")
 def test_an_expired_one_is_refused(api: Api) -> None:
     answer = api.get(COURSE, None, headers=bearer("teacher", exp=1))
     assert (answer.status_code, answer.json) == (401, {"errors": [{"message": "Invalid access token."}]})

@@ -90,6 +90,7 @@ OUTSIDERS = {"former_teacher", "invited_teacher", "removed_teacher", "other_teac
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+@pytest.mark.contract("5 Permission", "every route, every kind of caller")
 def test_readers_of_statistics_only(api: Api, prepared: Prepared, route: Route, caller: str) -> None:
     answer = api.call(caller=caller, **prepared(route))
     if caller in READERS:
@@ -112,6 +113,7 @@ def test_only_its_owner_and_administrators_cancel_a_job(api: Api, prepared: Prep
 
 
 @EVERY_ROUTE
+@pytest.mark.contract("5 Permission", "with and without the route's scope")
 def test_a_token_with_the_scope_may(api: Api, prepared: Prepared, route: Route) -> None:
     token = api.token(CALLERS["teacher"][0], scopes=["url:GET|/something/else", route.scope])
     answer = api.call(caller=None, headers={"Authorization": f"Bearer {token}"}, **prepared(route))
@@ -119,6 +121,7 @@ def test_a_token_with_the_scope_may(api: Api, prepared: Prepared, route: Route) 
 
 
 @EVERY_ROUTE
+@pytest.mark.contract("5 Permission", "with and without the route's scope")
 def test_a_token_with_other_scopes_may_not(api: Api, prepared: Prepared, route: Route) -> None:
     others = [other.scope for other in [*ROUTES, CANCEL] if other.scope != route.scope]
     for options in ({}, {"admin": True}):
@@ -132,6 +135,7 @@ def test_a_token_with_other_scopes_may_not(api: Api, prepared: Prepared, route: 
 
 
 @EVERY_ROUTE
+@pytest.mark.contract("5 Errors", "no credentials, a bad token: to the word, with WWW-Authenticate")
 def test_no_credentials(api: Api, prepared: Prepared, route: Route) -> None:
     answer = api.call(caller=None, **prepared(route))
     assert answer.status_code == 401
@@ -143,6 +147,7 @@ def test_no_credentials(api: Api, prepared: Prepared, route: Route) -> None:
 
 
 @EVERY_ROUTE
+@pytest.mark.contract("5 Errors", "no credentials, a bad token: to the word, with WWW-Authenticate")
 def test_a_bad_token(api: Api, prepared: Prepared, route: Route) -> None:
     answer = api.call(caller=None, headers={"Authorization": "Bearer nonsense"}, **prepared(route))
     assert answer.status_code == 401
@@ -150,6 +155,7 @@ def test_a_bad_token(api: Api, prepared: Prepared, route: Route) -> None:
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="canvas-lms"'
 
 
+@pytest.mark.contract("1 Routes", "every route has a scope spelled after its path")
 def test_every_route_declares_a_scope_spelled_after_its_path(api: Api) -> None:
     for rule, scope in _scopes(api.app):
         assert scope is not None, rule
@@ -176,14 +182,17 @@ class TestTokens:
     PATH = f"/api/v1/courses/{COURSE_ID}"
 
     @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
+    @pytest.mark.contract("5 Tokens", "opaque tokens: in header, query, form; expiry; revocable at once")
     def test_in_the_header(self, api: Api, scheme: str) -> None:
         headers = {"Authorization": scheme + api.tokens["teacher"]}
         assert api.get(self.PATH, None, headers=headers).status_code == 200
 
+    @pytest.mark.contract("5 Tokens", "opaque tokens: in header, query, form; expiry; revocable at once")
     def test_in_the_query(self, api: Api) -> None:
         assert api.get(f"{self.PATH}?access_token={api.tokens['teacher']}", None).status_code == 200
 
     @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
+    @pytest.mark.contract("5 Tokens", "opaque tokens: in header, query, form; expiry; revocable at once")
     def test_in_a_form(self, api: Api, content_type: str) -> None:
         form = {"access_token": api.tokens["teacher"], "quiz_report[report_type]": "item_analysis"}
         assert api.post(REPORTS, None, data=form, content_type=content_type).status_code == 200
@@ -197,6 +206,7 @@ class TestTokens:
         answer = api.get(self.PATH, None, headers={"Authorization": header})
         assert (answer.status_code, answer.json["status"]) == (401, "unauthenticated")
 
+    @pytest.mark.contract("5 Tokens", "opaque tokens: in header, query, form; expiry; revocable at once")
     def test_an_expired_token(self, api: Api) -> None:
         headers = {"Authorization": f"Bearer {api.token(7, expires_days=-1)}"}
         assert (
@@ -207,6 +217,7 @@ class TestTokens:
         headers = {"Authorization": f"Bearer {api.token(7, expires_days=1)}"}
         assert api.get(self.PATH, None, headers=headers).status_code == 200
 
+    @pytest.mark.contract("5 Tokens", "opaque tokens: in header, query, form; expiry; revocable at once")
     def test_a_revoked_token_is_refused_at_once(self, api: Api) -> None:
         assert api.get(self.PATH).status_code == 200
         with api.database.transaction() as session:
@@ -221,19 +232,31 @@ class TestTokens:
 
 
 class TestOrderOfChecks:
+    @pytest.mark.contract(
+        "5 Permission", "checks in order: 401, scope, the course's 404, 403, the rest's 404"
+    )
     def test_credentials_before_anything_else(self, api: Api) -> None:
         for path in ("/api/v1/courses/999", "/api/v1/progress/999", "/api/v1/files/x", f"{REPORTS}/999"):
             assert api.get(path, None).status_code == 401
         assert api.post(REPORTS, None, data=b"{", content_type="application/json").status_code == 401
 
+    @pytest.mark.contract(
+        "5 Permission", "checks in order: 401, scope, the course's 404, 403, the rest's 404"
+    )
     def test_scope_before_the_courses_404(self, api: Api) -> None:
         token = api.token(7, scopes=["url:GET|/api/v1/files/:id"])
         answer = api.get("/api/v1/courses/999", None, headers={"Authorization": f"Bearer {token}"})
         assert answer.json["errors"][0]["message"] == "Insufficient scopes on access token."
 
+    @pytest.mark.contract(
+        "5 Permission", "checks in order: 401, scope, the course's 404, 403, the rest's 404"
+    )
     def test_the_courses_404_before_403(self, api: Api) -> None:
         assert api.get(reports_path(course_id=999), "student").status_code == 404
 
+    @pytest.mark.contract(
+        "5 Permission", "checks in order: 401, scope, the course's 404, 403, the rest's 404"
+    )
     def test_403_before_the_rests_404(self, api: Api) -> None:
         for path in (reports_path(999), reports_path("x"), f"{REPORTS}/999", f"{REPORTS}/x"):  # type: ignore[arg-type]
             assert api.get(path, "student").status_code == 403
@@ -245,6 +268,7 @@ class TestOrderOfChecks:
 
 
 class TestSisIds:
+    @pytest.mark.contract("5 Permission", "SIS ids are not for TAs")
     def test_a_report_with_sis_ids_is_not_a_tas(self, api: Api) -> None:
         report = api.generated("teacher")
         progress = f"/api/v1/progress/{api.report(report['id']).progress_id}"
@@ -258,10 +282,14 @@ class TestSisIds:
         report = api.generated("ta")
         assert api.get(f"{REPORTS}/{report['id']}", "teacher").json["includes_sis_ids"] is False
 
+    @pytest.mark.contract(
+        "2 QuizReport", "SIS ids follow the caller; two callers of different rights never share a file"
+    )
     def test_two_callers_with_different_rights_never_share_a_file(self, api: Api) -> None:
         files = {api.generated(caller)["file"]["id"] for caller in ("teacher", "ta")}
         assert len(files) == 2
 
+    @pytest.mark.contract("5 Permission", "SIS ids are not for TAs")
     def test_the_courses_sis_id_is_shown_by_permission(self, api: Api) -> None:
         path = f"/api/v1/courses/{COURSE_ID}"
         assert api.get(path, "teacher").json["sis_course_id"] == "2026-BIO-101"
@@ -269,6 +297,7 @@ class TestSisIds:
         assert "sis_course_id" not in api.get(path, "ta").json
 
 
+@pytest.mark.contract("5 Permission", "ids of another course lead nowhere, in every position")
 def test_ids_of_another_course_in_every_position(api: Api) -> None:
     """Another course's teacher reaches nothing of this one by putting its ids below their own course."""
     report = api.generated()

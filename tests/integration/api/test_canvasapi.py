@@ -52,6 +52,7 @@ def quiz(api: Api, caller: str = "teacher") -> Quiz:
     return canvas(api, caller).get_course(COURSE_ID).get_quiz(QUIZ_ID)
 
 
+@pytest.mark.contract("1 Routes", "an unmodified client walks from a course to the bytes")
 def test_from_a_course_to_the_bytes(served: Api, tmp_path: Path) -> None:
     course = canvas(served).get_course(SIS_COURSE_ID, use_sis_id=True)
     assert course.get_quizzes()[0].id == QUIZ_ID
@@ -71,6 +72,7 @@ def test_from_a_course_to_the_bytes(served: Api, tmp_path: Path) -> None:
     assert canvas(served).get_file(file.id).size == len(CSV)
 
 
+@pytest.mark.contract("1 Routes", "an unmodified client walks from a course to the bytes")
 def test_list_request_again_and_remove(served: Api) -> None:
     listed = list(quiz(served).get_all_quiz_reports())
     assert [report.report_type for report in listed] == ["student_analysis", "item_analysis"]

@@ -119,6 +119,7 @@ def add_reports(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("no_log")
+@pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_no_5xx_and_no_contradiction(
     served: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

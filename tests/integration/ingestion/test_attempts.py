@@ -40,6 +40,7 @@ def test_a_new_attempt_is_stored_with_its_responses_and_as_it_came(school: Lms) 
     assert school.value("SELECT payload FROM attempt_payloads") == attempt(kept_score=1, was_preview=False)
 
 
+@pytest.mark.contract("6 Data in", "every PUT is an idempotent upsert")
 def test_the_same_attempts_again_change_nothing(school: Lms) -> None:
     school.put_attempts(*many(5))
     before = school.stored()
@@ -72,6 +73,7 @@ def test_a_changed_attempt_takes_the_place_of_the_stored_one(school: Lms, change
     assert school.value("SELECT payload FROM attempt_payloads") == attempt(**changes)
 
 
+@pytest.mark.contract("6 Data in", "an older attempt does not undo a regrade; deleted takes one back")
 def test_a_late_retry_does_not_undo_a_regrade(school: Lms) -> None:
     school.put_attempts(attempt(score=2, updated_at=LATER))
     before = school.stored()
@@ -85,6 +87,7 @@ def test_each_attempt_of_a_student_is_one_of_its_own(school: Lms) -> None:
     assert school.put_attempts(attempt(), attempt(attempt=2), attempt(502, attempt=2)).created == 3
 
 
+@pytest.mark.contract("6 Data in", "an older attempt does not undo a regrade; deleted takes one back")
 def test_an_attempt_is_taken_back(school: Lms) -> None:
     school.put_attempts(attempt(), attempt(502))
 
@@ -94,6 +97,7 @@ def test_an_attempt_is_taken_back(school: Lms) -> None:
     assert school.value("SELECT count(*) FROM attempt_payloads") == 1
 
 
+@pytest.mark.contract("6 Data in", "an attempt keeps the questions that it saw")
 def test_an_attempt_without_quiz_data_is_one_at_the_questions_of_its_day(school: Lms) -> None:
     school.put_attempts(attempt())
     school.put_quiz(questions=[question(SECOND_QUESTION)])
@@ -109,6 +113,7 @@ def test_an_attempt_without_quiz_data_is_one_at_the_questions_of_its_day(school:
     ]
 
 
+@pytest.mark.contract("6 Data in", "an attempt keeps the questions that it saw")
 def test_quiz_data_says_what_an_attempt_saw(school: Lms) -> None:
     essay = {"id": 9, "question_type": "essay_question", "question_text": "Why?"}
     seen = attempt(
@@ -169,6 +174,7 @@ def test_points_are_stored_to_the_last_digit(school: Lms, points: float) -> None
         ([attempt(n, user_id=99) for n in range(50)], [f"[{n}].user_id" for n in range(20)]),
     ],
 )
+@pytest.mark.contract("6 Data in", "all or nothing")
 def test_invalid_attempts_are_refused_and_nothing_of_the_request_is_stored(
     school: Lms, attempts: list[dict[str, Any]], place: list[str]
 ) -> None:

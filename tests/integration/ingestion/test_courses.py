@@ -50,6 +50,7 @@ def test_a_new_course_is_stored_with_its_lists(lms: Lms) -> None:
     ]
 
 
+@pytest.mark.contract("6 Data in", "every PUT is an idempotent upsert")
 def test_the_same_course_again_changes_nothing(lms: Lms) -> None:
     lms.put_course()
     before = lms.stored()
@@ -82,6 +83,7 @@ def test_what_changed_is_counted_and_raises_the_revision_once(
     assert lms.put_course(**changes).revision == 2
 
 
+@pytest.mark.contract("6 Data in", "lists given replace, lists left out stay")
 def test_lists_left_out_stay(lms: Lms) -> None:
     lms.put_course()
     before = lms.stored()
@@ -110,12 +112,14 @@ def test_a_dropped_section_takes_enrollments_along(lms: Lms) -> None:
     assert lms.rows("SELECT user_id FROM enrollments") == [(8,)]
 
 
+@pytest.mark.contract("6 Data in", "lists given replace, lists left out stay")
 def test_empty_lists_empty_the_course(lms: Lms) -> None:
     lms.put_course()
 
     assert lms.patch_course(users=[], sections=[], enrollments=[]) == Counts(0, 0, 1, deleted=6, revision=2)
 
 
+@pytest.mark.contract("6 Data in", "lists given replace, lists left out stay")
 def test_users_and_enrollments_come_in_any_order(lms: Lms) -> None:
     backwards: dict[str, Any] = {
         key: value[::-1] if isinstance(value, list) else value for key, value in reversed(course().items())
@@ -166,6 +170,7 @@ def test_a_user_of_another_course_is_new_to_this_one(lms: Lms) -> None:
         ({"sis_course_id": "x" * 256}, ["course.sis_course_id"]),
     ],
 )
+@pytest.mark.contract("6 Data in", "all or nothing")
 def test_an_invalid_course_is_refused_and_nothing_of_it_is_stored(
     lms: Lms, fields: dict[str, Any], place: list[str]
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_new_quiz_is_stored_with_its_questions(lms: Lms) -> None:
     assert [content["id"] for content in stored_questions(lms)] == [FIRST_QUESTION, SECOND_QUESTION]
 
 
+@pytest.mark.contract("6 Data in", "every PUT is an idempotent upsert")
 def test_the_same_quiz_again_changes_nothing(lms: Lms) -> None:
     lms.put_quiz()
     before = lms.stored()
@@ -136,6 +137,7 @@ def test_a_quiz_may_be_without_questions(lms: Lms) -> None:
     assert lms.put_attempts(attempt(submission_data=[])).created == 1
 
 
+@pytest.mark.contract("6 Data in", "groups are skipped")
 def test_groups_are_skipped(lms: Lms) -> None:
     group = {"entry_type": "quiz_group", "id": 5, "name": "Group", "pick_count": 1}
 
@@ -158,6 +160,7 @@ def test_groups_are_skipped(lms: Lms) -> None:
         ),
     ],
 )
+@pytest.mark.contract("6 Data in", "all or nothing")
 def test_an_invalid_quiz_is_refused_and_nothing_of_it_is_stored(
     lms: Lms, fields: dict[str, Any], place: list[str]
 ) -> None:

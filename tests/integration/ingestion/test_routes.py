@@ -62,6 +62,7 @@ def put_lines(api: Api, *attempts: dict[str, Any], **options: Any) -> Answer:
     return put(api, ATTEMPTS, data=body, content_type=NDJSON, **options)
 
 
+@pytest.mark.contract("6 Data in", "counts and the revision")
 def test_what_is_pushed_is_answered_with_counts_and_the_revision(api: Api) -> None:
     answer = put(api, QUIZ, json=BODIES[QUIZ])
 
@@ -70,6 +71,7 @@ def test_what_is_pushed_is_answered_with_counts_and_the_revision(api: Api) -> No
     assert put(api, QUIZ, json=BODIES[QUIZ]).json["unchanged"] == 3
 
 
+@pytest.mark.contract("6 Data in", "attempts as a document or as lines")
 def test_attempts_come_as_a_document_or_as_lines(api: Api) -> None:
     put(api, QUIZ, json={"quiz": quiz(questions=[question(FIRST_QUESTION)])})
     both = [attempt(n, submission_data=[entry(FIRST_QUESTION)]) for n in (1, 2)]
@@ -79,6 +81,7 @@ def test_attempts_come_as_a_document_or_as_lines(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", list(SCOPES))
+@pytest.mark.contract("5 Permission", "a PUT needs an administrator's token or the named scope")
 def test_a_push_needs_an_administrator_or_the_named_scope(api: Api, path: str) -> None:
     named = {"Authorization": f"Bearer {api.token(99, scopes=[SCOPES[path]])}"}
     others = sorted({*SCOPES.values()} - {SCOPES[path]})
@@ -117,6 +120,7 @@ def test_what_is_not_there_is_a_404(api: Api, path: str) -> None:
     assert answer.json == {"errors": [{"message": "The specified resource does not exist."}]}
 
 
+@pytest.mark.contract("6 Data in", "a 422 names each place, up to twenty")
 def test_invalid_input_is_a_422_that_names_each_place(api: Api) -> None:
     answer = put(api, QUIZ, json={"quiz": {"title": 5, "quiz_type": "exam"}})
 
@@ -143,6 +147,7 @@ def test_invalid_input_is_a_422_that_names_each_place(api: Api) -> None:
         b"\0",
     ],
 )
+@pytest.mark.contract("6 Data in", "unsound JSON is invalid, never a crash")
 def test_a_broken_body_is_a_422_and_never_a_crash(api: Api, path: str, body: bytes) -> None:
     assert put(api, path, data=body, content_type="application/json").status_code == 422
 
@@ -161,10 +166,12 @@ def test_lines_are_read_for_attempts_only(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", list(SCOPES))
+@pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
 def test_a_document_that_is_too_large_is_a_413(api: Api, path: str) -> None:
     assert put(api, path, data=b" " * (LIMIT + 1), content_type="application/json").status_code == 413
 
 
+@pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
 def test_a_stream_that_is_too_large_is_a_413_and_leaves_nothing(api: Api) -> None:
     put(api, QUIZ, json={"quiz": quiz(questions=[])})
     lines = [attempt(n, submission_data=[]) for n in range(60)]

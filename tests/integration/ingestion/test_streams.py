@@ -30,6 +30,7 @@ def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:
     assert school.value("SELECT count(*) FROM attempts") == 253
 
 
+@pytest.mark.contract("6 Data in", "the same key twice in one request is invalid")
 def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> None:
     with pytest.raises(InvalidInputError) as caught:
         school.put_lines([*many(2 * BATCH), attempt(1000)])
@@ -63,6 +64,7 @@ def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
     assert school.value("SELECT revision FROM quizzes") == 1
 
 
+@pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
 def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
     comment = "x" * 20_000
 

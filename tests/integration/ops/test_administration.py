@@ -54,6 +54,7 @@ def create(*options: str) -> str:
         (["--user", "8", "--scope", "a", "--scope", "b"], 8, False, {"a", "b"}),
     ],
 )
+@pytest.mark.contract("9 Commands", "token create prints the token alone, list and revoke")
 def test_create_prints_a_token_alone_and_it_is_good(
     database_here: Database, options: Sequence[str], user_id: int, is_admin: bool, scopes: set[str]
 ) -> None:
@@ -65,12 +66,14 @@ def test_create_prints_a_token_alone_and_it_is_good(
     assert (caller.user_id, caller.is_admin, set(caller.scopes)) == (user_id, is_admin, scopes)
 
 
+@pytest.mark.contract("9 Commands", "token create prints the token alone, list and revoke")
 def test_list_shows_tokens_without_giving_them_away(database_here: Database) -> None:
     token = create("--user", "7", "--admin")
 
     assert run("token", "list").stdout == f"1\t…{token[-4:]}\tuser 7\tadmin\tno end\n"
 
 
+@pytest.mark.contract("9 Commands", "token create prints the token alone, list and revoke")
 def test_a_revoked_token_is_no_longer_good(database_here: Database) -> None:
     token = create("--user", "7")
 

@@ -23,6 +23,7 @@ from ops.doctor import (
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
+@pytest.mark.contract("9 Commands", "doctor says what is wrong")
 def test_a_healthy_service_is_well(settings: Settings) -> None:
     for examine in (check_settings, check_database, check_migrations, check_broker, check_storage):
         assert examine(settings)
@@ -72,6 +73,7 @@ def test_no_worker(settings: Settings) -> None:
         check_workers(settings)
 
 
+@pytest.mark.contract("9 Commands", "doctor says what is wrong")
 def test_a_failed_check_is_one_line(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert not Check("settings", check_settings).run(replace(settings, secret_key=""))
     line = "FAIL settings   SECRET_KEY is not set: see ops/settings.md, or start quiz-reports up\n"

@@ -57,12 +57,18 @@ def queues_by_slots(app: Celery, nodes: int) -> dict[int, set[str]]:
     return wait_for(ask)
 
 
+@pytest.mark.contract(
+    "9 Commands", "a worker with one slot takes both queues; from two on one takes only small"
+)
 def test_one_slot_takes_both_queues(settings: Settings, asking: Celery) -> None:
     with worker(settings) as process:
         assert queues_by_slots(asking, nodes=1) == {1: {"small", "large"}}
     assert process.returncode == 0
 
 
+@pytest.mark.contract(
+    "9 Commands", "a worker with one slot takes both queues; from two on one takes only small"
+)
 def test_of_three_slots_one_takes_only_small_reports(
     settings: Settings, asking: Celery, tmp_path: Path
 ) -> None:

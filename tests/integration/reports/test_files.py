@@ -204,6 +204,7 @@ def test_student_analysis_of_a_roster_with_sis_ids_and_root_accounts(school: Sch
         ("keep_highest", [None, None], 2),
     ],
 )
+@pytest.mark.contract("7 Rows", "the attempt that counts")
 def test_the_attempt_that_counts_follows_the_scoring_policy(
     school: School, policy: str, scores: Sequence[float | None], counts: int
 ) -> None:
@@ -221,6 +222,7 @@ def test_the_attempt_that_counts_follows_the_scoring_policy(
     assert len(school.file("student_analysis", all_versions=True).splitlines()) == 1 + len(scores)
 
 
+@pytest.mark.contract("7 Rows", "the attempt that counts")
 def test_a_kept_score_that_was_pushed_counts_before_the_policy(school: School) -> None:
     school.course(**roster(student(7, "Ann Lee", 31)))
     school.quiz([ONE_CHOICE], scoring_policy="keep_highest")
@@ -231,6 +233,7 @@ def test_a_kept_score_that_was_pushed_counts_before_the_policy(school: School) -
     assert row.endswith(",2.0")
 
 
+@pytest.mark.contract("7 Rows", "newest first, ties by submission and attempt")
 def test_all_versions_are_newest_first_with_ties_by_submission_and_attempt(school: School) -> None:
     school.course(**roster(student(7, "Ann Lee", 31), student(8, "Bo", 31)))
     school.quiz([ONE_CHOICE])
@@ -252,6 +255,7 @@ def test_all_versions_are_newest_first_with_ties_by_submission_and_attempt(schoo
     ]
 
 
+@pytest.mark.contract("7 Rows", "a logged-out taker, an anonymous survey")
 def test_an_anonymous_survey_names_nobody(school: School) -> None:
     school.course(**roster(student(7, "Ann Lee", 31, sis_user_id="s0007"), include_root_accounts=True))
     school.quiz([ONE_CHOICE], quiz_type="survey", anonymous_submissions=True)
@@ -263,6 +267,7 @@ def test_an_anonymous_survey_names_nobody(school: School) -> None:
     )
 
 
+@pytest.mark.contract("7 Columns", "questions that only attempts saw follow as the rows meet them")
 def test_questions_that_only_attempts_saw_follow_as_the_rows_meet_them(school: School) -> None:
     school.course(**roster(student(7, "Ann Lee", 31), student(8, "Bo", 31)))
     drawn = {
@@ -350,6 +355,7 @@ def golden_attempt(user_id: int, letters: str, **more: Any) -> Json:
     return attempt(500 + user_id, user_id, submission_data=entries, score=float(right), **more)
 
 
+@pytest.mark.contract("8 Item analysis", "the golden values to the last digit")
 def test_item_analysis_of_the_golden_answers(school: School) -> None:
     school.course(**roster(*(student(number, f"Student {number}", 31) for number in range(1, 9))))
     school.quiz(golden_quiz())
@@ -357,6 +363,7 @@ def test_item_analysis_of_the_golden_answers(school: School) -> None:
     assert school.file("item_analysis") == GOLDEN_FILE
 
 
+@pytest.mark.contract("8 Item analysis", "each student's first submitted attempt, no logged-out taker")
 def test_item_analysis_takes_each_student_s_first_submitted_attempt_and_no_logged_out_taker(
     school: School,
 ) -> None:
@@ -381,6 +388,7 @@ def test_a_quiz_without_submissions_has_both_reports(school: School, questions: 
     assert school.file("item_analysis").startswith("Question Id,Question Title,Answered Student Count,")
 
 
+@pytest.mark.contract("2 Current", "pushing the same data again leaves reports current")
 def test_what_is_pushed_again_keeps_reports_current_and_any_change_makes_them_stale(school: School) -> None:
     people = roster(student(7, "Ann Lee", 31))
     taken = attempt(501, 7, submission_data=[chosen(8001)])

@@ -97,6 +97,7 @@ def table(content: bytes) -> Table:
     return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
+@pytest.mark.contract("7 Bytes", "what begins like a formula stays, unless the guard is on")
 def test_the_table_is_the_one_that_was_pushed(table: Table) -> None:
     header, *rows = table
     assert [row[0] for row in rows] == NAMES[::-1]
@@ -109,6 +110,7 @@ def test_a_line_break_in_a_header_survives(table: Table) -> None:
     assert "13: a\r\nb" in table[0]
 
 
+@pytest.mark.contract("7 Bytes", "every reader gets the same table")
 def test_csv_dict_reader(content: bytes, table: Table) -> None:
     reader = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
     assert list(reader.fieldnames or ()) == table[0]
@@ -118,6 +120,7 @@ def test_csv_dict_reader(content: bytes, table: Table) -> None:
         assert row == dict(zip(table[0], expected, strict=True))
 
 
+@pytest.mark.contract("7 Bytes", "every reader gets the same table")
 def test_pandas(content: bytes, table: Table) -> None:
     frame = pandas.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
     assert [re.sub(r"^1\.0\.\d+$", "1.0", str(name)) for name in frame.columns] == table[0]
@@ -133,6 +136,7 @@ def test_pandas_with_its_own_guesses(content: bytes, table: Table) -> None:
     assert {"1.0.1", "1.0.2"} <= set(frame.columns)
 
 
+@pytest.mark.contract("7 Bytes", "every reader gets the same table")
 def test_polars(content: bytes, table: Table) -> None:
     frame = polars.read_csv(content, infer_schema=False)
     # It numbers names that repeat, and leaves a header's doubled quotes doubled.
@@ -144,6 +148,7 @@ def test_polars(content: bytes, table: Table) -> None:
     assert frame.to_series(table[0].index('12: Say "yes"')).null_count() == 0
 
 
+@pytest.mark.contract("7 Bytes", "every reader gets the same table")
 def test_a_script_that_reads_by_position(content: bytes, table: Table) -> None:
     """As scripts in R do: the header is skipped, questions stand in pairs between six columns and three."""
     rows = papaparse(content.decode())[1:]
@@ -155,6 +160,7 @@ def test_a_script_that_reads_by_position(content: bytes, table: Table) -> None:
         assert (int(row[-3]), int(row[-2]), float(row[-1])) == (3, 0, number / 3)
 
 
+@pytest.mark.contract("7 Bytes", "every reader gets the same table")
 def test_a_reader_like_papaparse(content: bytes, table: Table) -> None:
     assert papaparse(content.decode()) == table
 

@@ -183,6 +183,7 @@ def test_of_many_simultaneous_requests_one_queues_a_job(database: Database) -> N
         assert session.scalar(select(func.count()).select_from(QuizReport)) == 1
 
 
+@pytest.mark.contract("2 Variant", "of each variant at most one report is queued or running")
 def test_a_unique_index_makes_two_live_reports_of_a_variant_impossible(database: Database) -> None:
     must(request(database))
     second = text(
@@ -216,6 +217,7 @@ def test_a_current_report_is_reused(database: Database) -> None:
         replace(NOW, analysis_version="1+guard"),
     ],
 )
+@pytest.mark.contract("2 Current", "only while quiz, roster and analysis are those of its making")
 def test_a_report_made_from_anything_else_than_today_s_data_is_made_anew_in_a_new_row(
     database: Database, stale: Snapshot
 ) -> None:
@@ -256,6 +258,7 @@ def test_a_job_of_an_earlier_request_claims_nothing(database: Database) -> None:
     assert claim(database, later) is not None
 
 
+@pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
 def test_a_silent_worker_loses_its_report_and_changes_nothing_when_it_wakes(database: Database) -> None:
     hint = must(request(database))
     silent = must(claim(database, hint))
@@ -272,6 +275,7 @@ def test_a_silent_worker_loses_its_report_and_changes_nothing_when_it_wakes(data
     assert must(report(database, hint.report_id).file).storage_key == heir.storage_key
 
 
+@pytest.mark.contract("3 Progress", "completion never falls within a try, and is 100 exactly when completed")
 def test_completion_never_falls_within_a_try_and_is_100_when_completed(database: Database) -> None:
     hint = must(request(database))
     held = must(claim(database, hint))
@@ -298,6 +302,7 @@ def test_a_failed_report_is_queued_again_in_its_row_with_a_new_progress(database
         find_progress_report(session, hint.progress_id)
 
 
+@pytest.mark.contract("2 Abort", "a queued job is aborted and never runs")
 def test_an_abort_of_a_queued_job_is_final(database: Database) -> None:
     hint = must(request(database))
     assert abort(database, hint.report_id) == Aborted(progress_id=hint.progress_id, storage_key=None)
@@ -317,6 +322,7 @@ def test_nothing_to_abort_is_said(database: Database) -> None:
         abort(database, listed(database)[0].id)
 
 
+@pytest.mark.contract("2 Abort", "the row stays, empty; its old progress is gone")
 def test_an_abort_of_a_generated_report_removes_file_and_progress_and_keeps_the_row(
     database: Database,
 ) -> None:
@@ -328,6 +334,7 @@ def test_an_abort_of_a_generated_report_removes_file_and_progress_and_keeps_the_
         find_file_report(session, file.id)
 
 
+@pytest.mark.contract("2 Abort", "of an abort and a start exactly one wins")
 def test_of_an_abort_and_a_start_exactly_one_wins(database: Database) -> None:
     for _ in range(25):
         hint = must(request(database))
@@ -360,6 +367,7 @@ def test_a_running_job_can_not_be_cancelled(database: Database) -> None:
         cancel_progress(session, hint.progress_id, None)
 
 
+@pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
 def test_the_third_worker_that_falls_silent_ends_the_job_with_a_reason(database: Database) -> None:
     hint = must(request(database))
     for _ in range(3):
@@ -391,6 +399,7 @@ def test_a_job_is_hinted_at_again_once_by_any_number_of_sweepers(database: Datab
         assert taken == [[hint]]
 
 
+@pytest.mark.contract("2 Abort", "retention leaves a report as DELETE does")
 def test_retention_empties_a_report_as_an_abort_does(database: Database) -> None:
     hint = generated(database)
     key = must(report(database, hint.report_id).file).storage_key

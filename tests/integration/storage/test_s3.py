@@ -57,6 +57,7 @@ def keys(store: BlobStore) -> list[str]:
 
 
 class TestReports:
+    @pytest.mark.contract("4 File", "from S3 the bytes are streamed through")
     def test_a_worker_writes_and_the_api_streams(self, s3_api: Api) -> None:
         asked = ask(s3_api)
         work(s3_api.settings, asked)
@@ -66,6 +67,7 @@ class TestReports:
         assert len(answer.data) == report["file"]["size"]
         assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
 
+    @pytest.mark.contract("4 File", "from S3 the bytes are streamed through")
     def test_a_file_of_many_parts_arrives_whole_and_in_ranges(self, s3_api: Api) -> None:
         path = path_of(s3_api.generated(content=LARGE))
         assert s3_api.get(path, None).data == LARGE
@@ -124,6 +126,7 @@ class TestPresigned:
         yield Api(app, settings, s3_api.database, s3_api.tokens)
         Services.of(app).close()
 
+    @pytest.mark.contract("4 File", "a redirect to a presigned URL is a setting")
     def test_is_a_redirect_to_the_bytes_under_their_display_name(self, presigning: Api) -> None:
         with presigning.database.transaction() as session:
             session.get_one(Quiz, QUIZ_ID).title = "Zellen & Gewebe äöü"

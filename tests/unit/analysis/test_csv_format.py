@@ -49,12 +49,14 @@ def texts(*values: str | None) -> pa.Table:
         ("\ufefftext", "\ufefftext"),
     ],
 )
+@pytest.mark.contract("7 Bytes", "quotes where they must be; null and the empty text told apart")
 def test_a_text_is_quoted_only_where_it_must_be(text: str | None, field: str) -> None:
     assert lines(texts(text)) == f"{field},1\n".encode()
     if text is not None:
         assert header_line([text, "1"]) == f"{field},1\n".encode()
 
 
+@pytest.mark.contract("7 Bytes", "quotes where they must be; null and the empty text told apart")
 def test_null_and_the_empty_string_are_told_apart_in_a_dictionary_too() -> None:
     column = pa.DictionaryArray.from_arrays(pa.array([1, None, 0], pa.int32()), pa.array(["a,b", ""], TEXT))
 
@@ -78,6 +80,7 @@ def test_null_and_the_empty_string_are_told_apart_in_a_dictionary_too() -> None:
         (None, ""),
     ],
 )
+@pytest.mark.contract("7 Bytes", "floats as repr writes them, times to the second")
 def test_a_float_reads_as_repr_writes_it(number: float | None, text: str) -> None:
     assert lines(table(x=pa.array([number], pa.float64()), one=pa.array([1]))) == f"{text},1\n".encode()
 
@@ -98,6 +101,7 @@ def test_a_marked_field_writes_its_nulls_as_the_empty_string() -> None:
     assert lines(rows) == b'7,"",\n"",0.5,\n'
 
 
+@pytest.mark.contract("7 Bytes", "floats as repr writes them, times to the second")
 def test_a_time_is_written_in_utc_to_the_second() -> None:
     times = [
         datetime(2019, 5, 30, 17, 44, 20, 999_999, UTC),
@@ -142,6 +146,7 @@ def test_a_type_that_reports_do_not_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\0"])
+@pytest.mark.contract("7 Bytes", "what begins like a formula stays, unless the guard is on")
 def test_the_guard_puts_an_apostrophe_before_what_begins_like_a_formula(start: str) -> None:
     text = f"{start}1+1"
 

@@ -100,6 +100,7 @@ GOLDEN = (
 )
 
 
+@pytest.mark.contract("8 Item analysis", "the golden values to the last digit")
 def test_the_golden_quiz_is_written_to_the_last_digit() -> None:
     assert written(analysed(GOLDEN_QUESTIONS, students(*GOLDEN_STUDENTS))) == GOLDEN
 
@@ -200,6 +201,7 @@ def test_the_question_with_most_answers_decides_the_columns() -> None:
     assert analysis.header()[-4:] == [f"Point Biserial of Distractor {n}" for n in (2, 3, 4, 5)]
 
 
+@pytest.mark.contract("8 Item analysis", "the correct answer is the first of the highest weight")
 def test_the_first_of_the_highest_weights_is_the_correct_answer() -> None:
     chunk = students((1.0, [11]), (0.0, [12]), (0.0, [10]))
 
@@ -218,6 +220,7 @@ def test_a_question_without_answers_has_only_wrong_ones() -> None:
     assert row["Point Biserial of Correct"] == ""
 
 
+@pytest.mark.contract("8 Item analysis", "rows by position, then text, then id")
 def test_rows_go_by_position_then_title_then_id_and_no_position_is_last() -> None:
     questions = [
         question(1, position=None, title="A"),
@@ -247,6 +250,7 @@ def uneven_students(questions: Sequence[Question]) -> tuple[pd.DataFrame, float]
     return students((float(k), [*right]), (0.0, [*wrong])), k / (k - 1) * (1 - (k / 4) / (k * k / 4))
 
 
+@pytest.mark.contract("8 Item analysis", "variance by n, alpha from sixteen questions on, point biserials")
 def test_alpha_is_printed_from_sixteen_questions_on_the_same_in_every_row() -> None:
     questions = [question(n) for n in range(1, 17)]
     chunk, alpha = uneven_students(questions)

@@ -33,12 +33,14 @@ def lsat() -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return np.repeat(np.array(patterns, dtype=float), LSAT_7, axis=0)
 
 
+@pytest.mark.contract("8 Item analysis", "LSAT section 7 has the published figures")
 def test_lsat_difficulties_are_the_published_ones(lsat: np.ndarray) -> None:
     shares = [ratio(int(item.sum()), item.size) for item in lsat.T]
 
     assert shares == pytest.approx([0.828, 0.658, 0.772, 0.606, 0.843], abs=1e-12)
 
 
+@pytest.mark.contract("8 Item analysis", "LSAT section 7 has the published figures")
 def test_lsat_totals_vary_as_published(lsat: np.ndarray) -> None:
     totals = lsat.sum(axis=1)
 
@@ -46,6 +48,7 @@ def test_lsat_totals_vary_as_published(lsat: np.ndarray) -> None:
     assert standard_deviation(totals) == pytest.approx(1.197978, abs=5e-7)
 
 
+@pytest.mark.contract("8 Item analysis", "LSAT section 7 has the published figures")
 def test_lsat_alpha_is_the_published_one(lsat: np.ndarray) -> None:
     variances = [population_variance(item) for item in lsat.T]
 
@@ -59,6 +62,7 @@ def test_a_ratio_of_nothing_is_zero() -> None:
     assert ratio(2, 3) == 0.6666666666666666
 
 
+@pytest.mark.contract("8 Item analysis", "variance by n, alpha from sixteen questions on, point biserials")
 def test_variance_divides_by_n() -> None:
     assert population_variance(np.array([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0])) == 4.0
 
@@ -95,6 +99,7 @@ def test_point_biserial_is_pearsons_correlation_with_choosing() -> None:
     assert figure == pytest.approx(stats.pointbiserialr(chose, totals).statistic, rel=1e-12)
 
 
+@pytest.mark.contract("8 Item analysis", "variance by n, alpha from sixteen questions on, point biserials")
 def test_point_biserial_multiplies_from_left_to_right() -> None:
     assert point_biserial(2.0, 3.4, 1.0, 1, 5) == (2.0 - 3.4) / 1.0 * math.sqrt(1 / 6 * (1 - 1 / 6))
 
@@ -125,6 +130,7 @@ def test_point_biserial_needs_both_groups_and_a_spread(chosen: int, others: int,
         ([], []),
     ],
 )
+@pytest.mark.contract("8 Item analysis", "groups at 27 and 73 percent, ties go up")
 def test_groups_are_cut_at_27_and_73_percent_and_ties_go_up(totals: list[int], groups: list[int]) -> None:
     assert score_groups(np.array(totals, dtype=float)).tolist() == groups
 

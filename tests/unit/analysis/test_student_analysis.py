@@ -75,6 +75,7 @@ def cells_of(
     return [line.removeprefix(before).removesuffix(",2,0,3.0") for line in body(analysis, *rows).splitlines()]
 
 
+@pytest.mark.contract("7 Columns", "these, in this order")
 def test_the_full_report_has_every_column_in_order() -> None:
     everything = options(includes_all_versions=True, includes_sis_ids=True, includes_root_accounts=True)
     analysis = StudentAnalysis(everything, [CELLS, ESSAY], {1: [CELLS, ESSAY]})
@@ -114,6 +115,7 @@ def test_the_full_report_has_every_column_in_order() -> None:
         ),
     ],
 )
+@pytest.mark.contract("7 Columns", "these, in this order")
 def test_options_choose_the_columns(switches: dict[str, bool], header: str, line: str) -> None:
     analysis = StudentAnalysis(options(**switches), [], {1: [CELLS, ESSAY]})
 
@@ -138,6 +140,7 @@ def test_points_possible_are_a_float_and_repeat() -> None:
     ]
 
 
+@pytest.mark.contract("7 Rows", "a logged-out taker, an anonymous survey")
 def test_a_logged_out_taker_has_empty_strings_for_who_and_where() -> None:
     everything = options(includes_sis_ids=True, includes_root_accounts=True)
     analysis = StudentAnalysis(everything, [CELLS], {1: [CELLS, ESSAY]})
@@ -170,12 +173,14 @@ def test_a_score_that_is_missing_is_null() -> None:
     )
 
 
+@pytest.mark.contract("7 Cells", "had but not answered; not had at all")
 def test_had_but_not_answered_is_an_empty_cell_and_the_points_of_its_entry() -> None:
     unanswered = {"answer_ids": [None, None], "texts": [None, None], "points": [0.5, None]}
 
     assert cells_of(unanswered) == ['"",0.5,"",0.0']
 
 
+@pytest.mark.contract("7 Cells", "had but not answered; not had at all")
 def test_a_question_that_the_attempt_did_not_have_is_two_empty_strings() -> None:
     elsewhere = {"form_id": 2, "answer_ids": [8002], "texts": [None], "points": [0.0]}
     forms = {1: [CELLS, ESSAY], 2: [CELLS]}

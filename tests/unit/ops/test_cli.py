@@ -49,6 +49,7 @@ def test_every_command_has_help(name: str, monkeypatch: pytest.MonkeyPatch) -> N
         ["doctor", "--only", "weather"],
     ],
 )
+@pytest.mark.contract("9 Commands", "exit status 0, 1, 2; errors are one line")
 def test_wrong_use_is_one_line_and_status_2(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +79,7 @@ def test_wrong_use_is_one_line_and_status_2(
         ({}, ["api"], "DATABASE_URL is not set"),
     ],
 )
+@pytest.mark.contract("9 Commands", "exit status 0, 1, 2; errors are one line")
 def test_a_failure_is_one_line_without_a_password_and_status_1(
     environ: dict[str, str],
     arguments: list[str],

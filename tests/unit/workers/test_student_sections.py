@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from workers.student_sections import StudentSections
 
@@ -20,10 +21,12 @@ def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
     return list(zip(*(table[name].to_pylist() for name in table.column_names[1:]), strict=True))
 
 
+@pytest.mark.contract("7 Rows", "sections are joined in one order")
 def test_one_section_is_named_with_its_ids_and_an_absent_sis_id_is_null() -> None:
     assert sections_of([7, 8]) == [("Section A", "31", "BIO-A"), ("Section B", "32", None)]
 
 
+@pytest.mark.contract("7 Rows", "sections are joined in one order")
 def test_several_sections_are_joined_in_one_order_an_absent_sis_id_leaving_an_empty_piece() -> None:
     assert sections_of([11]) == [("Section A, Section B, Evening", "31, 32, 33", "BIO-A, , BIO-E")]
 
