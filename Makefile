@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test check conformance format bench chaos migration clean
+.PHONY: help run install test check audit conformance format bench chaos migration clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ check: install ## format, lint, types, import contract, unit tests: half a minut
 
 conformance: install ## print which tests show which rule of the contract
 	@$(BIN)/python -m tests.conformance
+
+audit: install ## look for insecure code, licences that are not allowed, and known holes in what we use
+	@$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive api models ops workers
+	@$(BIN)/python -m ops.dependencies
 
 format: install ## put the code into the one format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
