@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from models.courses import Course
 from models.quizzes import Quiz
-from tests.factories import COURSE_ID, OTHER_COURSE_ID, QUIZ_ID, Api, reports_path
+from tests.factories import COURSE_ID, OTHER_COURSE_ID, OTHER_QUIZ_ID, QUIZ_ID, Api, reports_path
 from tests.security.stack import QUIZ_BODY, course, submissions
 
 COURSE = f"/api/v1/courses/{COURSE_ID}"
@@ -137,6 +137,17 @@ def test_a_sis_id_adds_nothing_to_a_header(api: Api, sis_id: str) -> None:
         assert answer.headers["Link"].count("; rel=") == 3
         assert "evil.test>" not in answer.headers["Link"]
         assert "X-Evil" not in answer.headers
+
+
+def test_nothing_is_removed_through_another_course(api: Api) -> None:
+    """A teacher of another course names a report of this one below a quiz of their own."""
+    report = api.generated()
+    theirs = f"{reports_path(OTHER_QUIZ_ID, OTHER_COURSE_ID)}/{report['id']}"
+    assert api.delete(theirs, "other_teacher").status_code == 404
+    assert api.delete(f"{REPORTS}/{report['id']}", "other_teacher").status_code == 403
+    progress = f"/api/v1/progress/{api.report(report['id']).progress_id}"
+    assert api.post(f"{progress}/cancel", "other_teacher").status_code == 404
+    assert "file" in api.get(f"{REPORTS}/{report['id']}").json
 
 
 EXTRA: Mapping[str, Any] = {
