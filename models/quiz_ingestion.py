@@ -38,6 +38,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "points_possible": None,
     "assignment_id": None,
 }
+_ASSIGNMENT_CONSTRAINT: Final = "uq_quizzes_course_id_assignment_id"
 _TAKEN: Final = Problem("quiz.assignment_id", "is that of another quiz of the course")
 
 
@@ -102,7 +103,9 @@ def push_quiz(session: Session, course_id: int, quiz_id: int, quiz: QuizPush) ->
         raise NotFoundError
     try:
         return _QuizPush(session, course_id, quiz_id).take(quiz)
-    except IntegrityError:
+    except IntegrityError as error:
+        if _ASSIGNMENT_CONSTRAINT not in str(error.orig):
+            raise
         # Somebody gave it to another quiz just now.
         raise InvalidInputError([_TAKEN]) from None
 

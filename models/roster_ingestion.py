@@ -21,6 +21,7 @@ from models.statements import lock, run
 
 _COLUMNS: Final = ("name", "course_code", "sis_course_id", "include_root_accounts")
 _DEFAULTS: Final = {"course_code": None, "sis_course_id": None, "include_root_accounts": False}
+_SIS_ID_CONSTRAINT: Final = "uq_courses_sis_course_id"
 _TAKEN: Final = Problem("course.sis_course_id", "is that of another course")
 
 
@@ -33,7 +34,9 @@ def push_course(session: Session, course_id: int, course: CoursePush) -> Counts:
     lock(session, f"ingestion:course:{course_id}")
     try:
         return _CoursePush(session, course_id).take(course)
-    except IntegrityError:
+    except IntegrityError as error:
+        if _SIS_ID_CONSTRAINT not in str(error.orig):
+            raise
         # Somebody gave it to another course just now.
         raise InvalidInputError([_TAKEN]) from None
 

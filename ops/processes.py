@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -37,10 +41,25 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
     }
     configure_logging(settings)
-    # Imported once, before the fork, and not called: the children share the memory and start faster.
-    import api.app  # noqa: F401
+    with _shared_metrics():
+        # Imported once, before the fork, and not called: the children share the memory and start faster.
+        import api.app  # noqa: F401
 
-    ApiServer(settings, options).run()
+        ApiServer(settings, options).run()
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """Let /metrics speak for all processes of this server: prometheus-client reads this at its import."""
+    parent = os.getpid()
+    directory = tempfile.mkdtemp(prefix="quiz-reports-metrics-")
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", directory)
+    try:
+        yield
+    finally:
+        # A child that ends comes by here, too, and the others still write.
+        if os.getpid() == parent:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 @click.command("sweeper")
