@@ -227,7 +227,7 @@ class Watch:
         for key, since in self._orphan_since.items():
             if now - since > _ORPHAN_SECONDS:
                 self._violated(f"object {key} has had no row for {now - since:.0f} s")
-                self._excused.add(key)
+                self._excused.add(key.split("#")[0])
 
     def _check_files(self) -> None:
         for file_id, row in list(self._unchecked.items())[:20]:

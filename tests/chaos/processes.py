@@ -35,6 +35,7 @@ class ServiceProcess:
                 process_group=0,
             )
         self.is_frozen = False
+        self._is_killed = False
 
     @property
     def pid(self) -> int:
@@ -83,25 +84,16 @@ class ServiceProcess:
         self.is_frozen = False
 
     def kill(self) -> None:
-        """Kill the process and all of its children at once, as a power cut would."""
+        """Kill the process and all of its children at once, as a power cut would; once is enough."""
+        if self._is_killed:
+            return
+        self._is_killed = True
         children = self.children()
         self._process.kill()
         send(signal.SIGKILL, children)
         self._kill_group()
         self._process.wait()
         psutil.wait_procs(children, timeout=10)
-
-    def stop(self) -> None:
-        """End the process politely, and what is left of its group by force."""
-        if self.is_running():
-            self.wake()
-            self.terminate()
-            try:
-                self.wait_until_ended(seconds=60.0)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        self._kill_group()
-        self._process.wait()
 
     def _kill_group(self) -> None:
         try:

@@ -43,6 +43,7 @@ class Stack:
         self.addresses: dict[ServiceProcess, str] = {}
         self.environ_changes: dict[str, str] = {}
         self._numbers = itertools.count(1)
+        self._special_workers: list[ServiceProcess] = []
 
     def start_servers(self) -> None:
         self.postgres.start()
@@ -55,6 +56,7 @@ class Stack:
 
     def start_service(self) -> None:
         """Bring the normal set of processes up to its number, and wait until all are at work."""
+        self.kill_special_workers()
         for processes in (self.apis, self.workers, self.sweepers):
             processes[:] = [process for process in processes if process.is_running()]
         while len(self.sweepers) < 1:
@@ -90,6 +92,8 @@ class Stack:
         """Start a worker of one slot; with a failpoint or other settings if they are given."""
         worker = self._start("worker", arguments, environ)
         self.workers.append(worker)
+        if arguments or environ:
+            self._special_workers.append(worker)
         if wait:
             worker.wait_until_logged(" ready.")
         return worker
@@ -129,6 +133,12 @@ class Stack:
         for worker in self.workers:
             worker.kill()
         self.workers.clear()
+
+    def kill_special_workers(self) -> None:
+        """Kill workers with settings of their own, which a test that failed may have left."""
+        for worker in self._special_workers:
+            worker.kill()
+        self._special_workers.clear()
 
     def kill_sweepers(self) -> None:
         for sweeper in self.sweepers:

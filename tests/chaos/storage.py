@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-_SIZE_MIB = 256
+_SIZE_MIB = 512
 
 
 class FolderOnDisk:

@@ -48,6 +48,7 @@ def test_a_worker_that_is_killed_at_any_step_leaves_one_file(run: Run) -> None:
         left_over += sum(tries(run, report_id) == 2 for report_id in asked.values())
         for quiz_id in quizzes:
             assert files(run, quiz_id) == 1
+            assert run.client.abort(quiz_id, asked[quiz_id]).status_code == 204
     assert left_over == rounds * len(FAILPOINTS)
     removed = tidy(run)
     run.findings.add(
@@ -80,6 +81,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing(run: Run) -> None:
         after = run.client.show(quiz_id, report_id)["file"]
         assert (after["id"], after["uuid"], after["size"]) == (file["id"], file["uuid"], len(content))
         assert run.client.download(after) == content
+        assert run.client.abort(quiz_id, report_id).status_code == 204
         run.stack.kill_workers()
     run.watch.excuse_no_object()
     run.findings.add(
