@@ -11,8 +11,11 @@ import pytest
 
 from models.blob_store import BlobStore, ObjectWriter, open_store
 from models.settings import Settings
+from tests.waiting import wait_for
 
+# Parts of 8 MiB are written behind the writer's back; what is less than one is held back.
 _MORE_THAN_IS_HELD_BACK = b"x" * 20 * 2**20
+_TWO_PARTS = 16 * 2**20
 _DAY = timedelta(days=1)
 
 
@@ -26,10 +29,11 @@ def store(folder: Path) -> BlobStore:
     return open_store(Settings(storage_url=f"file://{folder}"))
 
 
-def begin(store: BlobStore) -> ObjectWriter:
-    """Write a part; the writer would clear away behind itself if it were given up, so it must be held."""
+def begin(store: BlobStore, folder: Path) -> ObjectWriter:
+    """Write two parts; the writer would clear away behind itself if it were given up, so it must be held."""
     writer = store.writer("reports/1/killed")
     writer.write(_MORE_THAN_IS_HELD_BACK)
+    wait_for(lambda: sum(path.stat().st_size for path in folder.rglob("*#*")) >= _TWO_PARTS)
     return writer
 
 
@@ -38,7 +42,7 @@ def files(folder: Path) -> list[str]:
 
 
 def test_a_half_written_object_is_no_object(store: BlobStore, folder: Path) -> None:
-    held = begin(store)
+    held = begin(store, folder)
     assert held.size
     assert files(folder)
     assert [stored for batch in store.list("reports") for stored in batch] == []
@@ -47,7 +51,7 @@ def test_a_half_written_object_is_no_object(store: BlobStore, folder: Path) -> N
 def test_half_written_objects_are_deleted_once_nobody_can_be_writing_them(
     store: BlobStore, folder: Path
 ) -> None:
-    held = begin(store)
+    held = begin(store, folder)
     with store.writer("reports/1/whole") as writer:
         writer.write(b"whole")
     assert store.delete_half_written("reports", datetime.now(UTC) - _DAY) == 0
