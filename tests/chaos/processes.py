@@ -36,6 +36,8 @@ class ServiceProcess:
             )
         self.is_frozen = False
         self._is_killed = False
+        # A log grows long, and is asked for the same words again and again.
+        self._seen: set[str] = set()
 
     @property
     def pid(self) -> int:
@@ -45,7 +47,9 @@ class ServiceProcess:
         return self._process.poll() is None
 
     def has_logged(self, words: str) -> bool:
-        return words.encode() in self.log.read_bytes()
+        if words not in self._seen and words.encode() in self.log.read_bytes():
+            self._seen.add(words)
+        return words in self._seen
 
     def wait_until_logged(self, words: str, *, seconds: float = START_SECONDS) -> None:
         def logged() -> bool:
