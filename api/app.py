@@ -18,6 +18,7 @@ from api.files import files
 from api.health import REQUEST_SECONDS, REQUESTS, health
 from api.ingestion import ingestion
 from api.new_quiz_reports import new_quiz_reports
+from api.overload import refuse_what_waited_too_long
 from api.pages.documentation import documentation
 from api.progress import progress
 from api.quiz_reports import quiz_reports
@@ -54,6 +55,8 @@ def create_app(settings: Settings) -> Flask:
     ):
         app.register_blueprint(blueprint)
     app.before_request(_begin)
+    app.before_request(refuse_what_waited_too_long)
+    app.before_request(_read_body)
     app.after_request(_finish)
     if settings.public_url.startswith("https://"):
         app.after_request(_require_https)
@@ -77,6 +80,9 @@ def _begin() -> None:
     g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _read_body() -> None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedContentError("The body must not be compressed.")
     if request.method != "PUT":

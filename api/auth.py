@@ -27,8 +27,9 @@ from models.courses import (
     may_see_sis_ids,
 )
 from models.errors import NotFoundError
-from models.quizzes import Quiz, find_quiz_and_course, visit_quiz
+from models.quizzes import Quiz, find_quiz_and_course
 from models.reports import QuizReport
+from models.visits import visit_quiz, visit_report
 
 _BEARER = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
 _VIEW_SCOPE = "quiz_reports_scope"
@@ -64,13 +65,25 @@ class Visit:
 
     def quiz(self, course_id: str, quiz_id: str) -> tuple[CourseAccess, Quiz]:
         """Find a quiz below its course; NotFoundError also where it belongs to another."""
-        # An id that is no integer names nothing, but that is told only to those who may enter the course.
-        number = object_id(quiz_id) if is_object_id(quiz_id) else None
-        found = visit_quiz(self.session, course_key(course_id), number, self.caller.user_id)
+        found = visit_quiz(self.session, course_key(course_id), _number(quiz_id), self.caller.user_id)
         access = self._enter(found.course, found.roles)
         if found.quiz is None:
             raise NotFoundError
         return access, found.quiz
+
+    def report(self, course_id: str, quiz_id: str, report_id: str) -> tuple[Quiz, QuizReport]:
+        """Find a report below its quiz and course that the caller may have: NotFoundError, ForbiddenError."""
+        found = visit_report(
+            self.session,
+            course_key(course_id),
+            _number(quiz_id),
+            _number(report_id),
+            self.caller.user_id,
+        )
+        access = self._enter(found.course, found.roles)
+        if found.quiz is None or found.report is None:
+            raise NotFoundError
+        return found.quiz, access.require(found.report)
 
     def quiz_of(self, report: QuizReport) -> Quiz:
         """Find the quiz of a report that was found by its Progress or file, if the caller may have it."""
@@ -144,6 +157,11 @@ def _require_scope(caller: Caller) -> None:
         return
     if caller.scopes or (needed.startswith("url:PUT|") and not caller.is_admin):
         raise InsufficientScopeError
+
+
+def _number(object_id_text: str) -> int | None:
+    """Read an id; one that is no integer names nothing, but only those in the course are told."""
+    return object_id(object_id_text) if is_object_id(object_id_text) else None
 
 
 def _token() -> str | None:

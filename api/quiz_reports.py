@@ -10,12 +10,12 @@ from api.answers import answer, conditional, retry_later, wants
 from api.auth import CourseAccess, Visit, reading_visit, scope, visit
 from api.description import FORM, JSON, JSON_API, MULTIPART, Answer, Content, Link, Parameter, describe
 from api.links import links
-from api.params import Page, ReportWish, list_wish, object_id, report_wish
+from api.params import Page, ReportWish, list_wish, report_wish
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import texts
 from models.quizzes import Quiz
-from models.report_requests import Requested, abort_report, find_report, list_reports, request_report
+from models.report_requests import Requested, abort_report, list_reports, request_report
 from models.reports import QuizReport, Variant, parse_report_type
 
 _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
@@ -122,8 +122,7 @@ def create(course_id: str, quiz_id: str) -> Response:
 def show(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Show a report."""
     with reading_visit() as visitor:
-        access, quiz = visitor.quiz(course_id, quiz_id)
-        report = access.require(find_report(visitor.session, quiz.id, object_id(report_id)))
+        quiz, report = visitor.report(course_id, quiz_id, report_id)
         wish = list_wish()
     return conditional(_answer_one(report, quiz, wish.include))
 
@@ -137,8 +136,7 @@ def show(course_id: str, quiz_id: str, report_id: str) -> Response:
 def abort(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Abort a queued job, or remove a generated file; the report itself stays."""
     with visit() as visitor:
-        access, quiz = visitor.quiz(course_id, quiz_id)
-        report = access.require(find_report(visitor.session, quiz.id, object_id(report_id)))
+        quiz, report = visitor.report(course_id, quiz_id, report_id)
         aborted = abort_report(visitor.session, quiz.id, report.id)
     services().hints.revoke(aborted.progress_id)
     services().discard(aborted.storage_key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -14,19 +13,16 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    Select,
     Text,
     UniqueConstraint,
-    and_,
-    bindparam,
     func,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.base import Base, CreatedAt, LmsId, OwnId, enum_by_value
-from models.courses import Course, Enrollment, EnrollmentState, EnrollmentType
+from models.courses import Course
 from models.errors import NotFoundError
 
 
@@ -134,47 +130,6 @@ class Form(Base):
     quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     question_version_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
-
-
-@dataclass(frozen=True)
-class QuizVisit:
-    """A course as a user enters it on the way to a quiz, and the quiz, if there is one of that id."""
-
-    course: Course
-    roles: frozenset[EnrollmentType]
-    quiz: Quiz | None
-
-
-def _quiz_visit(column: InstrumentedAttribute[Any]) -> Select[Course, Quiz | None, Sequence[str]]:
-    roles = select(Enrollment.type).where(
-        Enrollment.course_id == Course.id,
-        Enrollment.user_id == bindparam("user_id"),
-        Enrollment.enrollment_state == EnrollmentState.ACTIVE,
-    )
-    return (
-        select(Course, Quiz, func.array(roles.scalar_subquery(), type_=ARRAY(Text)))
-        .outerjoin(Quiz, and_(Quiz.course_id == Course.id, Quiz.id == bindparam("quiz_id")))
-        .where(column == bindparam("course_key"))
-    )
-
-
-# Every request for a report comes through here: one statement, made once, in place of three.
-_BY_ID, _BY_SIS_ID = _quiz_visit(Course.id), _quiz_visit(Course.sis_course_id)
-
-
-def visit_quiz(session: Session, course_key: int | str, quiz_id: int | None, user_id: int) -> QuizVisit:
-    """Find a course by its id, or by its SIS id where the key is a text, with a user's roles and a quiz.
-
-    Raises NotFoundError if there is no such course; who may know about the quiz is for the caller to tell.
-    """
-    row = session.execute(
-        _BY_ID if isinstance(course_key, int) else _BY_SIS_ID,
-        {"course_key": course_key, "quiz_id": quiz_id, "user_id": user_id},
-    ).first()
-    if row is None:
-        raise NotFoundError
-    course, quiz, roles = row
-    return QuizVisit(course, frozenset(EnrollmentType(role) for role in roles), quiz)
 
 
 def find_quiz_by_assignment(session: Session, course_id: int, assignment_id: int) -> Quiz:

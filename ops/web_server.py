@@ -6,6 +6,7 @@ import errno
 import gc
 import json
 import socket
+import threading
 import time
 import uuid
 from typing import Any
@@ -21,8 +22,12 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined] # The stubs lac
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import (  # type: ignore[attr-defined] # The first is the library's own.
+    _DEFER,
+    ThreadWorker,
+)
 
+from api.overload import WAITED_SECONDS
 from models.settings import Settings
 
 # How long a client may be silent while the server waits for more of its request.
@@ -64,14 +69,45 @@ class PatientSocket(socket.socket):
             self.settimeout(None)
 
 
+class Turn(threading.local):
+    """What the thread at work knows of its request: how long it waited in line for a thread."""
+
+    waited_seconds = 0.0
+
+
 class WebWorker(ThreadWorker):
     """gunicorn's worker with threads, on its guard against what clients send."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._turn = Turn()
+
+    def load_wsgi(self) -> None:
+        """Make the application, and tell it with each request how long that one has waited."""
+        super().load_wsgi()
+        application = self.wsgi
+
+        def tell(environ: Any, start_response: Any) -> Any:
+            environ[WAITED_SECONDS] = self._turn.waited_seconds
+            return application(environ, start_response)
+
+        self.wsgi = tell
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Put a connection in line for a thread."""
+        conn.in_line_since = time.monotonic()
+        super().enqueue_req(conn)
+
     def handle(self, conn: Any) -> Any:
         """Read and answer a request, the clock running."""
+        if not conn.initialized and not conn.wait_for_data(0):
+            # Who only connects gets no thread to wait in.
+            return _DEFER
+        now = time.monotonic()
+        self._turn.waited_seconds = now - conn.in_line_since
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
-        conn.sock.deadline = time.monotonic() + REQUEST_SECONDS
+        conn.sock.deadline = now + REQUEST_SECONDS
         return super().handle(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
