@@ -1,7 +1,7 @@
 """More requests than can be answered: those that waited too long in line are refused at once.
 
 The client of such a request has most likely given up or will ask again; to answer it nevertheless would let
-all that stand behind it wait as long. So the line never grows longer than the requests of a second.
+all that stand behind it wait as long. So the line never grows longer than the requests of half a second.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from api.errors import UnavailableError
 # Where the server tells in the WSGI environment how long a request waited for a thread.
 WAITED_SECONDS = "quiz_reports.waited_seconds"
 
-_MOST_SECONDS = 1.0
+_MOST_SECONDS = 0.5
 # Who asks for these must be told how things are, above all now; and to restart what is busy helps nobody.
 _NEVER_REFUSED = frozenset({"health.alive", "health.ready", "health.metrics"})
 
 
 def refuse_what_waited_too_long() -> None:
-    """Raise UnavailableError for a request that waited for longer than a second."""
+    """Raise UnavailableError for a request that waited for longer than half a second."""
     waited: float = request.environ.get(WAITED_SECONDS, 0.0)
     if waited > _MOST_SECONDS and request.endpoint not in _NEVER_REFUSED:
         raise UnavailableError(f"waited {waited:.1f} s for a thread")
