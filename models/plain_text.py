@@ -27,6 +27,7 @@ _BLOCKS: Final = _HEADINGS | {
 # A no-break space is no white space here: people put it where a blank must stay.
 _WHITE_SPACE: Final = " \t\r\n"
 _WHITE_SPACE_RUN: Final = re.compile(f"[{_WHITE_SPACE}]+")
+_UNTIDY: Final = ("\n", "  ", "\t", "\r")
 
 
 def strip_tags(html: str) -> str:
@@ -48,7 +49,7 @@ def plain_text(html: str) -> str:
     """
     if "<" not in html:
         text = entities.unescape(html) if "&" in html else html
-        return _WHITE_SPACE_RUN.sub(" ", text).strip(_WHITE_SPACE)
+        return _spaced(text).strip(_WHITE_SPACE)
     return _render(_parse(html))
 
 
@@ -76,7 +77,7 @@ class _Flow:
 
     def add_text(self, text: str) -> None:
         """Add running text, its runs of white space made one blank."""
-        words = _WHITE_SPACE_RUN.sub(" ", text)
+        words = _spaced(text)
         self.has_gap = self.has_gap or words.startswith(" ")
         if stripped := words.strip(" "):
             self.add(stripped)
@@ -186,11 +187,11 @@ class _Renderer:
             self.flow.start_line()
 
     def _is_own_flow(self, element: etree._Element) -> bool:
+        is_heading = element.tag in _HEADINGS
+        if not is_heading and (element.tag != "a" or element.get("href") is None):
+            return False
         # One of each kind at a time: a thousand headings inside one another would take for ever.
-        kinds = {"heading" if outer.tag in _HEADINGS else "link" for outer, _ in self._outer}
-        if element.tag in _HEADINGS:
-            return "heading" not in kinds
-        return element.tag == "a" and element.get("href") is not None and "link" not in kinds
+        return all((outer.tag in _HEADINGS) != is_heading for outer, _ in self._outer)
 
     def _add_heading(self, tag: str, text: str) -> None:
         if not text:
@@ -221,4 +222,12 @@ def _reference(label: str, address: str) -> str:
 
 
 def _one_line(attribute: str | None) -> str:
-    return _WHITE_SPACE_RUN.sub(" ", attribute or "").strip(_WHITE_SPACE)
+    return _spaced(attribute or "").strip(_WHITE_SPACE)
+
+
+def _spaced(text: str) -> str:
+    """Make each run of white space one blank."""
+    # Most texts have single blanks alone; to see so takes a fraction of replacing each by itself.
+    if any(untidy in text for untidy in _UNTIDY):
+        return _WHITE_SPACE_RUN.sub(" ", text)
+    return text
