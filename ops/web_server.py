@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import gc
 import json
+import selectors
 import socket
 import threading
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,10 +24,7 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined] # The stubs lac
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.gthread import (  # type: ignore[attr-defined] # The first is the library's own.
-    _DEFER,
-    ThreadWorker,
-)
+from gunicorn.workers.gthread import ThreadWorker
 
 from api.overload import WAITED_SECONDS
 from models.settings import Settings
@@ -93,16 +92,31 @@ class WebWorker(ThreadWorker):
 
         self.wsgi = tell
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or cease to take connections in; at the end, take in first who has connected already."""
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            taken_in = -1
+            while taken_in != self.nr_conns:
+                taken_in = self.nr_conns
+                self.accept(listener)
+
     def enqueue_req(self, conn: Any) -> None:
-        """Put a connection in line for a thread."""
+        """Put a connection in line for a thread; who has only connected gets none to wait in."""
+        if not conn.initialized and not conn.wait_for_data(0):
+            conn.sock.setblocking(False)
+            conn.set_timeout()
+            self.pending_conns.append(conn)
+            readable = partial(self.on_pending_socket_readable, conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+            return
         conn.in_line_since = time.monotonic()
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
         """Read and answer a request, the clock running."""
-        if not conn.initialized and not conn.wait_for_data(0):
-            # Who only connects gets no thread to wait in.
-            return _DEFER
         now = time.monotonic()
         self._turn.waited_seconds = now - conn.in_line_since
         if not isinstance(conn.sock, PatientSocket):

@@ -72,11 +72,14 @@ def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json
     names = _names(only)
     began = datetime.datetime.now(datetime.UTC)
     outcomes: list[Outcome] = []
-    with running_stack(plan) as stack:
-        for name in names:
-            say(f"measuring {name}: {FIGURES[name][0]}")
-            outcomes += FIGURES[name][1](stack)
-    _write(json_path, began, outcomes)
+    try:
+        with running_stack(plan) as stack:
+            for name in names:
+                say(f"measuring {name}: {FIGURES[name][0]}")
+                outcomes.extend(FIGURES[name][1](stack))
+    finally:
+        # Half an hour's figures are not lost by the last one's failure.
+        _write(json_path, began, outcomes)
     click.echo(_machine(began))
     click.echo()
     click.echo(table(outcomes))

