@@ -92,7 +92,7 @@ class WebWorker(ThreadWorker):
 
         self.wsgi = tell
 
-    def set_accept_enabled(self, enabled: bool) -> None:
+    def set_accept_enabled(self, enabled: bool | None) -> None:
         """Begin or cease to take connections in; at the end, take in first who has connected already."""
         super().set_accept_enabled(enabled)
         if self.alive:

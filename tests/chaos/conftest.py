@@ -35,9 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only_in_full(fault): takes too long for the cut")
     seed = config.getoption("--seed")
     cut = config.getoption("--cut") or os.environ.get("CI") == "true"
     config.stash[_FINDINGS] = Findings(random.SystemRandom().randrange(10**6) if seed is None else seed, cut)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    findings = config.stash[_FINDINGS]
+    if not findings.cut:
+        return
+    left_out = {item: mark for item in items if (mark := item.get_closest_marker("only_in_full"))}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+    for mark in left_out.values():
+        findings.add(mark.args[0], 0, "", not_shown="left out of the cut")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -71,12 +83,6 @@ class Run:
     def rounds(self, full: int, cut: int) -> int:
         """Tell how many rounds to make."""
         return cut if self.findings.cut else full
-
-    def only_in_full(self, fault: str) -> None:
-        """Leave a fault out of the cut, which has no time for it."""
-        if self.findings.cut:
-            self.findings.add(fault, 0, "", not_shown="left out of the cut")
-            pytest.skip("left out of the cut")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.chaos.arrivals import answers_of_few, arrivals
 from tests.chaos.client import Answered, faulty, statuses
 from tests.chaos.conftest import Run
@@ -42,8 +44,8 @@ def test_at_twice_the_load_it_sheds_and_recovers(run: Run) -> None:
     )
 
 
+@pytest.mark.only_in_full("load. small reports beside a large one")
 def test_a_large_report_does_not_delay_small_ones(run: Run) -> None:
-    run.only_in_full("load. small reports beside a large one")
     rounds = run.rounds(60, 10)
     with two_slots(run):
         large = run.school.add_quizzes(2, _LARGE)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, cast
 
 import psutil
+import pytest
 from celery import Celery
 
 from models.messages import GENERATE_REPORT, Queue, task_id
@@ -68,8 +69,8 @@ def test_repeated_and_wrong_messages_do_no_harm(run: Run) -> None:
     )
 
 
+@pytest.mark.only_in_full("5b. bytes in the queue that are no message")
 def test_bytes_that_are_no_message_cost_a_restart_at_most(run: Run) -> None:
-    run.only_in_full("5b. bytes in the queue that are no message")
     rounds = run.rounds(3, 1)
     run.stack.kill_workers()
     # Of two slots, so with a supervisor over its nodes.

@@ -71,8 +71,8 @@ def test_a_worker_that_may_not_write_large_files(run: Run) -> None:
     )
 
 
+@pytest.mark.only_in_full("8c. S3")
 def test_s3_that_refuses_does_not_answer_or_is_read_slowly(run: Run) -> None:
-    run.only_in_full("8c. S3")
     rounds = run.rounds(5, 1)
     with on_s3(run) as (server, way):
         answers_503_twice(run, server, way, rounds)

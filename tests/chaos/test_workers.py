@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
+import pytest
 
 from models.settings import FAILPOINTS
 from tests.chaos.client import ITEM_ANALYSIS, STUDENT_ANALYSIS, faulty, statuses
@@ -91,8 +92,8 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing(run: Run) -> None:
     )
 
 
+@pytest.mark.only_in_full("9a. SIGTERM to the workers mid-job")
 def test_a_worker_that_is_told_to_stop_finishes_its_job_or_it_is_done_again(run: Run) -> None:
-    run.only_in_full("9a. SIGTERM to the workers mid-job")
     rounds, again, slowest = run.rounds(6, 1), 0, 0.0
     for _ in range(rounds):
         quizzes = run.school.add_quizzes(2, Size(students=6000, questions=20))
