@@ -142,15 +142,20 @@ _LOCK: Final = """
     ORDER BY submission_id, attempt
     FOR NO KEY UPDATE OF attempts"""
 
+# A subquery for each row is one look into an index, whatever the planner knows of tables that have just
+# grown: from joins it makes scans of a whole course, or of all attempts.
 _UNKNOWN_USERS: Final = """
     SELECT user_id FROM unnest(%(user_ids)b::bigint[]) AS pushed (user_id)
-    WHERE NOT EXISTS (
-        SELECT FROM course_users AS known
-        WHERE known.course_id = %(course_id)s AND known.user_id = pushed.user_id)"""
+    WHERE (
+        SELECT true FROM course_users AS known
+        WHERE known.course_id = %(course_id)s AND known.user_id = pushed.user_id) IS NULL"""
 
 _FOREIGN: Final = """
-    SELECT DISTINCT submission_id FROM attempts
-    WHERE submission_id = ANY(%(submission_ids)b::bigint[]) AND quiz_id <> %(quiz_id)s"""
+    SELECT submission_id FROM unnest(%(submission_ids)b::bigint[]) AS pushed (submission_id)
+    WHERE (
+        SELECT true FROM attempts
+        WHERE attempts.submission_id = pushed.submission_id AND quiz_id <> %(quiz_id)s
+        ORDER BY attempt LIMIT 1)"""
 
 _PUSHED: Final = """
     WITH pushed AS MATERIALIZED (

@@ -86,8 +86,8 @@ class _Writing:
 class _SubmissionPush:
     """One request.
 
-    The server writes one batch while the next is derived here, so each batch is looked up before the one
-    before it is sent.
+    The server writes one batch while the next is derived and the one after it is read here, so each batch is
+    looked up before the one before it is sent.
     """
 
     def __init__(self, session: Session, quiz: _PushedTo) -> None:
@@ -105,7 +105,7 @@ class _SubmissionPush:
         first, second = next(batches, Batch()), next(batches, None)
         self._lock(first, second)
         if second is None:
-            self._take_batches([first])
+            self._take_batches(iter([first]))
         else:
             with pipelined(self._session):
                 self._take_batches(itertools.chain([first, second], batches))
@@ -113,16 +113,18 @@ class _SubmissionPush:
             raise InvalidInputError(self._problems)
         return self._finish()
 
-    def _take_batches(self, batches: Iterable[Batch]) -> None:
+    def _take_batches(self, batches: Iterator[Batch]) -> None:
         rows: Sequence[AttemptRow] = ()
         gone: Sequence[StoredAttempt] = ()
-        for batch in batches:
+        batch = next(batches, None)
+        while batch is not None:
             found = self._look_up_batch(batch)
             writing = self._begin_writing(rows, gone)
             rows, gone = self._derive(found), found.gone
-            self._end_writing(writing)
             if len(self._problems) >= InvalidInputError.MOST_PROBLEMS:
                 return
+            batch = next(batches, None)
+            self._end_writing(writing)
         self._end_writing(self._begin_writing(rows, gone))
 
     def _lock(self, first: Batch, second: Batch | None) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
 from models.access_tokens import create_token
 from models.database import Database
+from models.schema import migrate
 from models.settings import Settings
+from models.submission_ingestion import push_submissions
+from models.submission_input import read_lines
 from ops.benchmarks.everyday import Everyday
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of
 from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
 from workers import queries
 
-SMALL, LARGE, CHUNK = 10, 12_000, 200
+SMALL, LARGE, CHUNK, BATCH = 10, 12_000, 200, 500
 # What the large quiz fills; every other table is small, and reading all of it costs nothing.
 LARGE_TABLES = {"attempts", "attempt_payloads", "users", "course_users", "enrollments"}
 
@@ -48,6 +53,10 @@ def everyday(database: Database, settings: Settings, large_quiz: Population) -> 
     everyday.close()
 
 
+def line(attempt: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(attempt) + b"\n"
+
+
 def scans_of_large_tables(settings: Settings, statements: list[Statement]) -> list[tuple[str, str]]:
     return [
         (table, sql)
@@ -73,6 +82,27 @@ def test_a_chunk_of_a_large_quiz_is_fetched_by_indexes(
     statements = [Statement(queries.student_attempts(ids)), Statement(queries.item_attempts(ids))]
 
     assert scans_of_large_tables(settings, statements) == []
+
+
+def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
+    empty_database_url: str, settings: Settings
+) -> None:
+    population = Population(Course(1, students_of(LARGE)), 1, attempts=LARGE, questions=3)
+    database = Database(empty_database_url)
+    migrate(database.engine)
+    loader = Loader(database)
+    loader.load_course(population.course)
+    loader.load(population)
+    block = population.block(0)
+    pushed = [{**population.pushed(block, row), "attempt": 10 + row} for row in range(BATCH)]
+
+    with recorded_statements() as statements, database.transaction() as session:
+        counts = push_submissions(session, 1, 1, read_lines(map(line, pushed), 2**20))
+
+    assert counts.created == BATCH
+    found = sequential_scans(empty_database_url, statements)
+    assert [(table, sql) for table, sql in found if table in LARGE_TABLES] == []
+    database.dispose()
 
 
 def test_a_scan_would_be_found(settings: Settings, everyday: Everyday) -> None:
