@@ -132,11 +132,14 @@ class BlobStore:
 
     def _part(self, key: str, start: int, end: int) -> bytes:
         try:
-            return bytes(obstore.get_range(self._store, key, start=start, end=end))
+            part = bytes(obstore.get_range(self._store, key, start=start, end=end))
         except FileNotFoundError as error:
             raise NotFoundError(key) from error
         except _FAILURES as error:
             raise StorageError(_reason(error)) from error
+        if len(part) != end - start:
+            raise StorageError(f"{key} has fewer than {end} bytes")
+        return part
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is not there counts as deleted."""

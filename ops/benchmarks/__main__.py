@@ -64,7 +64,7 @@ def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json
     or uses DATABASE_URL and REDIS_URL: an empty database that may be filled. All data is made up from a seed.
     Each figure is the median of several runs, in turns with its reference; the least and the most stand
     beside it. The files are compared row by row with a slow and plain computation. A full run needs some
-    25 GB of disk and half an hour.
+    10 GB of disk and a quarter of an hour.
     """
     # Stopped from outside, it clears away its servers and their gigabytes as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

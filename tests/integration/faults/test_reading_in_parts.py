@@ -8,7 +8,7 @@ import pytest
 
 import models.blob_store
 from models.blob_store import BlobStore, open_store
-from models.errors import NotFoundError
+from models.errors import NotFoundError, StorageError
 from models.settings import Settings
 
 _CONTENT = bytes(range(100))
@@ -36,3 +36,13 @@ def test_an_object_is_read_in_parts_of_which_none_is_missing(
 def test_a_missing_object_is_known_at_the_call(store: BlobStore, end: int | None) -> None:
     with pytest.raises(NotFoundError):
         store.read("reports/1/none", 0, end)
+
+
+@pytest.mark.parametrize("size", [0, 29, 45])
+def test_an_object_that_was_cut_short_is_not_taken_for_a_whole_one(
+    store: BlobStore, tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "files/reports/1/whole").write_bytes(_CONTENT[:size])
+
+    with pytest.raises(StorageError):
+        b"".join(store.read("reports/1/whole", 0, 60))
