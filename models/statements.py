@@ -60,7 +60,7 @@ def pipelined(session: Session) -> Iterator[None]:
 
     Within this block the transaction takes statements from `send` and `run` only.
     """
-    with _connection(session).pipeline() as pipeline:
+    with _translated("pipeline"), _connection(session).pipeline() as pipeline:
         session.info[_PIPELINE] = pipeline
         try:
             yield

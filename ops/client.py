@@ -27,6 +27,7 @@ _BUSY = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 _Answer = TypeVar("_Answer")
+_Sent = TypeVar("_Sent")
 
 _ADVICE = {
     401: "give a token with --token; `quiz-reports token create --user ID --admin` makes one",
@@ -194,8 +195,12 @@ class Client:
         """Write the bytes of a report's file."""
         if report.file is None:
             raise ReportFailedError("the report has no file yet")
+        file_id = report.file.id
+        self._while_busy(lambda: self._download(file_id, to))
+
+    def _download(self, file_id: int, to: BinaryIO) -> None:
         # A store may be asked for the bytes by a redirect; the token does not go with it to another host.
-        request = self._http.build_request("GET", f"/files/{report.file.id}/download")
+        request = self._http.build_request("GET", f"/files/{file_id}/download")
         try:
             response = self._http.send(request, stream=True, follow_redirects=True)
             try:
@@ -245,10 +250,13 @@ class Client:
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request that may be sent again where the service is too busy."""
+        return self._while_busy(lambda: self._send(method, path, **options))
+
+    def _while_busy(self, send: Callable[[], _Sent]) -> _Sent:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
-                return self._send(method, path, **options)
+                return send()
             except RefusedError as error:
                 if error.status not in _BUSY or time.monotonic() > deadline:
                     raise

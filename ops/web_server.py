@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import json
+import select
 import selectors
 import socket
 import threading
@@ -24,6 +25,7 @@ from gunicorn.http.errors import (  # type: ignore[attr-defined] # The stubs lac
     LimitRequestLine,
     ParseException,
 )
+from gunicorn.util import close_graceful
 from gunicorn.workers.gthread import ThreadWorker
 
 from api.overload import WAITED_SECONDS
@@ -54,6 +56,9 @@ class PatientSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive as ever; a client that keeps us waiting too long counts as gone."""
+        if self.gettimeout() is not None:
+            # Whoever has set one, as gunicorn where it closes a connection, knows how long.
+            return super().recv(bufsize, flags)
         left = SILENT_SECONDS
         if self.deadline is not None:
             left = min(left, self.deadline - time.monotonic())
@@ -95,17 +100,26 @@ class WebWorker(ThreadWorker):
     def set_accept_enabled(self, enabled: bool | None) -> None:
         """Begin or cease to take connections in; at the end, take in first who has connected already."""
         super().set_accept_enabled(enabled)
-        if self.alive:
+        if self.alive or enabled:
             return
         for listener in self.sockets:
-            taken_in = -1
-            while taken_in != self.nr_conns:
-                taken_in = self.nr_conns
+            self._take_in_all(listener)
+            # Who comes now is refused at once, rather than kept waiting for nothing.
+            listener.close()
+
+    def _take_in_all(self, listener: Any) -> None:
+        taken_in = -1
+        while taken_in != self.nr_conns < self.worker_connections:
+            taken_in = self.nr_conns
+            try:
                 self.accept(listener)
+            except OSError as error:
+                _log.warning("connections not taken in", reason=str(error))
+                return
 
     def enqueue_req(self, conn: Any) -> None:
         """Put a connection in line for a thread; who has only connected gets none to wait in."""
-        if not conn.initialized and not conn.wait_for_data(0):
+        if not conn.initialized and not _has_sent(conn):
             conn.sock.setblocking(False)
             conn.set_timeout()
             self.pending_conns.append(conn)
@@ -122,7 +136,18 @@ class WebWorker(ThreadWorker):
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
         conn.sock.deadline = now + REQUEST_SECONDS
-        return super().handle(conn)
+        is_kept = super().handle(conn)
+        if not is_kept:
+            # That takes up to two seconds, in which the thread that takes connections in must not stand.
+            close_graceful(conn.sock)
+        return is_kept
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep a connection for the next request, or count one that its thread has closed as gone."""
+        if conn.sock.fileno() < 0:
+            self.nr_conns -= 1
+        else:
+            super().finish_request(conn, fs)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Let the application answer; data that is pushed in may take its time."""
@@ -165,6 +190,13 @@ class ApiServer(BaseApplication):
         # What stays for ever need not be looked through again at each collection of garbage.
         gc.freeze()
         return app
+
+
+def _has_sent(conn: Any) -> bool:
+    look = select.poll()
+    look.register(conn.sock, select.POLLIN)
+    conn.data_ready = conn.data_ready or bool(look.poll(0))
+    return bool(conn.data_ready)
 
 
 def _refusal(error: BaseException, request_id: str) -> bytes:

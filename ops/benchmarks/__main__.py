@@ -78,8 +78,9 @@ def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json
                 say(f"measuring {name}: {FIGURES[name][0]}")
                 outcomes.extend(FIGURES[name][1](stack))
     finally:
-        # Half an hour's figures are not lost by the last one's failure.
-        _write(json_path, began, outcomes)
+        # The figures of many minutes are not lost by the last one's failure.
+        if outcomes:
+            _write(json_path, began, outcomes)
     click.echo(_machine(began))
     click.echo()
     click.echo(table(outcomes))

@@ -53,6 +53,14 @@ def everyday(database: Database, settings: Settings, large_quiz: Population) -> 
     everyday.close()
 
 
+@pytest.fixture
+def unknown_tables(empty_database_url: str) -> Iterator[Database]:
+    """A database that PostgreSQL has gathered no statistics of."""
+    database = Database(empty_database_url)
+    yield database
+    database.dispose()
+
+
 def line(attempt: dict[str, Any]) -> bytes:
     return msgspec.json.encode(attempt) + b"\n"
 
@@ -85,24 +93,22 @@ def test_a_chunk_of_a_large_quiz_is_fetched_by_indexes(
 
 
 def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
-    empty_database_url: str, settings: Settings
+    unknown_tables: Database,
 ) -> None:
     population = Population(Course(1, students_of(LARGE)), 1, attempts=LARGE, questions=3)
-    database = Database(empty_database_url)
-    migrate(database.engine)
-    loader = Loader(database)
+    migrate(unknown_tables.engine)
+    loader = Loader(unknown_tables)
     loader.load_course(population.course)
     loader.load(population)
     block = population.block(0)
     pushed = [{**population.pushed(block, row), "attempt": 10 + row} for row in range(BATCH)]
 
-    with recorded_statements() as statements, database.transaction() as session:
+    with recorded_statements() as statements, unknown_tables.transaction() as session:
         counts = push_submissions(session, 1, 1, read_lines(map(line, pushed), 2**20))
 
     assert counts.created == BATCH
-    found = sequential_scans(empty_database_url, statements)
+    found = sequential_scans(unknown_tables.url, statements)
     assert [(table, sql) for table, sql in found if table in LARGE_TABLES] == []
-    database.dispose()
 
 
 def test_a_scan_would_be_found(settings: Settings, everyday: Everyday) -> None:

@@ -82,15 +82,28 @@ def test_connections_that_send_nothing_hold_no_thread(address: str) -> None:
             connection.close()
 
 
+@pytest.mark.parametrize("request_line", ["GET /healthz HTTP/1.0", "no HTTP"])
+def test_a_client_that_stays_after_its_answer_holds_nobody_up(address: str, request_line: str) -> None:
+    with connect(address) as client:
+        client.sendall(f"{request_line}\r\n\r\n".encode())
+        assert client.recv(5) == b"HTTP/"
+        # The server closes the connection for its part, and need not wait for long that the client does.
+        assert httpx.get(f"{address}/healthz", trust_env=False, timeout=10).status_code == 200
+
+
 def test_what_waited_too_long_for_a_thread_is_refused_at_once_but_for_health(
     address: str, token: str
 ) -> None:
-    paths = ["/api/v1/courses/101/quizzes", "/api/v1/courses/101/quizzes", "/healthz", "/readyz"]
+    quizzes = "/api/v1/courses/101/quizzes"
+    requests = [("GET", quizzes), ("GET", quizzes), ("GET", "/healthz"), ("GET", "/readyz")]
+    # To ask for a report is never refused for a while: there is no such quiz.
+    requests.append(("POST", f"{quizzes}/1/reports"))
     answers: dict[int, httpx.Response] = {}
 
     def ask(number: int) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        answers[number] = httpx.get(address + paths[number], headers=headers, trust_env=False, timeout=60)
+        method, path = requests[number]
+        answers[number] = httpx.request(method, address + path, headers=headers, trust_env=False, timeout=60)
 
     with connect(address) as busy:
         head = f"PUT /api/v1/courses/101 HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\n"
@@ -98,7 +111,7 @@ def test_what_waited_too_long_for_a_thread_is_refused_at_once_but_for_health(
         busy.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
         busy.sendall(body[:1])
         wait_for(lambda: is_held(address))
-        waiting = [threading.Thread(target=ask, args=[number]) for number in range(len(paths))]
+        waiting = [threading.Thread(target=ask, args=[number]) for number in range(len(requests))]
         began = time.monotonic()
         for thread in waiting:
             thread.start()
@@ -109,7 +122,7 @@ def test_what_waited_too_long_for_a_thread_is_refused_at_once_but_for_health(
             thread.join()
         assert busy.recv(12) == b"HTTP/1.1 200"
 
-    assert [answers[number].status_code for number in range(4)] == [503, 503, 200, 200]
+    assert [answers[number].status_code for number in range(5)] == [503, 503, 200, 200, 404]
     refused = answers[0]
     assert refused.headers["Retry-After"].isdigit()
     assert refused.json()["status"] == "service_unavailable"
