@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import pickle
 from collections import Counter
-from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, cast
 
-import psutil
+import psycopg
 import pytest
 from celery import Celery
 
 from models.messages import GENERATE_REPORT, Queue, task_id
 from tests.chaos.conftest import Run
-from tests.chaos.processes import ServiceProcess
-from tests.chaos.stack import SWEEP_SECONDS
 from tests.chaos.test_workers import files, job, tries
 from tests.waiting import wait_for
 
 _NOBODY = 10**15
+# Seconds until the second sweep: longer than any test waits.
+_ONE_SWEEP = 3600.0
 
 
 class _WouldRun:
@@ -101,22 +99,23 @@ def test_each_expired_lease_is_requeued_once_by_four_sweepers(run: Run) -> None:
     run.stack.kill_sweepers()
     quizzes = run.school.add_quizzes(count)
     asked = {quiz_id: run.client.request(quiz_id) for quiz_id in quizzes}
-    # Patient for six sweeps while messages wait: long enough to see that none comes twice.
-    sweepers = [run.stack.start_sweeper() for _ in range(4)]
-    wait_for(lambda: all(map(partial(last_swept, run), sweepers)))
     jobs = Counter(job(run, report_id) for report_id in asked.values())
     for _ in range(rounds):
-        empty_queues(run)
-        let_leases_expire(run, list(asked.values()))
-        wait_for(lambda: waiting_jobs(run).keys() >= jobs.keys())
+        with run.school.connect() as connection:
+            # All four come to their first statement, wait there, and begin at the same moment.
+            connection.execute("LOCK TABLE quiz_reports IN EXCLUSIVE MODE")
+            sweepers = [run.stack.start_sweeper(sweep_seconds=_ONE_SWEEP) for _ in range(4)]
+            wait_for(lambda: waiting_for_reports(run) == 4)
+            empty_queues(run)
+            let_leases_expire(connection, list(asked.values()))
         for sweeper in sweepers:
-            wait_for_sweep(run, sweeper)
+            sweeper.terminate()
+            assert sweeper.wait_until_ended() == 0, "a sweeper did not end after its one sweep"
         assert waiting_jobs(run) == jobs
     run.stack.start_service()
     for quiz_id, report_id in asked.items():
         run.client.wait_for_file(quiz_id, report_id)
         assert tries(run, report_id) == 2
-    run.stack.kill_sweepers()
     run.findings.add(
         "13. four sweepers at once",
         rounds * count,
@@ -124,23 +123,14 @@ def test_each_expired_lease_is_requeued_once_by_four_sweepers(run: Run) -> None:
     )
 
 
-def last_swept(run: Run, sweeper: ServiceProcess) -> datetime | None:
-    """Tell when a sweeper's connection last began a statement; None if it has none yet."""
-    ports = [c.laddr.port for c in psutil.Process(sweeper.pid).net_connections("tcp")]
+def waiting_for_reports(run: Run) -> int:
+    """Count the connections that wait for a lock on the table of reports."""
     with run.stack.superuser() as connection:
         row = connection.execute(
-            "SELECT query_start FROM pg_stat_activity WHERE client_port = ANY(%s)", [ports]
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'quiz_reports'::regclass"
         ).fetchone()
-    return None if row is None else cast("datetime", row[0])
-
-
-def wait_for_sweep(run: Run, sweeper: ServiceProcess) -> None:
-    """Wait until a sweeper has made one whole sweep from now on."""
-    began = last_swept(run, sweeper)
-    assert began is not None
-    # The statements of one sweep follow each other at once: a sweep later is the next one.
-    a_sweep = timedelta(seconds=SWEEP_SECONDS)
-    wait_for(lambda: (last_swept(run, sweeper) or began) > began + a_sweep)
+    assert row is not None
+    return cast("int", row[0])
 
 
 def send(
@@ -167,15 +157,14 @@ def empty_queues(run: Run) -> None:
         client.delete(*(queue.value for queue in Queue))
 
 
-def let_leases_expire(run: Run, report_ids: list[int]) -> None:
+def let_leases_expire(connection: psycopg.Connection[Any], report_ids: list[int]) -> None:
     """Make jobs look as if their first worker had fallen silent."""
-    with run.school.connect() as connection:
-        connection.execute(
-            "UPDATE quiz_reports SET state = 'running', tries = 1, claim_token = gen_random_uuid(),"
-            " lease_until = now() - interval '1 second', hinted_at = now() - interval '1 hour'"
-            " WHERE id = ANY(%s)",
-            [report_ids],
-        )
+    connection.execute(
+        "UPDATE quiz_reports SET state = 'running', tries = 1, claim_token = gen_random_uuid(),"
+        " lease_until = now() - interval '1 second', hinted_at = now() - interval '1 day'"
+        " WHERE id = ANY(%s)",
+        [report_ids],
+    )
 
 
 def waiting_jobs(run: Run) -> Counter[int]:
