@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import structlog
 from flask import Blueprint, request
 from werkzeug import Response
@@ -21,7 +19,7 @@ from models.errors import NotFoundError
 from models.file_names import content_disposition
 from models.files import File
 from models.quizzes import Quiz, find_quiz_and_course
-from models.report_requests import find_file_report
+from models.report_requests import find_file_report, mark_file_lost
 from models.reports import QuizReport
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -71,6 +69,7 @@ def download(file_id: str) -> Response:
     file = _file_of(report)
     name = texts().display_name(quiz, report.report_type)
     if services().settings.presigned_downloads:
+        _require_bytes(file)
         url = services().store.presigned_url(file.storage_key, _PRESIGNED_SECONDS)
         if url is not None:
             return Response(status=302, headers={"Location": url})
@@ -113,21 +112,29 @@ def _stream(file: File, name: str) -> Response:
     response.headers["Accept-Ranges"] = "bytes"
     if response.status_code == 304:
         return response
+    _require_bytes(file)
     start, stop = 0, file.size
     if response.status_code == 206:
         start, stop = response.content_range.start or 0, response.content_range.stop or file.size
     response.content_length = stop - start
     if request.method != "HEAD" and start < stop:
-        response.response = _read(file, start, stop)
+        response.response = services().store.read(file.storage_key, start, stop)
     return response
 
 
-def _read(file: File, start: int, stop: int) -> Iterator[bytes]:
+def _require_bytes(file: File) -> None:
+    """Raise NotFoundError if the bytes are gone or cut short, and see that they can be made again."""
     try:
-        return services().store.read(file.storage_key, start, stop)
+        if services().store.size(file.storage_key) == file.size:
+            return
     except NotFoundError:
-        _log.error("a file's bytes are gone", file_id=file.id, storage_key=file.storage_key)
-        raise
+        pass
+    with services().database.transaction() as session:
+        is_lost = mark_file_lost(session, file.id)
+    if is_lost:
+        # Otherwise somebody has just deleted the file.
+        _log.error("file_lost", file_id=file.id, storage_key=file.storage_key)
+    raise NotFoundError("The specified resource does not exist.")
 
 
 def _file_of(report: QuizReport) -> File:

@@ -143,6 +143,18 @@ def find_file_report(session: Session, file_id: int) -> QuizReport:
     return _one(session, _BY_FILE, id=file_id)
 
 
+def mark_file_lost(session: Session, file_id: int) -> bool:
+    """Make the report of lost bytes stale, so that it is made anew when asked for; False if it is gone."""
+    marked = _execute(
+        session,
+        update(QuizReport)
+        .where(QuizReport.file_id == file_id)
+        .values(analysis_version=None, updated_at=func.now())
+        .execution_options(synchronize_session=False),
+    )
+    return marked.rowcount == 1
+
+
 # Most requests are of one of these, so they are made once.
 _FIND = select(QuizReport).execution_options(populate_existing=True)
 _BY_ID = _FIND.where(QuizReport.id == bindparam("id"), QuizReport.quiz_id == bindparam("quiz_id"))

@@ -282,14 +282,27 @@ class TestBytes:
         assert fetch(Range="bytes=0-4", If_Range=etag).status_code == 206
         assert fetch(Range="bytes=0-4", If_Range='"other"').data == BIG
 
-    def test_bytes_that_are_gone_are_not_found(self, api: Api) -> None:
-        path = path_of(file_of(api))
+
+class TestLostBytes:
+    @pytest.fixture(params=[b"", CSV[:-1], None], ids=["empty", "cut short", "gone"])
+    def report(self, request: pytest.FixtureRequest, api: Api) -> dict[str, Any]:
+        report = api.generated()
         for stored in Path(api.settings.storage_url.removeprefix("file://")).rglob("*"):
             if stored.is_file():
-                stored.unlink()
-        answer = api.get(path, None)
+                stored.unlink() if request.param is None else stored.write_bytes(request.param)
+        return report
+
+    def test_are_not_found(self, api: Api, report: dict[str, Any]) -> None:
+        answer = api.get(path_of(report["file"]), None)
         assert answer.status_code == 404
         assert answer.json == {"errors": [{"message": "The specified resource does not exist."}]}
+        assert api.get(path_of(report["file"]), None, headers={"Range": "bytes=0-0"}).status_code == 404
+
+    def test_are_made_again_for_who_asks(self, api: Api, report: dict[str, Any]) -> None:
+        api.get(path_of(report["file"]), None)
+        again = api.generated()
+        assert again["id"] != report["id"]
+        assert api.get(path_of(again["file"]), None).data == CSV
 
 
 @pytest.mark.parametrize(
