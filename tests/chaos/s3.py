@@ -65,7 +65,11 @@ class S3Server:
             self._process = subprocess.Popen(
                 leashed(command), env=environ, stdout=log, stderr=log, cwd=self.directory, process_group=0
             )
-        wait_for(self._made_bucket, seconds=120)
+        try:
+            wait_for(self._made_bucket, seconds=120)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
