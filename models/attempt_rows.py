@@ -1,4 +1,4 @@
-"""Attempts as rows: many are found, added and changed with one statement each."""
+"""Attempts as rows: many are found, added, changed and taken away with one statement each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ class StoredAttempt:
     digest: bytes
     form_id: int
     n_responses: int
-    is_deleted: bool
 
 
 @dataclass(slots=True)
@@ -40,16 +39,6 @@ class AttemptRow:
     stored: StoredAttempt | None
 
     @property
-    def is_there(self) -> bool:
-        """Whether there is an attempt afterwards, and not only the note that it was taken back."""
-        return not self.pushed.submission.is_deleted
-
-    @property
-    def was_there(self) -> bool:
-        """Whether there was one before."""
-        return self.stored is not None and not self.stored.is_deleted
-
-    @property
     def added_responses(self) -> int:
         """How many responses the quiz has more than before."""
         return len(self.responses.points) - (self.stored.n_responses if self.stored else 0)
@@ -60,7 +49,7 @@ def lock_attempts(session: Session, keys: Collection[Key]) -> Mapping[Key, Store
     rows = run(session, _LOCK, **_key_columns(keys))
     return {
         (row.submission_id, row.attempt): StoredAttempt(
-            row.id, row.updated_at, bytes(row.digest), row.form_id, row.n_responses, row.is_deleted
+            row.id, row.updated_at, bytes(row.digest), row.form_id, row.n_responses
         )
         for row in rows
     }
@@ -79,9 +68,16 @@ def find_foreign_submissions(session: Session, quiz_id: int, submission_ids: Col
 
 
 def send_attempts(
-    session: Session, quiz_id: int, *, new: Sequence[AttemptRow], changed: Sequence[AttemptRow]
+    session: Session,
+    quiz_id: int,
+    *,
+    new: Sequence[AttemptRow],
+    changed: Sequence[AttemptRow],
+    gone: Sequence[StoredAttempt],
 ) -> Sent | None:
-    """Send attempts to be added and changed; wait for `added_keys` of what is returned."""
+    """Send attempts to be added, changed and taken away; wait for `added_keys` of what is returned."""
+    if gone:
+        send(session, _DELETE, ids=[attempt.id for attempt in gone])
     if changed:
         send(session, _CHANGE, **_columns(changed))
     return send(session, _ADD, quiz_id=quiz_id, **_columns(new)) if new else None
@@ -139,8 +135,7 @@ def _quoted(text: str) -> str:
 
 
 _LOCK: Final = """
-    SELECT id, submission_id, attempt, updated_at, digest, form_id, cardinality(points) AS n_responses,
-           workflow_state = 'deleted' AS is_deleted
+    SELECT id, submission_id, attempt, updated_at, digest, form_id, cardinality(points) AS n_responses
     FROM attempts
     JOIN unnest(%(submission_ids)b::bigint[], %(attempts)b::integer[]) AS pushed (submission_id, attempt)
         USING (submission_id, attempt)
@@ -217,3 +212,5 @@ _CHANGE: Final = f"""{_PUSHED},
     INSERT INTO attempt_payloads (attempt_id, payload)
     SELECT id, payload FROM pushed
     ON CONFLICT (attempt_id) DO UPDATE SET payload = excluded.payload"""  # noqa: S608
+
+_DELETE: Final = "DELETE FROM attempts WHERE id = ANY(%(ids)b::bigint[])"

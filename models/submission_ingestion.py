@@ -24,7 +24,6 @@ from models.errors import InvalidInputError, NotFoundError, Problem
 from models.forms import Forms, StoredForm, WantedForm
 from models.json_input import at
 from models.quiz_data import QuizDataReader
-from models.responses import Responses
 from models.statements import Sent, lock, lock_shared, pipelined, run
 from models.submission_input import Batch, PushedAttempt
 
@@ -68,6 +67,7 @@ class _Found:
     """What the database knows of some attempts: all that is needed to derive their rows without it."""
 
     attempts: Sequence[PushedAttempt]
+    gone: Sequence[StoredAttempt]
     stored: Mapping[Key, StoredAttempt]
     form_ids: Mapping[Key, int]
     forms: Mapping[int, StoredForm]
@@ -79,6 +79,7 @@ class _Writing:
 
     new: Sequence[AttemptRow] = ()
     changed: Sequence[AttemptRow] = ()
+    gone: Sequence[StoredAttempt] = ()
     sent: Sent | None = None
 
 
@@ -114,16 +115,17 @@ class _SubmissionPush:
 
     def _take_batches(self, batches: Iterator[Batch]) -> None:
         rows: Sequence[AttemptRow] = ()
+        gone: Sequence[StoredAttempt] = ()
         batch = next(batches, None)
         while batch is not None:
             found = self._look_up_batch(batch)
-            writing = self._begin_writing(rows)
-            rows = self._derive(found)
+            writing = self._begin_writing(rows, gone)
+            rows, gone = self._derive(found), found.gone
             if len(self._problems) >= InvalidInputError.MOST_PROBLEMS:
                 return
             batch = next(batches, None)
             self._end_writing(writing)
-        self._end_writing(self._begin_writing(rows))
+        self._end_writing(self._begin_writing(rows, gone))
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
         # Who holds one attempt and waits for nothing but the quiz's row cannot be part of a deadlock. Several
@@ -151,14 +153,14 @@ class _SubmissionPush:
             self._keys.add(attempt.key)
 
     def _find_strangers(self, attempts: Sequence[PushedAttempt]) -> Iterator[Problem]:
-        takers = {attempt.submission.user_id for attempt in attempts} - {None}
+        takers = {a.submission.user_id for a in attempts if not a.submission.is_deleted} - {None}
         unknown = find_unknown_users(
             self._session, self._quiz.course_id, [int(taker or 0) for taker in takers]
         )
         foreign = find_foreign_submissions(self._session, self._quiz.id, {a.submission.id for a in attempts})
         for attempt in attempts:
             submission = attempt.submission
-            if submission.user_id in unknown:
+            if submission.user_id in unknown and not submission.is_deleted:
                 yield Problem(
                     at(attempt.place, "user_id"), f"{submission.user_id} is not a user of the course"
                 )
@@ -168,9 +170,11 @@ class _SubmissionPush:
     def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Found:
         stored = lock_attempts(self._session, [attempt.key for attempt in attempts])
         news = [attempt for attempt in attempts if _is_news(attempt, stored.get(attempt.key))]
+        gone = [stored[attempt.key] for attempt in news if attempt.submission.is_deleted]
+        alive = [attempt for attempt in news if not attempt.submission.is_deleted]
         self._tally.unchanged += len(attempts) - len(news)
-        form_ids = self._find_forms(news, stored)
-        return _Found(news, stored, form_ids, self._forms.load(form_ids.values()))
+        form_ids = self._find_forms(alive, stored)
+        return _Found(alive, gone, stored, form_ids, self._forms.load(form_ids.values()))
 
     def _derive(self, found: _Found) -> Sequence[AttemptRow]:
         """Derive the rows of those attempts that are new or not as they were."""
@@ -196,40 +200,33 @@ class _SubmissionPush:
         digest = attempt.digest(entries, form.digest)
         if stored and stored.digest == digest:
             return None
-        if attempt.submission.is_deleted:
-            return AttemptRow(attempt, form.id, Responses([], [], []), digest, stored)
         place = at(attempt.place, "submission_data")
         responses, problems = form.sheet.read(entries, attempt.attachments, place)
         if problems:
             raise InvalidInputError(problems)
         return AttemptRow(attempt, form.id, responses, digest, stored)
 
-    def _begin_writing(self, rows: Sequence[AttemptRow]) -> _Writing:
+    def _begin_writing(self, rows: Sequence[AttemptRow], gone: Sequence[StoredAttempt]) -> _Writing:
         if self._problems:
             # Nothing of the request will be stored; what follows is only read for what else is wrong with it.
             return _Writing()
         new = [row for row in rows if not row.stored]
         changed = [row for row in rows if row.stored]
-        return _Writing(new, changed, send_attempts(self._session, self._quiz.id, new=new, changed=changed))
+        sent = send_attempts(self._session, self._quiz.id, new=new, changed=changed, gone=gone)
+        return _Writing(new, changed, gone, sent)
 
     def _end_writing(self, writing: _Writing) -> None:
         added = added_keys(writing.sent)
-        for row in (*writing.changed, *(row for row in writing.new if row.pushed.key in added)):
-            self._count(row)
+        stored = [*writing.changed, *(row for row in writing.new if row.pushed.key in added)]
+        self._tally.created += len(added)
+        self._tally.updated += len(writing.changed)
+        self._tally.deleted += len(writing.gone)
+        self._added_responses += sum(row.added_responses for row in stored)
+        self._added_responses -= sum(attempt.n_responses for attempt in writing.gone)
         if late := [row.pushed for row in writing.new if row.pushed.key not in added]:
             # Somebody else has added them since they were looked up, so now they are found.
-            self._end_writing(self._begin_writing(self._derive(self._look_up(late))))
-
-    def _count(self, row: AttemptRow) -> None:
-        self._added_responses += row.added_responses
-        if row.is_there and row.was_there:
-            self._tally.updated += 1
-        elif row.is_there:
-            self._tally.created += 1
-        elif row.was_there:
-            self._tally.deleted += 1
-        else:
-            self._tally.unchanged += 1
+            found = self._look_up(late)
+            self._end_writing(self._begin_writing(self._derive(found), found.gone))
 
     def _find_forms(
         self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
@@ -262,8 +259,10 @@ class _SubmissionPush:
 
 
 def _is_news(attempt: PushedAttempt, stored: StoredAttempt | None) -> bool:
-    """Whether an attempt may change anything: a late retry must undo neither a regrade nor a taking back."""
-    return stored is None or attempt.submission.updated_at >= stored.updated_at
+    """Whether an attempt may change anything: a late retry must not undo a regrade."""
+    if stored is None:
+        return not attempt.submission.is_deleted
+    return attempt.submission.updated_at >= stored.updated_at
 
 
 _QUIZ: Final = "SELECT form_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"

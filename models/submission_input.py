@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -22,7 +23,6 @@ from models.json_input import (
     refusal,
 )
 from models.json_soundness import require_sound
-from models.submissions import AttemptState
 
 _LIST: Final = "quiz_submissions"
 
@@ -31,6 +31,17 @@ _NULL: Final = msgspec.Raw(b"null")
 # A batch is what is held in memory at a time, and what one statement writes.
 MOST_ATTEMPTS: Final = 500
 MOST_BYTES: Final = 8 * 2**20
+
+
+class PushedState(StrEnum):
+    """How far a pushed attempt has come, or that the LMS takes it back."""
+
+    COMPLETE = "complete"
+    PENDING_REVIEW = "pending_review"
+    UNTAKEN = "untaken"
+    PREVIEW = "preview"
+    SETTINGS_ONLY = "settings_only"
+    DELETED = "deleted"
 
 
 class Attachment(msgspec.Struct):
@@ -45,7 +56,7 @@ class Submission(msgspec.Struct):
 
     id: Id
     attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
-    workflow_state: AttemptState
+    workflow_state: PushedState
     updated_at: Timestamp
     user_id: Id | None = None
     temporary_user_code: str | None = None
@@ -61,7 +72,7 @@ class Submission(msgspec.Struct):
     @property
     def is_deleted(self) -> bool:
         """Whether the LMS takes this attempt back."""
-        return self.workflow_state is AttemptState.DELETED
+        return self.workflow_state is PushedState.DELETED
 
 
 @dataclass(slots=True)
@@ -205,16 +216,7 @@ def _read_attempt(source: bytes, place: str) -> PushedAttempt:
         raise refusal(source, Submission, place, error) from None
     if problems := list(_check(attempt.submission, place)):
         raise InvalidInputError(problems)
-    return _emptied(attempt) if attempt.submission.is_deleted else attempt
-
-
-def _emptied(attempt: PushedAttempt) -> PushedAttempt:
-    """Forget all of an attempt that is taken back but when that was."""
-    sent = attempt.submission
-    kept = Submission(
-        id=sent.id, attempt=sent.attempt, workflow_state=sent.workflow_state, updated_at=sent.updated_at
-    )
-    return PushedAttempt(attempt.place, kept, payload="null")
+    return attempt
 
 
 def _check(submission: Submission, place: str) -> Iterator[Problem]:

@@ -23,14 +23,13 @@ from models.base import Base, OwnId, UtcTime, enum_by_value
 
 
 class AttemptState(StrEnum):
-    """How far an attempt has come, or that the LMS took it back; reports read those that were submitted."""
+    """How far an attempt has come; reports read those that were submitted."""
 
     COMPLETE = "complete"
     PENDING_REVIEW = "pending_review"
     UNTAKEN = "untaken"
     PREVIEW = "preview"
     SETTINGS_ONLY = "settings_only"
-    DELETED = "deleted"
 
 
 SUBMITTED_STATES = (AttemptState.COMPLETE, AttemptState.PENDING_REVIEW)
@@ -41,19 +40,12 @@ class Attempt(Base):
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
     kinds, `points` the points given; each is null where the attempt holds no such thing.
-
-    Of an attempt that was taken back nothing stays but when that was, so that a late retry of an older push
-    does not bring it back.
     """
 
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("submission_id", "attempt"),
-        CheckConstraint(
-            "num_nonnulls(user_id, temporary_user_code)"
-            " = CASE WHEN workflow_state = 'deleted' THEN 0 ELSE 1 END",
-            name="one_taker",
-        ),
+        CheckConstraint("(user_id IS NULL) <> (temporary_user_code IS NULL)", name="one_taker"),
         Index("ix_attempts_quiz_id_user_id", "quiz_id", "user_id"),
         # Rows of fifty responses stay in the table's own pages: fetching them from TOAST costs more.
         {"postgresql_with": {"toast_tuple_target": "8160"}},

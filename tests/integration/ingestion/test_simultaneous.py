@@ -90,18 +90,6 @@ def test_the_newest_of_many_regrades_at_once_stands(school: Lms) -> None:
     assert school.value("SELECT score FROM attempts") == THREADS - 1
 
 
-def test_what_is_taken_back_at_once_with_older_pushes_stays_so(school: Lms) -> None:
-    def push(number: int) -> Counts:
-        state = "complete" if number < THREADS - 1 else "deleted"
-        return school.put_attempts(attempt(workflow_state=state, updated_at=f"2026-09-10T10:00:{number:02}Z"))
-
-    together(*[lambda n=n: push(n) for n in range(THREADS)])
-
-    assert school.rows("SELECT workflow_state, (SELECT response_count FROM quizzes) FROM attempts") == [
-        ("deleted", 0)
-    ]
-
-
 def test_streams_and_single_attempts_of_one_quiz_never_wait_in_a_ring(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
