@@ -69,9 +69,9 @@ def download(file_id: str) -> Response:
     file = _file_of(report)
     name = texts().display_name(quiz, report.report_type)
     if services().settings.presigned_downloads:
-        _require_bytes(file)
         url = services().store.presigned_url(file.storage_key, _PRESIGNED_SECONDS)
         if url is not None:
+            _require_bytes(file)
             return Response(status=302, headers={"Location": url})
     return _stream(file, name)
 
@@ -132,7 +132,7 @@ def _require_bytes(file: File) -> None:
     with services().database.transaction() as session:
         is_lost = mark_file_lost(session, file.id)
     if is_lost:
-        # Otherwise somebody has just deleted the file.
+        # Otherwise somebody has just deleted the file, or seen before that it is lost.
         _log.error("file_lost", file_id=file.id, storage_key=file.storage_key)
     raise NotFoundError("The specified resource does not exist.")
 

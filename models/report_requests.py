@@ -144,11 +144,11 @@ def find_file_report(session: Session, file_id: int) -> QuizReport:
 
 
 def mark_file_lost(session: Session, file_id: int) -> bool:
-    """Make the report of lost bytes stale, so that it is made anew when asked for; False if it is gone."""
+    """Make the report of lost bytes stale, so that it is made anew when asked for; False if there is none."""
     marked = _execute(
         session,
         update(QuizReport)
-        .where(QuizReport.file_id == file_id)
+        .where(QuizReport.file_id == file_id, QuizReport.analysis_version.is_not(None))
         .values(analysis_version=None, updated_at=func.now())
         .execution_options(synchronize_session=False),
     )

@@ -6,16 +6,18 @@ import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
-# Systems take the ports of outgoing connections from above these, so none comes between the moment when a
-# port is found and the one when a server listens on it.
+# Most systems take the ports of outgoing connections from above these, so none of those comes between the
+# moment when a port is found and the one when a server listens on it.
 _FIRST, _LAST = 20_000, 32_000
+_MOST_GUESSES = 1_000
 
 
 def free_port() -> int:
-    """Find a port of the loopback that nobody listens on now."""
-    while not is_free(port := _FIRST + secrets.randbelow(_LAST - _FIRST)):
-        pass
-    return port
+    """Find a port of the loopback that nobody listens on now; raise OSError if there is none."""
+    for _ in range(_MOST_GUESSES):
+        if is_free(port := _FIRST + secrets.randbelow(_LAST - _FIRST)):
+            return port
+    raise OSError(f"no free port of {LOOPBACK} was found between {_FIRST} and {_LAST}")
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

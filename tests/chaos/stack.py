@@ -98,8 +98,8 @@ class Stack:
             worker.wait_until_logged(" ready.")
         return worker
 
-    def start_sweeper(self, *, sweep_seconds: float = SWEEP_SECONDS) -> ServiceProcess:
-        sweeper = self._start("sweeper", (), {"QUIZ_REPORTS_SWEEP_SECONDS": str(sweep_seconds)})
+    def start_sweeper(self, environ: Mapping[str, str] | None = None) -> ServiceProcess:
+        sweeper = self._start("sweeper", (), environ)
         self.sweepers.append(sweeper)
         return sweeper
 

@@ -126,6 +126,14 @@ class TestPresigned:
         yield Api(app, settings, s3_api.database, s3_api.tokens)
         Services.of(app).close()
 
+    def test_of_a_lost_object_there_is_none(self, presigning: Api) -> None:
+        store = open_store(presigning.settings)
+        before = set(keys(store))
+        report = presigning.generated()
+        (key,) = set(keys(store)) - before
+        store.delete(key)
+        assert presigning.get(path_of(report), None).status_code == 404
+
     @pytest.mark.contract("4 File", "a redirect to a presigned URL is a setting")
     def test_is_a_redirect_to_the_bytes_under_their_display_name(self, presigning: Api) -> None:
         with presigning.database.transaction() as session:
