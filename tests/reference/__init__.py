@@ -1,1 +1,5 @@
-"""Tests against real data that is kept beside the project, not in it."""
+"""Tests against real data and published figures; where the data come from: data/README.md."""
+
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"

@@ -1,14 +1,14 @@
 """An untouched Canvas export of an anonymous survey, taken apart and made again byte for byte."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tests.reference import DATA
 from workers.analysis.csv_format import header_line, lines
 from workers.analysis.frames import STUDENT_ATTEMPTS, Answer, Question
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
@@ -21,8 +21,8 @@ BEFORE_QUESTIONS = 5
 
 
 @pytest.fixture
-def export(reference_file: Callable[[str], Path]) -> bytes:
-    return reference_file("anonymous_survey_student_analysis.csv").read_bytes()
+def export() -> bytes:
+    return (DATA / "anonymous_survey_student_analysis.csv").read_bytes()
 
 
 def parsed(content: str) -> Iterator[Line]:

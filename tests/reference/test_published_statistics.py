@@ -3,14 +3,13 @@
 import csv
 import io
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tests.reference import DATA
 from workers.analysis.csv_format import header_line, lines
 from workers.analysis.frames import ITEM_ATTEMPTS, Answer, Question
 from workers.analysis.item_analysis import ItemAnalysis
@@ -36,8 +35,8 @@ class Responses:
 
 
 @pytest.fixture
-def j20s400(reference_file: Callable[[str], Path]) -> Responses:
-    with reference_file("j20s400_raw.csv").open(newline="") as file:
+def j20s400() -> Responses:
+    with (DATA / "j20s400_raw.csv").open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     return Responses([[None if int(cell) == MISSING else int(cell) for cell in row[1:]] for row in rows])
 
@@ -79,8 +78,8 @@ def correlation(pairs: list[tuple[float, float]]) -> float:
     return products / math.sqrt(variance([x for x, _ in pairs]) * variance([y for _, y in pairs]))
 
 
-def published(path: Path, key: str) -> dict[str, dict[str, str]]:
-    with path.open(newline="") as file:
+def published(name: str, key: str) -> dict[str, dict[str, str]]:
+    with (DATA / name).open(newline="") as file:
         return {row[key]: row for row in csv.DictReader(file)}
 
 
@@ -127,10 +126,8 @@ def test_alpha_is_printed_and_agrees_with_plain_loops(
     assert float(report[0]["Alpha"]) == pytest.approx(alpha, rel=1e-9)
 
 
-def test_respondents_and_correct_rates_are_the_published_ones(
-    report: list[dict[str, str]], reference_file: Callable[[str], Path]
-) -> None:
-    figures = published(reference_file("j20s400_published_items.csv"), "Item")
+def test_respondents_and_correct_rates_are_the_published_ones(report: list[dict[str, str]]) -> None:
+    figures = published("j20s400_published_items.csv", "Item")
 
     assert len(figures) == len(report) == 20
     for row in report:
@@ -141,8 +138,8 @@ def test_respondents_and_correct_rates_are_the_published_ones(
         )
 
 
-def test_totals_have_the_published_moments(j20s400: Responses, reference_file: Callable[[str], Path]) -> None:
-    figures = published(reference_file("j20s400_published_test.csv"), "Total Score")
+def test_totals_have_the_published_moments(j20s400: Responses) -> None:
+    figures = published("j20s400_published_test.csv", "Total Score")
     people = len(j20s400.totals)
 
     assert math.fsum(j20s400.totals) / people == pytest.approx(
@@ -154,14 +151,12 @@ def test_totals_have_the_published_moments(j20s400: Responses, reference_file: C
     )
 
 
-def test_what_is_published_by_another_definition_is_near(
-    report: list[dict[str, str]], reference_file: Callable[[str], Path]
-) -> None:
+def test_what_is_published_by_another_definition_is_near(report: list[dict[str, str]]) -> None:
     # The published correlations and alpha treat missing answers in a way of their own, which is not stated;
     # here a missing answer adds nothing to the total. Of an item about one answer in a hundred is missing, so
     # the figures are near, not equal.
-    items = published(reference_file("j20s400_published_items.csv"), "Item")
-    test = published(reference_file("j20s400_published_test.csv"), "Total Score")
+    items = published("j20s400_published_items.csv", "Item")
+    test = published("j20s400_published_test.csv", "Total Score")
 
     for row in report:
         correlated = float(items[row["Question Title"]]["Item-Total Correlation"])
