@@ -2,7 +2,7 @@
 
     python -m ops.sample DIRECTORY
 
-writes it as files.
+writes it as files that `import` takes.
 """
 
 from ops.sample.loading import run_sample as run_sample

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ops.sample.files import write_sample
+from ops.sample.loading import write_sample
 
 
 @click.command()

@@ -13,7 +13,7 @@ import pytest
 
 from models import report_jobs
 from ops.client import Client, Report
-from ops.sample.files import write_sample
+from ops.sample.loading import write_sample
 from tests.integration.sample.conftest import Ended, Service
 from workers import generation
 
