@@ -44,6 +44,27 @@ class Course:
         """How many sections it has."""
         return max(1, min(_MOST_SECTIONS, self.students // _SECTION_SIZE))
 
+    def definition(self) -> Json:
+        """The course and its roster as pushed."""
+        students = range(self.students)
+        return {
+            "id": self.id,
+            "name": f"Biology {self.id}",
+            "sis_course_id": f"BIO-{self.id}",
+            "sections": [self.section(number) for number in range(self.sections)],
+            "users": [self.user(student) for student in students],
+            "enrollments": [
+                {
+                    "user_id": self.user_id(student),
+                    "section_id": self.section(number)["id"],
+                    "type": "StudentEnrollment",
+                    "enrollment_state": "active",
+                }
+                for student in students
+                for number in self.sections_of(student)
+            ],
+        }
+
     def user_id(self, student: int) -> int:
         """The LMS's id of a student, who are numbered from 0."""
         return self.id * _NUMBERS + student

@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy import text
 
 from models.reports import ReportType
+from ops.benchmarks.checking import check_reports, write_ndjson
 from ops.benchmarks.measure import Outcome, Spread, at_most, interleaved, seconds
-from ops.benchmarks.plain_student_analysis import check_student_analysis
 from ops.benchmarks.population import BLOCK, Course, Population, students_of
 from ops.benchmarks.psql import copy_rows
 from ops.benchmarks.report_maker import report_maker
@@ -105,20 +105,11 @@ def _push(stack: Stack, client: Pusher, population: Population) -> float:
     return took
 
 
-def write_ndjson(population: Population, file: Path) -> None:
-    """Write the attempts as the LMS would push them, one a line."""
-    encode = msgspec.json.encode
-    with file.open("wb", buffering=_BLOCK_BYTES) as lines:
-        for block in population.blocks():
-            for row in range(len(block.number)):
-                lines.write(encode(population.pushed(block, row)) + b"\n")
-
-
 def _check(stack: Stack, population: Population) -> None:
     """See that the report of what was pushed is right, row by row."""
-    say(f"checking the student_analysis of {population.attempts:,} pushed attempts row by row")
     with report_maker(stack) as maker:
-        check_student_analysis(population, maker.make(population.quiz_id, ReportType.STUDENT_ANALYSIS).file)
+        made = maker.make(population.quiz_id, ReportType.STUDENT_ANALYSIS)
+        check_reports(stack, population, {ReportType.STUDENT_ANALYSIS: made.file})
 
 
 def _copy_in(stack: Stack, quiz_id: int) -> float:

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.reports import ReportType
+from ops.benchmarks.checking import check_reports
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, seconds
 from ops.benchmarks.memory import MIB
-from ops.benchmarks.plain_item_analysis import check_item_analysis
-from ops.benchmarks.plain_student_analysis import check_student_analysis
 from ops.benchmarks.psql import copy_rows, rows_of_student_analysis
 from ops.benchmarks.report_maker import Made, ReportMaker, report_maker
 from ops.benchmarks.stack import Stack, say
 
-_CHECKS = {
-    ReportType.STUDENT_ANALYSIS: check_student_analysis,
-    ReportType.ITEM_ANALYSIS: check_item_analysis,
-}
 _SLOWEST_COPY = {ReportType.STUDENT_ANALYSIS: 2.5, ReportType.ITEM_ANALYSIS: 1.5}
 _GROWTH = 1.1
 _EXPONENT = 1.05
@@ -70,9 +65,10 @@ def _runs(stack: Stack, attempts: int) -> tuple[Mapping[ReportType, Sequence[Mad
             say(f"reports of {attempts:,} attempts, run {run + 1}")
             for report_type in ReportType:
                 made[report_type].append(maker.make(quiz_id, report_type))
-                if run == 0 and attempts <= stack.plan.main_size:
-                    say(f"checking the {report_type} of {attempts:,} attempts row by row")
-                    _CHECKS[report_type](stack.population(attempts), made[report_type][0].file)
+            if run == 0 and attempts <= stack.plan.main_size:
+                check_reports(
+                    stack, stack.population(attempts), {kind: first.file for kind, [first] in made.items()}
+                )
             copies.append(
                 seconds(lambda: copy_rows(stack, rows_of_student_analysis(quiz_id), "to '/dev/null'"))
             )

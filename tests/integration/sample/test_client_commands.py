@@ -15,6 +15,7 @@ from models import report_jobs
 from ops.client import Client, Report
 from ops.sample.loading import write_sample
 from tests.integration.sample.conftest import Ended, Service
+from tests.reference import compare
 from workers import generation
 
 Command = Callable[..., Ended]
@@ -103,6 +104,21 @@ def test_report_writes_to_standard_output_what_it_saves(
     assert (saved.status, shown.status) == (0, 0), saved.err + shown.err
     assert shown.out == (tmp_path / "all.csv").read_bytes()
     assert shown.out.count(b" UTC,") == 9
+
+
+@pytest.mark.parametrize("report_type", ["student_analysis", "item_analysis"])
+def test_the_files_are_those_of_the_plain_computation(
+    report_type: str, imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sample"
+    submissions = json.loads((folder / "lsat_submissions.json").read_bytes())["quiz_submissions"]
+    attempts = tmp_path / "attempts.ndjson"
+    attempts.write_text("".join(json.dumps(attempt) + "\n" for attempt in submissions))
+    pushed = (folder / "course.json", folder / "lsat_quiz.json", attempts)
+    ended = quiz_reports("report", "101", "201", report_type, "--all-versions", "-o", "report.csv")
+
+    assert ended.status == 0, ended.err
+    compare.main(report_type, "report.csv", *map(str, pushed))
 
 
 def test_a_report_that_is_being_made_is_joined(

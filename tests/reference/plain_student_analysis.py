@@ -12,66 +12,48 @@ from html import unescape
 from pathlib import Path
 from typing import BinaryIO
 
-from models.quizzes import QuestionType
-from ops.benchmarks.exam import Json
-from ops.benchmarks.population import BLOCK, Block, Population
-from ops.benchmarks.stack import BenchmarkError
+from tests.reference.pushed import DifferenceError, Json, Pushed
 
 
-def check_student_analysis(population: Population, file: Path) -> None:
-    """Compare a file with all attempts row by row; raise BenchmarkError at the first difference."""
+def check_student_analysis(pushed: Pushed, file: Path) -> None:
+    """Compare a file with all attempts row by row; raise DifferenceError at the first difference."""
     with file.open("rb") as content:
-        for number, line in enumerate(student_analysis(population)):
+        for number, line in enumerate(student_analysis(pushed)):
             _check_line(content, number, line)
         if rest := content.read(200):
-            raise BenchmarkError(f"the student_analysis goes on after its end: {rest!r}")
+            raise DifferenceError(f"the student_analysis goes on after its end: {rest!r}")
 
 
 def _check_line(content: BinaryIO, number: int, line: bytes) -> None:
     if (found := content.read(len(line))) != line:
         place = next(i for i, pair in enumerate(itertools.zip_longest(found, line)) if pair[0] != pair[1])
         part = slice(max(0, place - 80), place + 80)
-        raise BenchmarkError(f"row {number} of the student_analysis: {found[part]!r} is not {line[part]!r}")
+        raise DifferenceError(f"row {number} of the student_analysis: {found[part]!r} is not {line[part]!r}")
 
 
-def student_analysis(population: Population) -> Iterator[bytes]:
+def student_analysis(pushed: Pushed) -> Iterator[bytes]:
     """Yield the header and the rows of the student_analysis with all attempts and SIS ids."""
-    yield _line(_header(population))
-    blocks = [population.block(start) for start in range(0, population.attempts, BLOCK)]
-    for number in _newest_first(blocks):
-        block = blocks[number // BLOCK]
-        attempt = population.pushed(block, number % BLOCK)
-        yield _line(_row(population, int(block.student[number % BLOCK]), attempt))
+    yield _line(_header(pushed.questions))
+    for attempt in pushed.newest_first():
+        yield _line(_row(pushed, attempt))
 
 
-def _newest_first(blocks: Sequence[Block]) -> list[int]:
-    keys = [
-        (str(updated_at), int(student), int(attempt), int(number))
-        for block in blocks
-        for updated_at, student, attempt, number in zip(
-            block.updated_at, block.student, block.attempt, block.number, strict=True
-        )
-    ]
-    return [number for *_, number in sorted(keys, reverse=True)]
-
-
-def _header(population: Population) -> list[str]:
+def _header(questions: Sequence[Json]) -> list[str]:
     names = ["name", "id", "sis_id", "section", "section_id", "section_sis_id", "submitted", "attempt"]
-    for item in population.items:
-        names.append(f"{item.question['id']}: {_without_tags(item.question['question_text'])}")
-        names.append(repr(float(item.question["points_possible"])))
+    for question in questions:
+        names.append(f"{question['id']}: {_without_tags(question['question_text'])}")
+        names.append(repr(float(question["points_possible"])))
     return [*names, "n correct", "n incorrect", "score"]
 
 
-def _row(population: Population, student: int, attempt: Json) -> list[str | None]:
-    course = population.course
-    user = course.user(student)
-    sections = [course.section(number) for number in course.sections_of(student)]
-    sis_ids = [section["sis_section_id"] for section in sections]
+def _row(pushed: Pushed, attempt: Json) -> list[str | None]:
+    user = pushed.users[attempt["user_id"]]
+    sections = pushed.sections_of[attempt["user_id"]]
+    sis_ids = [section.get("sis_section_id") for section in sections]
     cells = [
         user["name"],
         str(user["id"]),
-        user["sis_user_id"],
+        user.get("sis_user_id"),
         ", ".join(section["name"] for section in sections),
         ", ".join(str(section["id"]) for section in sections),
         sis_ids[0] if len(sis_ids) == 1 else ", ".join(sis_id or "" for sis_id in sis_ids),
@@ -79,8 +61,8 @@ def _row(population: Population, student: int, attempt: Json) -> list[str | None
         str(attempt["attempt"]),
     ]
     entries = attempt["submission_data"]
-    for item, entry in zip(population.items, entries, strict=True):
-        cells += [_CELLS[item.kind](item.question, entry), repr(entry["points"])]
+    for question, entry in zip(pushed.questions, entries, strict=True):
+        cells += [_CELLS[question["question_type"]](question, entry), repr(entry["points"])]
     wrong = sum(entry["correct"] is False for entry in entries)
     return [*cells, str(len(entries) - wrong), str(wrong), repr(attempt["score"])]
 
@@ -137,12 +119,12 @@ def _matched(question: Json, entry: Json) -> str:
     return ",".join(f"{left}=>{texts.get(match_id, '')}" for left, match_id in pairs)
 
 
-_CELLS: dict[QuestionType, Callable[[Json, Json], str]] = {
-    QuestionType.MULTIPLE_CHOICE: _chosen,
-    QuestionType.TRUE_FALSE: _chosen,
-    QuestionType.ESSAY: _written,
-    QuestionType.FILL_IN_BLANKS: _filled,
-    QuestionType.DROPDOWNS: _dropped_down,
-    QuestionType.MULTIPLE_ANSWERS: _ticked,
-    QuestionType.MATCHING: _matched,
+_CELLS: dict[str, Callable[[Json, Json], str]] = {
+    "multiple_choice_question": _chosen,
+    "true_false_question": _chosen,
+    "essay_question": _written,
+    "fill_in_multiple_blanks_question": _filled,
+    "multiple_dropdowns_question": _dropped_down,
+    "multiple_answers_question": _ticked,
+    "matching_question": _matched,
 }

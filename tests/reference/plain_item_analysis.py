@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 
-from ops.benchmarks.exam import Json
-from ops.benchmarks.population import Population
-from ops.benchmarks.stack import BenchmarkError
+from tests.reference.pushed import DifferenceError, Json, Pushed
 
 _TOLERANCE = 1e-9
 _ALPHA_FROM = 16
+_CHOICE = ("multiple_choice_question", "true_false_question")
 
 _HEADER = (
     "Question Id,Question Title,Answered Student Count,Top Student Count,Middle Student Count,"
@@ -28,17 +27,17 @@ _HEADER = (
 Cell = str | float | None
 
 
-def check_item_analysis(population: Population, file: Path) -> None:
-    """Compare a file cell by cell; raise BenchmarkError where a figure is off by more than 1e-9."""
+def check_item_analysis(pushed: Pushed, file: Path) -> None:
+    """Compare a file cell by cell; raise DifferenceError where a figure is off by more than 1e-9."""
     with file.open(newline="") as content:
         rows = list(csv.reader(content))
-    expected = item_analysis(population)
+    expected = item_analysis(pushed)
     if len(rows) != len(expected):
-        raise BenchmarkError(f"the item_analysis has {len(rows)} lines, not {len(expected)}")
+        raise DifferenceError(f"the item_analysis has {len(rows)} lines, not {len(expected)}")
     for number, (row, wanted) in enumerate(zip(rows, expected, strict=True)):
         for found, cell in itertools.zip_longest(row, wanted, fillvalue="no such cell"):
             if not _is(found, cell):
-                raise BenchmarkError(f"row {number} of the item_analysis: {found!r} is not {cell!r}")
+                raise DifferenceError(f"row {number} of the item_analysis: {found!r} is not {cell!r}")
 
 
 def _is(found: str, cell: Cell) -> bool:
@@ -47,22 +46,18 @@ def _is(found: str, cell: Cell) -> bool:
     return math.isclose(float(found), cell, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
-def item_analysis(population: Population) -> list[list[Cell]]:
+def item_analysis(pushed: Pushed) -> list[list[Cell]]:
     """Return the header and the rows."""
+    questions = [question for question in pushed.questions if question["question_type"] in _CHOICE]
+    chosen: dict[int, list[int | None]] = {question["id"]: [] for question in questions}
     totals: list[float] = []
-    chosen: dict[int, list[int | None]] = {
-        item.question["id"]: [] for item in population.items if item.kind.is_choice
-    }
-    for block in population.blocks():
-        for row in range(len(block.number)):
-            attempt = population.pushed(block, row)
-            if attempt["attempt"] != 1:
-                continue
-            totals.append(attempt["score"])
-            for entry in attempt["submission_data"]:
-                if entry["question_id"] in chosen:
-                    chosen[entry["question_id"]].append(entry.get("answer_id"))
-    questions = [item.question for item in population.items if item.question["id"] in chosen]
+    for attempt in pushed.attempts():
+        if attempt["attempt"] != 1:
+            continue
+        totals.append(attempt["score"])
+        for entry in attempt["submission_data"]:
+            if entry["question_id"] in chosen:
+                chosen[entry["question_id"]].append(entry.get("answer_id"))
     groups = _groups(totals)
     items = [_Item(question, chosen[question["id"]], totals, groups) for question in questions]
     alpha = _alpha([item.variance for item in items], totals)
