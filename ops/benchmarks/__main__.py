@@ -14,8 +14,7 @@ from pathlib import Path
 import click
 
 from models.errors import QuizReportsError
-from models.reports import ReportType
-from ops.benchmarks.growth_plot import growth_plot
+from ops.benchmarks.growth_plot import growth_lines, write_growth_plot
 from ops.benchmarks.long_essay import measure_long_essay
 from ops.benchmarks.measure import Outcome
 from ops.benchmarks.plans import measure_plans
@@ -109,18 +108,8 @@ def _write(path: Path, began: datetime.datetime, outcomes: Sequence[Outcome]) ->
     figures = [as_json(outcome) for outcome in outcomes]
     path.write_text(json.dumps({"machine": _machine(began), "figures": figures}, indent=2) + "\n")
     path.with_suffix(".md").write_text(f"{_machine(began)}\n\n{table(outcomes)}\n")
-    lines = {
-        str(report_type): [
-            (float(size), outcome.measured.median)
-            for outcome in outcomes
-            for kind, _, size in [outcome.figure.partition("/")]
-            if kind == report_type and size.isdigit()
-        ]
-        for report_type in ReportType
-    }
-    if all(lines.values()):
-        plot = growth_plot("Time of a report by its size", lines, x="attempts of 50 questions", y="seconds")
-        path.with_suffix(".svg").write_text(plot)
+    if lines := growth_lines(outcomes):
+        write_growth_plot(path.with_suffix(".svg"), "Time of a report by its size", lines)
 
 
 def _machine(began: datetime.datetime) -> str:

@@ -1,76 +1,74 @@
-"""A plot of time over size, both on logarithmic scales, as an SVG of its own."""
+"""A plot of time over size, both on logarithmic scales: time in proportion to size is a line of slope 1."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from html import escape
+from pathlib import Path
 
-Points = Sequence[tuple[float, float]]
+import matplotlib
+from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT = 720, 460
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 20, 50, 60
-_COLOURS = ("#1f6f8b", "#c2571a", "#4f7942")
-_STYLE = "font-family:sans-serif;font-size:13px;fill:#222"
+from models.reports import ReportType
+from ops.benchmarks.measure import Outcome, Spread
 
+Points = Sequence[tuple[int, Spread]]
 
-class _Axis:
-    """A logarithmic scale from one power of ten to another, laid over a stretch of pixels."""
+_REFERENCE = "psql \\copy of the same rows"
 
-    def __init__(self, values: Sequence[float], begin: float, end: float) -> None:
-        self._lowest = math.floor(math.log10(min(values)) + 1e-9)
-        self._highest = max(self._lowest + 1, math.ceil(math.log10(max(values)) - 1e-9))
-        self._begin, self._end = begin, end
-
-    def place(self, value: float) -> float:
-        """Return where a value stands."""
-        share = (math.log10(value) - self._lowest) / (self._highest - self._lowest)
-        return self._begin + share * (self._end - self._begin)
-
-    def powers(self) -> list[float]:
-        """Return the powers of ten on the scale."""
-        return [10.0**power for power in range(self._lowest, self._highest + 1)]
+# Colour, marker and line, and where the medians stand beside their points; the reference goes without.
+_STYLES = (("#0b5c8a", "o-", (-20, 8)), ("#b5470b", "s-", (20, -15)), ("#666666", "^--", None))
 
 
-def growth_plot(title: str, lines: Mapping[str, Points], *, x: str, y: str) -> str:
-    """Return an SVG of named lines; each point is a size and a time, both above zero."""
-    points = [point for line in lines.values() for point in line]
-    across = _Axis([size for size, _ in points], _LEFT, _WIDTH - _RIGHT)
-    upwards = _Axis([time for _, time in points], _HEIGHT - _BOTTOM, _TOP)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
-        f"<title>{escape(title)}</title>",
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>',
-        _text(_LEFT, 24, title, "font-weight:bold"),
-        _text((_LEFT + _WIDTH) / 2, _HEIGHT - 12, x, "text-anchor:middle"),
-        _text(_LEFT, _TOP - 8, y, "text-anchor:middle"),
+def growth_lines(outcomes: Sequence[Outcome]) -> dict[str, Points]:
+    """Pick the times of both reports and of their reference; nothing where one is missing."""
+    sizes = [
+        (measured, int(size), outcome)
+        for outcome in outcomes
+        for measured, _, size in [outcome.figure.partition("/")]
+        if size.isdigit()
     ]
-    for size in across.powers():
-        parts += _grid(across.place(size), _TOP, across.place(size), _HEIGHT - _BOTTOM)
-        parts.append(_text(across.place(size), _HEIGHT - _BOTTOM + 20, f"{size:,.0f}", "text-anchor:middle"))
-    for time in upwards.powers():
-        parts += _grid(_LEFT, upwards.place(time), _WIDTH - _RIGHT, upwards.place(time))
-        parts.append(_text(_LEFT - 8, upwards.place(time) + 4, f"{time:g}", "text-anchor:end"))
-    for number, (name, line) in enumerate(lines.items()):
-        parts += _line(number, name, [(across.place(size), upwards.place(time)) for size, time in line])
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _line(number: int, name: str, places: Points) -> list[str]:
-    colour = _COLOURS[number % len(_COLOURS)]
-    corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in places]
-    return [
-        f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-width="2"/>',
-        *dots,
-        f'<rect x="{_LEFT + 16}" y="{_TOP + 14 + 22 * number}" width="14" height="4" fill="{colour}"/>',
-        _text(_LEFT + 38, _TOP + 20 + 22 * number, name),
+    lines: dict[str, Points] = {
+        str(report_type): [
+            (size, outcome.measured) for measured, size, outcome in sizes if measured == report_type
+        ]
+        for report_type in ReportType
+    }
+    lines[_REFERENCE] = [
+        (size, outcome.reference)
+        for measured, size, outcome in sizes
+        if measured == ReportType.STUDENT_ANALYSIS and outcome.reference is not None
     ]
+    return lines if all(lines.values()) else {}
 
 
-def _grid(x1: float, y1: float, x2: float, y2: float) -> list[str]:
-    return [f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="#ddd"/>']
+def write_growth_plot(path: Path, title: str, lines: Mapping[str, Points]) -> None:
+    """Write the plot as an SVG."""
+    # Text stays text, and the same figures make the same bytes.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "growth"}):
+        growth_plot(title, lines).savefig(path, format="svg", metadata={"Date": None, "Title": title})
 
 
-def _text(x: float, y: float, words: str, style: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" style="{_STYLE};{style}">{escape(words)}</text>'
+def growth_plot(title: str, lines: Mapping[str, Points]) -> Figure:
+    """Plot up to three named lines: medians over sizes, each with a bar from the least to the most."""
+    figure = Figure(figsize=(7.6, 4.8), layout="constrained")
+    axes = figure.subplots()
+    for (name, points), (colour, style, labels) in zip(lines.items(), _STYLES, strict=False):
+        sizes, medians = [size for size, _ in points], [spread.median for _, spread in points]
+        below = [spread.median - spread.least for _, spread in points]
+        above = [spread.most - spread.median for _, spread in points]
+        axes.errorbar(sizes, medians, (below, above), fmt=style, color=colour, label=name, capsize=3)
+        for place in zip(sizes, medians, strict=True) if labels else ():
+            axes.annotate(
+                f"{place[1]:.3g}", place, labels, textcoords="offset points", ha="center", color=colour
+            )
+    axes.set(xscale="log", yscale="log", xlabel="attempts of 50 questions", ylabel="seconds")
+    axes.set_title(title, loc="left", fontweight="bold", pad=12)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.margins(0.12)
+    axes.grid(color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return figure
