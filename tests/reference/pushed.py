@@ -5,12 +5,13 @@ The files are those of `quiz-reports import`: `{"course": …}`, `{"quiz": …}`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 Json = dict[str, Any]
 
@@ -30,7 +31,7 @@ class Pushed:
     @cached_property
     def questions(self) -> Sequence[Json]:
         """The questions, in their order."""
-        questions: list[Json] = json.loads(self.quiz_file.read_bytes())["quiz"]["questions"]
+        questions: list[Json] = msgspec.json.decode(self.quiz_file.read_bytes())["quiz"]["questions"]
         return questions
 
     @cached_property
@@ -51,21 +52,21 @@ class Pushed:
         """Yield the attempts in the order of the file."""
         with self.attempts_file.open("rb") as lines:
             for line in lines:
-                yield json.loads(line)
+                yield msgspec.json.decode(line)
 
     def newest_first(self) -> Iterator[Json]:
         """Yield the attempts in the order of the student_analysis, one in memory at a time."""
         with self.attempts_file.open("rb") as lines:
             places = []
             while line := lines.readline():
-                attempt = json.loads(line)
+                attempt = msgspec.json.decode(line)
                 key = (attempt["updated_at"], attempt["id"], attempt["attempt"])
                 places.append((key, lines.tell() - len(line)))
             for _, place in sorted(places, reverse=True):
                 lines.seek(place)
-                yield json.loads(lines.readline())
+                yield msgspec.json.decode(lines.readline())
 
     @cached_property
     def _course(self) -> Json:
-        course: Json = json.loads(self.course_file.read_bytes())["course"]
+        course: Json = msgspec.json.decode(self.course_file.read_bytes())["course"]
         return course
