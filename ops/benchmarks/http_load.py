@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from ops.benchmarks.stack import BenchmarkError
@@ -16,24 +16,13 @@ _CONNECTIONS = 8
 
 def requests_per_second(url: str, *, token: str, duration: float) -> float:
     """Ask for a page over eight connections for so many seconds; each answer must be a 200."""
-    counts = [0] * _CONNECTIONS
-    failures: list[str] = []
     until = time.perf_counter() + duration
-
-    def ask(number: int) -> None:
-        try:
-            counts[number] = _ask_until(url, token, until)
-        except (BenchmarkError, OSError) as error:
-            failures.append(str(error))
-
-    threads = [threading.Thread(target=ask, args=[number]) for number in range(_CONNECTIONS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise BenchmarkError(f"{url}: {failures[0]}")
-    return sum(counts) / duration
+    with ThreadPoolExecutor(_CONNECTIONS) as clients:
+        asking = [clients.submit(_ask_until, url, token, until) for _ in range(_CONNECTIONS)]
+    try:
+        return sum(client.result() for client in asking) / duration
+    except (BenchmarkError, OSError) as error:
+        raise BenchmarkError(f"{url}: {error}") from error
 
 
 def _ask_until(url: str, token: str, until: float) -> int:

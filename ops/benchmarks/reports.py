@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from models.reports import ReportType
 from ops.benchmarks.checking import check_reports
@@ -131,6 +131,6 @@ def _growth(report_type: ReportType, sizes: Sequence[Size]) -> Iterator[Outcome]
 
 def exponent(sizes: Sequence[Size]) -> float:
     """Return the slope of log time over log size, by least squares: 1 is in proportion."""
-    x = np.log([size.attempts for size in sizes])
-    y = np.log([size.seconds.median for size in sizes])
-    return float(np.polyfit(x, y, 1)[0])
+    x = [math.log(size.attempts) for size in sizes]
+    y = [math.log(size.seconds.median) for size in sizes]
+    return statistics.linear_regression(x, y).slope

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
+from statistics import fmean
 
 from tests.reference.pushed import DifferenceError, Json, Pushed
 
@@ -129,7 +130,7 @@ class _Item:
         if not choosers or not others or deviation == 0:
             return None
         share = len(choosers) / len(self._who)
-        return (_mean(choosers) - _mean(others)) / deviation * math.sqrt(share * (1 - share))
+        return (fmean(choosers) - fmean(others)) / deviation * math.sqrt(share * (1 - share))
 
 
 def _groups(totals: Sequence[float]) -> list[str]:
@@ -159,12 +160,8 @@ def _alpha(variances: Sequence[float], totals: Sequence[float]) -> Cell:
     return k / (k - 1) * (1 - sum(variances) / of_totals)
 
 
-def _mean(numbers: Sequence[float]) -> float:
-    return math.fsum(numbers) / len(numbers)
-
-
 def _variance(numbers: Sequence[float]) -> float:
     if len(numbers) < 2:
         return 0.0
-    mean = _mean(numbers)
+    mean = fmean(numbers)
     return math.fsum((number - mean) ** 2 for number in numbers) / len(numbers)
