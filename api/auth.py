@@ -137,7 +137,9 @@ def _visit(opened: Callable[[], AbstractContextManager[Session]]) -> Iterator[Vi
     token = _token()
     if token is None:
         raise UnauthenticatedError
-    g.requests_left = services().rate_limit.take(token)
+    if "requests_left" not in g:
+        # A push is authorized twice, before and after its body is received, and counts once.
+        g.requests_left = services().rate_limit.take(token)
     # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
     caller = None if token.startswith(PREFIX) else services().tokens.read(token)
     with opened() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,10 @@ class BodyTooLargeError(ApiError):
     """The body is larger than this route reads."""
 
 
+class NotReceivedError(ApiError):
+    """The body cannot be received just now; the message says why."""
+
+
 class TooManyRequestsError(ApiError):
     """The token was used more often than the rate limit lets it."""
 
@@ -109,6 +114,7 @@ _UNAVAILABLE = Case(
     headers={"Retry-After": str(_RETRY_SECONDS)},
     is_logged=True,
 )
+_NOT_RECEIVED = dataclasses.replace(_UNAVAILABLE, text=None)
 _CONFLICT = Case(409, "conflict", headers={"Retry-After": str(_RETRY_SECONDS)})
 _UNPROCESSABLE = Case(422, "unprocessable_entity")
 _BAD_REQUEST = Case(400, "bad_request")
@@ -129,6 +135,7 @@ CASES: Mapping[type[Exception], Case] = {
     InvalidInputError: _UNPROCESSABLE,
     BodyTooLargeError: Case(413, "payload_too_large"),
     UnsupportedContentError: Case(415, "unsupported_media_type"),
+    NotReceivedError: _NOT_RECEIVED,
     TooManyRequestsError: Case(429, "too_many_requests"),
     UnavailableError: _UNAVAILABLE,
     StorageError: _UNAVAILABLE,

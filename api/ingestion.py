@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from flask import Blueprint, request
 from werkzeug import Response
-from werkzeug.exceptions import ClientDisconnected
 
 from api import bodies, schemas
 from api.answers import answer
-from api.auth import Visit, scope, visit
+from api.auth import Visit, reading_visit, scope, visit
 from api.description import JSON, NDJSON, Answer, Content, describe
-from api.errors import BodyTooLargeError, UnsupportedContentError
+from api.errors import UnsupportedContentError
 from api.params import course_key, object_id
 from api.services import services
+from api.uploads import Body, chunks_of
 from models.courses import find_course
 from models.ingestion import (
     Batch,
@@ -30,8 +31,6 @@ from models.ingestion import (
 )
 
 ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
-
-_CHUNK_BYTES = 2**18
 
 _COUNTED = {
     200: Answer("How many of the things that came were new to the service.", {JSON: Content(schemas.Counts)})
@@ -82,10 +81,12 @@ _ATTEMPT = {
 )
 def put_course(course_id: str) -> Response:
     """Store a course with its sections, users and enrollments."""
-    with visit() as visitor:
-        key = course_key(course_id)
-        number = key if isinstance(key, int) else find_course(visitor.session, key).id
-        counts = push_course(visitor.session, number, read_course(_json_body()))
+    with reading_visit() as visitor:
+        _find_course_id(visitor, course_id)
+    with _received() as body:
+        course = read_course(body.read())
+        with visit() as visitor:
+            counts = push_course(visitor.session, _find_course_id(visitor, course_id), course)
     return _answer(counts)
 
 
@@ -100,9 +101,13 @@ def put_course(course_id: str) -> Response:
 )
 def put_quiz(course_id: str, quiz_id: str) -> Response:
     """Store a quiz with its questions."""
-    with visit() as visitor:
-        course, quiz = _find_ids(visitor, course_id, quiz_id)
-        counts = push_quiz(visitor.session, course, quiz, read_quiz(_json_body()))
+    with reading_visit() as visitor:
+        _find_ids(visitor, course_id, quiz_id)
+    with _received() as body:
+        pushed = read_quiz(body.read())
+        with visit() as visitor:
+            course, quiz = _find_ids(visitor, course_id, quiz_id)
+            counts = push_quiz(visitor.session, course, quiz, pushed)
     return _answer(counts)
 
 
@@ -120,11 +125,21 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
     asks_roles=False,
 )
 def put_submissions(course_id: str, quiz_id: str) -> Response:
-    """Store attempts at a quiz, as one document or as a stream of lines."""
-    with visit() as visitor:
-        course, quiz = _find_ids(visitor, course_id, quiz_id)
-        counts = push_submissions(visitor.session, course, quiz, _batches())
+    """Store attempts at a quiz, as one document or as lines."""
+    with reading_visit() as visitor:
+        _find_ids(visitor, course_id, quiz_id)
+    with _received(NDJSON) as body:
+        batches = _read_batches(body)
+        with visit() as visitor:
+            course, quiz = _find_ids(visitor, course_id, quiz_id)
+            counts = push_submissions(visitor.session, course, quiz, batches)
     return _answer(counts)
+
+
+def _find_course_id(visitor: Visit, course_id: str) -> int:
+    # A course that has no row yet is made, so a number need not be one of a course.
+    key = course_key(course_id)
+    return key if isinstance(key, int) else find_course(visitor.session, key).id
 
 
 def _find_ids(visitor: Visit, course_id: str, quiz_id: str) -> tuple[int, int]:
@@ -136,32 +151,17 @@ def _answer(counts: Counts) -> Response:
     return answer(dataclasses.asdict(counts))
 
 
-def _batches() -> Iterable[Batch]:
-    if request.mimetype == NDJSON:
-        settings = services().settings
-        return read_lines(_body(settings.max_ndjson_bytes), settings.max_json_bytes)
-    return read_document(_json_body())
-
-
-def _json_body() -> bytes:
-    if request.mimetype != "application/json" and not request.mimetype.endswith("+json"):
+def _received(*types: str) -> AbstractContextManager[Body]:
+    """Receive the body of the request, which is JSON or of one of these types."""
+    settings = services().settings
+    if request.mimetype in types:
+        return services().uploads.receive(settings.max_ndjson_bytes)
+    if request.mimetype != JSON and not request.mimetype.endswith("+json"):
         raise UnsupportedContentError("The body must be JSON.")
-    return b"".join(_body(services().settings.max_json_bytes))
+    return services().uploads.receive(settings.max_json_bytes)
 
 
-def _body(most_bytes: int) -> Iterator[bytes]:
-    """Read the body as it comes in; one that is announced as too large is not read at all."""
-    announced = request.content_length
-    if announced is not None and announced > most_bytes:
-        raise BodyTooLargeError(f"The body is larger than {most_bytes} bytes.")
-    # Werkzeug cuts a body of unknown length at its limit, without a word: a byte more tells that it did.
-    request.max_content_length = most_bytes + 1
-    received = 0
-    while chunk := request.stream.read(_CHUNK_BYTES):
-        received += len(chunk)
-        if received > most_bytes:
-            raise BodyTooLargeError(f"The body is larger than {most_bytes} bytes.")
-        yield chunk
-    if announced is not None and received < announced:
-        # What came of it may well end with a whole line, and must not be stored for the whole.
-        raise ClientDisconnected
+def _read_batches(body: Body) -> Iterable[Batch]:
+    if request.mimetype == NDJSON:
+        return read_lines(chunks_of(body), services().settings.max_json_bytes)
+    return read_document(body.read())

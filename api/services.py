@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from api.json_web_tokens import KeySet, TokenReader
 from api.queue import HintSender
 from api.rate_limit import RateLimit
+from api.uploads import Uploads
 from api.verifiers import Verifiers
 from models.blob_store import BlobStore, open_store
 from models.database import Database
@@ -53,6 +54,7 @@ class Services:
         self.settings = settings
         self.verifiers = Verifiers(settings.secret_key)
         self.rate_limit = RateLimit(settings)
+        self.uploads = Uploads(settings.upload_folder, settings.max_uploads)
         self._database = Once(lambda: Database(settings.database_url))
         self._store = Once(lambda: open_store(settings))
         self._hints = Once(lambda: HintSender(settings.redis_url))

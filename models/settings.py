@@ -188,6 +188,20 @@ class Settings:
     max_ndjson_bytes: int = _setting(
         "QUIZ_REPORTS_MAX_NDJSON_BYTES", _positive, 2**30, "the largest NDJSON body that is read"
     )
+    upload_folder: str = _setting(
+        "QUIZ_REPORTS_UPLOAD_FOLDER",
+        str,
+        "",
+        "the folder for pushed bodies beyond 1 MiB, in files without a name; on a disk, with room for"
+        " `QUIZ_REPORTS_MAX_UPLOADS` × `QUIZ_REPORTS_MAX_NDJSON_BYTES` × the API's processes; empty: the"
+        " system's folder of temporary files, which in a container may be memory",
+    )
+    max_uploads: int = _setting(
+        "QUIZ_REPORTS_MAX_UPLOADS",
+        _positive,
+        4,
+        "how many bodies beyond 1 MiB one API process receives at a time; a further one gets 503",
+    )
     rate_limit: int = _setting(
         "QUIZ_REPORTS_RATE_LIMIT",
         _not_negative,

@@ -134,6 +134,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "an older attempt does not undo a regrade; deleted takes one back",
         "an attempt keeps the questions that it saw",
         "bodies that are too large are a 413; lines are read as a stream",
+        "a client that sends holds no connection, and its right is asked again",
     ],
     "7 Bytes": [
         "quotes where they must be; null and the empty text told apart",

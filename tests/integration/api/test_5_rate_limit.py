@@ -34,6 +34,11 @@ def test_each_answer_says_what_is_left(limited: Api) -> None:
     assert left == ["2", "1", "0"]
 
 
+def test_a_push_counts_once(limited: Api) -> None:
+    pushed = [limited.call("PUT", COURSE, "admin", json={"course": {}}) for _ in range(3)]
+    assert [answer.headers["X-Rate-Limit-Remaining"] for answer in pushed] == ["2", "1", "0"]
+
+
 @pytest.mark.contract("5 Errors", "429 and 503 carry Retry-After")
 def test_one_more_is_too_many(limited: Api) -> None:
     for _ in range(3):
