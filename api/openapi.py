@@ -195,8 +195,9 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         "security": _security(route),
         "responses": dict(_responses(route, schemas)),
     }
-    if texts := [described.notes] * bool(described.notes) + [f"Scope: `{route.scope}`"] * bool(route.scope):
-        operation["description"] = "\n\n".join(texts)
+    texts = [described.notes, f"Scope: `{route.scope}`" if route.scope else ""]
+    if any(texts):
+        operation["description"] = "\n\n".join(filter(None, texts))
     parameters = [_path_parameter(name) for name in re.findall(r"<(\w+)>", route.rule.rule)]
     parameters += [_parameter(parameter, schemas) for parameter in described.parameters]
     if parameters:
