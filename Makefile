@@ -4,10 +4,11 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+AUDIT_LOG := .venv/pip-audit.log
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test check audit conformance format bench chaos migration clean
+.PHONY: help run install test check audit advisories lock conformance format bench chaos migration clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -30,9 +31,23 @@ check: install ## format, lint, types, import contract, unit tests: half a minut
 conformance: install ## print which tests show which rule of the contract
 	@$(BIN)/python -m tests.conformance
 
-audit: install ## look for insecure code, licences that are not allowed, and known holes in what we use
+audit: install ## look for insecure code, licences that are not allowed, migrations that lock, and known holes in what we use
 	@$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive api models ops workers
-	@$(BIN)/python -m ops.dependencies
+	@$(BIN)/pip-licenses > .venv/licences.log
+	@$(BIN)/alembic upgrade head --sql > .venv/migrations.sql 2> .venv/alembic.log || { cat .venv/alembic.log; exit 1; }
+	@$(BIN)/squawk .venv/migrations.sql > .venv/squawk.log || { cat .venv/squawk.log; exit 1; }
+	@$(MAKE) --no-print-directory advisories
+
+# A known hole is a failure. Where advisories cannot be reached, that is said, and nothing is claimed.
+advisories:
+	@if $(BIN)/pip-audit --disable-pip --no-deps --requirement constraints.txt --progress-spinner off --timeout 10 > $(AUDIT_LOG) 2>&1; \
+	then echo "advisories: $$(grep -c 'could not be audited' $(AUDIT_LOG)) of $$(grep -c == constraints.txt) packages could not be looked up"; \
+	elif grep -q '^Found [0-9]* known' $(AUDIT_LOG); then cat $(AUDIT_LOG) >&2; exit 1; \
+	else echo "advisories could not be asked: $$(tail -n 1 $(AUDIT_LOG))"; fi
+
+lock: install ## pin what the image installs, with hashes, to the versions of constraints.txt
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--python-version 3.13 --python-platform linux --constraint constraints.txt --output-file ops/docker/requirements.lock pyproject.toml
 
 format: install ## put the code into the one format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .

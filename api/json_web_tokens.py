@@ -17,7 +17,7 @@ from models.access_tokens import Caller
 from models.settings import Settings
 
 # Signatures by a private key only: with HS256 a public key would serve as the secret.
-ALGORITHMS = frozenset({"RS256", "ES256"})
+ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
 _MOST_KEY_SET_BYTES = 256 * 1024
 _FETCH_SECONDS = 3.0
@@ -55,66 +55,64 @@ def _read_all(response: httpx.Response) -> bytes:
     return body
 
 
-class KeySet:
-    """The signing keys that the LMS publishes, kept for a while.
+class KeySet(jwt.PyJWKClient):
+    """The signing keys that the LMS publishes, kept and looked up by PyJWKClient.
 
-    A key id that is not known makes it look again, so that rotated keys work at once, but not more often
+    A key id that is not known makes it fetch again, so that rotated keys work at once, but not more often
     than every few seconds: anybody can invent key ids. Known keys go on working while the LMS is away.
     """
 
     FRESH_SECONDS = 300.0
     PAUSE_SECONDS = 10.0
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        fetch: Callable[[str], Mapping[str, Any]] = fetch_keys,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._url = url
+    def __init__(self, url: str, *, fetch: Callable[[str], Mapping[str, Any]] = fetch_keys) -> None:
+        # It would count the pause from fetches that went well only; `fetch_data` counts it from each.
+        super().__init__(url, lifespan=self.FRESH_SECONDS, cooldown_duration=0)
         self._fetch = fetch
-        self._clock = clock
         self._lock = threading.Lock()
-        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._published: Mapping[str, Any] | None = None
         self._fetched_at = -float("inf")
-        self._tried_at = -float("inf")
 
     def key(self, key_id: str | None) -> jwt.PyJWK:
         """Return the key of this id; InvalidTokenError if there is none, UnavailableError if none is yet."""
-        is_stale = self._clock() - self._fetched_at > self.FRESH_SECONDS
-        if is_stale or key_id not in self._keys:
-            self._refresh()
-        if key_id in self._keys:
-            return self._keys[key_id]
-        if not self._keys:
-            raise UnavailableError("the signing keys of the LMS cannot be fetched")
-        raise InvalidTokenError("unknown signing key")
+        try:
+            if key_id is None:
+                # An LMS that publishes a single key need not name it.
+                (only,) = self.get_signing_keys()
+                return only
+            return self.get_signing_key(key_id)
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError) as error:
+            raise UnavailableError("the signing keys of the LMS cannot be fetched") from error
+        except (jwt.PyJWKClientError, ValueError) as error:
+            raise InvalidTokenError("unknown signing key") from error
 
-    def _refresh(self) -> None:
+    def fetch_data(self) -> Mapping[str, Any]:
+        """Return what the LMS published when it last answered; PyJWKClientConnectionError if it never did."""
         with self._lock:
-            if self._clock() - self._tried_at < self.PAUSE_SECONDS:
-                return
-            self._tried_at = self._clock()
-            try:
-                self._keys = _usable_keys(self._fetch(self._url))
-                self._fetched_at = self._clock()
-            except (httpx.HTTPError, ValueError, RecursionError) as error:
-                _log.warning("signing keys not fetched", url=self._url, reason=type(error).__name__)
+            if time.monotonic() - self._fetched_at >= self.PAUSE_SECONDS:
+                self._fetched_at = time.monotonic()
+                try:
+                    self._published = self._fetch(self.uri)
+                except (httpx.HTTPError, ValueError, RecursionError) as error:
+                    _log.warning("signing keys not fetched", url=self.uri, reason=type(error).__name__)
+        if self._published is None:
+            raise jwt.PyJWKClientConnectionError("nothing was fetched yet")
+        return self._published
 
 
 class TokenReader:
     """Reads the tokens of one issuer for one audience."""
 
-    def __init__(self, settings: Settings, keys: KeySet) -> None:
-        self._is_configured = bool(settings.jwt_jwks_url and settings.jwt_issuer and settings.jwt_audience)
+    def __init__(self, settings: Settings, keys: KeySet | None = None) -> None:
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
         self._keys = keys
+        if keys is None and settings.jwt_jwks_url and settings.jwt_issuer and settings.jwt_audience:
+            self._keys = KeySet(settings.jwt_jwks_url)
 
     def read(self, token: str) -> Caller:
         """Tell who the caller is, or raise InvalidTokenError."""
-        if not self._is_configured:
+        if self._keys is None:
             raise InvalidTokenError("no JSON Web Tokens are accepted")
         try:
             header = jwt.get_unverified_header(token)
@@ -143,21 +141,3 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
     if not is_id or int(subject) > _MOST_LMS_ID or not isinstance(scope, str):
         raise InvalidTokenError("the token names no user")
     return Caller(user_id=int(subject), is_admin=False, scopes=frozenset(scope.split()))
-
-
-def _usable_keys(published: Mapping[str, Any]) -> dict[str | None, jwt.PyJWK]:
-    keys: dict[str | None, jwt.PyJWK] = {}
-    entries = published.get("keys")
-    for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
-            continue
-        try:
-            key = jwt.PyJWK(entry)
-        except jwt.PyJWTError:
-            continue
-        if key.algorithm_name in ALGORITHMS:
-            keys[key.key_id] = key
-    if len(keys) == 1:
-        # Who publishes a single key need not name it.
-        keys[None] = next(iter(keys.values()))
-    return keys

@@ -34,6 +34,7 @@ _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "report_id": (_NUMBER, "The report.", "1"),
     "progress_id": (_NUMBER, "The Progress.", "1"),
     "file_id": (_NUMBER, "The File.", "1"),
+    "page_part": ({"type": "string"}, "The file's name.", "swagger-ui.css"),
 }
 _HEADERS: Final = {
     "X-Request-Id": ("Names this request in the service's log.", True),
@@ -141,7 +142,6 @@ def document(app: Flask) -> Json:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     return {
         "openapi": "3.1.0",
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
         "info": {"title": "Quiz Reports", "version": metadata.version("quiz-reports"), "description": _ABOUT},
         "paths": paths,
         "components": {
@@ -195,8 +195,9 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         "security": _security(route),
         "responses": dict(_responses(route, schemas)),
     }
-    if described.notes:
-        operation["description"] = described.notes
+    texts = [described.notes, f"Scope: `{route.scope}`" if route.scope else ""]
+    if any(texts):
+        operation["description"] = "\n\n".join(filter(None, texts))
     parameters = [_path_parameter(name) for name in re.findall(r"<(\w+)>", route.rule.rule)]
     parameters += [_parameter(parameter, schemas) for parameter in described.parameters]
     if parameters:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar, cast
 import structlog
 from flask import Flask, current_app
 
-from api.json_web_tokens import KeySet, TokenReader
+from api.json_web_tokens import TokenReader
 from api.queue import HintSender
 from api.rate_limit import RateLimit
 from api.uploads import Uploads
@@ -58,7 +58,7 @@ class Services:
         self._database = Once(lambda: Database(settings.database_url))
         self._store = Once(lambda: open_store(settings))
         self._hints = Once(lambda: HintSender(settings.redis_url))
-        self._tokens = Once(lambda: TokenReader(settings, KeySet(settings.jwt_jwks_url)))
+        self._tokens = Once(lambda: TokenReader(settings))
 
     @property
     def database(self) -> Database:

@@ -18,9 +18,6 @@ MINIMUM_SECRET_KEY_LENGTH = 32
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# The steps of a report at which tests of faults may stop a worker, in their order.
-FAILPOINTS = ("claimed", "snapshot", "half_computed", "object_written", "before_finish")
-
 
 def _boolean(text: str) -> bool:
     match text.strip().lower():
@@ -248,12 +245,6 @@ class Settings:
     )
     log_format: str = _setting(
         "QUIZ_REPORTS_LOG_FORMAT", _one_of("json", "console"), "json", "a JSON object a line, or for eyes"
-    )
-    failpoint: str = _setting(
-        "QUIZ_REPORTS_FAILPOINT",
-        _one_of(*FAILPOINTS),
-        "",
-        "for tests of faults only: the step at which a worker stops itself, as if it had died there",
     )
     s3: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"env": "AWS_*"})
 

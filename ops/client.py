@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from models.errors import QuizReportsError
 
@@ -27,7 +28,6 @@ _BUSY = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 _Answer = TypeVar("_Answer")
-_Sent = TypeVar("_Sent")
 
 _ADVICE = {
     401: "give a token with --token; `quiz-reports token create --user ID --admin` makes one",
@@ -157,18 +157,20 @@ class Client:
             "quiz_report[report_type]": report_type,
             "quiz_report[includes_all_versions]": str(all_versions).lower(),
         }
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
+
+        def ask_or_join() -> Report:
             try:
                 return self._decode(self._ask("POST", _reports_path(course, quiz_id), data=wish), Report)
             except RefusedError as error:
-                if error.status != httpx.codes.CONFLICT or time.monotonic() > deadline:
+                if not _is_conflict(error):
                     raise
-            for report in self.reports(course, quiz_id, all_versions=all_versions):
-                if report.report_type == report_type and (report.file or report.progress_url):
-                    return report
-            # It was aborted between the two requests.
-            time.sleep(_FIRST_PAUSE_SECONDS)
+                for report in self.reports(course, quiz_id, all_versions=all_versions):
+                    if report.report_type == report_type and (report.file or report.progress_url):
+                        return report
+                # It was aborted between the two requests.
+                raise
+
+        return _again_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS)(ask_or_join)
 
     def wait_for(self, course: int | str, report: Report, show: Callable[[float], None]) -> Report:
         """Return the report with its file, showing the completion meanwhile; raise ReportFailedError."""
@@ -196,7 +198,7 @@ class Client:
         if report.file is None:
             raise ReportFailedError("the report has no file yet")
         file_id = report.file.id
-        self._while_busy(lambda: self._download(file_id, to))
+        _again_if(_is_busy)(self._download, file_id, to)
 
     def _download(self, file_id: int, to: BinaryIO) -> None:
         # A store may be asked for the bytes by a redirect; the token does not go with it to another host.
@@ -250,28 +252,11 @@ class Client:
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request that may be sent again where the service is too busy."""
-        return self._while_busy(lambda: self._send(method, path, **options))
-
-    def _while_busy(self, send: Callable[[], _Sent]) -> _Sent:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return send()
-            except RefusedError as error:
-                if error.status not in _BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(_LONGEST_PAUSE_SECONDS)
+        return _again_if(_is_busy)(self._send, method, path, **options)
 
     def _patiently(self, method: str, path: str) -> httpx.Response:
         """Ask, and wait for a server that is being restarted."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return self._ask(method, path)
-            except UnreachableError:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(_LONGEST_PAUSE_SECONDS)
+        return _again_if(_is_unreachable)(self._ask, method, path)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
@@ -296,6 +281,28 @@ class Client:
             f"{self.base_url} does not answer ({reason}): start it with `quiz-reports up`, "
             "or name another service with --url"
         )
+
+
+def _again_if(passes: Callable[[BaseException], bool], pause: float = _LONGEST_PAUSE_SECONDS) -> Retrying:
+    """Call a function again while it fails with such an error; after a minute the error is raised."""
+    return Retrying(
+        retry=retry_if_exception(passes),
+        stop=stop_after_delay(_PATIENCE_SECONDS),
+        wait=wait_fixed(pause),
+        reraise=True,
+    )
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, RefusedError) and error.status in _BUSY
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return isinstance(error, RefusedError) and error.status == httpx.codes.CONFLICT
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    return isinstance(error, UnreachableError)
 
 
 def _refused(response: httpx.Response) -> RefusedError:

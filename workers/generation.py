@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models import report_jobs
+from models.blob_store import ObjectWriter
 from models.errors import LeaseLostError, StorageError
 from models.report_jobs import Claim, Snapshot
 from models.reports import ReportType, analysis_version
@@ -17,7 +18,6 @@ from workers.analysis import csv_format
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract import Extract
-from workers.failpoints import reach
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 # The share of a job that is done when the data has been chosen, and when its last row has been written.
 _CHOSEN, _WRITTEN = 10.0, 90.0
 _STEP = 10.0
-_HALF = 0.5
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -79,31 +78,34 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
 
 
 def _make_file(resources: Resources, held: Claim) -> None:
+    snapshot, file = write_file(resources, held)
+    finish(resources, held, snapshot, file)
+    log.info("report_generated", size=file.size)
+
+
+def write_file(resources: Resources, held: Claim) -> tuple[Snapshot, ObjectWriter]:
+    """Store the bytes of a claimed report; return what they were made from, and their size and digest."""
     settings = resources.settings
-    reach(settings, "claimed")
     heartbeat = Heartbeat(resources, held)
     parts = _student_analysis if held.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
     with Extract(resources.snapshots, held, settings) as extract:
-        reach(settings, "snapshot")
         with resources.store.writer(held.storage_key, held.file_name) as writer:
             for done, content in parts(extract, guard_formulas=settings.formula_guard):
                 writer.write(content)
                 heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)
-                if done >= _HALF:
-                    reach(settings, "half_computed")
-        reach(settings, "object_written")
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
-    reach(settings, "before_finish")
-    snapshot = Snapshot(
-        revisions.quiz, revisions.roster, analysis_version(formula_guard=settings.formula_guard)
-    )
+    version = analysis_version(formula_guard=settings.formula_guard)
+    return Snapshot(revisions.quiz, revisions.roster, version), writer
+
+
+def finish(resources: Resources, held: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
+    """Make what was stored the report's file; raise LeaseLostError if the report is another's by now."""
     try:
         with resources.database.transaction() as session:
-            report_jobs.finish(session, held, snapshot, size=writer.size, sha256=writer.sha256)
+            report_jobs.finish(session, held, snapshot, size=file.size, sha256=file.sha256)
     except (DBAPIError, PoolTimeoutError) as error:
         raise _OutcomeUnknownError from error
-    log.info("report_generated", size=writer.size)
 
 
 def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:

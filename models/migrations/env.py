@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that the caller hands over in the configuration's attributes."""
+"""Runs migrations on the connection that the caller hands over, or without one writes their SQL (`--sql`)."""
 
 from alembic import context
 
@@ -6,7 +6,9 @@ from models import access_tokens, courses, files, progress, quizzes, reports, su
 from models.base import Base
 
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=context.config.attributes.get("connection"),
+    dialect_name="postgresql",
+    literal_binds=context.is_offline_mode(),
     target_metadata=Base.metadata,
     transaction_per_migration=False,
 )

@@ -20,10 +20,17 @@ START_SECONDS = 120.0
 class ServiceProcess:
     """One `quiz-reports` command in a process group of its own; it dies with the test's process."""
 
-    def __init__(self, name: str, arguments: Iterable[str], environ: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: Iterable[str],
+        environ: Mapping[str, str],
+        log: Path,
+        program: Iterable[str] = ("-m", "ops.cli"),
+    ) -> None:
         self.name = name
         self.log = log
-        command = [sys.executable, "-P", "-m", "ops.cli", *arguments]
+        command = [sys.executable, "-P", *program, *arguments]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 leashed(command, death_signal=signal.SIGKILL),
@@ -65,7 +72,7 @@ class ServiceProcess:
             return []
 
     def stopped_child(self) -> psutil.Process | None:
-        """Find the child that stopped itself at a failpoint."""
+        """Find the child that stopped itself at a step."""
         return next((child for child in self.children() if status(child) == psutil.STATUS_STOPPED), None)
 
     def memory(self) -> int:

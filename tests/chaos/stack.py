@@ -19,6 +19,7 @@ from models.database import Database
 from models.messages import Queue
 from models.schema import migrate
 from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
+from tests.chaos import stopping_worker
 from tests.chaos.processes import START_SECONDS, ServiceProcess, send
 from tests.waiting import wait_for
 
@@ -86,13 +87,12 @@ class Stack:
                 wake_server(server)
             server.stop()
 
-    def start_worker(
-        self, *arguments: str, wait: bool = True, environ: Mapping[str, str] | None = None
-    ) -> ServiceProcess:
-        """Start a worker of one slot; with a failpoint or other settings if they are given."""
-        worker = self._start("worker", arguments, environ)
+    def start_worker(self, *arguments: str, wait: bool = True, stops_at: str | None = None) -> ServiceProcess:
+        """Start a worker of one slot, unless told otherwise; it may be one that stops itself at a step."""
+        program = ("-m", "ops.cli") if stops_at is None else (stopping_worker.__file__, stops_at)
+        worker = self._start("worker", arguments, program=program)
         self.workers.append(worker)
-        if arguments or environ:
+        if arguments or stops_at:
             self._special_workers.append(worker)
         if wait:
             worker.wait_until_logged(" ready.")
@@ -175,7 +175,11 @@ class Stack:
         )
 
     def _start(
-        self, command: str, arguments: tuple[str, ...], environ: Mapping[str, str] | None = None
+        self,
+        command: str,
+        arguments: tuple[str, ...],
+        environ: Mapping[str, str] | None = None,
+        program: tuple[str, ...] = ("-m", "ops.cli"),
     ) -> ServiceProcess:
         name = f"{command}-{next(self._numbers)}"
         settings = {
@@ -191,6 +195,7 @@ class Stack:
             [command, *arguments],
             {**os.environ, **settings, **self.environ_changes, **(environ or {})},
             self.directory / f"{name}.log",
+            program,
         )
 
 

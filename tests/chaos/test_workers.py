@@ -10,30 +10,27 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from models.settings import FAILPOINTS
 from tests.chaos.client import ITEM_ANALYSIS, STUDENT_ANALYSIS, faulty, statuses
 from tests.chaos.conftest import Run
 from tests.chaos.load import load
 from tests.chaos.processes import resident
 from tests.chaos.school import Size
 from tests.chaos.stack import LEASE_SECONDS, SWEEP_SECONDS
+from tests.chaos.stopping_worker import STEPS
 from tests.chaos.test_requests import objects, objects_of_job
 from tests.waiting import wait_for
 
 # More than the store keeps in memory before it writes, and more than one chunk of attempts.
 _IN_PARTS = Size(students=1500, questions=3, essay_characters=12_000)
-_FAILPOINT = "QUIZ_REPORTS_FAILPOINT"
 
 
 def test_a_worker_that_is_killed_at_any_step_leaves_one_file(run: Run) -> None:
     rounds, slowest, left_over = run.rounds(5, 1), 0.0, 0
     for number in range(rounds):
         run.stack.kill_workers()
-        stopped_at = {
-            step: run.stack.start_worker(wait=False, environ={_FAILPOINT: step}) for step in FAILPOINTS
-        }
+        stopped_at = {step: run.stack.start_worker(wait=False, stops_at=step) for step in STEPS}
         kind = (STUDENT_ANALYSIS, STUDENT_ANALYSIS, ITEM_ANALYSIS)[number % 3]
-        quizzes = run.school.add_quizzes(len(FAILPOINTS), _IN_PARTS)
+        quizzes = run.school.add_quizzes(len(STEPS), _IN_PARTS)
         asked = {quiz_id: run.client.request(quiz_id, kind) for quiz_id in quizzes}
         for worker in stopped_at.values():
             wait_for(worker.stopped_child)
@@ -50,11 +47,11 @@ def test_a_worker_that_is_killed_at_any_step_leaves_one_file(run: Run) -> None:
         for quiz_id in quizzes:
             assert files(run, quiz_id) == 1
             assert run.client.abort(quiz_id, asked[quiz_id]).status_code == 204
-    assert left_over == rounds * len(FAILPOINTS)
+    assert left_over == rounds * len(STEPS)
     removed = tidy(run)
     run.findings.add(
         "3. kill -9 of the worker at each step",
-        rounds * len(FAILPOINTS),
+        rounds * len(STEPS),
         f"one file each, made by the second try, at most {slowest:.1f} s after the kill (lease"
         f" {LEASE_SECONDS:.0f} s, sweep {SWEEP_SECONDS:.0f} s, start of a new worker {started:.1f} s);"
         f" {removed} objects of killed tries were removed a day later",
@@ -65,7 +62,7 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing(run: Run) -> None:
     rounds = run.rounds(3, 1)
     for step in (("object_written", "before_finish") * rounds)[: run.rounds(6, 1)]:
         run.stack.kill_workers()
-        zombie = run.stack.start_worker(environ={_FAILPOINT: step})
+        zombie = run.stack.start_worker(stops_at=step)
         quiz_id = run.school.add_quiz(_IN_PARTS)
         report_id = run.client.request(quiz_id)
         wait_for(zombie.stopped_child)

@@ -18,7 +18,7 @@ REPORTS = reports_path()
 READERS = {"teacher", "second_teacher", "ta", "admin"}
 JSON = {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
 # Without a scope: they need no token, or are told what they may do by other means.
-OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/<page_part>"}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -54,12 +55,11 @@ def token(key: Any = RSA_KEY, algorithm: str = "RS256", key_id: str | None = "rs
 
 
 class Lms:
-    """An LMS whose key set can be changed and taken away, and a clock that is turned by hand."""
+    """An LMS whose key set can be changed and taken away."""
 
     def __init__(self, keys: Mapping[str, Any]) -> None:
         self.keys: Mapping[str, Any] | Exception = keys
         self.fetched = 0
-        self.now = 1000.0
 
     def fetch(self, url: str) -> Mapping[str, Any]:
         assert url == URL
@@ -69,12 +69,25 @@ class Lms:
         return self.keys
 
     def reader(self) -> TokenReader:
-        return TokenReader(SETTINGS, KeySet(URL, fetch=self.fetch, clock=lambda: self.now))
+        return TokenReader(SETTINGS, KeySet(URL, fetch=self.fetch))
 
 
 @pytest.fixture
 def lms() -> Lms:
     return Lms(published(rsa=RSA_KEY, ec=EC_KEY))
+
+
+class Clock:
+    """The clock that PyJWKClient reads, which can be turned on by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 @pytest.mark.parametrize(("key", "algorithm", "key_id"), [(RSA_KEY, "RS256", "rsa"), (EC_KEY, "ES256", "ec")])
@@ -159,10 +172,25 @@ def test_nonsense(lms: Lms, text: str) -> None:
         lms.reader().read(text)
 
 
-def test_without_settings_no_token_is_accepted(lms: Lms) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        replace(SETTINGS, jwt_issuer=""),
+        replace(SETTINGS, jwt_audience=""),
+        replace(SETTINGS, jwt_jwks_url=""),
+    ],
+    ids=["no issuer", "no audience", "no keys"],
+)
+def test_without_settings_no_token_is_accepted(settings: Settings) -> None:
     with pytest.raises(InvalidTokenError):
-        TokenReader(Settings(), KeySet("", fetch=lms.fetch)).read(token())
-    assert lms.fetched == 0
+        TokenReader(settings).read(token())
+
+
+@pytest.mark.parametrize("algorithm", [["RS256"], {}, None, 7, "rs256"], ids=str)
+def test_a_header_whose_algorithm_is_none_of_ours(lms: Lms, algorithm: Any) -> None:
+    header = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": "rsa"}).encode()).rstrip(b"=")
+    with pytest.raises(InvalidTokenError):
+        lms.reader().read(".".join([header.decode(), *token().split(".")[1:]]))
 
 
 class TestKeys:
@@ -172,19 +200,19 @@ class TestKeys:
             reader.read(token())
         assert lms.fetched == 1
 
-    def test_are_fetched_again_after_a_while(self, lms: Lms) -> None:
+    def test_are_fetched_again_after_a_while(self, lms: Lms, clock: Clock) -> None:
         reader = lms.reader()
         reader.read(token())
-        lms.now += KeySet.FRESH_SECONDS + 1
+        clock.now += KeySet.FRESH_SECONDS + 1
         lms.keys = published(ec=EC_KEY)
         with pytest.raises(InvalidTokenError):
             reader.read(token())
         assert lms.fetched == 2
 
-    def test_a_rotated_key_works_at_once(self, lms: Lms) -> None:
+    def test_a_rotated_key_works_at_once(self, lms: Lms, clock: Clock) -> None:
         reader = lms.reader()
         reader.read(token())
-        lms.now += KeySet.PAUSE_SECONDS + 1
+        clock.now += KeySet.PAUSE_SECONDS + 1
         lms.keys = published(next=OTHER_RSA_KEY)
         assert reader.read(token(OTHER_RSA_KEY, key_id="next")).user_id == 7
 
@@ -197,21 +225,21 @@ class TestKeys:
         assert lms.fetched == 1
 
     @pytest.mark.parametrize("trouble", [httpx.ConnectTimeout("slow"), ValueError("no JSON")])
-    def test_known_keys_go_on_while_the_lms_is_away(self, lms: Lms, trouble: Exception) -> None:
+    def test_known_keys_go_on_while_the_lms_is_away(self, lms: Lms, clock: Clock, trouble: Exception) -> None:
         reader = lms.reader()
         reader.read(token())
         lms.keys = trouble
-        lms.now += KeySet.FRESH_SECONDS + 1
+        clock.now += KeySet.FRESH_SECONDS + 1
         assert reader.read(token()).user_id == 7
 
-    def test_without_any_key_the_service_is_unavailable(self) -> None:
+    def test_without_any_key_the_service_is_unavailable(self, clock: Clock) -> None:
         lms = Lms({})
         lms.keys = httpx.ConnectError("away")
         reader = lms.reader()
         with pytest.raises(UnavailableError):
             reader.read(token())
         lms.keys = published(rsa=RSA_KEY)
-        lms.now += KeySet.PAUSE_SECONDS + 1
+        clock.now += KeySet.PAUSE_SECONDS + 1
         assert reader.read(token()).user_id == 7
 
     def test_a_single_key_needs_no_id(self) -> None:
