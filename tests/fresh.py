@@ -1,4 +1,4 @@
-"""Tries README's commands in clones of HEAD, as newcomers stand there: `make fresh`, or by name `fresh.py WAY…`.
+"""Tries README's commands in clones of HEAD, as newcomers do: `make fresh`, or some of them with `ways="…"`.
 
 Each way makes its own situation in a temporary folder, runs `make install` and `make run` until the sample's
 reports are made, stops it as Ctrl-C does, and looks for what is left. With FRESH_TESTS=1 it runs `make test`
@@ -26,7 +26,8 @@ import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IS_ROOT = os.geteuid() == 0
-GUEST = "quiz-reports-guest"
+# Two runs at a time have two guests.
+GUEST = f"quiz-reports-{os.getpid()}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 LIMIT_SECONDS = 900.0 if "FRESH_TESTS" not in os.environ else 5400.0
 # What a container leaves to its root, and no more.
@@ -269,7 +270,7 @@ def python(version: str) -> str:
 @contextmanager
 def guest() -> Iterator[None]:
     """Make the user that ways of other users run as, and remove it again."""
-    if not IS_ROOT:
+    if not IS_ROOT or shutil.which("useradd") is None:
         yield
         return
     subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", GUEST], check=True)
@@ -277,6 +278,12 @@ def guest() -> Iterator[None]:
         yield
     finally:
         subprocess.run(["userdel", GUEST], check=True)
+
+
+def _is_user(name: str) -> bool:
+    with suppress(KeyError):
+        return bool(pwd.getpwnam(name))
+    return False
 
 
 @contextmanager
@@ -294,6 +301,8 @@ def attempt(way: Way, row: Row) -> None:
     """Make the situation and run the commands in it; fill in the row."""
     if way.needs_root and not IS_ROOT:
         raise NotToBeHadError("it needs root")
+    if way.guest and IS_ROOT and not _is_user(GUEST):
+        raise NotToBeHadError("there is no useradd to make another user with")
     if way.python:
         python(way.python)
     root = Path(os.environ["FRESH_ROOT"]) if way.container and "FRESH_ROOT" in os.environ else None
