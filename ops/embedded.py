@@ -58,9 +58,8 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _prepare(self) -> None:
         self._bin = self._binary("postgres").parent
-        is_made = (self._home / "PG_VERSION").exists()
-        if is_made:
-            self._refuse_other_owner()
+        self._refuse_other_owner()
+        if is_made := (self._home / "PG_VERSION").exists():
             self._refuse_other_version()
         if _is_root():
             self._bin = self._copy.make(self._bin, nobody())
@@ -151,7 +150,7 @@ class EmbeddedPostgres(EmbeddedServer):
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
 
     def _refuse_other_owner(self) -> None:
-        if not _is_root() and self._home.stat().st_uid != os.geteuid():
+        if not _is_root() and self._home.exists() and self._home.stat().st_uid != os.geteuid():
             raise EmbeddedServerError(
                 f"{self._home} belongs to another user: start as that user, or take another --data-dir"
             )

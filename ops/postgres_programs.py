@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
@@ -21,6 +22,7 @@ class ProgramsCopy:
 
     def __init__(self, link: Path) -> None:
         self._link = link
+        self._lock: int | None = None
 
     def make(self, bin_folder: Path, user: ServerUser) -> Path:
         """Copy an installation to the first folder from which the user can run it; return its `bin`.
@@ -35,6 +37,7 @@ class ProgramsCopy:
                 self._link.symlink_to(copy)
                 copied = _copied(bin_folder, copy)
                 if _runs(copied / "postgres", user):
+                    self._hold(copy)
                     return copied
             self.remove()
             tried.append(parent)
@@ -46,9 +49,17 @@ class ProgramsCopy:
 
     def remove(self) -> None:
         """Remove the copy, if there is one."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         if self._link.is_symlink():
             shutil.rmtree(self._link.readlink(), ignore_errors=True)
             self._link.unlink()
+
+    def _hold(self, copy: Path) -> None:
+        # What cleans temporary folders of old files leaves a locked one alone.
+        self._lock = os.open(copy, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
 
 
 def _copied(bin_folder: Path, copy: Path) -> Path:
