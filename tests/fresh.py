@@ -78,7 +78,7 @@ WAYS = [
     ),
     Way("no-home", "a user without HOME and LANG", guest=True, unset=("HOME", "LANG", "LC_ALL")),
     Way(
-        "latin-1", "a user with an ASCII terminal, é", "é", guest=True, environ={"PYTHONIOENCODING": "ascii"}
+        "ascii", "a user with an ASCII terminal, é", "é", guest=True, environ={"PYTHONIOENCODING": "ascii"}
     ),
     Way("tmpdir", "a user with TMPDIR elsewhere", guest=True, environ={"TMPDIR": "{home}/my tmp"}),
     Way("neighbour", "beside another user's stack", guest=True, needs_root=True, neighbour=True),
