@@ -77,9 +77,7 @@ WAYS = [
         "umask", "a user, umask 077, blanks and é", "home/été à la mer/quiz reports", guest=True, umask=0o077
     ),
     Way("no-home", "a user without HOME and LANG", guest=True, unset=("HOME", "LANG", "LC_ALL")),
-    Way(
-        "ascii", "a user with an ASCII terminal, é", "é", guest=True, environ={"PYTHONIOENCODING": "ascii"}
-    ),
+    Way("ascii", "a user with an ASCII terminal, é", "é", guest=True, environ={"PYTHONIOENCODING": "ascii"}),
     Way("tmpdir", "a user with TMPDIR elsewhere", guest=True, environ={"TMPDIR": "{home}/my tmp"}),
     Way("neighbour", "beside another user's stack", guest=True, needs_root=True, neighbour=True),
     *(Way(f"python{version}", f"Python {version}", python=version) for version in PYTHONS),
