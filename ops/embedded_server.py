@@ -14,8 +14,10 @@ from typing import ClassVar, Self
 import psutil
 
 from models.errors import QuizReportsError
-from ops.left_over import end_left_over
+from ops.orphans import end_orphans
+from ops.parent_death import dies_with_parent
 from ops.ports import free_port, is_free
+from ops.server_user import ServerUser
 
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.03
@@ -39,6 +41,8 @@ class EmbeddedServer(ABC):
         self.durable = durable
         self.log = log or self.directory / f"{self.PROCESS_NAME}.log"
         self.port = 0
+        # Who runs it, if not we ourselves.
+        self._user: ServerUser | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,7 +56,7 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """The command line to run, on a leash."""
+        """The command line to run, in the server's home."""
 
     @abstractmethod
     def _answers(self) -> bool:
@@ -61,7 +65,7 @@ class EmbeddedServer(ABC):
     @property
     @abstractmethod
     def _home(self) -> Path:
-        """The working directory by which a left-over server is recognised."""
+        """The working directory: the server's data; an orphan is recognised by it."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -71,18 +75,16 @@ class EmbeddedServer(ABC):
         self.stop()
 
     def start(self) -> None:
-        """Start the server and return when it answers; a left-over one on this directory is ended first."""
+        """Start the server and return when it answers; an orphan on this directory is ended first."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        end_left_over(self._is_left_over, first=self.STOP_SIGNALS[0])
-        self._prepare()
-        for _ in range(5):
-            self.port = self._choose_port()
-            if self._launch():
-                return
-            # Somebody was faster on that port, or a backend of the last run was not yet gone.
-            (self.directory / "port").unlink(missing_ok=True)
-        raise EmbeddedServerError(f"{self.name} does not start: {self._last_words()} (see {self.log})")
+        end_orphans(self._is_orphan, first=self.STOP_SIGNALS[0])
+        try:
+            self._prepare()
+            self._launch_on_a_port()
+        except BaseException:
+            self.stop(5.0)
+            raise
 
     def ask_to_stop(self) -> None:  # noqa: B027 - Not abstract: it is the same for each server.
         """Do nothing yet: those who use a server may need it until they have ended."""
@@ -109,17 +111,29 @@ class EmbeddedServer(ABC):
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    def _launch_on_a_port(self) -> None:
+        for _ in range(5):
+            self.port = self._choose_port()
+            if self._launch():
+                return
+            # Somebody was faster on that port, or a backend of the last run was not yet gone.
+            (self.directory / "port").unlink(missing_ok=True)
+        raise EmbeddedServerError(f"{self.name} does not start: {self._last_words()} (see {self.log})")
+
     def _launch(self) -> bool:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(),
+                # A polite end: the server may finish what it does.
+                dies_with_parent(self._command(), self.STOP_SIGNALS[0]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.directory,
-                env=_environment(),
+                cwd=self._home,
+                env=server_environment(),
+                umask=0o077,
                 # Ctrl-C in a terminal reaches a whole process group; the order of stopping is ours.
                 process_group=0,
+                **(self._user.options if self._user else {}),
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
@@ -128,7 +142,6 @@ class EmbeddedServer(ABC):
             if self._answers():
                 return True
             time.sleep(_POLL_SECONDS)
-        self.stop(5.0)
         raise EmbeddedServerError(
             f"{self.name} does not answer after {_START_SECONDS:.0f} seconds: see {self.log}"
         )
@@ -144,7 +157,7 @@ class EmbeddedServer(ABC):
         remembered.write_text(str(port))
         return port
 
-    def _is_left_over(self, process: psutil.Process) -> bool:
+    def _is_orphan(self, process: psutil.Process) -> bool:
         """Tell a server that an earlier run left on this directory; two servers on one would ruin it."""
         return bool(process.name() == self.PROCESS_NAME and process.cwd() == str(self._home))
 
@@ -165,6 +178,6 @@ def in_wheel(package: str, pattern: str, name: str, setting: str) -> Path:
     return found[-1]
 
 
-def _environment() -> dict[str, str]:
+def server_environment() -> dict[str, str]:
     """Make a server's environment: it may run as another user, who can read it, so it holds no setting."""
     return {name: text for name, text in os.environ.items() if name in _HARMLESS or name.startswith("LC_")}

@@ -20,13 +20,13 @@ from models.settings import Settings
 from ops.data_directory import DataDirectory, Ready, data_dir_option
 from ops.embedded import EmbeddedPostgres, EmbeddedValkey
 from ops.embedded_server import EmbeddedServer
-from ops.left_over import end_left_over
+from ops.orphans import end_orphans
 from ops.ports import free_port, is_free
 from ops.private_files import write_private
 from ops.supervisor import ChildProcess, Supervisor, stop_signals
 
 _READY_SECONDS = 120.0
-# Each of our processes carries this variable, so that a later start finds those that were left over.
+# Each of our processes carries this variable, so that a later start finds orphans.
 _MARK = "QUIZ_REPORTS_UP"
 _ADMINISTRATOR = 1
 
@@ -55,7 +55,7 @@ class LocalStack:
         if not is_free(self.port):
             raise LocalStackError(f"port {self.port} is taken by another program: choose one with --port")
         self.directory.forget_ready()
-        _end_left_over(self.directory)
+        _end_orphans(self.directory)
         database_url = self.settings.database_url or self._serve(
             EmbeddedPostgres(self.directory.path / "postgres", log=self.directory.log("postgres"))
         )
@@ -74,7 +74,7 @@ class LocalStack:
         """Stop all parts, the last started first, and leave no process and no note behind."""
         self.directory.forget_ready()
         self.supervisor.stop()
-        _end_left_over(self.directory)
+        _end_orphans(self.directory)
 
     def _serve(self, server: EmbeddedServer) -> str:
         self.supervisor.start(server)
@@ -199,6 +199,6 @@ def _make_sample_reports(stack: LocalStack, ready: Ready, stop: Event) -> None:
         raise failures[0]
 
 
-def _end_left_over(directory: DataDirectory) -> None:
+def _end_orphans(directory: DataDirectory) -> None:
     """End our processes that an earlier stack on this folder left, because it was killed itself."""
-    end_left_over(lambda process: process.environ().get(_MARK) == str(directory.path))
+    end_orphans(lambda process: process.environ().get(_MARK) == str(directory.path))

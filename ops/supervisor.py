@@ -14,7 +14,7 @@ from threading import Event
 from typing import Protocol
 
 from models.errors import QuizReportsError
-from ops.leash import leashed
+from ops.parent_death import dies_with_parent
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -49,7 +49,7 @@ class Part(Protocol):
 
 
 class ChildProcess:
-    """A process of ours on a leash, with a process group of its own."""
+    """A process of ours that ends when we do, with a process group of its own."""
 
     def __init__(
         self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path | None = None
@@ -68,7 +68,7 @@ class ChildProcess:
         output = None if self.log is None else _open_log(self.log)
         try:
             self._process = subprocess.Popen(
-                leashed(self.command),
+                dies_with_parent(self.command),
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from ops.leash import leashed
+from ops.parent_death import dies_with_parent
 from tests.waiting import wait_for
 
 START_SECONDS = 120.0
@@ -33,7 +33,7 @@ class ServiceProcess:
         command = [sys.executable, "-P", *program, *arguments]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                leashed(command, death_signal=signal.SIGKILL),
+                dies_with_parent(command, signal.SIGKILL),
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

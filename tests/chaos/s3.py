@@ -23,7 +23,7 @@ from models.blob_store import BlobStore, open_store
 from models.errors import NotFoundError
 from models.settings import Settings
 from ops.embedded import free_port
-from ops.leash import leashed
+from ops.parent_death import dies_with_parent
 from tests.waiting import wait_for
 
 BUCKET = "chaos"
@@ -63,7 +63,12 @@ class S3Server:
         environ = {**os.environ, "TMPDIR": self._left_over}
         with (self.directory / "weed.log").open("wb") as log:
             self._process = subprocess.Popen(
-                leashed(command), env=environ, stdout=log, stderr=log, cwd=self.directory, process_group=0
+                dies_with_parent(command),
+                env=environ,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                process_group=0,
             )
         try:
             wait_for(self._made_bucket, seconds=120)

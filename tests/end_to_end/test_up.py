@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from ops.postgres_programs import ProgramsCopy
 from tests.waiting import wait_for
 
 UP = [sys.executable, "-P", "-m", "ops.cli", "up", "--port", "0", "--workers", "1", "--data-dir"]
@@ -176,6 +177,8 @@ def test_no_part_outlives_a_kill_and_a_start_right_after_it_is_well(tmp_path: Pa
             assert status_with_token(ready(tmp_path)) == httpx.codes.NOT_FOUND
             kill(again, tmp_path)
             wait_for(lambda: not descendants_of(tmp_path))
+    # The next start would do so.
+    ProgramsCopy(tmp_path / "postgres" / "programs").remove()
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:

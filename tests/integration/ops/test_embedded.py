@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
+import pwd
 from pathlib import Path
 
 import psutil
@@ -14,6 +14,7 @@ import redis
 from ops.embedded import EmbeddedPostgres, EmbeddedValkey
 from ops.embedded_server import EmbeddedServerError
 from ops.ports import is_free
+from ops.server_user import nobody
 
 
 def test_postgres_keeps_its_data_after_a_kill(tmp_path: Path) -> None:
@@ -21,12 +22,53 @@ def test_postgres_keeps_its_data_after_a_kill(tmp_path: Path) -> None:
     with EmbeddedPostgres(directory) as postgres:
         with psycopg.connect(postgres.url, autocommit=True) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
-        assert postgres.pid
-        os.kill(postgres.pid, signal.SIGKILL)
-        psutil.Process(postgres.pid).wait(10)
+        server = psutil.Process(postgres.pid)
+        server.kill()
+        server.wait(60)
 
     with EmbeddedPostgres(directory) as postgres, psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
+
+
+def test_postgres_has_no_capability_and_started_by_root_a_user_of_its_own_below_a_private_home(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    with EmbeddedPostgres(home / "one", durable=False) as one, EmbeddedPostgres(home / "two") as two:
+        processes = [psutil.Process(server.pid) for server in (one, two)]
+        users = {process.uids().real for process in processes}
+        if os.geteuid() != 0:
+            assert users == {os.geteuid()}
+        else:
+            assert len(users) == 2
+            assert not users & {entry.pw_uid for entry in pwd.getpwall()}
+            assert {process.gids().real for process in processes} == users
+        for process in processes:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            kept = [line for line in status.splitlines() if line.startswith(("CapInh", "CapPrm", "CapEff"))]
+            assert {line.split()[1] for line in kept} == {"0" * 16}
+    # Nothing of the programs' copy stays behind.
+    assert not list(home.glob("*/programs"))
+
+
+def test_data_of_nobody_get_a_user_of_their_own_at_the_next_start(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path, durable=False):
+        pass
+    shared = set()
+    if os.geteuid() == 0:
+        nobody().take(tmp_path / "data")
+        shared = {0, nobody().uid}
+
+    with EmbeddedPostgres(tmp_path, durable=False) as postgres:
+        assert psutil.Process(postgres.pid).uids().real not in shared
+
+
+def test_a_start_that_was_killed_while_it_made_the_data_hinders_nothing(tmp_path: Path) -> None:
+    (tmp_path / "data.draft").mkdir()
+    (tmp_path / "data.draft" / "PG_VERSION").write_text("18\n")
+    with EmbeddedPostgres(tmp_path, durable=False) as postgres:
+        assert postgres.is_running()
 
 
 def test_valkey_keeps_its_data_over_a_restart(tmp_path: Path) -> None:

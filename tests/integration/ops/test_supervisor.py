@@ -78,8 +78,8 @@ time.sleep(600)
 """
     parent = subprocess.Popen([sys.executable, "-c", script])
     (pid,) = wait_for(lambda: lines(pid_file))
-    # The leash must be in place: until then the part's command line is that of the leash.
-    wait_for(lambda: "leash.py" not in " ".join(psutil.Process(int(pid)).cmdline()))
+    # The signal must be in place: until then the part's command line is that of setpriv.
+    wait_for(lambda: "setpriv" not in " ".join(psutil.Process(int(pid)).cmdline()))
 
     parent.send_signal(signal.SIGKILL)
     parent.wait()

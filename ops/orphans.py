@@ -9,21 +9,21 @@ from contextlib import suppress
 import psutil
 
 
-def end_left_over(
-    is_left_over: Callable[[psutil.Process], bool], *, first: signal.Signals = signal.SIGTERM
+def end_orphans(
+    is_orphan: Callable[[psutil.Process], bool], *, first: signal.Signals = signal.SIGTERM
 ) -> None:
     """End every process that is recognised: at first politely, after a while for good."""
-    left = [process for process in psutil.process_iter() if _recognised(process, is_left_over)]
-    _send(left, first)
-    _, stubborn = psutil.wait_procs(left, timeout=15)
+    orphans = [process for process in psutil.process_iter() if _recognised(process, is_orphan)]
+    _send(orphans, first)
+    _, stubborn = psutil.wait_procs(orphans, timeout=15)
     _send(stubborn, signal.SIGKILL)
     psutil.wait_procs(stubborn, timeout=5)
 
 
-def _recognised(process: psutil.Process, is_left_over: Callable[[psutil.Process], bool]) -> bool:
+def _recognised(process: psutil.Process, is_orphan: Callable[[psutil.Process], bool]) -> bool:
     # It ended just now, or it is another user's and so not ours.
     with suppress(psutil.Error, OSError):
-        return is_left_over(process)
+        return is_orphan(process)
     return False
 
 
