@@ -12,6 +12,7 @@ from werkzeug import Response
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from api.body_input import BodyInput
 from api.courses import courses
 from api.errors import UnsupportedContentError, register_error_handlers
 from api.files import files
@@ -61,8 +62,9 @@ def create_app(settings: Settings) -> Flask:
     if settings.public_url.startswith("https://"):
         app.after_request(_require_https)
     if hops := settings.trusted_proxies:
+        # Only what our own proxy overwrites: it passes on a client's port and prefix as they came.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_port=hops, x_prefix=hops
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
     return app
 
@@ -76,6 +78,7 @@ def from_env() -> Flask:
 
 def _begin() -> None:
     g.began = time.perf_counter()
+    request.environ["wsgi.input"] = BodyInput(request.environ["wsgi.input"])
     asked = request.headers.get("X-Request-Id", "")
     g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()

@@ -227,7 +227,8 @@ class Settings:
         "QUIZ_REPORTS_TRUSTED_PROXIES",
         _not_negative,
         0,
-        "how many reverse proxies stand before the API, whose `X-Forwarded-*` headers are believed",
+        "how many reverse proxies stand before the API, whose `X-Forwarded-For`, `-Proto`, `-Host` and"
+        " `X-Request-Start` are believed",
     )
     jwt_issuer: str = _setting("QUIZ_REPORTS_JWT_ISSUER", str, "", "the `iss` of JWTs that the LMS signs")
     jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")

@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 import os
-import shutil
+import socket
+import struct
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
 from models.logs import configure_logging
 from models.settings import Settings
 from ops.supervisor import stop_signals
-from ops.web_server import ApiServer
+
+# How long a client may send nothing in the middle of a request, and take nothing of an answer.
+_SILENT_SECONDS = 20
+_UNREAD_SECONDS = 10
+_BACKLOG = 2048
 
 
 @click.command("api")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--threads", type=click.IntRange(1), default=8, show_default=True, help="In each process.")
+@click.option("--threads", type=click.IntRange(1), default=16, show_default=True, help="In each process.")
 def api_command(host: str, port: int, processes: int, threads: int) -> None:
     """Run the web process until SIGTERM; requests that have begun are finished."""
-    settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
-    options = {
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "workers": processes,
-        "threads": threads,
-        "timeout": 60,
-        "graceful_timeout": 30,
-        "keepalive": 5,
-        # A verifier makes a long line.
-        "limit_request_line": 8190,
-        "loglevel": settings.log_level,
-        # Proxies are believed in one place: the application's trusted_proxies.
-        "forwarded_allow_ips": "",
-        "control_socket_disable": True,
-        # The children's heartbeats are files; a slow disk would make them look frozen.
-        "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108
-    }
-    configure_logging(settings)
-    with _shared_metrics():
-        # Imported once, before the fork, and not called: the children share the memory and start faster.
-        import api.app  # noqa: F401
-
-        ApiServer(settings, options).run()
+    Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    serve(host, port, "--workers", str(processes), "--threads", str(threads))
 
 
-@contextmanager
-def _shared_metrics() -> Iterator[None]:
-    """Let /metrics speak for all processes of this server: prometheus-client reads this at its import."""
-    parent = os.getpid()
-    directory = tempfile.mkdtemp(prefix="quiz-reports-metrics-")
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", directory)
+def serve(host: str, port: int, *options: str) -> NoReturn:
+    """Become gunicorn on a socket that it is given; raise ClickException where nothing can listen."""
     try:
-        yield
-    finally:
-        # A child that ends comes by here, too, and the others still write.
-        if os.getpid() == parent:
-            shutil.rmtree(directory, ignore_errors=True)
+        listener = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+        )
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+    # Each connection inherits these from the socket that takes it in, so the kernel keeps the time.
+    for limit, seconds in ((socket.SO_RCVTIMEO, _SILENT_SECONDS), (socket.SO_SNDTIMEO, _UNREAD_SECONDS)):
+        listener.setsockopt(socket.SOL_SOCKET, limit, struct.pack("@ll", seconds, 0))
+    if sys.platform == "linux":
+        # A connection that has sent nothing is not handed out yet, so no thread waits for it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_SECONDS)
+    listener.set_inheritable(True)
+    # /metrics speaks for all processes of this server; prometheus-client reads this at its import.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="quiz-reports-metrics-"))
+    bind = f"fd://{listener.fileno()}"
+    command = ["-P", "-m", "gunicorn", "--config", "python:ops.gunicorn_conf", "--bind", bind, *options]
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
 
 
 @click.command("sweeper")

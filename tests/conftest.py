@@ -28,6 +28,15 @@ for _variable in list(os.environ):
         del os.environ[_variable]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave tests of endurance to CI, unless they are asked for by their mark."""
+    if os.environ.get("CI") or config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("endurance")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
     """A directory that outlives no test run, with a path short and plain enough for any server."""

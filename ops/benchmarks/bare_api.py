@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 from flask import Flask
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-import api.app
 from models.quizzes import Quiz
 from models.settings import Settings
-from ops.processes import api_command
+from ops.processes import serve
 
 
-def create_bare_app(settings: Settings) -> Flask:
-    """Make an application of one route, `/quizzes/<id>`."""
+def create_bare_app() -> Flask:
+    """Make an application of one route, `/quizzes/<id>`, from the environment."""
+    settings = Settings.from_env()
     app = Flask(__name__, static_folder=None)
 
     @cache
@@ -38,6 +39,7 @@ def create_bare_app(settings: Settings) -> Flask:
 
 
 if __name__ == "__main__":
-    # The command makes its application by this name: so the server and its settings are the same.
-    api.app.create_app = create_bare_app
-    api_command()
+    serve(
+        *("127.0.0.1", int(sys.argv[-1])),
+        *("--workers", "2", "--threads", "16", "ops.benchmarks.bare_api:create_bare_app()"),
+    )

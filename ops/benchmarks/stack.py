@@ -63,9 +63,12 @@ class RunningApi:
         return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> list[psutil.Process]:
-        """List the master and its children, which all show the command line that we gave."""
-        children = psutil.Process().children(recursive=True)
-        return [child for child in children if child.cmdline()[-2:] == ["--port", str(self.port)]]
+        """List the master and its children, which all hold the socket that it listens on."""
+        return [p for p in psutil.Process().children(recursive=True) if self._is_held_by(p)]
+
+    def _is_held_by(self, process: psutil.Process) -> bool:
+        sockets = process.net_connections("tcp")
+        return any(s.status == psutil.CONN_LISTEN and s.laddr.port == self.port for s in sockets)
 
 
 class Stack:

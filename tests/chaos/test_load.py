@@ -20,7 +20,8 @@ _LARGE = Size(students=20_000, questions=40)
 _LARGE_RESPONSES = {"QUIZ_REPORTS_LARGE_RESPONSES": "40000"}
 
 
-def test_at_twice_the_load_it_sheds_and_recovers(run: Run) -> None:
+def test_at_twice_the_load_it_answers_and_recovers(run: Run) -> None:
+    """No proxy stamps these requests, so they wait in line instead of being refused."""
     seconds = run.rounds(20, 3)
     path = reports(run.school.add_quiz())
     where = (run.stack.rotation, path, run.stack.admin_token)
@@ -32,7 +33,6 @@ def test_at_twice_the_load_it_sheds_and_recovers(run: Run) -> None:
     assert not faulty(capacity)
     assert not faulty(overload, may_be_unavailable=True), statuses(overload)
     assert not faulty(after), statuses(after)
-    refused = len(overload) - len(served(overload))
     slowest = max(answer.seconds for answer in served(overload))
     run.findings.add(
         "load. twice what can be served",
@@ -40,7 +40,7 @@ def test_at_twice_the_load_it_sheds_and_recovers(run: Run) -> None:
         f"16 clients: {rate:.0f} answers a second, median {milliseconds(capacity)}; {2 * rate:.0f} a second"
         f" for {seconds} s: {statuses(overload)}, median of the 200s {milliseconds(served(overload))},"
         f" slowest {slowest:.1f} s; at once afterwards: {statuses(after)}, median {milliseconds(after)}",
-        not_shown="" if refused else "shedding: nothing was refused, requests waited in line",
+        not_shown="shedding: without a proxy's X-Request-Start there is none",
     )
 
 

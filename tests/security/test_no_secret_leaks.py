@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import pickle
-import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -212,7 +211,13 @@ def found(canaries: list[str] | tuple[str, ...], text: str) -> list[str]:
 def test_no_log_holds_a_secret_or_what_people_wrote(journey: Journey) -> None:
     logs = journey.stack.logs()
     assert {"api.log", "worker.log", "sweeper.log", "postgres.log", "valkey.log"} <= set(logs)
-    for expected in ("refused on purpose", "bad request", "unforeseen error", "job_failed", "storage_failed"):
+    for expected in (
+        "refused on purpose",
+        "Invalid request from",
+        "unforeseen error",
+        "job_failed",
+        "storage_failed",
+    ):
         assert any(expected in log for log in logs.values()), expected
     for part, log in logs.items():
         assert found([*journey.secrets, *PEOPLES], log) == [], part
@@ -241,7 +246,7 @@ def test_operations_show_nothing_of_people(journey: Journey) -> None:
 
 
 def test_no_command_line_holds_a_secret(journey: Journey) -> None:
-    assert "ops.cli api" in journey.shown["command lines"]
+    assert "-m gunicorn" in journey.shown["command lines"]
     assert found(journey.secrets, journey.shown["command lines"]) == []
 
 
@@ -310,35 +315,3 @@ def test_the_servers_are_not_given_the_settings(journey: Journey) -> None:
     assert len(servers) >= 2
     for server in servers:
         assert not {name for name in server.environ() if "SECRET" in name or name.startswith("QUIZ_REPORTS")}
-
-
-def test_what_the_server_itself_refuses_is_as_any_refusal(journey: Journey) -> None:
-    refused = {
-        b"GET /": "400",
-        b"GET /" + b"x" * 9000 + b" HTTP/1.1": "414",
-        b"GET / HTTP/1.1\r\nX: " + b"x" * 9000: "431",
-        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3": "400",
-        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b": "400",
-    }
-    for request, status in refused.items():
-        head, _, body = journey.stack.send_bytes(request + b"\r\n\r\n").partition("\r\n\r\n")
-        assert head.startswith(f"HTTP/1.1 {status} ")
-        assert body.startswith('{"status": ')
-        for header in (
-            "X-Request-Id: ",
-            "X-Content-Type-Options: nosniff",
-            "Cache-Control: private, no-store",
-        ):
-            assert header in head
-
-
-def test_a_client_that_stops_sending_is_given_up(journey: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ops import web_server
-
-    monkeypatch.setattr(web_server, "SILENT_SECONDS", 0.05)
-    ours, theirs = socket.socketpair()
-    with web_server.PatientSocket(fileno=ours.detach()) as patient, theirs:
-        theirs.sendall(b"POST")
-        assert patient.recv(100) == b"POST"
-        with pytest.raises(ConnectionResetError):
-            patient.recv(100)

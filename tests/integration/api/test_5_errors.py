@@ -204,7 +204,9 @@ class TestPublicUrl:
 
     @pytest.mark.contract("2 Index", "a Link header on the public base URL, also behind a proxy")
     def test_forwarded_headers_are_believed_only_when_configured(self, api: Api, closing: list[Api]) -> None:
-        forwarded = {"X_Forwarded_Host": "public.test", "X_Forwarded_Proto": "https"}
+        # What proxies pass on as a client sent it counts for nothing.
+        forwarded = {"X_Forwarded_Port": "81", "X_Forwarded_Prefix": "/evil"}
+        forwarded |= {"X_Forwarded_Host": "public.test", "X_Forwarded_Proto": "https"}
         for trusted, base in ((0, "http://inner:8000"), (1, "https://public.test")):
             behind = with_settings(api, public_url="", trusted_proxies=trusted)
             closing.append(behind)

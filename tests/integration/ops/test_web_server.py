@@ -1,48 +1,39 @@
-"""The web process when its threads are all busy: who only connects holds none, and who waited is told so."""
+"""The web process alone, without a proxy: clients that misbehave, requests that are no HTTP, and its end."""
 
 from __future__ import annotations
 
-import os
+import json
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 
 from models.access_tokens import create_token
 from models.database import Database
 from models.settings import Settings
-from ops.ports import free_port
+from tests.factories import QUIZ_ID, add_school
 from tests.waiting import wait_for
+from tests.web_process import WebProcess, running_web_process
+
+COURSE = "/api/v1/courses/101"
+BODY = b'{"course": {"name": "Biology 101"}}'
+ATTEMPT = {
+    "id": 9,
+    "user_id": 10,
+    "attempt": 1,
+    "workflow_state": "complete",
+    "finished_at": "2026-09-10T09:12:31Z",
+    "updated_at": "2026-09-10T09:12:31Z",
+    "submission_data": [],
+}
 
 
 @pytest.fixture
-def address(settings: Settings) -> Iterator[str]:
-    """A web process of one thread."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    options = f"api --processes 1 --threads 1 --port {port}"
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "ops.cli", *options.split()],
-        env={
-            **{name: value for name, value in os.environ.items() if name == "PATH"},
-            "DATABASE_URL": settings.database_url,
-            "REDIS_URL": settings.redis_url,
-            "STORAGE_URL": settings.storage_url,
-            "SECRET_KEY": settings.secret_key,
-        },
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: is_ready(address))
-        yield address
-    finally:
-        process.terminate()
-        process.wait(60)
+def web(settings: Settings) -> Iterator[WebProcess]:
+    """A web process with its own defaults."""
+    with running_web_process(settings) as web:
+        yield web
 
 
 @pytest.fixture
@@ -51,81 +42,140 @@ def token(database: Database) -> str:
         return create_token(session, user_id=1, admin=True)
 
 
-def is_ready(address: str) -> bool:
+def head(method: str, path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: here", *headers, "", ""]).encode()
+
+
+def push_head(token: str, *headers: str, path: str = COURSE, kind: str = "application/json") -> bytes:
+    return head("PUT", path, f"Authorization: Bearer {token}", f"Content-Type: {kind}", *headers)
+
+
+def exchange(web: WebProcess, request: bytes) -> str:
+    """Send what need be no HTTP at all; return all that comes until the server closes the connection."""
+    with web.connect() as client:
+        client.sendall(request)
+        return b"".join(iter(lambda: client.recv(65536), b"")).decode()
+
+
+def send(client: socket.socket, request: bytes) -> int:
+    """Send as much as the connection takes just now; 0 also where the server has closed it."""
     try:
-        return httpx.get(f"{address}/readyz", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
+        return client.send(request, socket.MSG_DONTWAIT)
+    except (BlockingIOError, ConnectionError):
+        return 0
 
 
-def is_held(address: str) -> bool:
-    """Tell whether nobody is left to answer."""
+def test_connections_that_send_nothing_keep_nobody_out(web: WebProcess) -> None:
+    silent = [web.connect() for _ in range(100)]
     try:
-        httpx.get(f"{address}/healthz", trust_env=False, timeout=0.5)
-    except httpx.ReadTimeout:
-        return True
-    return False
-
-
-def connect(address: str) -> socket.socket:
-    host, port = address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=60)
-
-
-def test_connections_that_send_nothing_hold_no_thread(address: str) -> None:
-    silent = [connect(address) for _ in range(40)]
-    try:
-        # Were each given a thread to be waited for in, the last would come after minutes.
-        assert httpx.get(f"{address}/healthz", trust_env=False, timeout=15).status_code == 200
+        # Where the kernel hands them out (not on Linux), each is waited for in a thread for five seconds.
+        wait_for(web.answers, seconds=60)
+        wait_for(lambda: all(web.answers() for _ in range(20)), seconds=60)
     finally:
         for connection in silent:
             connection.close()
 
 
-@pytest.mark.parametrize("request_line", ["GET /healthz HTTP/1.0", "no HTTP"])
-def test_a_client_that_stays_after_its_answer_holds_nobody_up(address: str, request_line: str) -> None:
-    with connect(address) as client:
-        client.sendall(f"{request_line}\r\n\r\n".encode())
-        assert client.recv(5) == b"HTTP/"
-        # The server closes the connection for its part, and need not wait for long that the client does.
-        assert httpx.get(f"{address}/healthz", trust_env=False, timeout=10).status_code == 200
+def test_a_client_that_stays_after_its_answer_holds_nobody_up(web: WebProcess) -> None:
+    for request_line in ("GET /healthz HTTP/1.0", "no HTTP"):
+        with web.connect() as client:
+            client.sendall(f"{request_line}\r\n\r\n".encode())
+            assert client.recv(5) == b"HTTP/"
+            assert all(web.answers(seconds=10) for _ in range(4))
 
 
-def test_what_waited_too_long_for_a_thread_is_refused_at_once_but_for_health(
-    address: str, token: str
+REFUSED = {
+    b"GET /": 400,
+    b"GET /" + b"x" * 9000 + b" HTTP/1.1": 414,
+    b"GET / HTTP/1.1\r\nX: " + b"x" * 9000: 431,
+    b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3": 400,
+    b"GET / HTTP/1.1\r\nContent-Length: x": 400,
+    b"GET / HTTP/1.1\r\nContent-Length : 3": 400,
+    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b": 400,
+    b"GET / HTTP/1.1\r\nX: a\0b": 400,
+}
+BROKEN_CHUNKS = [b"zz\r\n{}\r\n0\r\n\r\n", b"2\r\n{}}\r\n0\r\n\r\n", b"-1\r\n{}\r\n"]
+
+
+@pytest.mark.contract("5 Errors", "every error is JSON, every answer has X-Request-Id")
+def test_what_is_no_http_is_a_4xx(web: WebProcess, token: str) -> None:
+    for request, status in REFUSED.items():
+        assert exchange(web, request + b"\r\n\r\n").startswith(f"HTTP/1.1 {status} "), request[:60]
+    for chunks in BROKEN_CHUNKS:
+        request = push_head(token, "Transfer-Encoding: chunked", "Connection: close") + chunks
+        assert exchange(web, request).startswith("HTTP/1.1 400 "), chunks
+
+
+def test_nothing_of_a_push_that_broke_off_is_stored(web: WebProcess, database: Database) -> None:
+    with database.transaction() as session:
+        token = add_school(session)["admin"]
+    line = json.dumps(ATTEMPT).encode() + b"\n"
+    path = f"{COURSE}/quizzes/{QUIZ_ID}/submissions"
+    start = push_head(
+        token, "Transfer-Encoding: chunked", "Connection: close", path=path, kind="application/x-ndjson"
+    )
+    whole_line = start + b"%x\r\n%s\r\n" % (len(line), line)
+    assert exchange(web, whole_line + b"zz\r\n").startswith("HTTP/1.1 400 ")
+    with web.connect() as client:
+        client.sendall(whole_line)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(12) == b"HTTP/1.1 400"
+    assert '"created":1' in exchange(web, whole_line + b"0\r\n\r\n")
+
+
+def test_at_its_end_it_answers_what_has_begun(settings: Settings, token: str) -> None:
+    with running_web_process(settings) as web, web.connect() as client:
+        client.sendall(push_head(token, f"Content-Length: {len(BODY)}") + BODY[:1])
+        # Its thread waits for the rest of the body once another connection, made later, has been answered.
+        assert web.answers()
+        web.process.terminate()
+        wait_for(lambda: not web.answers(seconds=1))
+        client.sendall(BODY[1:])
+        assert client.recv(12) == b"HTTP/1.1 200"
+        assert web.process.wait(30) == 0
+
+
+def push_slowly(number: int, client: socket.socket, seconds: float) -> None:
+    """Send the next byte of a body every eight seconds, before login."""
+    if number == 0:
+        client.sendall(head("PUT", COURSE, "Content-Type: application/json", "Content-Length: 1000"))
+    elif int(seconds) % 8 == 0:
+        send(client, b"x")
+
+
+def never_read(number: int, client: socket.socket, seconds: float) -> None:
+    """Send one request after the other, and read no answer."""
+    for _ in range(10):
+        send(client, head("GET", "/openapi.json") * 20)
+
+
+def fall_silent(number: int, client: socket.socket, seconds: float) -> None:
+    """Send half of a request's head."""
+    if number == 0:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
+
+
+@pytest.mark.endurance
+@pytest.mark.parametrize(
+    ("misbehave", "connections", "grace"),
+    # Of those that fall silent one process may have more than threads, and gives up twice in turn.
+    [(push_slowly, 24, 30), (never_read, 20, 30), (fall_silent, 24, 45)],
+)
+def test_clients_that_hold_on_do_not_keep_others_out(
+    web: WebProcess, misbehave: Callable[[int, socket.socket, float], None], connections: int, grace: float
 ) -> None:
-    quizzes = "/api/v1/courses/101/quizzes"
-    requests = [("GET", quizzes), ("GET", quizzes), ("GET", "/healthz"), ("GET", "/readyz")]
-    # To ask for a report is never refused for a while: there is no such quiz.
-    requests.append(("POST", f"{quizzes}/1/reports"))
-    answers: dict[int, httpx.Response] = {}
-
-    def ask(number: int) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        method, path = requests[number]
-        answers[number] = httpx.request(method, address + path, headers=headers, trust_env=False, timeout=60)
-
-    with connect(address) as busy:
-        head = f"PUT /api/v1/courses/101 HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\n"
-        body = b'{"course": {"name": "Biology 101"}}'
-        busy.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode())
-        busy.sendall(body[:1])
-        wait_for(lambda: is_held(address))
-        waiting = [threading.Thread(target=ask, args=[number]) for number in range(len(requests))]
-        began = time.monotonic()
-        for thread in waiting:
-            thread.start()
-        wait_for(lambda: time.monotonic() - began > 1.5)
-        assert not answers
-        busy.sendall(body[1:])
-        for thread in waiting:
-            thread.join()
-        assert busy.recv(12) == b"HTTP/1.1 200"
-
-    assert [answers[number].status_code for number in range(5)] == [503, 503, 200, 200, 404]
-    refused = answers[0]
-    assert refused.headers["Retry-After"].isdigit()
-    assert refused.json()["status"] == "service_unavailable"
-    # Nobody waits any more, so all is as it was.
-    ask(0)
-    assert answers[0].status_code == 200
+    clients = [web.connect() for _ in range(connections)]
+    began = time.monotonic()
+    answered: list[tuple[float, bool]] = []
+    try:
+        while (now := time.monotonic() - began) < 75:
+            for client in clients:
+                misbehave(len(answered), client, now)
+            answered.append((now, web.answers()))
+            time.sleep(max(0.0, began + now + 1 - time.monotonic()))
+    finally:
+        for client in clients:
+            client.close()
+    assert [now for now, was_answered in answered if not was_answered and now > grace] == []
+    # It was asked until the end.
+    assert answered[-1][0] > 60

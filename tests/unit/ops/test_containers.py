@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from models.settings import Settings
 from ops.cli import cli
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +36,7 @@ def assert_is_a_command(words: list[str]) -> None:
 
 
 def test_the_parts_are_those_of_the_service() -> None:
-    assert list(SERVICES) == ["postgres", "redis", "migrate", "api", "worker", "sweeper"]
+    assert list(SERVICES) == ["postgres", "redis", "migrate", "api", "proxy", "worker", "sweeper"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -68,6 +69,24 @@ def test_every_part_waits_for_one_that_is_there() -> None:
 def test_every_volume_is_declared() -> None:
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert used == set(COMPOSE["volumes"])
+
+
+def test_every_configuration_is_a_file_that_is_there() -> None:
+    used = {config["source"] for service in SERVICES.values() for config in service.get("configs", [])}
+    assert used == set(COMPOSE["configs"])
+    assert all((ROOT / config["file"]).is_file() for config in COMPOSE["configs"].values())
+
+
+def test_clients_reach_the_proxy_and_nothing_else() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
+    assert SERVICES["api"]["environment"]["QUIZ_REPORTS_TRUSTED_PROXIES"] == "1"
+    assert SERVICES["api"]["environment"].keys() > SERVICES["worker"]["environment"].keys()
+
+
+def test_the_proxy_lets_through_what_the_service_reads() -> None:
+    conf = (ROOT / "ops" / "docker" / "nginx.conf").read_text()
+    limits = [int(size) * 2**20 for size in re.findall(r"client_max_body_size (\d+)m;", conf)]
+    assert limits == [Settings.max_json_bytes, Settings.max_ndjson_bytes]
 
 
 def test_no_secret_has_a_default() -> None:

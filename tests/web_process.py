@@ -1,0 +1,63 @@
+"""A web process of the service on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+
+from models.settings import Settings
+from ops.ports import free_port
+from tests.waiting import wait_for
+
+
+@dataclass(frozen=True)
+class WebProcess:
+    """A running `quiz-reports api`."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+
+    def answers(self, path: str = "/healthz", *, seconds: float = 5.0) -> bool:
+        try:
+            return httpx.get(f"{self.address}{path}", trust_env=False, timeout=seconds).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running_web_process(settings: Settings, *options: str, **environ: str) -> Iterator[WebProcess]:
+    """Run a web process on a test's own servers, from the moment that it is ready."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "ops.cli", "api", "--port", str(port), *options],
+        env={
+            **{name: value for name, value in os.environ.items() if name in {"PATH", "TMPDIR"}},
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": settings.redis_url,
+            "STORAGE_URL": settings.storage_url,
+            "SECRET_KEY": settings.secret_key,
+            **environ,
+        },
+        stderr=subprocess.DEVNULL,
+    )
+    web = WebProcess(process, port)
+    try:
+        wait_for(lambda: web.answers("/readyz"))
+        yield web
+    finally:
+        process.terminate()
+        process.wait(60)
