@@ -13,7 +13,7 @@ from flask import request
 from werkzeug import Response
 
 from api.description import JSON, JSON_API
-from models.reports import QuizReport
+from models.reports.tables import QuizReport
 
 STRING_IDS = "application/json+canvas-string-ids"
 

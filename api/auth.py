@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from api.errors import ForbiddenError, InsufficientScopeError, InvalidTokenError, UnauthenticatedError
 from api.params import FORMS, course_key, is_object_id, object_id
 from api.services import services
-from models.access_tokens import PREFIX, Caller, find_caller
-from models.courses import (
+from models.access.permissions import visit_quiz, visit_report
+from models.access.tokens import PREFIX, Caller, find_caller
+from models.errors import NotFoundError
+from models.lms.courses import (
     Course,
     EnrollmentType,
     active_roles,
@@ -26,10 +28,8 @@ from models.courses import (
     may_read_statistics,
     may_see_sis_ids,
 )
-from models.errors import NotFoundError
-from models.quizzes import Quiz, find_quiz_and_course
-from models.reports import QuizReport
-from models.visits import visit_quiz, visit_report
+from models.lms.quizzes import Quiz, find_quiz_and_course
+from models.reports.tables import QuizReport
 
 _BEARER = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
 _VIEW_SCOPE = "quiz_reports_scope"

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from models.json_input import Id, Text
-from models.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
-from models.quiz_ingestion import PushedQuiz
-from models.reports import ReportType
-from models.roster_input import CoursePush
-from models.submission_input import Submission
+from models.content.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
+from models.ingestion.quizzes import PushedQuiz
+from models.payloads.attempts import Submission
+from models.payloads.courses import CoursePush
+from models.payloads.json_values import Id, Text
+from models.reports.tables import ReportType
 
 
 class Boolean:

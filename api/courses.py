@@ -12,7 +12,7 @@ from api.description import JSON, Answer, Content, Link, Parameter, describe
 from api.links import links
 from api.params import page
 from api.serializers import course_json, quiz_json
-from models.quizzes import count_quizzes, list_quizzes, question_counts
+from models.lms.quizzes import count_quizzes, list_quizzes, question_counts
 
 _PAGES = [
     Parameter("page", bodies.Anything, "Which page, from 1 on.", 1),

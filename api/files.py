@@ -16,11 +16,11 @@ from api.serializers import file_json
 from api.services import services
 from api.translations import texts
 from models.errors import NotFoundError
-from models.file_names import content_disposition
-from models.files import File
-from models.quizzes import Quiz, find_quiz_and_course
-from models.report_requests import find_file_report, mark_file_lost
-from models.reports import QuizReport
+from models.lms.quizzes import Quiz, find_quiz_and_course
+from models.reports.filenames import content_disposition
+from models.reports.files import File
+from models.reports.requests import find_file_report, mark_file_lost
+from models.reports.tables import QuizReport
 
 _log = structlog.stdlib.get_logger(__name__)
 

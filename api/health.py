@@ -17,7 +17,7 @@ from api import schemas
 from api.answers import json_response
 from api.description import JSON, PLAIN, Answer, Content, describe
 from api.services import Services, services
-from models.schema import applied_revision, newest_revision
+from models.db.schema import applied_revision, newest_revision
 
 REQUESTS = Counter("quiz_reports_requests", "Requests that were answered.", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram("quiz_reports_request_seconds", "Time to answer.", ["method", "route"])

@@ -17,7 +17,6 @@ from api.errors import UnsupportedContentError
 from api.params import course_key, object_id
 from api.services import services
 from api.uploads import Body, chunks_of
-from models.courses import find_course
 from models.ingestion import (
     Batch,
     Counts,
@@ -29,6 +28,7 @@ from models.ingestion import (
     read_lines,
     read_quiz,
 )
+from models.lms.courses import find_course
 
 ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
 

@@ -13,7 +13,7 @@ import jwt
 import structlog
 
 from api.errors import InvalidTokenError, UnavailableError
-from models.access_tokens import Caller
+from models.access.tokens import Caller
 from models.settings import Settings
 
 # Signatures by a private key only: with HS256 a public key would serve as the secret.

@@ -11,10 +11,10 @@ from flask import request
 from api.params import Page
 from api.services import services
 from api.verifiers import Verifiers
-from models.files import File
-from models.progress import Progress
-from models.quizzes import Quiz
-from models.reports import QuizReport
+from models.lms.quizzes import Quiz
+from models.reports.files import File
+from models.reports.progress import Progress
+from models.reports.tables import QuizReport
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from api.quiz_reports import request_as
 from api.serializers import progress_json
 from api.services import services
 from models.errors import NotFoundError
-from models.quizzes import find_quiz_by_assignment
+from models.lms.quizzes import find_quiz_by_assignment
 
 _FORM = {"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
 _PROGRESS = {"progress_id": "$response.body#/id"}

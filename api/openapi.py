@@ -17,7 +17,7 @@ from api.bodies import Anything, Boolean, BooleanText
 from api.description import JSON, Answer, Content, Description, Parameter, description_of
 from api.params import TRUE_OR_FALSE
 from api.schemas import Error
-from models.json_input import Id, Text
+from models.payloads.json_values import Id, Text
 
 _SCHEMA: Final = "#/components/schemas/{name}"
 _TRUE_OR_FALSE: Final = {"type": "string", "pattern": TRUE_OR_FALSE}

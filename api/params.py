@@ -13,7 +13,7 @@ from flask import request
 
 from api.errors import InvalidParameterError, UnsupportedContentError
 from models.errors import InvalidInputError, NotFoundError
-from models.json_soundness import require_sound
+from models.payloads.strict_json import require_sound
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
 _FALSE = frozenset({"false", "0", "off", "no", "f", ""})

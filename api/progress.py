@@ -15,9 +15,9 @@ from api.params import cancel_message, object_id
 from api.serializers import cancelled_progress_json, progress_json
 from api.services import services
 from models.errors import NotFoundError
-from models.progress import Progress
-from models.report_requests import cancel_progress, find_progress_report
-from models.reports import QuizReport
+from models.reports.progress import Progress
+from models.reports.requests import cancel_progress, find_progress_report
+from models.reports.tables import QuizReport
 
 progress = Blueprint("progress", __name__, url_prefix="/api/v1/progress/<progress_id>")
 

@@ -8,7 +8,7 @@ from kombu import Exchange
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from models.messages import GENERATE_REPORT, PUBLISH_TIMEOUTS, Hint, task_id
+from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, Hint, task_id
 
 _log = structlog.stdlib.get_logger(__name__)
 

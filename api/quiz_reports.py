@@ -14,9 +14,9 @@ from api.params import Page, ReportWish, list_wish, report_wish
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import texts
-from models.quizzes import Quiz
-from models.report_requests import Requested, abort_report, list_reports, request_report
-from models.reports import QuizReport, Variant, parse_report_type
+from models.lms.quizzes import Quiz
+from models.reports.requests import Requested, abort_report, list_reports, request_report
+from models.reports.tables import QuizReport, Variant, parse_report_type
 
 _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
 

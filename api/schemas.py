@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from models.json_input import LEAST_ID, MOST_ID
-from models.quizzes import QuizType, ScoringPolicy
-from models.reports import ReportType
+from models.lms.quizzes import QuizType, ScoringPolicy
+from models.payloads.json_values import LEAST_ID, MOST_ID
+from models.reports.tables import ReportType
 
 Number64 = Annotated[int, Meta(ge=LEAST_ID, le=MOST_ID)]
 Moment = Annotated[

@@ -8,11 +8,11 @@ from typing import Any
 
 from api.links import Links
 from api.translations import Texts
-from models.courses import Course
-from models.files import File
-from models.progress import Progress
-from models.quizzes import Quiz
-from models.reports import QuizReport, ReportState, ReportType, is_generatable
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz
+from models.reports.files import File
+from models.reports.progress import Progress
+from models.reports.tables import QuizReport, ReportState, ReportType, is_generatable
 
 _JOB = "Quizzes::QuizStatistics"
 _FILENAMES = {

@@ -14,11 +14,11 @@ from api.queue import HintSender
 from api.rate_limit import RateLimit
 from api.uploads import Uploads
 from api.verifiers import Verifiers
-from models.blob_store import BlobStore, open_store
-from models.database import Database
+from models.db.session import Database
 from models.errors import StorageError
-from models.reports import analysis_version
+from models.reports.tables import analysis_version
 from models.settings import Settings
+from models.storage import BlobStore, open_store
 
 _log = structlog.stdlib.get_logger(__name__)
 _EXTENSION = "quiz_reports"

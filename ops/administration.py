@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from models.database import Database
+from models.db.session import Database
 from models.errors import NotFoundError
 from ops.data_directory import data_dir_option, settings_here
 
@@ -26,7 +26,7 @@ def _database(data_dir: Path) -> Iterator[Database]:
 @data_dir_option
 def migrate_command(data_dir: Path) -> None:
     """Apply the migrations that are missing; any number of processes may do so at once."""
-    from models.schema import migrate, newest_revision
+    from models.db.schema import migrate, newest_revision
 
     with _database(data_dir) as database:
         migrate(database.engine)
@@ -53,7 +53,7 @@ def create_command(
 
     A scope is spelled as Canvas does: url:GET|/api/v1/courses/:course_id/quizzes
     """
-    from models.access_tokens import create_token
+    from models.access.tokens import create_token
 
     with _database(data_dir) as database, database.transaction() as session:
         token = create_token(session, user_id=user, admin=admin, scopes=scopes, expires_days=expires)
@@ -64,7 +64,7 @@ def create_command(
 @data_dir_option
 def list_command(data_dir: Path) -> None:
     """List the tokens: id, last four characters, user, rights, end."""
-    from models.access_tokens import list_tokens
+    from models.access.tokens import list_tokens
 
     with _database(data_dir) as database, database.transaction() as session:
         for token in list_tokens(session):
@@ -78,7 +78,7 @@ def list_command(data_dir: Path) -> None:
 @data_dir_option
 def revoke_command(token_id: int, data_dir: Path) -> None:
     """Refuse a token from now on; `quiz-reports token list` shows the ids."""
-    from models.access_tokens import revoke_token
+    from models.access.tokens import revoke_token
 
     with _database(data_dir) as database, database.transaction() as session:
         if not revoke_token(session, token_id):

@@ -12,13 +12,13 @@ import redis
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from models.blob_store import open_store
-from models.database import Database
+from models.db.schema import applied_revision, newest_revision
+from models.db.session import Database
 from models.errors import InvalidSettingError, QuizReportsError
-from models.messages import PUBLISH_TIMEOUTS
-from models.reports import QuizReport, ReportState
-from models.schema import applied_revision, newest_revision
+from models.queue import PUBLISH_TIMEOUTS
+from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
+from models.storage import open_store
 from ops.data_directory import data_dir_option, settings_here
 
 _QUEUED_TOO_LONG = "60 seconds"

@@ -12,10 +12,10 @@ from threading import Event
 import click
 import httpx
 
-from models.access_tokens import create_token, find_caller
-from models.database import Database
+from models.access.tokens import create_token, find_caller
+from models.db.schema import migrate
+from models.db.session import Database
 from models.errors import QuizReportsError
-from models.schema import migrate
 from models.settings import Settings
 from ops.data_directory import DataDirectory, Ready, data_dir_option
 from ops.embedded import EmbeddedPostgres, EmbeddedValkey

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from alembic import command
 
-from models.database import Database
-from models.schema import migrate, migration_config
+from models.db.schema import migrate, migration_config
+from models.db.session import Database
 from ops.embedded import EmbeddedPostgres
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.messages import Queue
+from models.queue import Queue
 from models.settings import Settings
 from ops.supervisor import ChildProcess, Supervisor, stop_signals
 

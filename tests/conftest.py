@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from models.database import Database
-from models.schema import migrate
+from models.db.schema import migrate
+from models.db.session import Database
 from models.settings import Settings
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
 

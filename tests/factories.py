@@ -12,14 +12,14 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from models.access_tokens import create_token
-from models.blob_store import open_store
-from models.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
-from models.database import Database
-from models.quizzes import Quiz, QuizType, ScoringPolicy
-from models.report_jobs import Claim, Snapshot, claim, fail, finish
-from models.reports import QuizReport, analysis_version
+from models.access.tokens import create_token
+from models.db.session import Database
+from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
+from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
+from models.reports.jobs import Claim, Snapshot, claim, fail, finish
+from models.reports.tables import QuizReport, analysis_version
 from models.settings import Settings
+from models.storage import open_store
 from tests.description import check
 
 COURSE_ID, OTHER_COURSE_ID = 101, 102

@@ -6,7 +6,7 @@ from typing import Any
 
 from kombu import Queue as KombuQueue
 
-from models.messages import Queue
+from models.queue import Queue
 
 # A job that is still at work after this long is stopped; broker and worker must agree that it is not lost.
 _HARD_LIMIT_SECONDS = 4 * 3600

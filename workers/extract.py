@@ -21,9 +21,9 @@ import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
 
-from models.plain_text import strip_tags
-from models.questions import Question as PushedQuestion
-from models.report_jobs import Claim
+from models.content.html_text import strip_tags
+from models.content.questions import Question as PushedQuestion
+from models.reports.jobs import Claim
 from models.settings import Settings
 from workers import queries
 from workers.analysis.frames import Answer, Question

@@ -9,11 +9,11 @@ from adbc_driver_manager import Error as AdbcError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from models import report_jobs
-from models.blob_store import ObjectWriter
 from models.errors import LeaseLostError, StorageError
-from models.report_jobs import Claim, Snapshot
-from models.reports import ReportType, analysis_version
+from models.reports import jobs
+from models.reports.jobs import Claim, Snapshot
+from models.reports.tables import ReportType, analysis_version
+from models.storage import ObjectWriter
 from workers.analysis import csv_format
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
@@ -47,7 +47,7 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
     """
     settings = resources.settings
     with resources.database.transaction() as session:
-        held = report_jobs.claim(
+        held = jobs.claim(
             session,
             report_id,
             progress_id,
@@ -103,7 +103,7 @@ def finish(resources: Resources, held: Claim, snapshot: Snapshot, file: ObjectWr
     """Make what was stored the report's file; raise LeaseLostError if the report is another's by now."""
     try:
         with resources.database.transaction() as session:
-            report_jobs.finish(session, held, snapshot, size=file.size, sha256=file.sha256)
+            jobs.finish(session, held, snapshot, size=file.size, sha256=file.sha256)
     except (DBAPIError, PoolTimeoutError) as error:
         raise _OutcomeUnknownError from error
 
@@ -158,7 +158,7 @@ class Heartbeat:
         while True:
             self._completion = min(max(completion, self._completion), self._completion + _STEP)
             with self._resources.database.transaction() as session:
-                report_jobs.heartbeat(
+                jobs.heartbeat(
                     session,
                     self._held,
                     self._completion,
@@ -171,7 +171,7 @@ class Heartbeat:
 def _end_as_failed(resources: Resources, held: Claim, message: str) -> None:
     try:
         with resources.database.transaction() as session:
-            report_jobs.fail(session, held, message.format(reference=held.reference))
+            jobs.fail(session, held, message.format(reference=held.reference))
     except LeaseLostError:
         log.warning("lease_lost")
     except (DBAPIError, PoolTimeoutError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from models.messages import GENERATE_REPORT, PUBLISH_TIMEOUTS, Hint
+from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, Hint
 from models.settings import Settings
 from workers.configuration import CONFIGURATION
 

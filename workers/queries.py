@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from models.courses import EnrollmentState, EnrollmentType
-from models.quizzes import ScoringPolicy
-from models.submissions import SUBMITTED_STATES
+from models.lms.attempts import SUBMITTED_STATES
+from models.lms.courses import EnrollmentState, EnrollmentType
+from models.lms.quizzes import ScoringPolicy
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from models.blob_store import BlobStore, open_store
-from models.database import Database
+from models.db.session import Database
 from models.settings import Settings
+from models.storage import BlobStore, open_store
 
 if TYPE_CHECKING:
     from workers.extract import SnapshotConnection

@@ -17,9 +17,9 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from models import report_jobs
 from models.errors import StorageError
-from models.messages import PUBLISH_TIMEOUTS, Queue
+from models.queue import PUBLISH_TIMEOUTS, Queue
+from models.reports import jobs
 from models.settings import Settings
 from workers.hints import create_publisher, publish
 from workers.resources import Resources
@@ -60,7 +60,7 @@ class Sweeper:
         settings = self._resources.settings
         if settings.retention_days:
             with self._resources.database.transaction() as session:
-                keys = report_jobs.remove_expired_files(session, retention_days=settings.retention_days)
+                keys = jobs.remove_expired_files(session, retention_days=settings.retention_days)
             for key in keys:
                 self._resources.store.delete(key)
         before = datetime.now(UTC) - _LEFT_OVER_AFTER
@@ -71,14 +71,14 @@ class Sweeper:
             if not old:
                 continue
             with self._resources.database.transaction() as session:
-                left_over = report_jobs.unreferenced(session, old)
+                left_over = jobs.unreferenced(session, old)
             for key in left_over:
                 self._resources.store.delete(key)
                 log.info("object_deleted", key=key)
 
     def _fail_exhausted(self) -> None:
         with self._resources.database.transaction() as session:
-            failed = report_jobs.fail_exhausted(session, max_tries=self._resources.settings.max_tries)
+            failed = jobs.fail_exhausted(session, max_tries=self._resources.settings.max_tries)
         for report_id in failed:
             log.error("report_failed_for_good", report_id=report_id)
 
@@ -86,7 +86,7 @@ class Sweeper:
         idle = self._waiting_messages(queue) == 0
         sweep_seconds = self._resources.settings.sweep_seconds
         with self._resources.database.transaction() as session:
-            hints = report_jobs.take_lost_hints(
+            hints = jobs.take_lost_hints(
                 session,
                 queue,
                 older_than_seconds=sweep_seconds if idle else _BUSY_PATIENCE * sweep_seconds,

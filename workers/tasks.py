@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from models.messages import GENERATE_REPORT
+from models.queue import GENERATE_REPORT
 from workers.generation import generate
 from workers.resources import Resources
 

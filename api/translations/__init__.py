@@ -16,9 +16,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import request
 
-from models.file_names import DISPLAY_NAMES
-from models.quizzes import Quiz
-from models.reports import ReportType
+from models.lms.quizzes import Quiz
+from models.reports.filenames import DISPLAY_NAMES
+from models.reports.tables import ReportType
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "es", "fr", "de", "pt-BR", "ja", "ar")

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
-from models.quizzes import Quiz
+from models.lms.quizzes import Quiz
 from models.settings import Settings
 from ops.processes import serve
 

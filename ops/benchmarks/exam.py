@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.quizzes import QuestionType
+from models.lms.quizzes import QuestionType
 from ops.benchmarks.words import sentence
 
 Json = dict[str, Any]

@@ -11,11 +11,11 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import insert, text
 
-from models import courses
-from models.courses import CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
-from models.database import Database
-from models.quizzes import Form, QuestionVersion, Quiz, QuizType, ScoringPolicy
-from models.submissions import Attempt, AttemptState
+from models.db.session import Database
+from models.lms import courses
+from models.lms.attempts import Attempt, AttemptState
+from models.lms.courses import CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
+from models.lms.quizzes import Form, QuestionVersion, Quiz, QuizType, ScoringPolicy
 from ops.benchmarks.population import BLOCK, Block, Course, Population
 
 # No reader looks at a digest; only a push compares it, and then the row counts as changed.

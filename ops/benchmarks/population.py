@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.quizzes import QuestionType
+from models.lms.quizzes import QuestionType
 from ops.benchmarks.exam import Item, Json, make_exam
 from ops.benchmarks.words import person
 

@@ -13,10 +13,10 @@ from typing import IO
 
 from sqlalchemy.orm import Session
 
-from models.courses import Course
-from models.quizzes import Quiz
-from models.report_requests import abort_report, find_report, request_report
-from models.reports import QuizReport, ReportState, ReportType, Variant, analysis_version
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz
+from models.reports.requests import abort_report, find_report, request_report
+from models.reports.tables import QuizReport, ReportState, ReportType, Variant, analysis_version
 from ops.benchmarks.stack import BenchmarkError, Stack
 
 

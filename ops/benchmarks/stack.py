@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import psutil
 
-from models.access_tokens import create_token
-from models.database import Database
+from models.access.tokens import create_token
+from models.db.schema import migrate
+from models.db.session import Database
 from models.errors import QuizReportsError
 from models.logs import configure_logging
-from models.schema import migrate
 from models.settings import Settings
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of

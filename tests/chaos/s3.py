@@ -19,9 +19,9 @@ import httpx
 import obstore
 from obstore.store import S3Store
 
-from models.blob_store import BlobStore, open_store
 from models.errors import NotFoundError
 from models.settings import Settings
+from models.storage import BlobStore, open_store
 from ops.embedded import free_port
 from ops.parent_death import dies_with_parent
 from tests.waiting import wait_for

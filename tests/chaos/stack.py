@@ -14,10 +14,10 @@ import psutil
 import psycopg
 import redis
 
-from models.access_tokens import create_token
-from models.database import Database
-from models.messages import Queue
-from models.schema import migrate
+from models.access.tokens import create_token
+from models.db.schema import migrate
+from models.db.session import Database
+from models.queue import Queue
 from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
 from tests.chaos import stopping_worker
 from tests.chaos.processes import START_SECONDS, ServiceProcess, send

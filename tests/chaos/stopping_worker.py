@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from models.blob_store import BlobStore
+from models.storage import BlobStore
 from ops.cli import main
 from workers import generation
 from workers.extract import Extract

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from celery import Celery
 
-from models.messages import GENERATE_REPORT, Queue, task_id
+from models.queue import GENERATE_REPORT, Queue, task_id
 from tests.chaos.conftest import Run
 from tests.chaos.test_workers import files, job, tries
 from tests.waiting import wait_for

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
-from models.access_tokens import create_token
-from models.database import Database
+from models.access.tokens import create_token
+from models.db.session import Database
 from models.settings import Settings
 from ops.benchmarks.everyday import REPORT_TYPES, Everyday
 from ops.benchmarks.loading import Loader

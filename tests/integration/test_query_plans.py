@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from models.access_tokens import create_token
-from models.database import Database
-from models.schema import migrate
+from models.access.tokens import create_token
+from models.db.schema import migrate
+from models.db.session import Database
+from models.ingestion.attempts import push_submissions
+from models.payloads.attempts import read_lines
 from models.settings import Settings
-from models.submission_ingestion import push_submissions
-from models.submission_input import read_lines
 from ops.benchmarks.everyday import Everyday
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of

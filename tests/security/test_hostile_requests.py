@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from models.courses import Course
-from models.quizzes import Quiz
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz
 from tests.factories import COURSE_ID, OTHER_COURSE_ID, OTHER_QUIZ_ID, QUIZ_ID, Api, reports_path
 from tests.security.stack import QUIZ_BODY, course, submissions
 

@@ -17,7 +17,7 @@ import pytest
 import redis
 from celery import Celery
 
-from models.messages import Queue
+from models.queue import Queue
 from ops.embedded import EmbeddedPostgres
 from tests.security.stack import (
     ANSWER,

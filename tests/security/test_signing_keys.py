@@ -16,9 +16,9 @@ import pytest
 from api import json_web_tokens
 from api.errors import UnavailableError
 from api.json_web_tokens import KeySet, TokenReader, fetch_keys
-from models.blob_store import open_store
 from models.errors import InvalidSettingError, NotFoundError, StorageError
 from models.settings import Settings
+from models.storage import open_store
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 

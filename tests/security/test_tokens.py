@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from models.access_tokens import PREFIX, AccessToken, create_token, find_caller
-from models.database import Database
+from models.access.tokens import PREFIX, AccessToken, create_token, find_caller
+from models.db.session import Database
 
 ROOT = Path(__file__).parents[2]
 CODE = [path for part in ("api", "models", "workers", "ops") for path in (ROOT / part).rglob("*.py")]
@@ -78,7 +78,7 @@ def test_a_token_holds_256_bits_from_the_systems_own_source(
         asked.append(size)
         return base64.urlsafe_b64encode(bytes(size)).decode().rstrip("=")
 
-    monkeypatch.setattr("models.access_tokens.secrets.token_urlsafe", token_urlsafe)
+    monkeypatch.setattr("models.access.tokens.secrets.token_urlsafe", token_urlsafe)
     with database.transaction() as session:
         token = create_token(session, user_id=1)
     assert asked == [32]

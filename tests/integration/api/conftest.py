@@ -8,7 +8,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from models.database import Database
+from models.db.session import Database
 from models.settings import Settings
 from tests.factories import Api, add_school
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from models.quizzes import Form, QuestionVersion, Quiz, QuizType
+from models.lms.quizzes import Form, QuestionVersion, Quiz, QuizType
 from tests.factories import (
     ANONYMOUS_SURVEY_ID,
     ASSIGNMENT_ID,

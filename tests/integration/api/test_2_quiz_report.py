@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from models.courses import Course
-from models.reports import QuizReport
+from models.lms.courses import Course
+from models.reports.tables import QuizReport
 from tests.factories import (
     ANONYMOUS_SURVEY_ID,
     COURSE_ID,

@@ -19,8 +19,8 @@ from sqlalchemy import func, select
 
 from api.app import create_app
 from api.services import Services
-from models.progress import Progress
-from models.reports import QuizReport, ReportState
+from models.reports.progress import Progress
+from models.reports.tables import QuizReport, ReportState
 from ops.embedded import EmbeddedValkey
 from tests.factories import Api, reports_path
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.report_jobs import heartbeat
+from models.reports.jobs import heartbeat
 from tests.factories import CALLERS, Api, reports_path
 
 REPORTS = reports_path()

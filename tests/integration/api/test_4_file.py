@@ -14,7 +14,7 @@ import pytest
 
 from api.services import Services
 from api.verifiers import LIFETIME_SECONDS, Verifiers
-from models.quizzes import Quiz
+from models.lms.quizzes import Quiz
 from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Answer, Api, reports_path
 
 BASE = "http://quiz-reports.test"

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from api.auth import scope_of
-from models.access_tokens import list_tokens, revoke_token
+from models.access.tokens import list_tokens, revoke_token
 from tests.factories import ASSIGNMENT_ID, CALLERS, COURSE_ID, QUIZ_ID, Api, reports_path
 
 REPORTS = reports_path()

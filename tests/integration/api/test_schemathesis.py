@@ -17,7 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
 from api.services import Services
-from models.database import Database
+from models.db.session import Database
 from models.settings import Settings
 from tests.factories import ANONYMOUS_SURVEY_ID, SURVEY_ID, Api, add_school, reports_path
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models.blob_store import BlobStore, ObjectWriter, open_store
 from models.settings import Settings
+from models.storage import BlobStore, ObjectWriter, open_store
 from tests.waiting import wait_for
 
 # Parts of 8 MiB are written behind the writer's back; what is less than one is held back.

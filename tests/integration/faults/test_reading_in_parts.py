@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import models.blob_store
-from models.blob_store import BlobStore, open_store
+import models.storage
 from models.errors import NotFoundError, StorageError
 from models.settings import Settings
+from models.storage import BlobStore, open_store
 
 _CONTENT = bytes(range(100))
 
@@ -19,7 +19,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlobStore:
     store = open_store(Settings(storage_url=f"file://{tmp_path}/files"))
     with store.writer("reports/1/whole") as writer:
         writer.write(_CONTENT)
-    monkeypatch.setattr(models.blob_store, "_PART_BYTES", 30)
+    monkeypatch.setattr(models.storage, "_PART_BYTES", 30)
     return store
 
 

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-import models.database
-from models.database import Database
+import models.db.session
+from models.db.session import Database
 
 
 class Relay:
@@ -84,8 +84,8 @@ def relay(postgres_url: str) -> Iterator[Relay]:
 
 @pytest.fixture
 def relayed(postgres_url: str, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(models.database, "_SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(models.database, "_CONNECT_SECONDS", 2)
+    monkeypatch.setattr(models.db.session, "_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(models.db.session, "_CONNECT_SECONDS", 2)
     server = urlsplit(postgres_url)
     url = server._replace(netloc=f"{server.username}:{server.password}@127.0.0.1:{relay.port}").geturl()
     database = Database(url, pool_size=1)

@@ -9,11 +9,11 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from models.courses import Course
-from models.database import Database
-from models.quizzes import Quiz, QuizType, ScoringPolicy
-from models.report_jobs import Claim
-from models.reports import ReportType, Variant
+from models.db.session import Database
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
+from models.reports.jobs import Claim
+from models.reports.tables import ReportType, Variant
 from models.settings import Settings
 from workers.extract import Extract, SnapshotConnection, watched_by_kernel
 

@@ -11,12 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import report_jobs
-from models.courses import Course
-from models.database import Database
-from models.quizzes import Quiz, QuizType, ScoringPolicy
-from models.report_requests import find_report, request_report
-from models.reports import QuizReport, ReportState, ReportType, Variant
+from models.db.session import Database
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
+from models.reports import jobs
+from models.reports.requests import find_report, request_report
+from models.reports.tables import QuizReport, ReportState, ReportType, Variant
 from models.settings import Settings
 from workers.generation import generate
 from workers.resources import Resources
@@ -73,4 +73,4 @@ def test_an_object_is_kept_whose_row_may_have_been_committed(
     assert after.file is not None
     assert resources.store.size(after.file.storage_key) == after.file.size
     with database.transaction() as session:
-        assert report_jobs.unreferenced(session, [after.file.storage_key]) == []
+        assert jobs.unreferenced(session, [after.file.storage_key]) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.database import Database
+from models.db.session import Database
 from tests.integration.ingestion.pushes import Lms
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from models.counts import Counts
-from models.database import Database
+from models.db.session import Database
 from models.ingestion import (
     push_course,
     push_quiz,
@@ -18,6 +17,7 @@ from models.ingestion import (
     read_lines,
     read_quiz,
 )
+from models.ingestion.counts import Counts
 
 COURSE_ID, QUIZ_ID = 101, 201
 FIRST_QUESTION, SECOND_QUESTION = 4000001, 4000002

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from models.counts import Counts
 from models.errors import InvalidInputError, NotFoundError
+from models.ingestion.counts import Counts
 from tests.integration.ingestion.pushes import (
     FIRST_QUESTION,
     QUIZ_ID,

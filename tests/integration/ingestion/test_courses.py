@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from models.counts import Counts
 from models.errors import InvalidInputError
+from models.ingestion.counts import Counts
 from tests.integration.ingestion.pushes import COURSE_ID, Lms, course
 
 OTHER_ID = 102

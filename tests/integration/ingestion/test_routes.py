@@ -12,7 +12,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from models.database import Database
+from models.db.session import Database
 from models.settings import Settings
 from tests.factories import SIS_COURSE_ID, Answer, Api, add_school
 from tests.integration.ingestion.pushes import (

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from models import submission_input
-from models.counts import Counts
 from models.errors import InvalidInputError
 from models.ingestion import push_submissions, read_lines
+from models.ingestion.counts import Counts
+from models.payloads import attempts
 from tests.integration.ingestion.pushes import COURSE_ID, MEGABYTE, QUIZ_ID, Lms, attempt, many
 
 BATCH = 50
@@ -20,7 +20,7 @@ BATCH = 50
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission_input, "MOST_ATTEMPTS", BATCH)
+    monkeypatch.setattr(attempts, "MOST_ATTEMPTS", BATCH)
 
 
 def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import QueuePool, text
 from api.app import create_app
 from api.services import Services
 from api.uploads import MOST_BYTES_IN_MEMORY
-from models.access_tokens import list_tokens, revoke_token
-from models.database import Database
+from models.access.tokens import list_tokens, revoke_token
+from models.db.session import Database
 from models.settings import Settings
 from tests.factories import Answer, Api, add_school
 from tests.integration.ingestion.pushes import COURSE_ID, QUIZ_ID, attempt, course, quiz

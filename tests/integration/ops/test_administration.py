@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
-from models.access_tokens import find_caller
-from models.database import Database
+from models.access.tokens import find_caller
+from models.db.schema import newest_revision
+from models.db.session import Database
 from models.errors import NotFoundError
-from models.schema import newest_revision
 from ops.cli import cli
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from models.access_tokens import create_token, list_tokens
-from models.database import Database
-from models.schema import differences
+from models.access.tokens import create_token, list_tokens
+from models.db.schema import differences
+from models.db.session import Database
 
 
 @pytest.mark.parametrize("time", [1, 2])

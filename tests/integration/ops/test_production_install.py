@@ -14,7 +14,7 @@ PROCESSES = [
     "api.app",
     "gunicorn.workers.gthread",
     "kombu.transport.redis",
-    "models.schema",
+    "models.db.schema",
     "ops.administration",
     "ops.client_commands",
     "ops.doctor",

@@ -19,7 +19,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from models.database import Database
+from models.db.session import Database
 from models.settings import Settings
 from ops.ports import free_port
 from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, add_school, reports_path

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from models.access_tokens import create_token
-from models.database import Database
+from models.access.tokens import create_token
+from models.db.session import Database
 from models.settings import Settings
 from tests.factories import QUIZ_ID, add_school
 from tests.waiting import wait_for

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.services import Services
-from models.access_tokens import create_token
-from models.database import Database
+from models.access.tokens import create_token
+from models.db.session import Database
 from models.settings import Settings
 from workers.generation import generate
 from workers.resources import Resources

@@ -14,7 +14,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from models.database import Database
+from models.db.session import Database
 from models.settings import Settings
 from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, add_school, reports_path
 from workers.generation import generate

@@ -14,9 +14,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from models import report_jobs
-from models.courses import Course
-from models.database import Database
+from models.db.session import Database
 from models.errors import (
     AlreadyBeingGeneratedError,
     CannotAbortError,
@@ -24,10 +22,12 @@ from models.errors import (
     LeaseLostError,
     NotFoundError,
 )
-from models.messages import Hint, Queue
-from models.quizzes import Quiz, QuizType, ScoringPolicy
-from models.report_jobs import Claim, Snapshot
-from models.report_requests import (
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
+from models.queue import Hint, Queue
+from models.reports import jobs
+from models.reports.jobs import Claim, Snapshot
+from models.reports.requests import (
     Aborted,
     abort_report,
     cancel_progress,
@@ -37,7 +37,7 @@ from models.report_requests import (
     list_reports,
     request_report,
 )
-from models.reports import QuizReport, ReportState, ReportType, Variant
+from models.reports.tables import QuizReport, ReportState, ReportType, Variant
 
 T = TypeVar("T")
 COURSE_ID, QUIZ_ID, TEACHER_ID = 101, 201, 7
@@ -84,14 +84,14 @@ def listed(database: Database) -> list[QuizReport]:
 
 def claim(database: Database, hint: Hint, *, lease_seconds: float = 60.0, max_tries: int = 3) -> Claim | None:
     with database.transaction() as session:
-        return report_jobs.claim(
+        return jobs.claim(
             session, hint.report_id, hint.progress_id, lease_seconds=lease_seconds, max_tries=max_tries
         )
 
 
 def finish(database: Database, held: Claim, snapshot: Snapshot = NOW) -> None:
     with database.transaction() as session:
-        report_jobs.finish(session, held, snapshot, size=3, sha256=b"x" * 32)
+        jobs.finish(session, held, snapshot, size=3, sha256=b"x" * 32)
 
 
 def abort(database: Database, report_id: int) -> Aborted:
@@ -266,11 +266,11 @@ def test_a_silent_worker_loses_its_report_and_changes_nothing_when_it_wakes(data
     expire_lease(database)
     heir = must(claim(database, hint))
     with pytest.raises(LeaseLostError), database.transaction() as session:
-        report_jobs.heartbeat(session, silent, 50.0, lease_seconds=60)
+        jobs.heartbeat(session, silent, 50.0, lease_seconds=60)
     with pytest.raises(LeaseLostError):
         finish(database, silent)
     with pytest.raises(LeaseLostError), database.transaction() as session:
-        report_jobs.fail(session, silent, "too late")
+        jobs.fail(session, silent, "too late")
     finish(database, heir)
     assert must(report(database, hint.report_id).file).storage_key == heir.storage_key
 
@@ -282,7 +282,7 @@ def test_completion_never_falls_within_a_try_and_is_100_when_completed(database:
     seen = []
     for completion in (10.0, 30.0, 20.0):
         with database.transaction() as session:
-            report_jobs.heartbeat(session, held, completion, lease_seconds=60)
+            jobs.heartbeat(session, held, completion, lease_seconds=60)
         seen.append(must(report(database, hint.report_id).progress).completion)
     finish(database, held)
     seen.append(must(report(database, hint.report_id).progress).completion)
@@ -293,7 +293,7 @@ def test_a_failed_report_is_queued_again_in_its_row_with_a_new_progress(database
     hint = must(request(database))
     held = must(claim(database, hint))
     with database.transaction() as session:
-        report_jobs.fail(session, held, "no room")
+        jobs.fail(session, held, "no room")
     assert must(report(database, hint.report_id).progress).message == "no room"
     again = must(request(database))
     assert again.report_id == hint.report_id
@@ -375,7 +375,7 @@ def test_the_third_worker_that_falls_silent_ends_the_job_with_a_reason(database:
         expire_lease(database)
     assert claim(database, hint) is None
     with database.transaction() as session:
-        assert report_jobs.fail_exhausted(session, max_tries=3) == [hint.report_id]
+        assert jobs.fail_exhausted(session, max_tries=3) == [hint.report_id]
     failed = report(database, hint.report_id)
     assert failed.state is ReportState.FAILED
     assert f"report {hint.report_id}, job {hint.progress_id}" in must(must(failed.progress).message)
@@ -386,7 +386,7 @@ def test_a_job_is_hinted_at_again_once_by_any_number_of_sweepers(database: Datab
 
     def take() -> list[Hint]:
         with database.transaction() as session:
-            return list(report_jobs.take_lost_hints(session, Queue.SMALL, older_than_seconds=10, most=100))
+            return list(jobs.take_lost_hints(session, Queue.SMALL, older_than_seconds=10, most=100))
 
     assert take() == []
     for state in (ReportState.QUEUED, ReportState.RUNNING):
@@ -404,10 +404,10 @@ def test_retention_empties_a_report_as_an_abort_does(database: Database) -> None
     hint = generated(database)
     key = must(report(database, hint.report_id).file).storage_key
     with database.transaction() as session:
-        assert report_jobs.remove_expired_files(session, retention_days=1) == []
+        assert jobs.remove_expired_files(session, retention_days=1) == []
         session.execute(text("UPDATE files SET created_at = now() - interval '25 hours'"))
     with database.transaction() as session:
-        assert report_jobs.remove_expired_files(session, retention_days=1) == [key]
+        assert jobs.remove_expired_files(session, retention_days=1) == [key]
     assert report(database, hint.report_id).state is ReportState.IDLE
 
 
@@ -416,4 +416,4 @@ def test_objects_of_files_and_running_jobs_are_needed_and_others_are_not(databas
     held = must(claim(database, must(request(database, ReportType.ITEM_ANALYSIS))))
     orphan = f"reports/1/{uuid.uuid4()}"
     with database.transaction() as session:
-        assert report_jobs.unreferenced(session, [kept, held.storage_key, orphan]) == [orphan]
+        assert jobs.unreferenced(session, [kept, held.storage_key, orphan]) == [orphan]

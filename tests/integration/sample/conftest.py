@@ -14,9 +14,9 @@ from werkzeug.serving import make_server
 from api.app import create_app
 from api.queue import HintSender
 from api.services import Services
-from models.access_tokens import create_token
-from models.database import Database
-from models.messages import Hint
+from models.access.tokens import create_token
+from models.db.session import Database
+from models.queue import Hint
 from models.settings import Settings
 from ops import cli
 from workers.generation import generate

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models import report_jobs
+from models.reports import jobs
 from ops.client import Client, Report
 from ops.sample.loading import write_sample
 from tests.integration.sample.conftest import Ended, Service
@@ -125,9 +125,9 @@ def test_a_report_that_is_being_made_is_joined(
     imported: Ended, worker: None, service: Service, quiz_reports: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     somebody_waits = threading.Event()
-    claim, wait_for = report_jobs.claim, Client.wait_for
+    claim, wait_for = jobs.claim, Client.wait_for
 
-    def late_claim(*arguments: Any, **options: Any) -> report_jobs.Claim | None:
+    def late_claim(*arguments: Any, **options: Any) -> jobs.Claim | None:
         assert somebody_waits.wait(30)
         return claim(*arguments, **options)
 
@@ -135,7 +135,7 @@ def test_a_report_that_is_being_made_is_joined(
         somebody_waits.set()
         return wait_for(*arguments)
 
-    monkeypatch.setattr(report_jobs, "claim", late_claim)
+    monkeypatch.setattr(jobs, "claim", late_claim)
     monkeypatch.setattr(Client, "wait_for", noticed_wait)
     first = httpx.post(
         f"{service.url}/api/v1/courses/101/quizzes/201/reports",

@@ -16,10 +16,10 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from models.blob_store import BlobStore, open_store
 from models.errors import NotFoundError, StorageError
-from models.quizzes import Quiz
+from models.lms.quizzes import Quiz
 from models.settings import Settings
+from models.storage import BlobStore, open_store
 from tests.chaos.s3 import S3Server, SpoiltWay
 from tests.factories import QUIZ_ID, Api, reports_path
 from tests.integration.storage.conftest import on_s3

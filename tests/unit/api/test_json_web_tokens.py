@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from api.errors import InvalidTokenError, UnavailableError
 from api.json_web_tokens import KeySet, TokenReader
-from models.access_tokens import Caller
+from models.access.tokens import Caller
 from models.settings import Settings
 
 ISSUER, AUDIENCE, URL = "https://lms.test", "quiz-reports", "https://lms.test/jwks"

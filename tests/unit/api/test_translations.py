@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from api.translations import LANGUAGES, READABLE_TYPES, texts_in
-from models.file_names import DISPLAY_NAMES
-from models.quizzes import Quiz, QuizType
-from models.reports import ReportType
+from models.lms.quizzes import Quiz, QuizType
+from models.reports.filenames import DISPLAY_NAMES
+from models.reports.tables import ReportType
 
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 

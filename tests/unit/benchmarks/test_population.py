@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.quizzes import QuestionType
+from models.lms.quizzes import QuestionType
 from ops.benchmarks.exam import make_exam
 from ops.benchmarks.population import BLOCK, Course, Population, students_of
 

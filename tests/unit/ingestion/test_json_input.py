@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import InvalidInputError, Problem
-from models.json_input import Id, Text, Timestamp, decode_document, to_id
+from models.payloads.json_values import Id, Text, Timestamp, decode_document, to_id
 
 SECONDS = 20
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.plain_text import plain_text, strip_tags
+from models.content.html_text import plain_text, strip_tags
 
 # Nothing here takes a tenth of this; a quadratic way takes minutes.
 SECONDS = 20

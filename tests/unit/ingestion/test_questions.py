@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from models.content.questions import Answer, Match, Question, Variable, digest, read_questions
 from models.errors import Problem
-from models.questions import Answer, Match, Question, Variable, digest, read_questions
-from models.quizzes import QuestionType
+from models.lms.quizzes import QuestionType
 
 PLACE = "quiz.questions"
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.content.questions import read_questions
+from models.content.responses import AnswerSheet, Responses
 from models.errors import Problem
-from models.questions import read_questions
-from models.quizzes import QuestionType
-from models.responses import AnswerSheet, Responses
+from models.lms.quizzes import QuestionType
 
 PLACE = "quiz_submissions[0].submission_data"
 ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import submission_input
 from models.errors import InvalidInputError, Problem
-from models.submission_input import PushedAttempt, read_document, read_lines
+from models.payloads import attempts
+from models.payloads.attempts import PushedAttempt, read_document, read_lines
 
 MOST_LINE_BYTES = 10_000
 
@@ -79,11 +79,11 @@ def test_a_line_that_does_not_end_is_not_collected() -> None:
 
 
 def test_batches_are_small_whatever_is_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission_input, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts, "MOST_ATTEMPTS", 3)
     source = b"\n".join(line(id=i) for i in range(8))
 
     assert [len(batch.attempts) for batch in read_lines([source], MOST_LINE_BYTES)] == [3, 3, 2]
-    monkeypatch.setattr(submission_input, "MOST_BYTES", 1)
+    monkeypatch.setattr(attempts, "MOST_BYTES", 1)
     assert [len(batch.attempts) for batch in read_lines([source], MOST_LINE_BYTES)] == [1] * 8
 
 

@@ -1,0 +1,98 @@
+"""Opaque access tokens: random, kept only as a hash, limited to scopes, revocable at once."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, DateTime, LargeBinary, Text, bindparam, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db.base import Base, CreatedAt, OwnId
+
+PREFIX = "qr_"
+
+
+class AccessToken(Base):
+    """A token that the service issued; the token itself is not kept."""
+
+    __tablename__ = "access_tokens"
+
+    id: Mapped[OwnId]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    last_four: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    is_admin: Mapped[bool]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    expires_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[CreatedAt]
+
+
+# Every request comes through here: the statement is made once, and of columns, which cost less than objects.
+_columns = AccessToken.__table__.c
+_FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes).where(
+    _columns.sha256 == bindparam("sha256"),
+    or_(_columns.expires_at.is_(None), _columns.expires_at > func.now()),
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who makes a request, and what the token lets them do; no scopes: every route but the data-in ones."""
+
+    user_id: int
+    is_admin: bool
+    scopes: frozenset[str]
+
+
+def create_token(
+    session: Session,
+    *,
+    user_id: int,
+    admin: bool = False,
+    scopes: Sequence[str] = (),
+    expires_days: int | None = None,
+) -> str:
+    """Issue a token and return it; this is the only time that it can be seen."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    expires_at = None if expires_days is None else func.now() + datetime.timedelta(days=expires_days)
+    session.add(
+        AccessToken(
+            sha256=_sha256(token),
+            last_four=token[-4:],
+            user_id=user_id,
+            is_admin=admin,
+            scopes=list(scopes),
+            expires_at=expires_at,
+        )
+    )
+    session.flush()
+    return token
+
+
+def find_caller(session: Session, token: str) -> Caller | None:
+    """Tell whose token this is; None if it is unknown, expired or revoked.
+
+    The row is looked up by the token's hash, so the time it takes tells nothing about a token's characters.
+    """
+    row = session.execute(_FIND, {"sha256": _sha256(token)}).first()
+    return None if row is None else Caller(row.user_id, row.is_admin, frozenset(row.scopes))
+
+
+def list_tokens(session: Session) -> Sequence[AccessToken]:
+    """List all tokens, the oldest first."""
+    return session.scalars(select(AccessToken).order_by(AccessToken.id)).all()
+
+
+def revoke_token(session: Session, token_id: int) -> bool:
+    """Forget a token, so that the next request with it is refused; False if there is none of that id."""
+    deleted = session.execute(delete(AccessToken).where(AccessToken.id == token_id).returning(AccessToken.id))
+    return deleted.first() is not None
+
+
+def _sha256(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,136 @@
+"""What an attempt's answers come to: arrays in the order of its form's questions, texts ready for a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, Reader, UnreadableAnswerError, read_id
+from models.content.questions import Question
+from models.errors import Problem
+from models.payloads.json_values import at
+
+# Not graded yet, and partly right: neither counts as wrong.
+_NOT_WRONG: Final = frozenset({"partial", "undefined"})
+
+
+@dataclass(slots=True)
+class Responses:
+    """The responses of one attempt, an element a question of its form.
+
+    `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
+    `points` the points given; None where the attempt holds no such thing. The counts are of entries.
+    """
+
+    answer_ids: list[int | None]
+    texts: list[str | None]
+    points: list[float | None]
+    n_correct: int = 0
+    n_incorrect: int = 0
+
+
+@dataclass(slots=True)
+class _Slot:
+    """What is known of one question of a form: how it is answered, by a choice or else by a text."""
+
+    index: int
+    choices: Mapping[object, int] | None = None
+    reader: Reader | None = None
+
+
+class AnswerSheet:
+    """Reads the answers of attempts at one form; made once, used for every attempt at it."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self.size = len(questions)
+        self._slots = {question.id: _slot(index, question) for index, question in enumerate(questions)}
+
+    def read(
+        self, entries: Sequence[Any], attachments: Mapping[int, str], place: str
+    ) -> tuple[Responses, list[Problem]]:
+        """Read an attempt's `submission_data`; its list is at `place`, its attachments' names come by id.
+
+        Returns the responses and what is wrong with the entries; the responses are right if nothing is.
+        """
+        responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
+        problems: list[Problem] = []
+        seen = [False] * self.size
+        for number, entry in enumerate(entries):
+            try:
+                slot = self._find_slot(entry)
+                if seen[slot.index]:
+                    raise UnreadableAnswerError("question_id", "is answered by an earlier entry, too")
+                seen[slot.index] = True
+                _read_entry(entry, slot, attachments, responses)
+            except UnreadableAnswerError as error:
+                here = at(place, number)
+                problems.append(Problem(at(here, error.key) if error.key else here, error.reason))
+        return responses, problems
+
+    def _find_slot(self, entry: Any) -> _Slot:
+        if type(entry) is not dict:
+            raise UnreadableAnswerError("", "must be an object")
+        question_id = entry.get("question_id")
+        if type(question_id) is not int and (question_id := read_id(entry, "question_id")) is None:
+            raise UnreadableAnswerError("question_id", "is missing")
+        slot = self._slots.get(question_id)
+        if slot is None:
+            raise UnreadableAnswerError(
+                "question_id", f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}"
+            )
+        return slot
+
+
+def _slot(index: int, question: Question) -> _Slot:
+    if not question.question_type.is_choice:
+        return _Slot(index, reader=READERS[question.question_type](question))
+    choices: dict[object, int] = {}
+    for answer in question.answers:
+        choices[answer.id] = choices[str(answer.id)] = answer.id
+    return _Slot(index, choices=choices)
+
+
+def _read_entry(entry: Entry, slot: _Slot, attachments: Mapping[int, str], responses: Responses) -> None:
+    if _is_counted_correct(entry.get("correct")):
+        responses.n_correct += 1
+    else:
+        responses.n_incorrect += 1
+    points = entry.get("points")
+    if points is not None:
+        responses.points[slot.index] = points if type(points) is float else _to_points(points)
+    if slot.reader is not None:
+        responses.texts[slot.index] = slot.reader.read(entry, attachments) or None
+    elif slot.choices is not None:
+        responses.answer_ids[slot.index] = _choice(entry, slot.choices)
+
+
+def _is_counted_correct(correct: object) -> bool:
+    if correct is True:
+        return True
+    if correct is False or correct is None:
+        return False
+    if isinstance(correct, str) and correct in _NOT_WRONG:
+        return True
+    raise UnreadableAnswerError("correct", 'must be true, false, "partial", "undefined" or null')
+
+
+def _to_points(points: object) -> float:
+    if type(points) is int:
+        try:
+            return float(points)
+        except OverflowError:
+            raise UnreadableAnswerError("points", "is too large") from None
+    raise UnreadableAnswerError("points", "must be a number or null")
+
+
+def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
+    answer_id = entry.get("answer_id")
+    # A boolean or a float would be found, too: Python takes 1, True and 1.0 for the same key.
+    is_id = type(answer_id) is int or type(answer_id) is str
+    if is_id and (chosen := choices.get(answer_id)) is not None:
+        return chosen
+    number = read_id(entry, "answer_id")
+    if number is None or number in choices:
+        return number
+    raise UnreadableAnswerError("answer_id", f"{number} is not an answer of the question; {SEND_QUIZ_DATA}")

@@ -1,0 +1,1 @@
+"""PostgreSQL: the base of the tables, sessions, bulk statements, the schema and its migrations."""

@@ -1,0 +1,87 @@
+"""Attempts at a quiz: one row a submitted attempt, its responses as arrays."""
+
+from __future__ import annotations
+
+import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.db.base import Base, OwnId, UtcTime, enum_by_value
+
+
+class AttemptState(StrEnum):
+    """How far an attempt has come; reports read those that were submitted."""
+
+    COMPLETE = "complete"
+    PENDING_REVIEW = "pending_review"
+    UNTAKEN = "untaken"
+    PREVIEW = "preview"
+    SETTINGS_ONLY = "settings_only"
+
+
+SUBMITTED_STATES = (AttemptState.COMPLETE, AttemptState.PENDING_REVIEW)
+
+
+class Attempt(Base):
+    """One attempt; its response arrays run in the order of its form's questions.
+
+    `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
+    kinds, `points` the points given; each is null where the attempt holds no such thing.
+    """
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("submission_id", "attempt"),
+        CheckConstraint("(user_id IS NULL) <> (temporary_user_code IS NULL)", name="one_taker"),
+        Index("ix_attempts_quiz_id_user_id", "quiz_id", "user_id"),
+        # Rows of fifty responses stay in the table's own pages: fetching them from TOAST costs more.
+        {"postgresql_with": {"toast_tuple_target": "8160"}},
+    )
+
+    id: Mapped[OwnId]
+    quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
+    submission_id: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    temporary_user_code: Mapped[str | None] = mapped_column(Text)
+    workflow_state: Mapped[AttemptState] = mapped_column(enum_by_value(AttemptState))
+    was_preview: Mapped[bool]
+    score: Mapped[float | None]
+    kept_score: Mapped[float | None]
+    started_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[UtcTime]
+    n_correct: Mapped[int]
+    n_incorrect: Mapped[int]
+    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id"))
+    answer_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
+    texts: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
+    points: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AttemptPayload(Base):
+    """An attempt as it was pushed, so that everything derived can be derived again; no report reads it.
+
+    JSON rather than JSONB keeps the very text, takes any number, and costs half as much to store.
+    """
+
+    __tablename__ = "attempt_payloads"
+
+    attempt_id: Mapped[int] = mapped_column(
+        ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -1,0 +1,123 @@
+"""Courses and their rosters: who is a student, who may read statistics, who sees SIS ids."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db.base import Base, CreatedAt, LmsId, enum_by_value
+from models.errors import NotFoundError
+
+
+class EnrollmentType(StrEnum):
+    """What somebody is in a course."""
+
+    STUDENT = "StudentEnrollment"
+    TEACHER = "TeacherEnrollment"
+    TA = "TaEnrollment"
+    DESIGNER = "DesignerEnrollment"
+    OBSERVER = "ObserverEnrollment"
+    STUDENT_VIEW = "StudentViewEnrollment"
+
+
+class EnrollmentState(StrEnum):
+    """Whether an enrollment is in force."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    COMPLETED = "completed"
+    INACTIVE = "inactive"
+    DELETED = "deleted"
+
+
+class Course(Base):
+    """A course of the LMS; its roster revision rises with each change that a report would show."""
+
+    __tablename__ = "courses"
+
+    id: Mapped[LmsId]
+    name: Mapped[str] = mapped_column(Text)
+    course_code: Mapped[str | None] = mapped_column(Text)
+    sis_course_id: Mapped[str | None] = mapped_column(Text, unique=True)
+    include_root_accounts: Mapped[bool] = mapped_column(default=False)
+    roster_revision: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[CreatedAt]
+
+
+class Section(Base):
+    """A section of a course."""
+
+    __tablename__ = "sections"
+
+    id: Mapped[LmsId]
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    sis_section_id: Mapped[str | None] = mapped_column(Text)
+
+
+class User(Base):
+    """A person of the LMS, who may be in several courses."""
+
+    __tablename__ = "users"
+
+    id: Mapped[LmsId]
+    name: Mapped[str] = mapped_column(Text)
+    sis_user_id: Mapped[str | None] = mapped_column(Text)
+    root_account: Mapped[str | None] = mapped_column(Text)
+
+
+class CourseUser(Base):
+    """That a user was pushed with a course: attempts of its quizzes may be theirs."""
+
+    __tablename__ = "course_users"
+
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class Enrollment(Base):
+    """What a user is in a section of a course."""
+
+    __tablename__ = "enrollments"
+    __table_args__ = (Index("ix_enrollments_course_id_user_id", "course_id", "user_id"),)
+
+    section_id: Mapped[int] = mapped_column(ForeignKey("sections.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    type: Mapped[EnrollmentType] = mapped_column(enum_by_value(EnrollmentType), primary_key=True)
+    enrollment_state: Mapped[EnrollmentState] = mapped_column(enum_by_value(EnrollmentState))
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id", ondelete="CASCADE"))
+
+
+def find_course(session: Session, key: int | str) -> Course:
+    """Find a course by its id, or by its SIS id where the key is a text; NotFoundError if there is none."""
+    column = Course.id if isinstance(key, int) else Course.sis_course_id
+    course = session.scalar(select(Course).where(column == key))
+    if course is None:
+        raise NotFoundError
+    return course
+
+
+def active_roles(session: Session, course_id: int, user_id: int) -> frozenset[EnrollmentType]:
+    """Tell what a user actively is in a course."""
+    types = select(Enrollment.type).where(
+        Enrollment.course_id == course_id,
+        Enrollment.user_id == user_id,
+        Enrollment.enrollment_state == EnrollmentState.ACTIVE,
+    )
+    return frozenset(session.scalars(types))
+
+
+def may_read_statistics(roles: frozenset[EnrollmentType]) -> bool:
+    """Teachers and teaching assistants of a course may; administrators may everywhere and are not asked."""
+    return not roles.isdisjoint({EnrollmentType.TEACHER, EnrollmentType.TA})
+
+
+def may_see_sis_ids(roles: frozenset[EnrollmentType]) -> bool:
+    """Teachers may, teaching assistants may not."""
+    return EnrollmentType.TEACHER in roles

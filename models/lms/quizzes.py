@@ -1,0 +1,181 @@
+"""Quizzes, the versions of their questions, and the forms in which attempts met them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from models.db.base import Base, CreatedAt, LmsId, OwnId, enum_by_value
+from models.errors import NotFoundError
+from models.lms.courses import Course
+
+
+class QuizType(StrEnum):
+    """What a quiz is for."""
+
+    PRACTICE = "practice_quiz"
+    ASSIGNMENT = "assignment"
+    GRADED_SURVEY = "graded_survey"
+    SURVEY = "survey"
+
+    @property
+    def is_survey(self) -> bool:
+        """Surveys have no right answers, so no item analysis."""
+        return self in {QuizType.GRADED_SURVEY, QuizType.SURVEY}
+
+
+class ScoringPolicy(StrEnum):
+    """Which score of several attempts counts."""
+
+    HIGHEST = "keep_highest"
+    LATEST = "keep_latest"
+    AVERAGE = "keep_average"
+
+
+class QuestionType(StrEnum):
+    """How a question is asked and answered."""
+
+    MULTIPLE_CHOICE = "multiple_choice_question"
+    TRUE_FALSE = "true_false_question"
+    SHORT_ANSWER = "short_answer_question"
+    FILL_IN_BLANKS = "fill_in_multiple_blanks_question"
+    MULTIPLE_ANSWERS = "multiple_answers_question"
+    DROPDOWNS = "multiple_dropdowns_question"
+    MATCHING = "matching_question"
+    NUMERICAL = "numerical_question"
+    CALCULATED = "calculated_question"
+    ESSAY = "essay_question"
+    FILE_UPLOAD = "file_upload_question"
+    TEXT_ONLY = "text_only_question"
+
+    @property
+    def is_choice(self) -> bool:
+        """One answer out of a list: the questions that the item analysis covers."""
+        return self in {QuestionType.MULTIPLE_CHOICE, QuestionType.TRUE_FALSE}
+
+
+class Quiz(Base):
+    """A quiz of a course; its revision rises with each change of its questions or attempts."""
+
+    __tablename__ = "quizzes"
+    __table_args__ = (
+        Index("ix_quizzes_course_id_id", "course_id", "id"),
+        Index("uq_quizzes_course_id_assignment_id", "course_id", "assignment_id", unique=True),
+    )
+
+    id: Mapped[LmsId]
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses.id", ondelete="CASCADE"))
+    title: Mapped[str] = mapped_column(Text)
+    quiz_type: Mapped[QuizType] = mapped_column(enum_by_value(QuizType))
+    anonymous_submissions: Mapped[bool] = mapped_column(default=False)
+    published_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+    scoring_policy: Mapped[ScoringPolicy] = mapped_column(enum_by_value(ScoringPolicy))
+    points_possible: Mapped[float | None]
+    assignment_id: Mapped[int | None] = mapped_column(BigInteger)
+    form_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id", use_alter=True))
+    revision: Mapped[int] = mapped_column(BigInteger, default=0)
+    response_count: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[CreatedAt]
+
+    @property
+    def is_anonymous_survey(self) -> bool:
+        """Whether files of this quiz name nobody."""
+        return self.quiz_type.is_survey and self.anonymous_submissions
+
+
+class QuestionVersion(Base):
+    """One wording of a question, stored once by its content.
+
+    The digest is taken with the answers sorted by id, so that shuffling them makes no new version; `content`
+    (a `models.content.questions.Question` as JSON) holds them in the quiz's order.
+    """
+
+    __tablename__ = "question_versions"
+    __table_args__ = (UniqueConstraint("quiz_id", "question_id", "digest"),)
+
+    id: Mapped[OwnId]
+    quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
+    question_id: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[CreatedAt]
+
+
+class Form(Base):
+    """The question versions that an attempt was made of, in its order; most attempts of a quiz share one.
+
+    "Form" as in psychometrics: the set of items administered to a test taker.
+    """
+
+    __tablename__ = "forms"
+    __table_args__ = (UniqueConstraint("quiz_id", "digest"),)
+
+    id: Mapped[OwnId]
+    quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    question_version_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+
+
+def find_quiz_by_assignment(session: Session, course_id: int, assignment_id: int) -> Quiz:
+    """Find the quiz of an assignment of a course, or raise NotFoundError."""
+    quiz = session.scalar(
+        select(Quiz).where(Quiz.course_id == course_id, Quiz.assignment_id == assignment_id)
+    )
+    if quiz is None:
+        raise NotFoundError
+    return quiz
+
+
+def find_quiz_and_course(session: Session, quiz_id: int) -> tuple[Quiz, Course]:
+    """Find a quiz that the caller was not led to by its course, or raise NotFoundError."""
+    row = session.execute(
+        select(Quiz, Course).join(Course, Course.id == Quiz.course_id).where(Quiz.id == quiz_id)
+    ).first()
+    if row is None:
+        raise NotFoundError
+    return row.Quiz, row.Course
+
+
+def list_quizzes(session: Session, course_id: int, *, offset: int, limit: int) -> Sequence[Quiz]:
+    """List a part of a course's quizzes, in the order of their ids."""
+    return session.scalars(
+        select(Quiz).where(Quiz.course_id == course_id).order_by(Quiz.id).offset(offset).limit(limit)
+    ).all()
+
+
+def count_quizzes(session: Session, course_id: int) -> int:
+    """Count the quizzes of a course."""
+    return session.execute(
+        select(func.count()).select_from(Quiz).where(Quiz.course_id == course_id)
+    ).scalar_one()
+
+
+def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, int]:
+    """Count the questions of quizzes, by quiz id; a text without a question is none."""
+    counts = session.execute(
+        select(Form.quiz_id, func.count().label("questions"))
+        .join(QuestionVersion, QuestionVersion.id == func.any(Form.question_version_ids))
+        .where(
+            Form.id.in_([quiz.form_id for quiz in quizzes if quiz.form_id is not None]),
+            QuestionVersion.content["question_type"].astext.is_distinct_from(QuestionType.TEXT_ONLY.value),
+        )
+        .group_by(Form.quiz_id)
+    )
+    found = {row.quiz_id: row.questions for row in counts}
+    return {quiz.id: found.get(quiz.id, 0) for quiz in quizzes}

@@ -1,0 +1,1 @@
+"""What the LMS sends, as types: hostile JSON in, checked values out."""

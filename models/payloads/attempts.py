@@ -1,0 +1,280 @@
+"""Attempts as the LMS pushes them: read from one JSON document or line by line, in batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from models.errors import InvalidInputError, Problem
+from models.payloads.json_values import (
+    UNREADABLE,
+    Id,
+    Text,
+    Timestamp,
+    at,
+    decode_document,
+    decoder,
+    is_sane_time,
+    refusal,
+)
+from models.payloads.strict_json import require_sound
+
+_LIST: Final = "quiz_submissions"
+
+_NULL: Final = msgspec.Raw(b"null")
+
+# A batch is what is held in memory at a time, and what one statement writes.
+MOST_ATTEMPTS: Final = 500
+MOST_BYTES: Final = 8 * 2**20
+
+
+class PushedState(StrEnum):
+    """How far a pushed attempt has come, or that the LMS takes it back."""
+
+    COMPLETE = "complete"
+    PENDING_REVIEW = "pending_review"
+    UNTAKEN = "untaken"
+    PREVIEW = "preview"
+    SETTINGS_ONLY = "settings_only"
+    DELETED = "deleted"
+
+
+class Attachment(msgspec.Struct):
+    """A file that was handed in."""
+
+    id: Id
+    display_name: Text
+
+
+class Submission(msgspec.Struct):
+    """One attempt; its answers and `quiz_data` are not read yet."""
+
+    id: Id
+    attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+    workflow_state: PushedState
+    updated_at: Timestamp
+    user_id: Id | None = None
+    temporary_user_code: str | None = None
+    score: float | None = None
+    kept_score: float | None = None
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+    was_preview: bool | None = None
+    submission_data: msgspec.Raw = _NULL
+    attachments: list[Attachment] | None = None
+    quiz_data: msgspec.Raw = _NULL
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the LMS takes this attempt back."""
+        return self.workflow_state is PushedState.DELETED
+
+
+@dataclass(slots=True)
+class PushedAttempt:
+    """One attempt, where it stands in the request, and its JSON as it came."""
+
+    place: str
+    submission: Submission
+    payload: str
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What tells this attempt from all others."""
+        return self.submission.id, self.submission.attempt
+
+    @property
+    def quiz_data(self) -> bytes | None:
+        """The JSON of the questions as this attempt saw them, None if it does not say."""
+        source = bytes(self.submission.quiz_data)
+        return None if source == b"null" else source
+
+    @property
+    def attachments(self) -> Mapping[int, str]:
+        """The names of the files that were handed in, by id."""
+        return {attachment.id: attachment.display_name for attachment in self.submission.attachments or ()}
+
+    def read_entries(self) -> list[Any]:
+        """Read the answers, objects whose keys depend on the question; raise InvalidInputError.
+
+        They are many, so they are read when they are needed and not kept.
+        """
+        source = bytes(self.submission.submission_data)
+        place = at(self.place, "submission_data")
+        try:
+            entries = _decode_entries(source) or []
+        except UNREADABLE as error:
+            raise refusal(source, list[Any] | None, place, error) from None
+        if not _is_plainly_sound(source, entries):
+            require_sound(source, place, above=1)
+        return entries
+
+    def digest(self, entries: Sequence[Any], form_digest: bytes) -> bytes:
+        """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
+        submission = self.submission
+        content = (
+            None if submission.user_id is None else int(submission.user_id),
+            submission.temporary_user_code,
+            submission.workflow_state,
+            submission.updated_at,
+            submission.score,
+            submission.kept_score,
+            submission.started_at,
+            submission.finished_at,
+            submission.was_preview or False,
+            entries,
+            # The encoder knows neither objects keyed by numbers nor our own kinds of numbers and texts.
+            sorted((int(number), str(name)) for number, name in self.attachments.items()),
+        )
+        return hashlib.sha256(form_digest + _encode(content)).digest()
+
+
+@dataclass
+class Batch:
+    """Some attempts of a request, and what is wrong with those that could not be read."""
+
+    attempts: list[PushedAttempt] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it should be worked on before more is read."""
+        return len(self.attempts) >= MOST_ATTEMPTS or self.size >= MOST_BYTES
+
+
+def read_document(body: bytes) -> Iterator[Batch]:
+    """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if it is not of that form."""
+    attempts = decode_document(body, _Document).quiz_submissions
+    return _batches((at(_LIST, index), bytes(source), _read_attempt) for index, source in enumerate(attempts))
+
+
+def read_lines(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[Batch]:
+    """Read an attempt a line, as the bytes of the lines come in; empty lines are skipped."""
+    return _batches(
+        (at(_LIST, index), line, _read_line)
+        for index, line in enumerate(_split(chunks, most_line_bytes))
+        if line.strip()
+    )
+
+
+class _Document(msgspec.Struct):
+    quiz_submissions: list[msgspec.Raw]
+
+
+_Read = Callable[[bytes, str], PushedAttempt]
+
+
+def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
+    batch = Batch()
+    for place, source, read in sources:
+        try:
+            batch.attempts.append(read(source, place))
+        except InvalidInputError as error:
+            batch.problems += error.problems
+        batch.size += len(source)
+        if batch.is_full:
+            yield batch
+            batch = Batch()
+    if batch.size:
+        yield batch
+
+
+def _split(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[bytes]:
+    number, size = 0, 0
+    unfinished: list[bytes] = []
+    for chunk in chunks:
+        first, *others = chunk.split(b"\n")
+        unfinished.append(first)
+        size += len(first)
+        if size > most_line_bytes:
+            raise InvalidInputError([Problem(at(_LIST, number), f"is longer than {most_line_bytes} bytes")])
+        if others:
+            *finished, last = b"".join(unfinished), *others
+            yield from finished
+            number += len(finished)
+            unfinished, size = [last], len(last)
+    yield b"".join(unfinished)
+
+
+def _read_line(line: bytes, place: str) -> PushedAttempt:
+    attempt = _read_attempt(line, place)
+    if not _is_plainly_sound_outside(line):
+        require_sound(line, place)
+    return attempt
+
+
+def _read_attempt(source: bytes, place: str) -> PushedAttempt:
+    try:
+        attempt = PushedAttempt(place, _decode(source), source.decode())
+    except UNREADABLE as error:
+        raise refusal(source, Submission, place, error) from None
+    if problems := list(_check(attempt.submission, place)):
+        raise InvalidInputError(problems)
+    return attempt
+
+
+def _check(submission: Submission, place: str) -> Iterator[Problem]:
+    has_user, has_code = submission.user_id is not None, bool(submission.temporary_user_code)
+    if has_user and has_code:
+        yield Problem(at(place, "temporary_user_code"), "must not be given beside user_id")
+    elif not has_user and not has_code and not submission.is_deleted:
+        yield Problem(at(place, "user_id"), "is missing; a logged-out taker has temporary_user_code instead")
+    for name in ("started_at", "finished_at", "updated_at"):
+        if not is_sane_time(getattr(submission, name)):
+            yield Problem(at(place, name), "is a time that no attempt was made at")
+
+
+# Counting is enough to see that most JSON holds no key twice, no NUL and no deep nesting. Each pair of an
+# object has one colon, and those in strings can be counted, too: where a key was given twice, one pair is
+# missing in what was decoded, so there are more colons than known. What does not pass is looked at closely.
+
+
+def _is_plainly_sound_outside(line: bytes) -> bool:
+    """Whether a line is plainly sound, but for its answers and questions, which are looked at when read."""
+    values = {key: bytes(value) for key, value in _decode_top(line).items()}
+    outside = line
+    for key in ("submission_data", "quiz_data"):
+        outside = _without(outside, b'"%b":' % key.encode(), values.pop(key, b""))
+    if _may_hide_something(outside) or any(value.startswith((b"{", b"[")) for value in values.values()):
+        return False
+    return outside.count(b":") == len(values) + sum(value.count(b":") for value in values.values())
+
+
+def _without(line: bytes, key: bytes, value: bytes) -> bytes:
+    """Cut a pair out of a line, if it stands there as most write it."""
+    start = line.find(key)
+    for end in (start + len(key), start + len(key) + 1):
+        if value and start >= 0 and line.startswith(value, end):
+            return line[:start] + line[end + len(value) :]
+    return line
+
+
+def _may_hide_something(source: bytes) -> bool:
+    """Whether a NUL, or a colon that would not be counted, may be written as an escape."""
+    return b"\\" in source and any(escape in source for escape in (b"\\u0000", b"\\u003a", b"\\u003A"))
+
+
+def _is_plainly_sound(source: bytes, entries: Sequence[Any]) -> bool:
+    """Whether the answers of an attempt are plainly sound: objects whose values are no objects nor lists."""
+    if _may_hide_something(source):
+        return False
+    if source.find(b"[", 1) > 0 or source.count(b"{") != len(entries):
+        return False
+    if not all(type(entry) is dict for entry in entries):
+        return False
+    colons = source.count(b":") - sum(map(len, entries))
+    return colons == 0 or colons == sum(
+        value.count(":") for entry in entries for value in entry.values() if type(value) is str
+    )
+
+
+_decode: Final = decoder(Submission).decode
+_decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
+_decode_entries: Final[Callable[[bytes], list[Any] | None]] = msgspec.json.Decoder(list[Any] | None).decode
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode

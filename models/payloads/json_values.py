@@ -1,0 +1,166 @@
+"""Hostile JSON to typed values: what is wrong comes back as problems that name their places.
+
+Beyond what is no JSON at all, these are refused: NaN, infinities, numbers out of range, NUL, lone surrogates,
+duplicate keys, deep nesting, and values of another type than asked for (a number is no boolean, nor the
+other way round). Unknown keys are ignored.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import re
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from models.errors import InvalidInputError, Problem
+from models.payloads.strict_json import explain, require_sound
+
+LEAST_ID: Final = -(2**63)
+MOST_ID: Final = 2**63 - 1
+_DIGITS: Final = re.compile("-?[0-9]{1,19}", re.ASCII)
+
+# The database knows more years than Python; a report knows those of its readers.
+_LEAST_YEAR: Final = 1900
+_MOST_YEAR: Final = 9998
+
+# What msgspec raises; a ValidationError is a DecodeError.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+Timestamp = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+_PLACE_IN_MESSAGE: Final = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+
+Value = TypeVar("Value")
+
+
+class Id(int):
+    """A 64-bit id of the LMS, written as an integer or as its digits."""
+
+
+class Text(str):
+    """A text, also where the LMS writes a number or null."""
+
+    __slots__ = ()
+
+
+def decode_document(body: bytes, kind: type[Value]) -> Value:
+    """Read a whole JSON document; raise InvalidInputError with every place that is wrong, up to twenty."""
+    require_sound(body, "")
+    return decode(body, kind, "")
+
+
+def decode(source: bytes | msgspec.Raw, kind: type[Value], place: str) -> Value:
+    """Read sound JSON as a type; raise InvalidInputError naming every part of it that does not fit."""
+    try:
+        return msgspec.json.decode(source, type=kind, dec_hook=convert_leaf)
+    except UNREADABLE as error:
+        raise refusal(bytes(source), kind, place, error) from None
+
+
+def decoder(kind: type[Value]) -> msgspec.json.Decoder[Value]:
+    """Make what reads JSON as a type many times; turn its errors into problems with `refusal`."""
+    return msgspec.json.Decoder(kind, dec_hook=convert_leaf)
+
+
+def refusal(source: bytes, kind: Any, place: str, error: Exception) -> InvalidInputError:
+    """Make the error that tells all that is wrong with JSON which could not be read as a type."""
+    if not isinstance(error, msgspec.ValidationError):
+        return InvalidInputError(explain(source, place, error))
+    mismatch = _mismatch(error, place)
+    try:
+        value = msgspec.json.decode(source)
+    except UNREADABLE as worse:
+        return InvalidInputError(explain(source, place, worse) or [mismatch])
+    problems = list(itertools.islice(find_problems(value, kind, place), InvalidInputError.MOST_PROBLEMS))
+    return InvalidInputError(problems or [mismatch])
+
+
+def find_problems(value: Any, kind: Any, place: str) -> Iterator[Problem]:
+    """Find every part of a decoded value that does not fit a type, as deep as structs and lists go."""
+    if kind is msgspec.Raw:
+        # Whoever reads it will say.
+        return
+    try:
+        msgspec.convert(value, kind, dec_hook=convert_leaf)
+    except msgspec.ValidationError as error:
+        inner = _inner_problems(value, kind, place)
+        yield next(inner, _mismatch(error, place))
+        yield from inner
+
+
+def at(place: str, key: str | int) -> str:
+    """Name a key of an object, or an index of a list, that stands at a place."""
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    return f"{place}.{key}" if place else key
+
+
+def is_sane_time(time: datetime.datetime | None) -> bool:
+    """Whether a time, if there is one, can be stored, and read back in any time zone."""
+    return time is None or _LEAST_YEAR <= time.year <= _MOST_YEAR
+
+
+def convert_leaf(kind: type[Any], value: object) -> Any:
+    """Read an `Id` or a `Text`; raise ValueError if it is none."""
+    if kind is Id:
+        return Id(to_id(value))
+    if kind is Text:
+        return Text(to_text(value))
+    raise NotImplementedError(kind)
+
+
+def to_id(value: object) -> int:
+    """Read an id that came as an integer or as its digits; raise ValueError if it is none."""
+    if type(value) is int or (isinstance(value, str) and _DIGITS.fullmatch(value)):
+        if LEAST_ID <= (number := int(value)) <= MOST_ID:
+            return number
+        raise ValueError("must be a 64-bit integer")
+    raise ValueError("must be an integer, or a string of digits")
+
+
+def to_text(value: object) -> str:
+    """Read a text that may have come as a number or as null; raise ValueError if it is none."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError("must be a text")
+
+
+def _inner_problems(value: Any, kind: Any, place: str) -> Iterator[Problem]:
+    for option in _options(kind):
+        if isinstance(option, type) and issubclass(option, msgspec.Struct) and isinstance(value, dict):
+            for field in msgspec.structs.fields(option):
+                inner = at(place, field.encode_name)
+                if field.encode_name in value:
+                    yield from find_problems(value[field.encode_name], field.type, inner)
+                elif field.required:
+                    yield Problem(inner, "is missing")
+        elif get_origin(option) is list and isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from find_problems(item, get_args(option)[0], at(place, index))
+
+
+def _options(kind: Any) -> Iterator[Any]:
+    origin = get_origin(kind)
+    if origin is Annotated:
+        yield from _options(get_args(kind)[0])
+    elif origin in (Union, types.UnionType):
+        for option in get_args(kind):
+            yield from _options(option)
+    else:
+        yield kind
+
+
+def _mismatch(error: Exception, place: str) -> Problem:
+    text = str(error)
+    if found := _PLACE_IN_MESSAGE.search(text):
+        text, place = text[: found.start()], f"{place}{found[1]}" if place else found[1].removeprefix(".")
+    return Problem(place, text[:1].lower() + text[1:])

@@ -1,0 +1,273 @@
+"""The life of a job: claim, heartbeat, finish, fail, and what the sweeper does for those that were lost.
+
+A worker holds a report by a lease and a token of its own. Every statement names the token, so a worker that
+was believed dead and wakes again changes nothing. Times come from the database's clock.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from models.errors import LeaseLostError
+from models.lms.quizzes import Quiz
+from models.queue import Hint, Queue
+from models.reports.filenames import display_name
+from models.reports.files import File
+from models.reports.progress import Progress
+from models.reports.tables import QuizReport, ReportState, Variant
+
+# A claim may be looked up in the log by this, and a teacher can read it to whoever keeps the log.
+REFERENCE = "report {report_id}, job {progress_id}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a report's job; the file's name is the one that S3 gives it."""
+
+    report_id: int
+    progress_id: int
+    token: uuid.UUID
+    variant: Variant
+    course_id: int
+    file_name: str = "report.csv"
+
+    @property
+    def storage_key(self) -> str:
+        """Where this try's bytes go: a key that no other try ever writes."""
+        return f"reports/{self.progress_id}/{self.token}"
+
+    @property
+    def reference(self) -> str:
+        """What to look for in the logs."""
+        return REFERENCE.format(report_id=self.report_id, progress_id=self.progress_id)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a file was made from: the revisions of the data, and the analysis."""
+
+    quiz_revision: int
+    roster_revision: int
+    analysis_version: str
+
+
+def claim(
+    session: Session, report_id: int, progress_id: int, *, lease_seconds: float, max_tries: int
+) -> Claim | None:
+    """Take a job that is queued, or whose worker fell silent; None if it is no longer there to be taken."""
+    token = uuid.uuid4()
+    claimed = session.execute(
+        update(QuizReport)
+        .where(
+            QuizReport.id == report_id,
+            QuizReport.progress_id == progress_id,
+            QuizReport.tries < max_tries,
+            or_(QuizReport.state == ReportState.QUEUED, _lease_expired()),
+        )
+        .values(
+            state=ReportState.RUNNING,
+            tries=QuizReport.tries + 1,
+            claim_token=token,
+            lease_until=_from_now(lease_seconds),
+            updated_at=func.now(),
+        )
+        .returning(QuizReport.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if claimed is None:
+        return None
+    session.execute(
+        update(Progress)
+        .where(Progress.id == progress_id)
+        .values(completion=0.0, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+    report, course_id, title, quiz_type = session.execute(
+        select(QuizReport, Quiz.course_id, Quiz.title, Quiz.quiz_type)
+        .join(Quiz)
+        .where(QuizReport.id == report_id)
+    ).one()
+    name = display_name(title, quiz_type, report.report_type)
+    return Claim(report_id, progress_id, token, report.variant, course_id, name)
+
+
+_HEARTBEAT = text(
+    """
+    WITH renewed AS (
+        UPDATE quiz_reports SET lease_until = now() + :lease
+        WHERE id = :report_id AND state = 'running' AND claim_token = :token
+        RETURNING progress_id
+    )
+    UPDATE progress SET completion = greatest(completion, :completion), updated_at = now()
+    FROM renewed WHERE progress.id = renewed.progress_id
+    RETURNING progress.id
+    """
+).bindparams(bindparam("lease"), bindparam("token"))
+
+
+def heartbeat(session: Session, held: Claim, completion: float, *, lease_seconds: float) -> None:
+    """Renew the lease and show how far the job is; raise LeaseLostError if the job is somebody else's now."""
+    # A heartbeat that a crash of the database takes back was of no account: no need to wait for its disk.
+    session.execute(text("SET LOCAL synchronous_commit = off"))
+    renewed = session.execute(
+        _HEARTBEAT,
+        {
+            "lease": datetime.timedelta(seconds=lease_seconds),
+            "report_id": held.report_id,
+            "token": held.token,
+            "completion": completion,
+        },
+    ).first()
+    if renewed is None:
+        raise LeaseLostError(held.reference)
+
+
+def finish(session: Session, held: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
+    """Make the stored object the report's file; raise LeaseLostError if the job is somebody else's now."""
+    file = File(storage_key=held.storage_key, size=size, sha256=sha256)
+    session.add(file)
+    session.flush()
+    _end(
+        session,
+        held,
+        state=ReportState.GENERATED,
+        file_id=file.id,
+        quiz_revision=snapshot.quiz_revision,
+        roster_revision=snapshot.roster_revision,
+        analysis_version=snapshot.analysis_version,
+    )
+    session.execute(
+        update(Progress)
+        .where(Progress.id == held.progress_id)
+        .values(completion=100.0, message=None, updated_at=func.now())
+    )
+
+
+def fail(session: Session, held: Claim, message: str) -> None:
+    """End the job as failed, with a reason that a teacher can act on; raise LeaseLostError as finish does."""
+    _end(session, held, state=ReportState.FAILED)
+    session.execute(
+        update(Progress).where(Progress.id == held.progress_id).values(message=message, updated_at=func.now())
+    )
+
+
+def fail_exhausted(session: Session, *, max_tries: int) -> Sequence[int]:
+    """End the jobs whose last allowed worker fell silent; return their reports' ids."""
+    ended = session.execute(
+        update(QuizReport)
+        .where(_lease_expired(), QuizReport.tries >= max_tries)
+        .values(state=ReportState.FAILED, claim_token=None, lease_until=None, updated_at=func.now())
+        .returning(QuizReport.id, QuizReport.progress_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    for report_id, progress_id in ended:
+        reference = REFERENCE.format(report_id=report_id, progress_id=progress_id)
+        session.execute(
+            update(Progress)
+            .where(Progress.id == progress_id)
+            .values(
+                message=f"The report could not be made: the program that makes it stopped {max_tries} times."
+                f" Ask again later; if it fails again, tell your administrator the reference: {reference}.",
+                updated_at=func.now(),
+            )
+        )
+    return [report_id for report_id, _ in ended]
+
+
+def take_lost_hints(
+    session: Session, queue: Queue, *, older_than_seconds: float, most: int
+) -> Sequence[Hint]:
+    """Return the jobs of a queue that no worker took since their last hint, and mark them as hinted again.
+
+    Those are queued rows, and running ones whose lease has expired. The statement that marks a row is the
+    one that finds it, so of any number of sweepers one returns it.
+    """
+    overdue = (
+        select(QuizReport.id)
+        .where(
+            QuizReport.queue == queue,
+            QuizReport.hinted_at < func.now() - datetime.timedelta(seconds=older_than_seconds),
+            or_(QuizReport.state == ReportState.QUEUED, _lease_expired()),
+        )
+        .order_by(QuizReport.hinted_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.execute(
+        update(QuizReport)
+        .where(QuizReport.id.in_(overdue.scalar_subquery()))
+        .values(hinted_at=func.now())
+        .returning(QuizReport.id, QuizReport.progress_id, QuizReport.queue)
+        .execution_options(synchronize_session=False)
+    )
+    return [Hint(report_id, progress_id, queue) for report_id, progress_id, queue in rows if progress_id]
+
+
+def remove_expired_files(session: Session, *, retention_days: int, most: int = 1000) -> Sequence[str]:
+    """Empty the reports whose files are past their time, as an abort would; return the objects to delete."""
+    expired = session.execute(
+        select(QuizReport.id, QuizReport.progress_id, File.id, File.storage_key)
+        .join(File, File.id == QuizReport.file_id)
+        .where(File.created_at < func.now() - datetime.timedelta(days=retention_days))
+        .limit(most)
+        .with_for_update(of=QuizReport, skip_locked=True)
+    ).all()
+    if expired:
+        session.execute(
+            update(QuizReport)
+            .where(QuizReport.id.in_([report_id for report_id, *_ in expired]))
+            .values(
+                state=ReportState.IDLE,
+                progress_id=None,
+                file_id=None,
+                quiz_revision=None,
+                roster_revision=None,
+                analysis_version=None,
+                updated_at=func.now(),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        session.execute(delete(Progress).where(Progress.id.in_([row[1] for row in expired])))
+        session.execute(delete(File).where(File.id.in_([row[2] for row in expired])))
+    return [key for *_, key in expired]
+
+
+def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]:
+    """Tell which objects no file and no running job may still need."""
+    known = set(session.scalars(select(File.storage_key).where(File.storage_key.in_(storage_keys))))
+    running = session.execute(
+        select(QuizReport.progress_id, QuizReport.claim_token).where(QuizReport.state == ReportState.RUNNING)
+    )
+    known |= {f"reports/{progress_id}/{token}" for progress_id, token in running}
+    return [key for key in storage_keys if key not in known]
+
+
+def _end(session: Session, held: Claim, **values: Any) -> None:
+    ended = session.execute(
+        update(QuizReport)
+        .where(
+            QuizReport.id == held.report_id,
+            QuizReport.state == ReportState.RUNNING,
+            QuizReport.claim_token == held.token,
+        )
+        .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
+        .returning(QuizReport.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if ended is None:
+        raise LeaseLostError(held.reference)
+
+
+def _lease_expired() -> ColumnElement[bool]:
+    return and_(QuizReport.state == ReportState.RUNNING, QuizReport.lease_until < func.now())
+
+
+def _from_now(seconds: float) -> ColumnElement[datetime.datetime]:
+    return func.now() + datetime.timedelta(seconds=seconds)

@@ -1,0 +1,281 @@
+"""What clients ask of reports: list, request, abort, cancel, find.
+
+Each change of a report's state is one conditional statement. Rows of a variant are made only under its
+advisory lock, and a partial unique index makes two live ones impossible even without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, select, text, update
+from sqlalchemy.orm import Session
+
+from models.errors import (
+    AlreadyBeingGeneratedError,
+    CannotAbortError,
+    CannotCancelError,
+    NotFoundError,
+)
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz
+from models.queue import Hint, Queue
+from models.reports.files import File
+from models.reports.progress import Progress
+from models.reports.tables import QuizReport, ReportState, ReportType, Variant
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A report as a request for it left it; without a hint it was there already."""
+
+    report: QuizReport
+    hint: Hint | None
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """What is left to do after an abort was committed: a job to revoke, an object to delete."""
+
+    progress_id: int | None
+    storage_key: str | None
+
+
+def list_reports(
+    session: Session,
+    course: Course,
+    quiz: Quiz,
+    *,
+    all_versions: bool,
+    sis_ids: bool,
+    analysis_version: str,
+) -> list[QuizReport]:
+    """List the newest report of each type, student_analysis first; one that is missing or stale is made."""
+    variants = [Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids) for kind in ReportType]
+    return [_listed(session, course, quiz, variant, analysis_version) for variant in variants]
+
+
+def request_report(
+    session: Session,
+    course: Course,
+    quiz: Quiz,
+    variant: Variant,
+    *,
+    user_id: int,
+    analysis_version: str,
+    large_responses: int,
+) -> Requested:
+    """Return the variant's report if it is current, else queue a job for it.
+
+    Raises AlreadyBeingGeneratedError while one is queued or running, also when newer submissions have come
+    in since: the job reads its data when it starts, so it will have them.
+    """
+    newest = _newest_under_lock(session, course, quiz, variant)
+    if newest is not None and newest.state.is_live:
+        raise AlreadyBeingGeneratedError("report is already being generated")
+    if newest is not None and newest.is_current(quiz, course, analysis_version):
+        return Requested(newest, None)
+
+    progress = Progress(user_id=user_id)
+    session.add(progress)
+    session.flush()
+    queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL
+    if newest is None or newest.state is ReportState.GENERATED:
+        report = _new_report(variant)
+        report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
+        report.hinted_at = func.now()
+        session.add(report)
+        session.flush()
+    else:
+        report = newest
+        _queue_again(session, newest, progress, queue)
+    session.refresh(report)
+    return Requested(report, report.hint)
+
+
+def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
+    """Abort a queued job, or clear a failed or generated report; the row stays, idle.
+
+    Raises CannotAbortError where there is a running job, or nothing to abort.
+    """
+    while True:
+        report = find_report(session, quiz_id, report_id)
+        if report.state is ReportState.RUNNING:
+            raise CannotAbortError("report generation can not be aborted")
+        if report.state is ReportState.IDLE:
+            raise CannotAbortError("report is not being generated")
+        was_queued = report.state is ReportState.QUEUED
+        file = report.file
+        if _clear(session, report.progress_id, report.file_id, QuizReport.state == report.state):
+            return Aborted(
+                progress_id=report.progress_id if was_queued else None,
+                storage_key=None if file is None else file.storage_key,
+            )
+        # Something else changed the row between the two statements: look again at what it is now.
+
+
+def cancel_progress(session: Session, progress_id: int, message: str | None) -> Progress:
+    """Cancel a queued job and return its Progress as it ended, which is gone afterwards.
+
+    Raises CannotCancelError once a worker has the job.
+    """
+    progress = find_progress_report(session, progress_id).progress
+    if progress is None or not _clear(session, progress_id, None, QuizReport.state == ReportState.QUEUED):
+        raise CannotCancelError("progress can not be cancelled")
+    session.expunge(progress)
+    progress.message = message
+    return progress
+
+
+def find_report(session: Session, quiz_id: int, report_id: int) -> QuizReport:
+    """Find a report of a quiz, or raise NotFoundError."""
+    return _one(session, _BY_ID, id=report_id, quiz_id=quiz_id)
+
+
+def find_progress_report(session: Session, progress_id: int) -> QuizReport:
+    """Find the report that a Progress is of, or raise NotFoundError."""
+    return _one(session, _BY_PROGRESS, id=progress_id)
+
+
+def find_file_report(session: Session, file_id: int) -> QuizReport:
+    """Find the report that a file is of, or raise NotFoundError."""
+    return _one(session, _BY_FILE, id=file_id)
+
+
+def mark_file_lost(session: Session, file_id: int) -> bool:
+    """Make the report of lost bytes stale, so that it is made anew when asked for; False if there is none."""
+    marked = _execute(
+        session,
+        update(QuizReport)
+        .where(QuizReport.file_id == file_id, QuizReport.analysis_version.is_not(None))
+        .values(analysis_version=None, updated_at=func.now())
+        .execution_options(synchronize_session=False),
+    )
+    return marked.rowcount == 1
+
+
+# Most requests are of one of these, so they are made once.
+_FIND = select(QuizReport).execution_options(populate_existing=True)
+_BY_ID = _FIND.where(QuizReport.id == bindparam("id"), QuizReport.quiz_id == bindparam("quiz_id"))
+_BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"))
+_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"))
+
+
+def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizReport:
+    report = session.scalar(statement, ids)
+    if report is None:
+        raise NotFoundError("The specified resource does not exist.")
+    return report
+
+
+def _listed(
+    session: Session, course: Course, quiz: Quiz, variant: Variant, analysis_version: str
+) -> QuizReport:
+    def stands(report: QuizReport | None) -> bool:
+        return report is not None and (
+            report.state is not ReportState.GENERATED or report.is_current(quiz, course, analysis_version)
+        )
+
+    newest = _newest(session, variant)
+    if not stands(newest):
+        newest = _newest_under_lock(session, course, quiz, variant)
+    if newest is None or not stands(newest):
+        newest = _new_report(variant)
+        session.add(newest)
+        session.flush()
+        session.refresh(newest)
+    return newest
+
+
+def _newest(session: Session, variant: Variant) -> QuizReport | None:
+    return session.scalar(
+        select(QuizReport)
+        .where(
+            QuizReport.quiz_id == variant.quiz_id,
+            QuizReport.report_type == variant.report_type,
+            QuizReport.includes_all_versions == variant.includes_all_versions,
+            QuizReport.includes_sis_ids == variant.includes_sis_ids,
+            QuizReport.anonymous == variant.anonymous,
+        )
+        .order_by(QuizReport.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
+    """Lock the variant, then read its newest row and today's revisions: none may be older than the lock."""
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": variant.lock_name}
+    )
+    newest = _newest(session, variant)
+    session.refresh(quiz)
+    session.refresh(course)
+    return newest
+
+
+def _new_report(variant: Variant) -> QuizReport:
+    return QuizReport(
+        quiz_id=variant.quiz_id,
+        report_type=variant.report_type,
+        includes_all_versions=variant.includes_all_versions,
+        includes_sis_ids=variant.includes_sis_ids,
+        anonymous=variant.anonymous,
+    )
+
+
+def _queue_again(session: Session, report: QuizReport, progress: Progress, queue: Queue) -> None:
+    earlier = report.progress_id
+    queued = _execute(
+        session,
+        update(QuizReport)
+        .where(QuizReport.id == report.id, QuizReport.state.in_([ReportState.IDLE, ReportState.FAILED]))
+        .values(
+            state=ReportState.QUEUED,
+            progress_id=progress.id,
+            queue=queue,
+            hinted_at=func.now(),
+            tries=0,
+            updated_at=func.now(),
+        ),
+    )
+    if queued.rowcount != 1:
+        raise AlreadyBeingGeneratedError("report is already being generated")
+    if earlier is not None:
+        session.execute(delete(Progress).where(Progress.id == earlier))
+
+
+def _clear(
+    session: Session, progress_id: int | None, file_id: int | None, condition: ColumnElement[bool]
+) -> bool:
+    """Make the report of this Progress idle, without Progress and file; False if it no longer is as seen."""
+    cleared = _execute(
+        session,
+        update(QuizReport)
+        .where(QuizReport.progress_id == progress_id, condition)
+        .values(
+            state=ReportState.IDLE,
+            progress_id=None,
+            file_id=None,
+            quiz_revision=None,
+            roster_revision=None,
+            analysis_version=None,
+            updated_at=func.now(),
+        )
+        .execution_options(synchronize_session=False),
+    )
+    if cleared.rowcount != 1:
+        return False
+    session.execute(
+        delete(Progress).where(Progress.id == progress_id).execution_options(synchronize_session=False)
+    )
+    if file_id is not None:
+        session.execute(delete(File).where(File.id == file_id).execution_options(synchronize_session=False))
+    return True
+
+
+def _execute(session: Session, statement: Any) -> CursorResult[Any]:
+    result = session.execute(statement)
+    assert isinstance(result, CursorResult)  # noqa: S101
+    return result
