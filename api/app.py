@@ -13,16 +13,16 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.body_input import BodyInput
-from api.courses import courses
 from api.errors import UnsupportedContentError, register_error_handlers
-from api.files import files
-from api.health import REQUEST_SECONDS, REQUESTS, health
-from api.ingestion import ingestion
-from api.new_quiz_reports import new_quiz_reports
 from api.overload import refuse_what_waited_too_long
 from api.pages.documentation import documentation
-from api.progress import progress
-from api.quiz_reports import quiz_reports
+from api.routes.courses import courses
+from api.routes.files import files
+from api.routes.health import REQUEST_SECONDS, REQUESTS, health
+from api.routes.ingestion import ingestion
+from api.routes.new_quiz_reports import new_quiz_reports
+from api.routes.progress import progress
+from api.routes.quiz_reports import quiz_reports
 from api.services import Services
 from models.logs import configure_logging
 from models.settings import Settings

@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
-from api.answers import json_response
+from api.responses import json_response
 from models.errors import (
     AlreadyBeingGeneratedError,
     CannotAbortError,

@@ -10,12 +10,12 @@ import structlog
 from flask import Flask, current_app
 
 from api.json_web_tokens import TokenReader
-from api.queue import HintSender
 from api.rate_limit import RateLimit
 from api.uploads import Uploads
 from api.verifiers import Verifiers
 from models.db.session import Database
 from models.errors import StorageError
+from models.publisher import HintSender
 from models.reports.tables import analysis_version
 from models.settings import Settings
 from models.storage import BlobStore, open_store

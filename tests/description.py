@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from api.openapi import document
+from api.openapi.document import document
 
 STRING_IDS = "application/json+canvas-string-ids"
 

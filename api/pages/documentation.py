@@ -10,9 +10,9 @@ import msgspec
 from flask import Blueprint, Flask, current_app, request
 from werkzeug import Response
 
-from api.description import HTML, JSON, Answer, Content, describe
 from api.links import links
-from api.openapi import document
+from api.openapi.decorators import HTML, JSON, Answer, Content, describe
+from api.openapi.document import document
 from models.errors import NotFoundError
 
 documentation = Blueprint("documentation", __name__)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.app import create_app
-from api.openapi import Route, routes
+from api.openapi.document import Route, routes
 from api.services import Services
 from tests.factories import ASSIGNMENT_ID, COURSE_ID, QUIZ_ID, Answer, Api, reports_path
 
@@ -128,7 +128,7 @@ def test_on_what_nobody_foresaw(secure: Api, monkeypatch: pytest.MonkeyPatch) ->
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("api.courses.course_json", fail)
+    monkeypatch.setattr("api.routes.courses.course_json", fail)
     answer = secure.get(f"/api/v1/courses/{COURSE_ID}")
     assert answer.status_code == 500
     assert_protected(answer, "")

@@ -11,7 +11,7 @@ import pytest
 
 from api.auth import scope_of
 from api.errors import CASES
-from api.openapi import REFUSALS
+from api.openapi.document import REFUSALS
 from tests.factories import Api
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH"}

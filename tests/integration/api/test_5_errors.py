@@ -14,7 +14,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
-import api.courses as api_courses
+import api.routes.courses as api_courses
 from api.app import create_app, from_env
 from api.services import Services
 from models.errors import InvalidSettingError
@@ -125,7 +125,7 @@ class TestUnforeseen:
         def fail(*_: object, **__: object) -> None:
             raise RuntimeError("a detail that belongs in a log")
 
-        monkeypatch.setattr("api.courses.course_json", fail)
+        monkeypatch.setattr("api.routes.courses.course_json", fail)
         with structlog.testing.capture_logs() as logs:
             answer = api.get(COURSE)
         self.logs = logs

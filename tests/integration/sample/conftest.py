@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
 from api.app import create_app
-from api.queue import HintSender
 from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
+from models.publisher import HintSender
 from models.queue import Hint
 from models.settings import Settings
 from ops import cli

@@ -6,12 +6,12 @@ import structlog
 from flask import Blueprint, request
 from werkzeug import Response
 
-from api import bodies, schemas
-from api.answers import answer, conditional
 from api.auth import reading_visit, scope
-from api.description import CSV, JSON, Answer, Content, Parameter, describe
 from api.links import links
+from api.openapi import request_bodies, schemas
+from api.openapi.decorators import CSV, JSON, Answer, Content, Parameter, describe
 from api.params import object_id
+from api.responses import answer, conditional
 from api.serializers import file_json
 from api.services import services
 from api.translations import texts
@@ -58,7 +58,7 @@ def show(file_id: str) -> Response:
         304: Answer("Nothing has changed since the ETag that was sent.", headers=["ETag"]),
     },
     parameters=[
-        Parameter("download_frd", bodies.Anything, "Stands in a File's `url` and means nothing.", "1")
+        Parameter("download_frd", request_bodies.Anything, "Stands in a File's `url` and means nothing.", "1")
     ],
     refusals={416: "The range lies outside the file."},
     takes_verifier=True,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint
 from werkzeug import Response
 
-from api import bodies, schemas
-from api.answers import answer, conditional, retry_later
 from api.auth import reading_visit, scope, visit
-from api.description import FORM, JSON, MULTIPART, Answer, Content, describe
 from api.errors import ForbiddenError
 from api.links import links
+from api.openapi import request_bodies, schemas
+from api.openapi.decorators import FORM, JSON, MULTIPART, Answer, Content, describe
 from api.params import cancel_message, object_id
+from api.responses import answer, conditional, retry_later
 from api.serializers import cancelled_progress_json, progress_json
 from api.services import services
 from models.errors import NotFoundError
@@ -53,9 +53,9 @@ def show(progress_id: str) -> Response:
         )
     },
     body={
-        JSON: Content(bodies.CancelRequest, {"message": "not needed any more"}),
-        FORM: Content(bodies.CancelRequest, {"message": "not needed any more"}),
-        MULTIPART: Content(bodies.CancelRequest, {"message": "not needed any more"}),
+        JSON: Content(request_bodies.CancelRequest, {"message": "not needed any more"}),
+        FORM: Content(request_bodies.CancelRequest, {"message": "not needed any more"}),
+        MULTIPART: Content(request_bodies.CancelRequest, {"message": "not needed any more"}),
     },
     body_is_needed=False,
     refusals={403: "The job is somebody else's.", 409: "The job is no longer queued."},

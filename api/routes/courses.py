@@ -5,18 +5,18 @@ from __future__ import annotations
 from flask import Blueprint, request
 from werkzeug import Response
 
-from api import bodies, schemas
-from api.answers import answer
 from api.auth import reading_visit, scope
-from api.description import JSON, Answer, Content, Link, Parameter, describe
 from api.links import links
+from api.openapi import request_bodies, schemas
+from api.openapi.decorators import JSON, Answer, Content, Link, Parameter, describe
 from api.params import page
+from api.responses import answer
 from api.serializers import course_json, quiz_json
 from models.lms.quizzes import count_quizzes, list_quizzes, question_counts
 
 _PAGES = [
-    Parameter("page", bodies.Anything, "Which page, from 1 on.", 1),
-    Parameter("per_page", bodies.Anything, "Entries a page: 10, at most 100.", 50),
+    Parameter("page", request_bodies.Anything, "Which page, from 1 on.", 1),
+    Parameter("per_page", request_bodies.Anything, "Entries a page: 10, at most 100.", 50),
 ]
 _FIRST = {"course_id": "$request.path.course_id", "quiz_id": "$response.body#/0/id"}
 

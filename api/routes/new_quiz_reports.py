@@ -5,14 +5,14 @@ from __future__ import annotations
 from flask import Blueprint
 from werkzeug import Response
 
-from api import bodies, schemas
-from api.answers import answer, retry_later
 from api.auth import scope, visit
-from api.description import FORM, JSON, MULTIPART, Answer, Content, Link, describe
 from api.errors import InvalidParameterError
 from api.links import links
+from api.openapi import request_bodies, schemas
+from api.openapi.decorators import FORM, JSON, MULTIPART, Answer, Content, Link, describe
 from api.params import object_id, report_wish
-from api.quiz_reports import request_as
+from api.responses import answer, retry_later
+from api.routes.quiz_reports import request_as
 from api.serializers import progress_json
 from api.services import services
 from models.errors import NotFoundError
@@ -37,10 +37,10 @@ new_quiz_reports = Blueprint("new_quiz_reports", __name__)
     },
     body={
         JSON: Content(
-            bodies.NewQuizRequest, {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
+            request_bodies.NewQuizRequest, {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
         ),
-        FORM: Content(bodies.NewQuizForm, _FORM),
-        MULTIPART: Content(bodies.NewQuizForm, _FORM),
+        FORM: Content(request_bodies.NewQuizForm, _FORM),
+        MULTIPART: Content(request_bodies.NewQuizForm, _FORM),
     },
     refusals={
         400: "An unknown type or format, or an item_analysis of a survey.",

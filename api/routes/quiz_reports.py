@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, request
 from werkzeug import Response
 
-from api import bodies, schemas
-from api.answers import answer, conditional, retry_later, wants
 from api.auth import CourseAccess, Visit, reading_visit, scope, visit
-from api.description import FORM, JSON, JSON_API, MULTIPART, Answer, Content, Link, Parameter, describe
 from api.links import links
+from api.openapi import request_bodies, schemas
+from api.openapi.decorators import FORM, JSON, JSON_API, MULTIPART, Answer, Content, Link, Parameter, describe
 from api.params import Page, ReportWish, list_wish, report_wish
+from api.responses import answer, conditional, retry_later, wants
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import texts
@@ -22,7 +22,7 @@ _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
 
 _ALL_VERSIONS = Parameter(
     "includes_all_versions",
-    bodies.BooleanText,
+    request_bodies.BooleanText,
     "Of the student_analysis: every attempt, or one per student.",
     example="true",
 )
@@ -39,13 +39,13 @@ _FILE = {"file_id": "$response.body#/file/id"}
 _FILE_LINKS = {"file": Link("files.show", _FILE), "download": Link("files.download", _FILE)}
 _ONE = {JSON: Content(schemas.QuizReport), JSON_API: Content(schemas.JsonApiReports)}
 _WISHES = {
-    JSON: Content(bodies.ReportRequest, {"quiz_report": {"report_type": "student_analysis"}}),
+    JSON: Content(request_bodies.ReportRequest, {"quiz_report": {"report_type": "student_analysis"}}),
     JSON_API: Content(
-        bodies.JsonApiReportRequest,
+        request_bodies.JsonApiReportRequest,
         {"quiz_reports": [{"report_type": "student_analysis"}], "include": ["file"]},
     ),
-    FORM: Content(bodies.ReportForm, {"quiz_report[report_type]": "item_analysis"}),
-    MULTIPART: Content(bodies.ReportForm, {"quiz_report[report_type]": "item_analysis"}),
+    FORM: Content(request_bodies.ReportForm, {"quiz_report[report_type]": "item_analysis"}),
+    MULTIPART: Content(request_bodies.ReportForm, {"quiz_report[report_type]": "item_analysis"}),
 }
 
 quiz_reports = Blueprint(

@@ -12,7 +12,7 @@ import msgspec
 from flask import request
 from werkzeug import Response
 
-from api.description import JSON, JSON_API
+from api.openapi.decorators import JSON, JSON_API
 from models.reports.tables import QuizReport
 
 STRING_IDS = "application/json+canvas-string-ids"

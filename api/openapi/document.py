@@ -13,10 +13,10 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api.auth import scope_of
-from api.bodies import Anything, Boolean, BooleanText
-from api.description import JSON, Answer, Content, Description, Parameter, description_of
+from api.openapi.decorators import JSON, Answer, Content, Description, Parameter, description_of
+from api.openapi.request_bodies import Anything, Boolean, BooleanText
+from api.openapi.schemas import Error
 from api.params import TRUE_OR_FALSE
-from api.schemas import Error
 from models.payloads.json_values import Id, Text
 
 _SCHEMA: Final = "#/components/schemas/{name}"

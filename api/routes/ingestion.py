@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from flask import Blueprint, request
 from werkzeug import Response
 
-from api import bodies, schemas
-from api.answers import answer
 from api.auth import Visit, reading_visit, scope, visit
-from api.description import JSON, NDJSON, Answer, Content, describe
 from api.errors import UnsupportedContentError
+from api.openapi import request_bodies, schemas
+from api.openapi.decorators import JSON, NDJSON, Answer, Content, describe
 from api.params import course_key, object_id
+from api.responses import answer
 from api.services import services
 from api.uploads import Body, chunks_of
 from models.ingestion import (
@@ -74,7 +74,7 @@ _ATTEMPT = {
 @scope("url:PUT|/api/v1/courses/:id")
 @describe(
     _COUNTED,
-    body={JSON: Content(bodies.CourseBody, _COURSE)},
+    body={JSON: Content(request_bodies.CourseBody, _COURSE)},
     refusals=_REFUSED,
     notes="Lists that are given replace the course's lists; lists left out stay.",
     asks_roles=False,
@@ -94,7 +94,7 @@ def put_course(course_id: str) -> Response:
 @scope("url:PUT|/api/v1/courses/:course_id/quizzes/:id")
 @describe(
     _COUNTED,
-    body={JSON: Content(bodies.QuizBody, _QUIZ)},
+    body={JSON: Content(request_bodies.QuizBody, _QUIZ)},
     refusals=_REFUSED,
     notes='An entry of `questions` with `"entry_type": "quiz_group"` is a group and is skipped.',
     asks_roles=False,
@@ -116,7 +116,7 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
 @describe(
     _COUNTED,
     body={
-        JSON: Content(bodies.SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
+        JSON: Content(request_bodies.SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "An attempt a line."}),
     },
     refusals=_REFUSED,

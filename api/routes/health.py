@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 from werkzeug import Response
 
-from api import schemas
-from api.answers import json_response
-from api.description import JSON, PLAIN, Answer, Content, describe
+from api.openapi import schemas
+from api.openapi.decorators import JSON, PLAIN, Answer, Content, describe
+from api.responses import json_response
 from api.services import Services, services
 from models.db.schema import applied_revision, newest_revision
 

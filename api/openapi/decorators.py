@@ -49,7 +49,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a route answers with one status; headers name those that `api.openapi` explains."""
+    """What a route answers with one status; headers name those that `api.openapi.document` explains."""
 
     text: str
     content: Mapping[str, Content] = field(default_factory=dict)

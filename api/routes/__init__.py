@@ -1,0 +1,1 @@
+"""A module a resource: a route opens its transaction, calls one use case and responds."""
