@@ -14,10 +14,10 @@ from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
 from models.reports.tables import ReportType, analysis_version
 from models.storage import ObjectWriter
-from workers.analysis import csv_format
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
-from workers.extract import Extract
+from workers.extract.snapshot import Extract
+from workers.formats import csv
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -122,9 +122,9 @@ def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tup
         items.questions,
         items.versions_by_form,
     )
-    yield 0.0, csv_format.header_line(analysis.header(), guard_formulas=guard_formulas)
+    yield 0.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
     for done, attempts in extract.rows(selection):
-        content = csv_format.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
+        content = csv.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
         # Nothing of a chunk is left when the next one comes.
         del attempts
         yield done, content
@@ -141,8 +141,8 @@ def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[
     for done, attempts in extract.choices(selection):
         analysis.add(attempts)
         yield done, b""
-    yield 1.0, csv_format.header_line(analysis.header(), guard_formulas=guard_formulas)
-    yield 1.0, csv_format.lines(analysis.rows(), guard_formulas=guard_formulas)
+    yield 1.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
+    yield 1.0, csv.lines(analysis.rows(), guard_formulas=guard_formulas)
 
 
 class Heartbeat:

@@ -13,7 +13,7 @@ from models.settings import Settings
 from models.storage import BlobStore, open_store
 
 if TYPE_CHECKING:
-    from workers.extract import SnapshotConnection
+    from workers.extract.snapshot import SnapshotConnection
 
 
 class Resources:
@@ -35,7 +35,7 @@ class Resources:
     def snapshots(self) -> SnapshotConnection:
         """The connection that bulk data is read through."""
         # The sweeper shares this class, and needs neither pandas nor the memory that it takes.
-        from workers.extract import SnapshotConnection
+        from workers.extract.snapshot import SnapshotConnection
 
         return SnapshotConnection(
             self.settings.database_url, statement_timeout_seconds=self.settings.lease_seconds / 2

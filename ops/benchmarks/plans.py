@@ -11,7 +11,7 @@ from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most
 from ops.benchmarks.population import Population
 from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
 from ops.benchmarks.stack import Stack, say
-from workers import queries
+from workers.extract import queries
 
 _SMALL = 10
 # A table that is smaller than this is read as quickly as its index.

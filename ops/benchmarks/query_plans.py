@@ -10,7 +10,7 @@ from unittest import mock
 
 import psycopg
 
-from workers.extract import SnapshotConnection
+from workers.extract.snapshot import SnapshotConnection
 
 # What EXPLAIN takes; the others open transactions, set options, or take locks.
 _PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")

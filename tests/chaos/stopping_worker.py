@@ -16,7 +16,7 @@ from typing import Any
 from models.storage import BlobStore
 from ops.cli import main
 from workers import generation
-from workers.extract import Extract
+from workers.extract.snapshot import Extract
 
 _Function = Callable[..., Any]
 

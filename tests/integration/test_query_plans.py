@@ -19,7 +19,7 @@ from ops.benchmarks.everyday import Everyday
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of
 from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
-from workers import queries
+from workers.extract import queries
 
 SMALL, LARGE, CHUNK, BATCH = 10, 12_000, 200, 500
 # What the large quiz fills; every other table is small, and reading all of it costs nothing.

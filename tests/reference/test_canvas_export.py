@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from tests.reference import DATA
-from workers.analysis.csv_format import header_line, lines
 from workers.analysis.frames import STUDENT_ATTEMPTS, Answer, Question
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
+from workers.formats.csv import header_line, lines
 
 Line = list[str | None]
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from tests.reference import DATA
-from workers.analysis.csv_format import header_line, lines
 from workers.analysis.frames import ITEM_ATTEMPTS, Answer, Question
 from workers.analysis.item_analysis import ItemAnalysis
+from workers.formats.csv import header_line, lines
 
 MISSING = -99
 CHUNK = 150

@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from workers.analysis.csv_format import header_line, lines
+from workers.formats.csv import header_line, lines
 
 # OWASP's list, with what Superset and others add; behind blanks and quotes, too.
 DANGEROUS = re.compile(r'[\s"]*[=+\-@|%＝＋－＠]|[\t\r\n\0]')

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from workers.analysis import psychometrics
 from workers.analysis.frames import ITEM_ATTEMPTS, Question, responses, single_chunk, to_arrow
-from workers.analysis.layout import ChunkForms, Integers, Layout
 from workers.analysis.psychometrics import Floats
+from workers.analysis.response_index import ChunkForms, Integers, Layout
 
 AnswerCodes = npt.NDArray[np.unsignedinteger]
 Cell = int | float | str | None

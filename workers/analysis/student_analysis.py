@@ -17,7 +17,7 @@ from workers.analysis.frames import (
     single_chunk,
     to_arrow,
 )
-from workers.analysis.layout import ChunkForms, Integers, Layout
+from workers.analysis.response_index import ChunkForms, Integers, Layout
 
 Column = tuple[pa.Field, pa.Array]
 

@@ -15,7 +15,7 @@ from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim
 from models.reports.tables import ReportType, Variant
 from models.settings import Settings
-from workers.extract import Extract, SnapshotConnection, watched_by_kernel
+from workers.extract.snapshot import Extract, SnapshotConnection, watched_by_kernel
 
 _MISSING = Variant(202, ReportType.STUDENT_ANALYSIS, False, False, False)
 

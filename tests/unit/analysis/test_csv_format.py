@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.analysis.csv_format import float_texts, header_line, lines
 from workers.analysis.frames import empty_for_null
+from workers.formats.csv import float_texts, header_line, lines
 
 TEXT = pa.large_string()
 

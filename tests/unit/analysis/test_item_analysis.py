@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from workers.analysis.csv_format import header_line, lines
 from workers.analysis.frames import ITEM_ATTEMPTS, Answer, Question
 from workers.analysis.item_analysis import ItemAnalysis
+from workers.formats.csv import header_line, lines
 
 HEADER = (
     "Question Id,Question Title,Answered Student Count,Top Student Count,Middle Student Count,"

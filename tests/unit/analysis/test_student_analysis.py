@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.analysis.csv_format import header_line, lines
 from workers.analysis.frames import STUDENT_ATTEMPTS, Answer, Question
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
+from workers.formats.csv import header_line, lines
 
 CELLS = Question(
     4000001,

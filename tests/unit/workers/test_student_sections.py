@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from workers.student_sections import StudentSections
+from workers.extract.sections import StudentSections
 
 
 def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:

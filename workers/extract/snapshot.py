@@ -25,9 +25,9 @@ from models.content.html_text import strip_tags
 from models.content.questions import Question as PushedQuestion
 from models.reports.jobs import Claim
 from models.settings import Settings
-from workers import queries
 from workers.analysis.frames import Answer, Question
-from workers.student_sections import StudentSections
+from workers.extract import queries
+from workers.extract.sections import StudentSections
 
 # Without these the kernel would wait for a machine that is gone for hours.
 _KEEPALIVES = {

@@ -1,0 +1,1 @@
+"""The database to DataFrames, in one snapshot."""

@@ -1,0 +1,1 @@
+"""DataFrames to bytes, a module a format."""
