@@ -65,7 +65,7 @@ fresh: $(DEVELOPED) ## run it in fresh clones, as newcomers do: ways="root-home 
 
 migration: $(DEVELOPED) ## write a migration for what changed in the tables: make migration m="add a column"
 	@test -n "$(m)" || { echo 'say what it does: make migration m="add a column"' >&2; exit 2; }
-	@$(BIN)/python -m ops.new_migration "$(m)"
+	@$(BIN)/python -m ops.admin.new_migration "$(m)"
 
 clean: ## remove .venv and the caches; the data in .quiz-reports stays
 	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -13,15 +13,15 @@ from models.errors import InvalidSettingError, QuizReportsError
 
 # Name: where the command is, and its line in --help (kept here so that --help imports nothing).
 _COMMANDS = {
-    "up": ("ops.local:up_command", "Run everything on this machine, until Ctrl-C."),
-    "api": ("ops.processes:api_command", "Run the web process."),
-    "worker": ("ops.worker_nodes:worker_command", "Run a worker, which computes the reports."),
-    "sweeper": ("ops.processes:sweeper_command", "Run the sweeper, which finds lost jobs."),
-    "migrate": ("ops.administration:migrate_command", "Bring the database's tables up to date."),
-    "token": ("ops.administration:token_group", "Create, list and revoke access tokens."),
-    "import": ("ops.client_commands:import_command", "Push course, quiz and submission files."),
-    "report": ("ops.client_commands:report_command", "Ask for a report, wait for it, save it."),
-    "doctor": ("ops.doctor:doctor_command", "Check every part, and say how to mend it."),
+    "up": ("ops.up:up_command", "Run everything on this machine, until Ctrl-C."),
+    "api": ("ops.serve.api:api_command", "Run the web process."),
+    "worker": ("ops.serve.worker:worker_command", "Run a worker, which computes the reports."),
+    "sweeper": ("ops.serve.api:sweeper_command", "Run the sweeper, which finds lost jobs."),
+    "migrate": ("ops.admin.commands:migrate_command", "Bring the database's tables up to date."),
+    "token": ("ops.admin.commands:token_group", "Create, list and revoke access tokens."),
+    "import": ("ops.client.commands:import_command", "Push course, quiz and submission files."),
+    "report": ("ops.client.commands:report_command", "Ask for a report, wait for it, save it."),
+    "doctor": ("ops.admin.doctor:doctor_command", "Check every part, and say how to mend it."),
 }
 
 

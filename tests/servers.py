@@ -16,8 +16,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine, text
 
-from ops.embedded import EmbeddedPostgres, EmbeddedValkey
-from ops.embedded_server import EmbeddedServer, EmbeddedServerError
+from ops.local.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.local.embedded_server import EmbeddedServer, EmbeddedServerError
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 
 from models.settings import Settings
-from ops.ports import free_port
+from ops.local.ports import free_port
 from tests.waiting import wait_for
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.lms.quizzes import Quiz
 from models.settings import Settings
-from ops.processes import serve
+from ops.serve.api import serve
 
 
 def create_bare_app() -> Flask:

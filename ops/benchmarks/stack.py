@@ -24,9 +24,9 @@ from models.logs import configure_logging
 from models.settings import Settings
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of
-from ops.embedded import EmbeddedPostgres, EmbeddedValkey
-from ops.ports import free_port
-from ops.supervisor import ChildProcess
+from ops.local.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.local.ports import free_port
+from ops.local.supervisor import ChildProcess
 
 _SECRET_KEY = "what the benchmarks sign with, on this machine only"  # noqa: S105
 _PATIENCE_SECONDS = 60.0

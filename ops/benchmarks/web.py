@@ -10,7 +10,7 @@ from ops.benchmarks.measure import Comparison, Outcome, Spread, at_least, at_mos
 from ops.benchmarks.memory import MIB, has_loaded, peak_bytes
 from ops.benchmarks.report_maker import report_maker
 from ops.benchmarks.stack import BenchmarkError, RunningApi, Stack, answers, say, wait_until
-from ops.ports import free_port
+from ops.local.ports import free_port
 
 _MOST_MIB = 150.0
 _NOT_FOR_THE_WEB = ("pandas", "numpy", "pyarrow", "polars")

@@ -18,8 +18,8 @@ from typing import Any
 import click
 import msgspec
 
-from ops.client import Client, Report
-from ops.client_commands import wait_with_bar
+from ops.client.commands import wait_with_bar
+from ops.client.http import Client, Report
 
 # What JSON holds.
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded import EmbeddedServerError
+from ops.local.embedded import EmbeddedServerError
 from tests.chaos.client import Client
 from tests.chaos.findings import Findings
 from tests.chaos.invariants import Watch

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from ops.parent_death import dies_with_parent
+from ops.local.parent_death import dies_with_parent
 from tests.waiting import wait_for
 
 START_SECONDS = 120.0

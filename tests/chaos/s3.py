@@ -22,8 +22,8 @@ from obstore.store import S3Store
 from models.errors import NotFoundError
 from models.settings import Settings
 from models.storage import BlobStore, open_store
-from ops.embedded import free_port
-from ops.parent_death import dies_with_parent
+from ops.local.embedded import free_port
+from ops.local.parent_death import dies_with_parent
 from tests.waiting import wait_for
 
 BUCKET = "chaos"

@@ -18,7 +18,7 @@ from models.access.tokens import create_token
 from models.db.schema import migrate
 from models.db.session import Database
 from models.queue import Queue
-from ops.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
+from ops.local.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
 from tests.chaos import stopping_worker
 from tests.chaos.processes import START_SECONDS, ServiceProcess, send
 from tests.waiting import wait_for

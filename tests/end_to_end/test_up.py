@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from ops.postgres_programs import ProgramsCopy
+from ops.local.postgres_programs import ProgramsCopy
 from tests.waiting import wait_for
 
 UP = [sys.executable, "-P", "-m", "ops.cli", "up", "--port", "0", "--workers", "1", "--data-dir"]

@@ -18,7 +18,7 @@ import redis
 from celery import Celery
 
 from models.queue import Queue
-from ops.embedded import EmbeddedPostgres
+from ops.local.embedded import EmbeddedPostgres
 from tests.security.stack import (
     ANSWER,
     COMMENT,

@@ -21,7 +21,7 @@ from api.app import create_app
 from api.services import Services
 from models.reports.progress import Progress
 from models.reports.tables import QuizReport, ReportState
-from ops.embedded import EmbeddedValkey
+from ops.local.embedded import EmbeddedValkey
 from tests.factories import Api, reports_path
 
 REPORTS = reports_path()

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from models.settings import Settings
-from ops.doctor import (
+from ops.admin.doctor import (
     AilmentError,
     Check,
     check_broker,

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 import redis
 
-from ops.embedded import EmbeddedPostgres, EmbeddedValkey
-from ops.embedded_server import EmbeddedServerError
-from ops.ports import is_free
-from ops.server_user import nobody
+from ops.local.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.local.embedded_server import EmbeddedServerError
+from ops.local.ports import is_free
+from ops.local.server_user import nobody
 
 
 def test_postgres_keeps_its_data_after_a_kill(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from api.app import create_app
 from api.services import Services
 from models.db.session import Database
 from models.settings import Settings
-from ops.ports import free_port
+from ops.local.ports import free_port
 from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, add_school, reports_path
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process

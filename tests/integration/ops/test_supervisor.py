@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from ops.supervisor import ChildProcess, Supervisor
+from ops.local.supervisor import ChildProcess, Supervisor
 from tests.waiting import wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -70,7 +70,7 @@ def test_a_part_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     script = f"""
 import os, time
-from ops.supervisor import ChildProcess
+from ops.local.supervisor import ChildProcess
 part = ChildProcess("a part", {SLEEP!r}, os.environ)
 part.start()
 print(part._process.pid, file=open({str(pid_file)!r}, "w"), flush=True)

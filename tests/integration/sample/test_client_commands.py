@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from models.reports import jobs
-from ops.client import Client, Report
+from ops.client.http import Client, Report
 from ops.sample.loading import write_sample
 from tests.integration.sample.conftest import Ended, Service
 from tests.reference import compare

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.settings import Settings
-from ops.data_directory import DataDirectory, DataDirectoryError, Ready, settings_here
+from ops.local.data_directory import DataDirectory, DataDirectoryError, Ready, settings_here
 
 READY = Ready("http://127.0.0.1:8000", "qr_token", "postgresql://h/d", "redis://h", 4711)
 

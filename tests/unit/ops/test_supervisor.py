@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops.supervisor import Supervisor
+from ops.local.supervisor import Supervisor
 
 
 class Part:

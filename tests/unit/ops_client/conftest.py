@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from ops.client import Client
+from ops.client.http import Client
 
 _COUNTS = {"created": 1, "updated": 0, "unchanged": 0, "deleted": 0, "revision": 1}
 

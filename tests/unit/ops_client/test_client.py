@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.client import Client, RefusedError, Report, ReportFailedError, ServiceError, UnreachableError
+from ops.client.http import Client, RefusedError, Report, ReportFailedError, ServiceError, UnreachableError
 
 BASE = "http://127.0.0.1:9"
 REPORTS = "/api/v1/courses/101/quizzes/201/reports"

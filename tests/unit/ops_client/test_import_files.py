@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops.client import Client
-from ops.import_files import ImportFile, ImportFileError, open_import_file
+from ops.client.http import Client
+from ops.client.import_files import ImportFile, ImportFileError, open_import_file
 
 
 def opened(path: Path, *, course: str | None = None, quiz_id: int | None = None) -> ImportFile:

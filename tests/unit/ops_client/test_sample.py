@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.import_files import open_import_file
+from ops.client.import_files import open_import_file
 from ops.sample.loading import Json, SampleQuiz, sample_course, sample_quizzes, write_sample
 
 ROOT = Path(__file__).parents[3]

@@ -19,7 +19,7 @@ from models.queue import PUBLISH_TIMEOUTS
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
 from models.storage import open_store
-from ops.data_directory import data_dir_option, settings_here
+from ops.local.data_directory import data_dir_option, settings_here
 
 _QUEUED_TOO_LONG = "60 seconds"
 _PROBE = b"quiz-reports doctor"

@@ -14,7 +14,7 @@ from threading import Event
 from typing import Protocol
 
 from models.errors import QuizReportsError
-from ops.parent_death import dies_with_parent
+from ops.local.parent_death import dies_with_parent
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from models.errors import QuizReportsError
-from ops.client import Client, Counts
+from ops.client.http import Client, Counts
 
 _LINES = {".ndjson", ".jsonl"}
 _PIECE = 256 * 1024

@@ -11,8 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from ops.embedded_server import EmbeddedServerError
-from ops.server_user import ServerUser
+from ops.local.embedded_server import EmbeddedServerError
+from ops.local.server_user import ServerUser
 
 _FOLDERS = ("/var/tmp", "/var/lib", "/opt", "/dev/shm")  # noqa: S108 - mkdtemp makes a new folder in it.
 

@@ -17,13 +17,13 @@ from models.db.schema import migrate
 from models.db.session import Database
 from models.errors import QuizReportsError
 from models.settings import Settings
-from ops.data_directory import DataDirectory, Ready, data_dir_option
-from ops.embedded import EmbeddedPostgres, EmbeddedValkey
-from ops.embedded_server import EmbeddedServer
-from ops.orphans import end_orphans
-from ops.ports import free_port, is_free
-from ops.private_files import write_private
-from ops.supervisor import ChildProcess, Supervisor, stop_signals
+from ops.local.data_directory import DataDirectory, Ready, data_dir_option
+from ops.local.embedded import EmbeddedPostgres, EmbeddedValkey
+from ops.local.embedded_server import EmbeddedServer
+from ops.local.orphans import end_orphans
+from ops.local.ports import free_port, is_free
+from ops.local.private_files import write_private
+from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
 
 _READY_SECONDS = 120.0
 # Each of our processes carries this variable, so that a later start finds orphans.

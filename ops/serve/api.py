@@ -13,7 +13,7 @@ import click
 
 from models.logs import configure_logging
 from models.settings import Settings
-from ops.supervisor import stop_signals
+from ops.local.supervisor import stop_signals
 
 # How long a client may send nothing in the middle of a request, and take nothing of an answer.
 _SILENT_SECONDS = 20
@@ -50,7 +50,7 @@ def serve(host: str, port: int, *options: str) -> NoReturn:
     # /metrics speaks for all processes of this server; prometheus-client reads this at its import.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="quiz-reports-metrics-"))
     bind = f"fd://{listener.fileno()}"
-    command = ["-P", "-m", "gunicorn", "--config", "python:ops.gunicorn_conf", "--bind", bind, *options]
+    command = ["-P", "-m", "gunicorn", "--config", "python:ops.serve.gunicorn_conf", "--bind", bind, *options]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
 
 

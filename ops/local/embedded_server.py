@@ -14,10 +14,10 @@ from typing import ClassVar, Self
 import psutil
 
 from models.errors import QuizReportsError
-from ops.orphans import end_orphans
-from ops.parent_death import dies_with_parent
-from ops.ports import free_port, is_free
-from ops.server_user import ServerUser
+from ops.local.orphans import end_orphans
+from ops.local.parent_death import dies_with_parent
+from ops.local.ports import free_port, is_free
+from ops.local.server_user import ServerUser
 
 _START_SECONDS = 90.0
 _POLL_SECONDS = 0.03

@@ -17,12 +17,12 @@ import psycopg
 import redis
 from psycopg import sql
 
-from ops.embedded_server import EmbeddedServer, EmbeddedServerError, in_wheel, server_environment
-from ops.parent_death import dies_with_parent
-from ops.ports import LOOPBACK, free_port
-from ops.postgres_programs import ProgramsCopy
-from ops.private_files import kept_secret, write_private
-from ops.server_user import nobody, owner_alone
+from ops.local.embedded_server import EmbeddedServer, EmbeddedServerError, in_wheel, server_environment
+from ops.local.parent_death import dies_with_parent
+from ops.local.ports import LOOPBACK, free_port
+from ops.local.postgres_programs import ProgramsCopy
+from ops.local.private_files import kept_secret, write_private
+from ops.local.server_user import nobody, owner_alone
 
 # All that somebody needs who runs servers for a test or a measurement.
 __all__ = ["EmbeddedPostgres", "EmbeddedServer", "EmbeddedServerError", "EmbeddedValkey", "free_port"]

@@ -1,4 +1,4 @@
-"""Writes a migration for what changed in the tables: `python -m ops.new_migration "add a column"`."""
+"""Writes a migration for what changed in the tables: `python -m ops.admin.new_migration "add a column"`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alembic import command
 
 from models.db.schema import migrate, migration_config
 from models.db.session import Database
-from ops.embedded import EmbeddedPostgres
+from ops.local.embedded import EmbeddedPostgres
 
 
 def main() -> None:

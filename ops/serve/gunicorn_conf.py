@@ -64,7 +64,7 @@ limit_request_line = 8190
 forwarded_allow_ips = ""
 control_socket_disable = True
 # gunicorn puts this folder on the import path, and the one where it was started must not stand there.
-chdir = str(Path(__file__).parents[1])
+chdir = str(Path(__file__).parents[2])
 # The children's heartbeats are files; a slow disk would make them look frozen.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 loglevel = _settings.log_level

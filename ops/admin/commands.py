@@ -10,7 +10,7 @@ import click
 
 from models.db.session import Database
 from models.errors import NotFoundError
-from ops.data_directory import data_dir_option, settings_here
+from ops.local.data_directory import data_dir_option, settings_here
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import click
 
 from models.errors import QuizReportsError
 from models.settings import Settings
-from ops.private_files import kept_secret, write_private
+from ops.local.private_files import kept_secret, write_private
 
 DEFAULT = Path(".quiz-reports")
 

@@ -9,9 +9,9 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from ops.client import REPORT_TYPES, Client, RefusedError, Report
-from ops.data_directory import DataDirectory, data_dir_option
-from ops.import_files import ImportFile, open_import_file
+from ops.client.http import REPORT_TYPES, Client, RefusedError, Report
+from ops.client.import_files import ImportFile, open_import_file
+from ops.local.data_directory import DataDirectory, data_dir_option
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

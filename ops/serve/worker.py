@@ -12,7 +12,7 @@ import click
 
 from models.queue import Queue
 from models.settings import Settings
-from ops.supervisor import ChildProcess, Supervisor, stop_signals
+from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
 
 if TYPE_CHECKING:
     from celery import Celery

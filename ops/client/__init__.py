@@ -1,0 +1,1 @@
+"""What somebody uses who talks to a running service."""

@@ -1,0 +1,1 @@
+"""The servers and processes of `quiz-reports up` on one machine."""
