@@ -203,8 +203,7 @@ def _places(error: Exception) -> list[dict[str, str]]:
     if not isinstance(error, InvalidInputError):
         return []
     return [
-        {"place": p.place, "message": f"{p.place}: {p.reason}" if p.place else p.reason}
-        for p in error.problems
+        {"place": p.path, "message": f"{p.path}: {p.reason}" if p.path else p.reason} for p in error.issues
     ]
 
 

@@ -13,7 +13,7 @@ from flask import request
 
 from api.errors import InvalidParameterError, UnsupportedContentError
 from models.errors import InvalidInputError, NotFoundError
-from models.payloads.strict_json import require_sound
+from models.payloads.strict_json import require_strict
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
 _FALSE = frozenset({"false", "0", "off", "no", "f", ""})
@@ -207,10 +207,10 @@ def _texts(source: Any) -> Iterator[str]:
 def _read_json(body: bytes) -> Mapping[str, Any]:
     """Read a JSON object: no NaN, no NUL, no lone surrogates, no key twice, not too deep."""
     try:
-        require_sound(body, "")
+        require_strict(body, "")
         value = msgspec.json.decode(body)
     except InvalidInputError as error:
-        raise InvalidParameterError(f"The body {error.problems[0].reason}.") from error
+        raise InvalidParameterError(f"The body {error.issues[0].reason}.") from error
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise InvalidParameterError("The body is not valid JSON.") from error
     if not isinstance(value, dict):

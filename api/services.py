@@ -15,7 +15,7 @@ from api.uploads import Uploads
 from api.verifiers import Verifiers
 from models.db.session import Database
 from models.errors import StorageError
-from models.publisher import HintSender
+from models.publisher import JobPublisher
 from models.reports.tables import analysis_version
 from models.settings import Settings
 from models.storage import BlobStore, open_store
@@ -57,7 +57,7 @@ class Services:
         self.uploads = Uploads(settings.upload_folder, settings.max_uploads)
         self._database = Once(lambda: Database(settings.database_url))
         self._store = Once(lambda: open_store(settings))
-        self._hints = Once(lambda: HintSender(settings.redis_url))
+        self._publisher = Once(lambda: JobPublisher(settings.redis_url))
         self._tokens = Once(lambda: TokenReader(settings))
 
     @property
@@ -71,9 +71,9 @@ class Services:
         return self._store()
 
     @property
-    def hints(self) -> HintSender:
+    def publisher(self) -> JobPublisher:
         """The way to the workers."""
-        return self._hints()
+        return self._publisher()
 
     @property
     def tokens(self) -> TokenReader:

@@ -32,7 +32,7 @@ class Uploads:
 
     def __init__(self, folder: str, most_files: int) -> None:
         self._folder = folder or None
-        self._slots = threading.BoundedSemaphore(most_files)
+        self._columns = threading.BoundedSemaphore(most_files)
 
     @contextmanager
     def receive(self, most_bytes: int) -> Iterator[Body]:
@@ -62,7 +62,7 @@ class Uploads:
 
     @contextmanager
     def _file(self) -> Iterator[io.FileIO]:
-        if not self._slots.acquire(blocking=False):
+        if not self._columns.acquire(blocking=False):
             raise NotReceivedError("Too many large bodies are being received. Please try again.")
         try:
             with ExitStack() as opened:
@@ -71,7 +71,7 @@ class Uploads:
                     file = opened.enter_context(tempfile.TemporaryFile(buffering=0, dir=self._folder))
                 yield file
         finally:
-            self._slots.release()
+            self._columns.release()
 
 
 def chunks_of(body: Body) -> Iterator[bytes]:

@@ -43,18 +43,18 @@ class StorageError(QuizReportsError):
 
 
 @dataclass(frozen=True)
-class Problem:
+class ValidationIssue:
     """One place in the input and what is wrong with it."""
 
-    place: str
+    path: str
     reason: str
 
 
 class InvalidInputError(QuizReportsError):
     """What was pushed is not valid; nothing of it was stored."""
 
-    MOST_PROBLEMS = 20
+    MOST_ISSUES = 20
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(f"{p.place}: {p.reason}" for p in problems[:3]))
-        self.problems = tuple(problems[: self.MOST_PROBLEMS])
+    def __init__(self, issues: Sequence[ValidationIssue]) -> None:
+        super().__init__("; ".join(f"{p.path}: {p.reason}" for p in issues[:3]))
+        self.issues = tuple(issues[: self.MOST_ISSUES])

@@ -8,7 +8,7 @@ from kombu import Exchange
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, Hint, task_id
+from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, task_id
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -18,8 +18,8 @@ _CONTROL = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode
 _FAILURES = (KombuError, RedisError, OSError)
 
 
-class HintSender:
-    """Sends hints once, without a second try: the row is the truth, and the sweeper sends what was lost.
+class JobPublisher:
+    """Sends messages once, without a second try: the row is the truth, and the sweeper sends what was lost.
 
     There is no result backend: with one, sending would wait for 20 seconds on a broker that is away.
     """
@@ -35,21 +35,21 @@ class HintSender:
             broker_transport_options={**PUBLISH_TIMEOUTS, "max_retries": 0},
         )
 
-    def send(self, hint: Hint | None) -> bool:
+    def send(self, message: JobMessage | None) -> bool:
         """Tell the workers of a job, if there is one; False if the broker did not take it."""
-        if hint is None:
+        if message is None:
             return True
         try:
             self._celery.send_task(
                 GENERATE_REPORT,
-                kwargs=hint.arguments,
-                task_id=hint.task_id,
-                queue=hint.queue.value,
+                kwargs=message.arguments,
+                task_id=message.task_id,
+                queue=message.queue.value,
                 retry=False,
                 ignore_result=True,
             )
         except _FAILURES as error:
-            _log.warning("hint not sent", report_id=hint.report_id, reason=type(error).__name__)
+            _log.warning("hint not sent", report_id=message.report_id, reason=type(error).__name__)
             return False
         return True
 

@@ -1,6 +1,6 @@
 """The contract between the two doors: what the API sends and a worker takes.
 
-A message is a hint that a row may be waiting. It carries no state, so one that is lost, late or sent
+A message says that a row may be waiting. It carries no state, so one that is lost, late or sent
 twice harms nothing.
 """
 
@@ -23,7 +23,7 @@ class Queue(StrEnum):
 
 
 @dataclass(frozen=True)
-class Hint:
+class JobMessage:
     """Says that a report's job may be waiting."""
 
     report_id: int

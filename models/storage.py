@@ -124,7 +124,7 @@ class BlobStore:
         its own: one for all would have to end within the store's timeout, however slow the reader is.
         """
         stop = self.size(key) if end is None else end
-        bounds = [(place, min(place + _PART_BYTES, stop)) for place in range(start, stop, _PART_BYTES)]
+        bounds = [(path, min(path + _PART_BYTES, stop)) for path in range(start, stop, _PART_BYTES)]
         if not bounds:
             return iter(())
         first = self._part(key, *bounds[0])

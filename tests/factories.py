@@ -167,22 +167,22 @@ class Api:
         progress_id = self.report(report_id).progress_id
         assert progress_id is not None
         with self.database.transaction() as session:
-            held = claim(session, report_id, progress_id, lease_seconds=60.0, max_tries=3)
-        assert held is not None
-        return held
+            claimed = claim(session, report_id, progress_id, lease_seconds=60.0, max_tries=3)
+        assert claimed is not None
+        return claimed
 
     def finish(self, report_id: int, content: bytes = CSV) -> None:
         """Do a queued job as a worker does, with a file of this content."""
-        held = self.start(report_id)
-        with open_store(self.settings).writer(held.storage_key) as writer:
+        claimed = self.start(report_id)
+        with open_store(self.settings).writer(claimed.storage_key) as writer:
             writer.write(content)
         with self.database.transaction() as session:
-            course = session.get_one(Course, held.course_id)
-            quiz = session.get_one(Quiz, held.variant.quiz_id)
+            course = session.get_one(Course, claimed.course_id)
+            quiz = session.get_one(Quiz, claimed.variant.quiz_id)
             version = analysis_version(formula_guard=self.settings.formula_guard)
             finish(
                 session,
-                held,
+                claimed,
                 Snapshot(quiz.revision, course.roster_revision, version),
                 size=len(content),
                 sha256=hashlib.sha256(content).digest(),
@@ -190,9 +190,9 @@ class Api:
 
     def fail(self, report_id: int, message: str) -> None:
         """Do a queued job as a worker does that cannot finish it."""
-        held = self.start(report_id)
+        claimed = self.start(report_id)
         with self.database.transaction() as session:
-            fail(session, held, message)
+            fail(session, claimed, message)
 
     def bring_new_data(self, quiz_id: int = QUIZ_ID) -> None:
         """Make every report of a quiz stale."""

@@ -47,49 +47,49 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
     """
     settings = resources.settings
     with resources.database.transaction() as session:
-        held = jobs.claim(
+        claim = jobs.claim(
             session,
             report_id,
             progress_id,
             lease_seconds=settings.lease_seconds,
             max_tries=settings.max_tries,
         )
-    if held is None:
+    if claim is None:
         log.info("job_not_waiting", report_id=report_id, progress_id=progress_id)
         return
-    with structlog.contextvars.bound_contextvars(reference=held.reference):
+    with structlog.contextvars.bound_contextvars(reference=claim.reference):
         try:
-            _make_file(resources, held)
+            _make_file(resources, claim)
         except LeaseLostError:
             log.warning("lease_lost")
-            _discard_object(resources, held)
+            _discard_object(resources, claim)
         except _OutcomeUnknownError:
             # The object may be the report's file by now. If it is not, the sweeper deletes it.
             log.exception("database_failed")
         except (DBAPIError, AdbcError, PoolTimeoutError):
             log.exception("database_failed")
-            _discard_object(resources, held)
+            _discard_object(resources, claim)
         except StorageError:
             log.exception("storage_failed")
-            _end_as_failed(resources, held, STORAGE_FAILED)
+            _end_as_failed(resources, claim, STORAGE_FAILED)
         except Exception:
             log.exception("job_failed")
-            _end_as_failed(resources, held, UNFORESEEN)
+            _end_as_failed(resources, claim, UNFORESEEN)
 
 
-def _make_file(resources: Resources, held: Claim) -> None:
-    snapshot, file = write_file(resources, held)
-    finish(resources, held, snapshot, file)
+def _make_file(resources: Resources, claim: Claim) -> None:
+    snapshot, file = write_file(resources, claim)
+    finish(resources, claim, snapshot, file)
     log.info("report_generated", size=file.size)
 
 
-def write_file(resources: Resources, held: Claim) -> tuple[Snapshot, ObjectWriter]:
+def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWriter]:
     """Store the bytes of a claimed report; return what they were made from, and their size and digest."""
     settings = resources.settings
-    heartbeat = Heartbeat(resources, held)
-    parts = _student_analysis if held.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
-    with Extract(resources.snapshots, held, settings) as extract:
-        with resources.store.writer(held.storage_key, held.file_name) as writer:
+    heartbeat = Heartbeat(resources, claim)
+    parts = _student_analysis if claim.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
+    with Extract(resources.snapshots, claim, settings) as extract:
+        with resources.store.writer(claim.storage_key, claim.file_name) as writer:
             for done, content in parts(extract, guard_formulas=settings.formula_guard):
                 writer.write(content)
                 heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)
@@ -99,11 +99,11 @@ def write_file(resources: Resources, held: Claim) -> tuple[Snapshot, ObjectWrite
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 
-def finish(resources: Resources, held: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
+def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
     """Make what was stored the report's file; raise LeaseLostError if the report is another's by now."""
     try:
         with resources.database.transaction() as session:
-            jobs.finish(session, held, snapshot, size=file.size, sha256=file.sha256)
+            jobs.finish(session, claim, snapshot, size=file.size, sha256=file.sha256)
     except (DBAPIError, PoolTimeoutError) as error:
         raise _OutcomeUnknownError from error
 
@@ -120,7 +120,7 @@ def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tup
             anonymous=variant.anonymous,
         ),
         items.questions,
-        items.versions_by_form,
+        items.versions_by_question_set,
     )
     yield 0.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
     for done, attempts in extract.rows(selection):
@@ -136,7 +136,7 @@ def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[
     selection = extract.select_first_attempts()
     items = extract.items(selection)
     analysis = ItemAnalysis(
-        [question for question in items.questions if question.is_choice], items.question_ids_by_form
+        [question for question in items.questions if question.is_choice], items.question_ids_by_question_set
     )
     for done, attempts in extract.choices(selection):
         analysis.add(attempts)
@@ -148,9 +148,9 @@ def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[
 class Heartbeat:
     """Renews the lease and shows the completion, which moves in steps of at most ten."""
 
-    def __init__(self, resources: Resources, held: Claim) -> None:
+    def __init__(self, resources: Resources, claim: Claim) -> None:
         self._resources = resources
-        self._held = held
+        self._claim = claim
         self._completion = 0.0
 
     def advance(self, completion: float) -> None:
@@ -160,7 +160,7 @@ class Heartbeat:
             with self._resources.database.transaction() as session:
                 jobs.heartbeat(
                     session,
-                    self._held,
+                    self._claim,
                     self._completion,
                     lease_seconds=self._resources.settings.lease_seconds,
                 )
@@ -168,20 +168,20 @@ class Heartbeat:
                 return
 
 
-def _end_as_failed(resources: Resources, held: Claim, message: str) -> None:
+def _end_as_failed(resources: Resources, claim: Claim, message: str) -> None:
     try:
         with resources.database.transaction() as session:
-            jobs.fail(session, held, message.format(reference=held.reference))
+            jobs.fail(session, claim, message.format(reference=claim.reference))
     except LeaseLostError:
         log.warning("lease_lost")
     except (DBAPIError, PoolTimeoutError):
         log.exception("database_failed")
-    _discard_object(resources, held)
+    _discard_object(resources, claim)
 
 
-def _discard_object(resources: Resources, held: Claim) -> None:
+def _discard_object(resources: Resources, claim: Claim) -> None:
     try:
-        resources.store.delete(held.storage_key)
+        resources.store.delete(claim.storage_key)
     except StorageError:
         # The sweeper deletes objects that nobody needs.
-        log.warning("object_left", key=held.storage_key)
+        log.warning("object_left", key=claim.storage_key)

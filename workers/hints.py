@@ -1,10 +1,10 @@
-"""Sends hints; what imports this needs no pandas."""
+"""Sends messages; what imports this needs no pandas."""
 
 from __future__ import annotations
 
 from celery import Celery
 
-from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, Hint
+from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage
 from models.settings import Settings
 from workers.configuration import CONFIGURATION
 
@@ -16,8 +16,12 @@ def create_publisher(settings: Settings) -> Celery:
     return app
 
 
-def publish(app: Celery, hint: Hint) -> None:
-    """Send a hint; raise kombu.exceptions.OperationalError if the broker does not take it."""
+def publish(app: Celery, message: JobMessage) -> None:
+    """Send a message; raise kombu.exceptions.OperationalError if the broker does not take it."""
     app.send_task(
-        GENERATE_REPORT, kwargs=hint.arguments, task_id=hint.task_id, queue=hint.queue.value, retry=False
+        GENERATE_REPORT,
+        kwargs=message.arguments,
+        task_id=message.task_id,
+        queue=message.queue.value,
+        retry=False,
     )

@@ -50,7 +50,7 @@ class Sweeper:
         """Look once for lost jobs, and now and then for files past their time."""
         self._fail_exhausted()
         for queue in Queue:
-            self._send_lost_hints(queue)
+            self._publish_unclaimed_jobs(queue)
         if self._tidied_at is None or time.monotonic() - self._tidied_at > _TIDY_EVERY.total_seconds():
             self._tidied_at = time.monotonic()
             self.tidy()
@@ -82,19 +82,19 @@ class Sweeper:
         for report_id in failed:
             log.error("report_failed_for_good", report_id=report_id)
 
-    def _send_lost_hints(self, queue: Queue) -> None:
+    def _publish_unclaimed_jobs(self, queue: Queue) -> None:
         idle = self._waiting_messages(queue) == 0
         sweep_seconds = self._resources.settings.sweep_seconds
         with self._resources.database.transaction() as session:
-            hints = jobs.take_lost_hints(
+            messages = jobs.take_unclaimed_jobs(
                 session,
                 queue,
                 older_than_seconds=sweep_seconds if idle else _BUSY_PATIENCE * sweep_seconds,
                 most=_MOST_WHEN_IDLE if idle else _MOST_WHEN_BUSY,
             )
-        for hint in hints:
-            publish(self._publisher, hint)
-            log.info("hint_sent_again", report_id=hint.report_id, progress_id=hint.progress_id)
+        for message in messages:
+            publish(self._publisher, message)
+            log.info("job_enqueued_again", report_id=message.report_id, progress_id=message.progress_id)
 
     def _waiting_messages(self, queue: Queue) -> int:
         return int(self._redis.llen(queue.value))

@@ -28,7 +28,7 @@ class Parameter:
     kind: Any
     text: str
     example: Any = None
-    place: str = "query"
+    path: str = "query"
 
 
 @dataclass(frozen=True)

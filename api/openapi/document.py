@@ -232,7 +232,7 @@ def _path_parameter(name: str) -> Json:
 def _parameter(parameter: Parameter, schemas: _Schemas) -> Json:
     written: Json = {
         "name": parameter.name,
-        "in": parameter.place,
+        "in": parameter.path,
         "description": parameter.text,
         "schema": schemas.of(parameter.kind),
     }

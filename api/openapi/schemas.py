@@ -176,7 +176,7 @@ class ErrorEntry(_Shown, kw_only=True):
     """One thing that is wrong."""
 
     message: str
-    place: Annotated[
+    path: Annotated[
         str | UnsetType,
         Meta(
             description="where in the body", examples=["quiz_submissions[17].submission_data[3].question_id"]

@@ -50,10 +50,10 @@ def alive() -> Response:
 )
 def ready() -> Response:
     """Tell whether requests can be served: the database answers, and has the tables of this release."""
-    problem = _problem()
-    if problem is None:
+    issue = _problem()
+    if issue is None:
         return json_response({"status": "ready"})
-    return json_response({"status": "not ready", "reason": problem}, status=503, headers={"Retry-After": "2"})
+    return json_response({"status": "not ready", "reason": issue}, status=503, headers={"Retry-After": "2"})
 
 
 @health.get("/metrics")

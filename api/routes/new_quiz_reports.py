@@ -56,7 +56,7 @@ def create(course_id: str, assignment_id: str) -> Response:
         if wish.format != "csv":
             raise InvalidParameterError("invalid quiz report format: only csv is supported")
         requested = request_as(visitor, access, quiz, wish)
-    services().hints.send(requested.hint)
+    services().publisher.send(requested.message)
     report = requested.report
     if report.progress is None:
         raise NotFoundError

@@ -68,7 +68,7 @@ def cancel(progress_id: str) -> Response:
         if not (visitor.caller.is_admin or visitor.caller.user_id == _progress_of(report).user_id):
             raise ForbiddenError
         cancelled = cancel_progress(visitor.session, object_id(progress_id), cancel_message())
-    services().hints.revoke(cancelled.id)
+    services().publisher.revoke(cancelled.id)
     return answer(cancelled_progress_json(report, cancelled, links()))
 
 

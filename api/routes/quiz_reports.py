@@ -106,7 +106,7 @@ def create(course_id: str, quiz_id: str) -> Response:
         access, quiz = visitor.quiz(course_id, quiz_id)
         wish = report_wish()
         requested = request_as(visitor, access, quiz, wish)
-    services().hints.send(requested.hint)
+    services().publisher.send(requested.message)
     return _answer_one(requested.report, quiz, wish.include)
 
 
@@ -138,7 +138,7 @@ def abort(course_id: str, quiz_id: str, report_id: str) -> Response:
     with visit() as visitor:
         quiz, report = visitor.report(course_id, quiz_id, report_id)
         aborted = abort_report(visitor.session, quiz.id, report.id)
-    services().hints.revoke(aborted.progress_id)
+    services().publisher.revoke(aborted.progress_id)
     services().discard(aborted.storage_key)
     return Response(status=204)
 

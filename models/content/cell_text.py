@@ -19,7 +19,7 @@ Entry = Mapping[str, Any]
 SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
 
 
-class UnreadableAnswerError(Exception):
+class InvalidResponseError(Exception):
     """A key of an answer holds what it cannot hold."""
 
     def __init__(self, key: str, reason: str) -> None:
@@ -32,7 +32,7 @@ class Reader(Protocol):
     """Reads the answers to one question."""
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
-        """Return the text of an answer, "" if there is none; raise UnreadableAnswerError."""
+        """Return the text of an answer, "" if there is none; raise InvalidResponseError."""
 
 
 def read_id(entry: Entry, key: str) -> int | None:
@@ -43,14 +43,14 @@ def read_id(entry: Entry, key: str) -> int | None:
     try:
         return to_id(value)
     except ValueError as error:
-        raise UnreadableAnswerError(key, str(error)) from None
+        raise InvalidResponseError(key, str(error)) from None
 
 
 def _read_text(entry: Entry, key: str) -> str:
     try:
         return plain_text(to_text(entry.get(key)))
     except ValueError as error:
-        raise UnreadableAnswerError(key, str(error)) from None
+        raise InvalidResponseError(key, str(error)) from None
 
 
 def _escaped(piece: str) -> str:
@@ -61,7 +61,7 @@ def _escaped_side(piece: str) -> str:
     return _escaped(piece).replace("=>", "\\=>")
 
 
-class _Given:
+class _FreeText:
     """Short answers, essays and numbers: the text given."""
 
     def __init__(self, question: Question) -> None:
@@ -71,7 +71,7 @@ class _Given:
         return _read_text(entry, "text")
 
 
-class _Nothing:
+class _NoResponse:
     """A text between the questions: nothing is answered."""
 
     def __init__(self, question: Question) -> None:
@@ -131,7 +131,7 @@ class _MultipleAnswers:
             return True
         if value is None or value in ("0", ""):
             return False
-        raise UnreadableAnswerError(key, 'must be "1" or "0"')
+        raise InvalidResponseError(key, 'must be "1" or "0"')
 
 
 class _Matching:
@@ -185,7 +185,7 @@ class _FileUpload:
         if ids is None:
             return ""
         if not isinstance(ids, list):
-            raise UnreadableAnswerError("attachment_ids", "must be a list")
+            raise InvalidResponseError("attachment_ids", "must be a list")
         first = next(_given_ids(ids), None)
         if first is None:
             return ""
@@ -204,25 +204,25 @@ def _find(
     texts: Mapping[int, str], number: int, key: str, what: str, remedy: str = f"; {SEND_QUIZ_DATA}"
 ) -> str:
     if (text := texts.get(number)) is None:
-        raise UnreadableAnswerError(key, f"{number} is not {what}{remedy}")
+        raise InvalidResponseError(key, f"{number} is not {what}{remedy}")
     return text
 
 
 def _require_known(entry: Entry, prefix: str, known: Any, what: str, *, by_id: bool = False) -> None:
     for key in entry:
         if key.startswith(prefix) and key not in known and (not by_id or key[len(prefix) :].isdecimal()):
-            raise UnreadableAnswerError(key[:100], f"names what is not {what}; {SEND_QUIZ_DATA}")
+            raise InvalidResponseError(key[:100], f"names what is not {what}; {SEND_QUIZ_DATA}")
 
 
 READERS: Final[Mapping[QuestionType, Callable[[Question], Reader]]] = {
-    QuestionType.SHORT_ANSWER: _Given,
-    QuestionType.ESSAY: _Given,
-    QuestionType.NUMERICAL: _Given,
+    QuestionType.SHORT_ANSWER: _FreeText,
+    QuestionType.ESSAY: _FreeText,
+    QuestionType.NUMERICAL: _FreeText,
     QuestionType.FILL_IN_BLANKS: _Blanks,
     QuestionType.DROPDOWNS: _Dropdowns,
     QuestionType.MULTIPLE_ANSWERS: _MultipleAnswers,
     QuestionType.MATCHING: _Matching,
     QuestionType.CALCULATED: _Calculated,
     QuestionType.FILE_UPLOAD: _FileUpload,
-    QuestionType.TEXT_ONLY: _Nothing,
+    QuestionType.TEXT_ONLY: _NoResponse,
 }

@@ -1,4 +1,4 @@
-"""Questions as the LMS pushes them: read, checked, brought into one form, told apart by their content."""
+"""Questions as the LMS pushes them: read, checked, normalised, told apart by content."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from models.content.html_text import plain_text
-from models.errors import Problem
+from models.errors import ValidationIssue
 from models.lms.quizzes import QuestionType
-from models.payloads.json_values import Id, Text, at, convert_leaf, find_problems
+from models.payloads.json_values import Id, Text, at, convert_leaf, find_issues
 
 _GROUP: Final = "quiz_group"
 _ANSWERED_BY_ID: Final = frozenset(
@@ -91,34 +91,34 @@ def digest(question: Question) -> bytes:
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(question, position=None))).digest()
 
 
-def read_questions(entries: Sequence[Any], place: str) -> tuple[list[Question], list[Problem]]:
+def read_questions(entries: Sequence[Any], path: str) -> tuple[list[Question], list[ValidationIssue]]:
     """Read the decoded list of a quiz's questions; groups are skipped.
 
     Returns the questions that are right, and the problems of the list.
     """
-    read = [read_question(entry, at(place, index)) for index, entry in enumerate(entries)]
-    problems = [problem for _, found in read for problem in found]
-    problems += find_repeated((at(place, i), question) for i, (question, _) in enumerate(read) if question)
-    return [question for question, _ in read if question], problems
+    read = [read_question(entry, at(path, index)) for index, entry in enumerate(entries)]
+    issues = [issue for _, found in read for issue in found]
+    issues += find_repeated((at(path, i), question) for i, (question, _) in enumerate(read) if question)
+    return [question for question, _ in read if question], issues
 
 
-def read_question(entry: Any, place: str) -> tuple[Question | None, list[Problem]]:
+def read_question(entry: Any, path: str) -> tuple[Question | None, list[ValidationIssue]]:
     """Read one decoded entry of a quiz's list; a group is no question and no problem."""
     if isinstance(entry, dict) and entry.get("entry_type") == _GROUP:
         return None, []
     try:
         pushed = msgspec.convert(entry, PushedQuestion, dec_hook=convert_leaf)
     except msgspec.ValidationError:
-        return None, list(find_problems(entry, PushedQuestion, place))
-    return _normalise(pushed), list(_check(pushed, place))
+        return None, list(find_issues(entry, PushedQuestion, path))
+    return _normalise(pushed), list(_check(pushed, path))
 
 
-def find_repeated(questions: Iterable[tuple[str, Question]]) -> Iterator[Problem]:
+def find_repeated(questions: Iterable[tuple[str, Question]]) -> Iterator[ValidationIssue]:
     """Find the places of questions whose id is that of an earlier one."""
     seen: set[int] = set()
-    for place, question in questions:
+    for path, question in questions:
         if question.id in seen:
-            yield Problem(at(place, "id"), "is the id of an earlier question, too")
+            yield ValidationIssue(at(path, "id"), "is the id of an earlier question, too")
         seen.add(question.id)
 
 
@@ -162,18 +162,18 @@ class PushedQuestion(msgspec.Struct):
     matches: list[PushedMatch] | None = None
 
 
-def _check(question: PushedQuestion, place: str) -> Iterator[Problem]:
+def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
     seen: set[int] = set()
     for index, answer in enumerate(question.answers or ()):
-        here = at(at(place, "answers"), index)
+        here = at(at(path, "answers"), index)
         if question.question_type in _WITH_BLANKS and not answer.blank_id:
-            yield Problem(at(here, "blank_id"), "is missing")
+            yield ValidationIssue(at(here, "blank_id"), "is missing")
         if question.question_type not in _ANSWERED_BY_ID:
             continue
         if answer.id is None:
-            yield Problem(at(here, "id"), "is missing")
+            yield ValidationIssue(at(here, "id"), "is missing")
         elif answer.id in seen:
-            yield Problem(at(here, "id"), "is the id of an earlier answer, too")
+            yield ValidationIssue(at(here, "id"), "is the id of an earlier answer, too")
         else:
             seen.add(answer.id)
 

@@ -1,4 +1,4 @@
-"""What an attempt's answers come to: arrays in the order of its form's questions, texts ready for a cell."""
+"""What an attempt's answers come to: arrays in the order of its question set, texts ready for a cell."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, Reader, UnreadableAnswerError, read_id
+from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
 from models.content.questions import Question
-from models.errors import Problem
+from models.errors import ValidationIssue
 from models.payloads.json_values import at
 
 # Not graded yet, and partly right: neither counts as wrong.
@@ -17,7 +17,7 @@ _NOT_WRONG: Final = frozenset({"partial", "undefined"})
 
 @dataclass(slots=True)
 class Responses:
-    """The responses of one attempt, an element a question of its form.
+    """The responses of one attempt, an element a question of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
     `points` the points given; None where the attempt holds no such thing. The counts are of entries.
@@ -31,78 +31,82 @@ class Responses:
 
 
 @dataclass(slots=True)
-class _Slot:
-    """What is known of one question of a form: how it is answered, by a choice or else by a text."""
+class _QuestionColumn:
+    """What is known of one question of a question set: how it is answered, by a choice or else by a text."""
 
     index: int
     choices: Mapping[object, int] | None = None
     reader: Reader | None = None
 
 
-class AnswerSheet:
-    """Reads the answers of attempts at one form; made once, used for every attempt at it."""
+class ResponseParser:
+    """Reads the answers of attempts at one question set; made once, used for every attempt at it."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.size = len(questions)
-        self._slots = {question.id: _slot(index, question) for index, question in enumerate(questions)}
+        self._columns = {
+            question.id: _question_column(index, question) for index, question in enumerate(questions)
+        }
 
     def read(
-        self, entries: Sequence[Any], attachments: Mapping[int, str], place: str
-    ) -> tuple[Responses, list[Problem]]:
+        self, entries: Sequence[Any], attachments: Mapping[int, str], path: str
+    ) -> tuple[Responses, list[ValidationIssue]]:
         """Read an attempt's `submission_data`; its list is at `place`, its attachments' names come by id.
 
         Returns the responses and what is wrong with the entries; the responses are right if nothing is.
         """
         responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
-        problems: list[Problem] = []
+        issues: list[ValidationIssue] = []
         seen = [False] * self.size
         for number, entry in enumerate(entries):
             try:
-                slot = self._find_slot(entry)
-                if seen[slot.index]:
-                    raise UnreadableAnswerError("question_id", "is answered by an earlier entry, too")
-                seen[slot.index] = True
-                _read_entry(entry, slot, attachments, responses)
-            except UnreadableAnswerError as error:
-                here = at(place, number)
-                problems.append(Problem(at(here, error.key) if error.key else here, error.reason))
-        return responses, problems
+                column = self._find_column(entry)
+                if seen[column.index]:
+                    raise InvalidResponseError("question_id", "is answered by an earlier entry, too")
+                seen[column.index] = True
+                _read_entry(entry, column, attachments, responses)
+            except InvalidResponseError as error:
+                here = at(path, number)
+                issues.append(ValidationIssue(at(here, error.key) if error.key else here, error.reason))
+        return responses, issues
 
-    def _find_slot(self, entry: Any) -> _Slot:
+    def _find_column(self, entry: Any) -> _QuestionColumn:
         if type(entry) is not dict:
-            raise UnreadableAnswerError("", "must be an object")
+            raise InvalidResponseError("", "must be an object")
         question_id = entry.get("question_id")
         if type(question_id) is not int and (question_id := read_id(entry, "question_id")) is None:
-            raise UnreadableAnswerError("question_id", "is missing")
-        slot = self._slots.get(question_id)
-        if slot is None:
-            raise UnreadableAnswerError(
+            raise InvalidResponseError("question_id", "is missing")
+        column = self._columns.get(question_id)
+        if column is None:
+            raise InvalidResponseError(
                 "question_id", f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}"
             )
-        return slot
+        return column
 
 
-def _slot(index: int, question: Question) -> _Slot:
+def _question_column(index: int, question: Question) -> _QuestionColumn:
     if not question.question_type.is_choice:
-        return _Slot(index, reader=READERS[question.question_type](question))
+        return _QuestionColumn(index, reader=READERS[question.question_type](question))
     choices: dict[object, int] = {}
     for answer in question.answers:
         choices[answer.id] = choices[str(answer.id)] = answer.id
-    return _Slot(index, choices=choices)
+    return _QuestionColumn(index, choices=choices)
 
 
-def _read_entry(entry: Entry, slot: _Slot, attachments: Mapping[int, str], responses: Responses) -> None:
+def _read_entry(
+    entry: Entry, column: _QuestionColumn, attachments: Mapping[int, str], responses: Responses
+) -> None:
     if _is_counted_correct(entry.get("correct")):
         responses.n_correct += 1
     else:
         responses.n_incorrect += 1
     points = entry.get("points")
     if points is not None:
-        responses.points[slot.index] = points if type(points) is float else _to_points(points)
-    if slot.reader is not None:
-        responses.texts[slot.index] = slot.reader.read(entry, attachments) or None
-    elif slot.choices is not None:
-        responses.answer_ids[slot.index] = _choice(entry, slot.choices)
+        responses.points[column.index] = points if type(points) is float else _to_points(points)
+    if column.reader is not None:
+        responses.texts[column.index] = column.reader.read(entry, attachments) or None
+    elif column.choices is not None:
+        responses.answer_ids[column.index] = _choice(entry, column.choices)
 
 
 def _is_counted_correct(correct: object) -> bool:
@@ -112,7 +116,7 @@ def _is_counted_correct(correct: object) -> bool:
         return False
     if isinstance(correct, str) and correct in _NOT_WRONG:
         return True
-    raise UnreadableAnswerError("correct", 'must be true, false, "partial", "undefined" or null')
+    raise InvalidResponseError("correct", 'must be true, false, "partial", "undefined" or null')
 
 
 def _to_points(points: object) -> float:
@@ -120,8 +124,8 @@ def _to_points(points: object) -> float:
         try:
             return float(points)
         except OverflowError:
-            raise UnreadableAnswerError("points", "is too large") from None
-    raise UnreadableAnswerError("points", "must be a number or null")
+            raise InvalidResponseError("points", "is too large") from None
+    raise InvalidResponseError("points", "must be a number or null")
 
 
 def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
@@ -133,4 +137,4 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     number = read_id(entry, "answer_id")
     if number is None or number in choices:
         return number
-    raise UnreadableAnswerError("answer_id", f"{number} is not an answer of the question; {SEND_QUIZ_DATA}")
+    raise InvalidResponseError("answer_id", f"{number} is not an answer of the question; {SEND_QUIZ_DATA}")

@@ -24,7 +24,7 @@ class StoredAttempt:
     id: int
     updated_at: datetime.datetime
     digest: bytes
-    form_id: int
+    question_set_id: int
     n_responses: int
 
 
@@ -33,7 +33,7 @@ class AttemptRow:
     """An attempt as it is to be stored; `stored` is the row that it takes the place of."""
 
     pushed: PushedAttempt
-    form_id: int
+    question_set_id: int
     responses: Responses
     digest: bytes
     stored: StoredAttempt | None
@@ -49,7 +49,7 @@ def lock_attempts(session: Session, keys: Collection[Key]) -> Mapping[Key, Store
     rows = run(session, _LOCK, **_key_columns(keys))
     return {
         (row.submission_id, row.attempt): StoredAttempt(
-            row.id, row.updated_at, bytes(row.digest), row.form_id, row.n_responses
+            row.id, row.updated_at, bytes(row.digest), row.question_set_id, row.n_responses
         )
         for row in rows
     }
@@ -61,9 +61,11 @@ def find_unknown_users(session: Session, course_id: int, user_ids: Collection[in
     return {row.user_id for row in rows}
 
 
-def find_foreign_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> set[int]:
+def find_submissions_of_other_quizzes(
+    session: Session, quiz_id: int, submission_ids: Collection[int]
+) -> set[int]:
     """Find those submissions that belong to another quiz."""
-    rows = run(session, _FOREIGN, quiz_id=quiz_id, submission_ids=sorted(submission_ids))
+    rows = run(session, _OF_OTHER_QUIZZES, quiz_id=quiz_id, submission_ids=sorted(submission_ids))
     return {row.submission_id for row in rows}
 
 
@@ -73,11 +75,11 @@ def send_attempts(
     *,
     new: Sequence[AttemptRow],
     changed: Sequence[AttemptRow],
-    gone: Sequence[StoredAttempt],
+    deleted: Sequence[StoredAttempt],
 ) -> Sent | None:
     """Send attempts to be added, changed and taken away; wait for `added_keys` of what is returned."""
-    if gone:
-        send(session, _DELETE, ids=[attempt.id for attempt in gone])
+    if deleted:
+        send(session, _DELETE, ids=[attempt.id for attempt in deleted])
     if changed:
         send(session, _CHANGE, **_columns(changed))
     return send(session, _ADD, quiz_id=quiz_id, **_columns(new)) if new else None
@@ -109,7 +111,7 @@ def _columns(rows: Sequence[AttemptRow]) -> dict[str, Any]:
         "updated_at": [s.updated_at for s in submissions],
         "n_correct": [row.responses.n_correct for row in rows],
         "n_incorrect": [row.responses.n_incorrect for row in rows],
-        "form_ids": [row.form_id for row in rows],
+        "question_set_ids": [row.question_set_id for row in rows],
         "answer_ids": [_numbers(row.responses.answer_ids) for row in rows],
         "texts": [_texts(row.responses.texts) for row in rows],
         "points": [_numbers(row.responses.points) for row in rows],
@@ -135,7 +137,7 @@ def _quoted(text: str) -> str:
 
 
 _LOCK: Final = """
-    SELECT id, submission_id, attempt, updated_at, digest, form_id, cardinality(points) AS n_responses
+    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, cardinality(points) AS n_responses
     FROM attempts
     JOIN unnest(%(submission_ids)b::bigint[], %(attempts)b::integer[]) AS pushed (submission_id, attempt)
         USING (submission_id, attempt)
@@ -150,7 +152,7 @@ _UNKNOWN_USERS: Final = """
         SELECT true FROM course_users AS known
         WHERE known.course_id = %(course_id)s AND known.user_id = pushed.user_id) IS NULL"""
 
-_FOREIGN: Final = """
+_OF_OTHER_QUIZZES: Final = """
     SELECT submission_id FROM unnest(%(submission_ids)b::bigint[]) AS pushed (submission_id)
     WHERE (
         SELECT true FROM attempts
@@ -160,19 +162,20 @@ _FOREIGN: Final = """
 _PUSHED: Final = """
     WITH pushed AS MATERIALIZED (
         SELECT id, submission_id, attempt, user_id, temporary_user_code, workflow_state, was_preview,
-               score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, form_id,
-               answer_ids::bigint[], texts::text[], points::double precision[], digest, payload::json
+               score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect,
+               question_set_id, answer_ids::bigint[], texts::text[], points::double precision[], digest,
+               payload::json
         FROM unnest(
             %(ids)b::bigint[], %(submission_ids)b::bigint[], %(attempts)b::integer[], %(user_ids)b::bigint[],
             %(codes)b::text[], %(states)b::text[], %(was_preview)b::boolean[],
             %(scores)b::double precision[], %(kept_scores)b::double precision[],
             %(started_at)b::timestamptz[], %(finished_at)b::timestamptz[], %(updated_at)b::timestamptz[],
-            %(n_correct)b::integer[], %(n_incorrect)b::integer[], %(form_ids)b::bigint[],
+            %(n_correct)b::integer[], %(n_incorrect)b::integer[], %(question_set_ids)b::bigint[],
             %(answer_ids)b::text[], %(texts)b::text[], %(points)b::text[],
             %(digests)b::bytea[], %(payloads)b::text[]
         ) AS pushed (
             id, submission_id, attempt, user_id, temporary_user_code, workflow_state, was_preview,
-            score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, form_id,
+            score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, question_set_id,
             answer_ids, texts, points, digest, payload)
     )"""
 
@@ -181,11 +184,11 @@ _ADD: Final = f"""{_PUSHED},
     added AS (
         INSERT INTO attempts (
             quiz_id, submission_id, attempt, user_id, temporary_user_code, workflow_state, was_preview,
-            score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, form_id,
+            score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, question_set_id,
             answer_ids, texts, points, digest)
         SELECT
             %(quiz_id)s, submission_id, attempt, user_id, temporary_user_code, workflow_state, was_preview,
-            score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, form_id,
+            score, kept_score, started_at, finished_at, updated_at, n_correct, n_incorrect, question_set_id,
             answer_ids, texts, points, digest
         FROM pushed
         ORDER BY submission_id, attempt
@@ -200,13 +203,12 @@ _ADD: Final = f"""{_PUSHED},
 _CHANGE: Final = f"""{_PUSHED},
     changed AS (
         UPDATE attempts SET
-            user_id = pushed.user_id, temporary_user_code = pushed.temporary_user_code,
-            workflow_state = pushed.workflow_state, was_preview = pushed.was_preview,
-            score = pushed.score, kept_score = pushed.kept_score,
-            started_at = pushed.started_at, finished_at = pushed.finished_at, updated_at = pushed.updated_at,
-            n_correct = pushed.n_correct, n_incorrect = pushed.n_incorrect, form_id = pushed.form_id,
-            answer_ids = pushed.answer_ids, texts = pushed.texts, points = pushed.points,
-            digest = pushed.digest
+            user_id = pushed.user_id, temporary_user_code = pushed.temporary_user_code, workflow_state =
+            pushed.workflow_state, was_preview = pushed.was_preview, score = pushed.score, kept_score =
+            pushed.kept_score, started_at = pushed.started_at, finished_at = pushed.finished_at, updated_at =
+            pushed.updated_at, n_correct = pushed.n_correct, n_incorrect = pushed.n_incorrect, question_set_id
+            = pushed.question_set_id, answer_ids = pushed.answer_ids, texts = pushed.texts, points =
+            pushed.points, digest = pushed.digest
         FROM pushed WHERE attempts.id = pushed.id
     )
     INSERT INTO attempt_payloads (attempt_id, payload)

@@ -10,24 +10,24 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from models.db.bulk import Sent, lock, lock_shared, pipelined, run
-from models.errors import InvalidInputError, NotFoundError, Problem
+from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempt_rows import (
     AttemptRow,
     Key,
     StoredAttempt,
     added_keys,
-    find_foreign_submissions,
+    find_submissions_of_other_quizzes,
     find_unknown_users,
     lock_attempts,
     send_attempts,
 )
 from models.ingestion.counts import Counts, Tally
-from models.ingestion.question_sets import Forms, StoredForm, WantedForm
+from models.ingestion.question_sets import QuestionSets, StoredQuestionSet, WantedQuestionSet
 from models.ingestion.quiz_data import QuizDataReader
 from models.payloads.attempts import Batch, PushedAttempt
 from models.payloads.json_values import at
 
-_NO_QUESTIONS: Final = WantedForm.of(())
+_NO_QUESTIONS: Final = WantedQuestionSet.of(())
 
 
 def push_submissions(session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch]) -> Counts:
@@ -48,18 +48,18 @@ def lock_name(quiz_id: int) -> str:
 
 @dataclass(frozen=True)
 class _PushedTo:
-    """The quiz of a request, and the form that new attempts at it have."""
+    """The quiz of a request, and the question set that new attempts at it have."""
 
     id: int
     course_id: int
-    form_id: int | None
+    question_set_id: int | None
 
 
 def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _PushedTo:
     quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
     if not quizzes:
         raise NotFoundError
-    return _PushedTo(quiz_id, course_id, quizzes[0].form_id)
+    return _PushedTo(quiz_id, course_id, quizzes[0].question_set_id)
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class _Found:
     """What the database knows of some attempts: all that is needed to derive their rows without it."""
 
     attempts: Sequence[PushedAttempt]
-    gone: Sequence[StoredAttempt]
+    deleted: Sequence[StoredAttempt]
     stored: Mapping[Key, StoredAttempt]
-    form_ids: Mapping[Key, int]
-    forms: Mapping[int, StoredForm]
+    question_set_ids: Mapping[Key, int]
+    question_sets: Mapping[int, StoredQuestionSet]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class _Writing:
 
     new: Sequence[AttemptRow] = ()
     changed: Sequence[AttemptRow] = ()
-    gone: Sequence[StoredAttempt] = ()
+    deleted: Sequence[StoredAttempt] = ()
     sent: Sent | None = None
 
 
@@ -93,10 +93,10 @@ class _SubmissionPush:
     def __init__(self, session: Session, quiz: _PushedTo) -> None:
         self._session = session
         self._quiz = quiz
-        self._forms = Forms(session, quiz.id)
+        self._question_sets = QuestionSets(session, quiz.id)
         self._quiz_data = QuizDataReader()
         self._keys: set[Key] = set()
-        self._problems: list[Problem] = []
+        self._issues: list[ValidationIssue] = []
         self._tally = Tally()
         self._added_responses = 0
 
@@ -109,23 +109,23 @@ class _SubmissionPush:
         else:
             with pipelined(self._session):
                 self._take_batches(itertools.chain([first, second], batches))
-        if self._problems:
-            raise InvalidInputError(self._problems)
+        if self._issues:
+            raise InvalidInputError(self._issues)
         return self._finish()
 
     def _take_batches(self, batches: Iterator[Batch]) -> None:
         rows: Sequence[AttemptRow] = ()
-        gone: Sequence[StoredAttempt] = ()
+        deleted: Sequence[StoredAttempt] = ()
         batch = next(batches, None)
         while batch is not None:
             found = self._look_up_batch(batch)
-            writing = self._begin_writing(rows, gone)
-            rows, gone = self._derive(found), found.gone
-            if len(self._problems) >= InvalidInputError.MOST_PROBLEMS:
+            writing = self._begin_writing(rows, deleted)
+            rows, deleted = self._derive(found), found.deleted
+            if len(self._issues) >= InvalidInputError.MOST_ISSUES:
                 return
             batch = next(batches, None)
             self._end_writing(writing)
-        self._end_writing(self._begin_writing(rows, gone))
+        self._end_writing(self._begin_writing(rows, deleted))
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
         # Who holds one attempt and waits for nothing but the quiz's row cannot be part of a deadlock. Several
@@ -141,51 +141,59 @@ class _SubmissionPush:
         self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
     def _look_up_batch(self, batch: Batch) -> _Found:
-        self._problems += batch.problems
-        self._problems += self._find_repeated(batch.attempts)
-        self._problems += self._find_strangers(batch.attempts)
+        self._issues += batch.issues
+        self._issues += self._find_repeated(batch.attempts)
+        self._issues += self._find_unknown(batch.attempts)
         return self._look_up(batch.attempts)
 
-    def _find_repeated(self, attempts: Sequence[PushedAttempt]) -> Iterator[Problem]:
+    def _find_repeated(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
         for attempt in attempts:
             if attempt.key in self._keys:
-                yield Problem(attempt.place, "is an attempt that was given earlier, too")
+                yield ValidationIssue(attempt.path, "is an attempt that was given earlier, too")
             self._keys.add(attempt.key)
 
-    def _find_strangers(self, attempts: Sequence[PushedAttempt]) -> Iterator[Problem]:
+    def _find_unknown(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
         takers = {a.submission.user_id for a in attempts if not a.submission.is_deleted} - {None}
         unknown = find_unknown_users(
             self._session, self._quiz.course_id, [int(taker or 0) for taker in takers]
         )
-        foreign = find_foreign_submissions(self._session, self._quiz.id, {a.submission.id for a in attempts})
+        foreign = find_submissions_of_other_quizzes(
+            self._session, self._quiz.id, {a.submission.id for a in attempts}
+        )
         for attempt in attempts:
             submission = attempt.submission
             if submission.user_id in unknown and not submission.is_deleted:
-                yield Problem(
-                    at(attempt.place, "user_id"), f"{submission.user_id} is not a user of the course"
+                yield ValidationIssue(
+                    at(attempt.path, "user_id"), f"{submission.user_id} is not a user of the course"
                 )
             if submission.id in foreign:
-                yield Problem(at(attempt.place, "id"), f"{submission.id} is a submission of another quiz")
+                yield ValidationIssue(
+                    at(attempt.path, "id"), f"{submission.id} is a submission of another quiz"
+                )
 
     def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Found:
         stored = lock_attempts(self._session, [attempt.key for attempt in attempts])
-        news = [attempt for attempt in attempts if _is_news(attempt, stored.get(attempt.key))]
-        gone = [stored[attempt.key] for attempt in news if attempt.submission.is_deleted]
-        alive = [attempt for attempt in news if not attempt.submission.is_deleted]
-        self._tally.unchanged += len(attempts) - len(news)
-        form_ids = self._find_forms(alive, stored)
-        return _Found(alive, gone, stored, form_ids, self._forms.load(form_ids.values()))
+        changed = [attempt for attempt in attempts if _is_changed(attempt, stored.get(attempt.key))]
+        deleted = [stored[attempt.key] for attempt in changed if attempt.submission.is_deleted]
+        alive = [attempt for attempt in changed if not attempt.submission.is_deleted]
+        self._tally.unchanged += len(attempts) - len(changed)
+        question_set_ids = self._find_question_sets(alive, stored)
+        return _Found(
+            alive, deleted, stored, question_set_ids, self._question_sets.load(question_set_ids.values())
+        )
 
     def _derive(self, found: _Found) -> Sequence[AttemptRow]:
         """Derive the rows of those attempts that are new or not as they were."""
         rows = []
         for attempt in found.attempts:
-            if (form_id := found.form_ids.get(attempt.key)) is None:
+            if (question_set_id := found.question_set_ids.get(attempt.key)) is None:
                 continue
             try:
-                row = self._derive_row(attempt, found.forms[form_id], found.stored.get(attempt.key))
+                row = self._derive_row(
+                    attempt, found.question_sets[question_set_id], found.stored.get(attempt.key)
+                )
             except InvalidInputError as error:
-                self._problems += error.problems
+                self._issues += error.issues
                 continue
             if row is None:
                 self._tally.unchanged += 1
@@ -194,60 +202,62 @@ class _SubmissionPush:
         return rows
 
     def _derive_row(
-        self, attempt: PushedAttempt, form: StoredForm, stored: StoredAttempt | None
+        self, attempt: PushedAttempt, question_set: StoredQuestionSet, stored: StoredAttempt | None
     ) -> AttemptRow | None:
         entries = attempt.read_entries()
-        digest = attempt.digest(entries, form.digest)
+        digest = attempt.digest(entries, question_set.digest)
         if stored and stored.digest == digest:
             return None
-        place = at(attempt.place, "submission_data")
-        responses, problems = form.sheet.read(entries, attempt.attachments, place)
-        if problems:
-            raise InvalidInputError(problems)
-        return AttemptRow(attempt, form.id, responses, digest, stored)
+        path = at(attempt.path, "submission_data")
+        responses, issues = question_set.parser.read(entries, attempt.attachments, path)
+        if issues:
+            raise InvalidInputError(issues)
+        return AttemptRow(attempt, question_set.id, responses, digest, stored)
 
-    def _begin_writing(self, rows: Sequence[AttemptRow], gone: Sequence[StoredAttempt]) -> _Writing:
-        if self._problems:
+    def _begin_writing(self, rows: Sequence[AttemptRow], deleted: Sequence[StoredAttempt]) -> _Writing:
+        if self._issues:
             # Nothing of the request will be stored; what follows is only read for what else is wrong with it.
             return _Writing()
         new = [row for row in rows if not row.stored]
         changed = [row for row in rows if row.stored]
-        sent = send_attempts(self._session, self._quiz.id, new=new, changed=changed, gone=gone)
-        return _Writing(new, changed, gone, sent)
+        sent = send_attempts(self._session, self._quiz.id, new=new, changed=changed, deleted=deleted)
+        return _Writing(new, changed, deleted, sent)
 
     def _end_writing(self, writing: _Writing) -> None:
         added = added_keys(writing.sent)
         stored = [*writing.changed, *(row for row in writing.new if row.pushed.key in added)]
         self._tally.created += len(added)
         self._tally.updated += len(writing.changed)
-        self._tally.deleted += len(writing.gone)
+        self._tally.deleted += len(writing.deleted)
         self._added_responses += sum(row.added_responses for row in stored)
-        self._added_responses -= sum(attempt.n_responses for attempt in writing.gone)
+        self._added_responses -= sum(attempt.n_responses for attempt in writing.deleted)
         if late := [row.pushed for row in writing.new if row.pushed.key not in added]:
             # Somebody else has added them since they were looked up, so now they are found.
             found = self._look_up(late)
-            self._end_writing(self._begin_writing(self._derive(found), found.gone))
+            self._end_writing(self._begin_writing(self._derive(found), found.deleted))
 
-    def _find_forms(
+    def _find_question_sets(
         self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
     ) -> dict[Key, int]:
         """Find the form of each attempt: the one it sends, else the one it had, else the quiz's."""
-        wanted: dict[Key, WantedForm] = {}
-        form_ids: dict[Key, int] = {}
+        wanted: dict[Key, WantedQuestionSet] = {}
+        question_set_ids: dict[Key, int] = {}
         for attempt in attempts:
             if source := attempt.quiz_data:
                 try:
-                    wanted[attempt.key] = self._quiz_data.read(source, at(attempt.place, "quiz_data"))
+                    wanted[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
                 except InvalidInputError as error:
-                    self._problems += error.problems
+                    self._issues += error.issues
             elif old := stored.get(attempt.key):
-                form_ids[attempt.key] = old.form_id
-            elif self._quiz.form_id is not None:
-                form_ids[attempt.key] = self._quiz.form_id
+                question_set_ids[attempt.key] = old.question_set_id
+            elif self._quiz.question_set_id is not None:
+                question_set_ids[attempt.key] = self._quiz.question_set_id
             else:
                 wanted[attempt.key] = _NO_QUESTIONS
-        self._forms.store(wanted.values())
-        return form_ids | {key: self._forms.id_of(form) for key, form in wanted.items()}
+        self._question_sets.store(wanted.values())
+        return question_set_ids | {
+            key: self._question_sets.id_of(question_set) for key, question_set in wanted.items()
+        }
 
     def _finish(self) -> Counts:
         if not self._tally.is_change:
@@ -258,14 +268,14 @@ class _SubmissionPush:
         return self._tally.at_revision(raised[0].revision)
 
 
-def _is_news(attempt: PushedAttempt, stored: StoredAttempt | None) -> bool:
+def _is_changed(attempt: PushedAttempt, stored: StoredAttempt | None) -> bool:
     """Whether an attempt may change anything: a late retry must not undo a regrade."""
     if stored is None:
         return not attempt.submission.is_deleted
     return attempt.submission.updated_at >= stored.updated_at
 
 
-_QUIZ: Final = "SELECT form_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"
+_QUIZ: Final = "SELECT question_set_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"
 
 _REVISION: Final = "SELECT revision FROM quizzes WHERE id = %(quiz_id)s"
 

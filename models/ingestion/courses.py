@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.db.bulk import lock, run
-from models.errors import InvalidInputError, Problem
+from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.counts import Counts, Tally
 from models.payloads.courses import CoursePush, EnrollmentPush, SectionPush, UserPush
 from models.payloads.json_values import at
@@ -22,7 +22,7 @@ from models.payloads.json_values import at
 _COLUMNS: Final = ("name", "course_code", "sis_course_id", "include_root_accounts")
 _DEFAULTS: Final = {"course_code": None, "sis_course_id": None, "include_root_accounts": False}
 _SIS_ID_CONSTRAINT: Final = "uq_courses_sis_course_id"
-_TAKEN: Final = Problem("course.sis_course_id", "is that of another course")
+_TAKEN: Final = ValidationIssue("course.sis_course_id", "is that of another course")
 
 
 def push_course(session: Session, course_id: int, course: CoursePush) -> Counts:
@@ -70,7 +70,7 @@ class _CoursePush:
         # Nobody has an empty SIS id.
         given.update({"sis_course_id": given["sis_course_id"] or None} if "sis_course_id" in given else {})
         if not stored and "name" not in given:
-            raise InvalidInputError([Problem("course.name", "is missing")])
+            raise InvalidInputError([ValidationIssue("course.name", "is missing")])
         before = stored[0]._asdict() if stored else _DEFAULTS
         columns = {**before, **given}
         if columns["sis_course_id"] is not None and self._run(_OTHERS_SIS_ID, **columns):
@@ -114,7 +114,7 @@ class _CoursePush:
         )
         foreign = {row.id for row in self._run(_OTHERS_SECTIONS, ids=ids)}
         self._require_none(
-            Problem(f"course.sections[{index}].id", f"{section_id} is a section of another course")
+            ValidationIssue(f"course.sections[{index}].id", f"{section_id} is a section of another course")
             for index, section_id in enumerate(ids)
             if section_id in foreign
         )
@@ -125,7 +125,7 @@ class _CoursePush:
     def _put_enrollments(self, enrollments: Sequence[EnrollmentPush]) -> None:
         section_ids = [int(enrollment.section_id) for enrollment in enrollments]
         user_ids = [int(enrollment.user_id) for enrollment in enrollments]
-        self._require_none(self._find_strangers(section_ids, user_ids))
+        self._require_none(self._find_unknown(section_ids, user_ids))
         columns = {
             "section_ids": section_ids,
             "user_ids": user_ids,
@@ -135,18 +135,18 @@ class _CoursePush:
         states = [enrollment.enrollment_state.value for enrollment in enrollments]
         self._count(len(enrollments), self._run(_PUT_ENROLLMENTS, states=states, **columns))
 
-    def _find_strangers(self, section_ids: Sequence[int], user_ids: Sequence[int]) -> Iterator[Problem]:
+    def _find_unknown(self, section_ids: Sequence[int], user_ids: Sequence[int]) -> Iterator[ValidationIssue]:
         users = {row.id for row in self._run(_UNKNOWN_USERS, ids=sorted(set(user_ids)))}
         sections = {row.id for row in self._run(_UNKNOWN_SECTIONS, ids=sorted(set(section_ids)))}
         for index, (section_id, user_id) in enumerate(zip(section_ids, user_ids, strict=True)):
-            place = f"course.enrollments[{index}]"
+            path = f"course.enrollments[{index}]"
             if user_id in users:
-                yield Problem(at(place, "user_id"), f"{user_id} is not a user of the course")
+                yield ValidationIssue(at(path, "user_id"), f"{user_id} is not a user of the course")
             if section_id in sections:
-                yield Problem(at(place, "section_id"), f"{section_id} is not a section of the course")
+                yield ValidationIssue(at(path, "section_id"), f"{section_id} is not a section of the course")
 
-    def _require_none(self, problems: Iterable[Problem]) -> None:
-        if found := list(problems):
+    def _require_none(self, issues: Iterable[ValidationIssue]) -> None:
+        if found := list(issues):
             raise InvalidInputError(found)
 
     def _count(self, pushed: int, changed: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Question versions and forms as they are stored: once by their content, however many attempts share them."""
+"""Question versions and question sets as they are stored: once by content, shared by attempts."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from models.content.questions import Question, digest
-from models.content.responses import AnswerSheet
+from models.content.responses import ResponseParser
 from models.db.bulk import run
 
 # An attempt with questions of its own order has a form of its own: a large push must not keep them all.
-_MOST_SHEETS: Final = 500
+_MOST_PARSERS: Final = 500
 _MOST_VERSIONS: Final = 5_000
 
 
 @dataclass(frozen=True)
-class WantedForm:
+class WantedQuestionSet:
     """The questions of a quiz or of an attempt, in their order, before they are stored."""
 
     questions: Sequence[Question]
     question_digests: Sequence[bytes]
 
     @classmethod
-    def of(cls, questions: Sequence[Question]) -> WantedForm:
+    def of(cls, questions: Sequence[Question]) -> WantedQuestionSet:
         """Take the digests of the questions."""
         return cls(questions, [digest(question) for question in questions])
 
@@ -45,65 +45,73 @@ class WantedForm:
 
 
 @dataclass(frozen=True)
-class StoredForm:
+class StoredQuestionSet:
     """A form of the database, ready to read the answers of its attempts."""
 
     id: int
     digest: bytes
-    sheet: AnswerSheet
+    parser: ResponseParser
 
 
-class Forms:
-    """The forms of one quiz in one transaction; what was looked up is kept."""
+class QuestionSets:
+    """The question sets of one quiz in one transaction; what was looked up is kept."""
 
     def __init__(self, session: Session, quiz_id: int) -> None:
         self._session = session
         self._quiz_id = quiz_id
         self._ids: dict[bytes, int] = {}
-        self._stored: dict[int, StoredForm] = {}
+        self._stored: dict[int, StoredQuestionSet] = {}
         self._questions: dict[int, Question] = {}
 
-    def store(self, wanted: Iterable[WantedForm]) -> None:
-        """Store the forms that are not yet, with their question versions; `id_of` knows them all afterwards.
+    def store(self, wanted: Iterable[WantedQuestionSet]) -> None:
+        """Store the question sets that are missing, with their versions; `id_of` then knows them all.
 
         A version that is stored keeps the order of its answers.
         """
-        missing = {form.digest: form for form in wanted if form.digest not in self._ids}
+        missing = {
+            question_set.digest: question_set
+            for question_set in wanted
+            if question_set.digest not in self._ids
+        }
         if not missing:
             return
         self._ids.update(self._find(missing))
-        if new := [form for digest, form in sorted(missing.items()) if digest not in self._ids]:
+        if new := [
+            question_set for digest, question_set in sorted(missing.items()) if digest not in self._ids
+        ]:
             self._add(new)
             self._ids.update(self._find(missing))
 
-    def store_present(self, wanted: WantedForm) -> tuple[int, set[int]]:
-        """Store the form that a quiz has from now on, its answers in their present order.
+    def store_present(self, wanted: WantedQuestionSet) -> tuple[int, set[int]]:
+        """Store the question set that a quiz has from now on, its answers in their present order.
 
-        Returns the form's id, and the ids of the versions that exist newly or are in a new order.
+        Returns the question set's id, and the ids of the versions that exist newly or are in a new order.
         """
         changed = run(self._session, _PUT_VERSIONS, quiz_id=self._quiz_id, **_version_columns([wanted]))
         self.store([wanted])
         return self.id_of(wanted), {row.id for row in changed}
 
-    def id_of(self, form: WantedForm) -> int:
-        """Return the id of a form that was stored."""
-        return self._ids[form.digest]
+    def id_of(self, question_set: WantedQuestionSet) -> int:
+        """Return the id of a question set that was stored."""
+        return self._ids[question_set.digest]
 
-    def version_ids(self, form_id: int | None) -> Sequence[tuple[int, int]]:
-        """List (question id, version id) of a form in its order; nothing if there is no form."""
-        rows = run(self._session, _VERSIONS_OF_FORM, form_id=form_id)
+    def version_ids(self, question_set_id: int | None) -> Sequence[tuple[int, int]]:
+        """List (question id, version id) of a question set in its order; nothing without one."""
+        rows = run(self._session, _VERSIONS_OF_QUESTION_SET, question_set_id=question_set_id)
         return [(row.question_id, row.id) for row in rows]
 
-    def load(self, form_ids: Iterable[int]) -> Mapping[int, StoredForm]:
-        """Read forms with all that is needed to read answers."""
-        if len(self._stored) > _MOST_SHEETS:
+    def load(self, question_set_ids: Iterable[int]) -> Mapping[int, StoredQuestionSet]:
+        """Read question sets with all that is needed to read answers."""
+        if len(self._stored) > _MOST_PARSERS:
             self._stored = {}
-        if missing := sorted(set(form_ids) - self._stored.keys()):
-            rows = run(self._session, _FORMS, ids=missing)
+        if missing := sorted(set(question_set_ids) - self._stored.keys()):
+            rows = run(self._session, _QUESTION_SETS, ids=missing)
             self._load_questions({version_id for row in rows for version_id in row.question_version_ids})
             for row in rows:
-                sheet = AnswerSheet([self._questions[version_id] for version_id in row.question_version_ids])
-                self._stored[row.id] = StoredForm(row.id, bytes(row.digest), sheet)
+                parser = ResponseParser(
+                    [self._questions[version_id] for version_id in row.question_version_ids]
+                )
+                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), parser)
         return self._stored
 
     def _load_questions(self, version_ids: set[int]) -> None:
@@ -114,29 +122,34 @@ class Forms:
                 self._questions[row.id] = msgspec.json.decode(row.content, type=Question)
 
     def _find(self, digests: Iterable[bytes]) -> dict[bytes, int]:
-        rows = run(self._session, _FIND_FORMS, quiz_id=self._quiz_id, digests=list(digests))
+        rows = run(self._session, _FIND_QUESTION_SETS, quiz_id=self._quiz_id, digests=list(digests))
         return {bytes(row.digest): row.id for row in rows}
 
-    def _add(self, forms: Sequence[WantedForm]) -> None:
-        columns = _version_columns(forms)
+    def _add(self, question_sets: Sequence[WantedQuestionSet]) -> None:
+        columns = _version_columns(question_sets)
         run(self._session, _ADD_VERSIONS, quiz_id=self._quiz_id, **columns)
         del columns["contents"]
         rows = run(self._session, _FIND_VERSIONS, quiz_id=self._quiz_id, **columns)
         ids = {(row.question_id, bytes(row.digest)): row.id for row in rows}
         run(
             self._session,
-            _ADD_FORMS,
+            _ADD_QUESTION_SETS,
             quiz_id=self._quiz_id,
-            digests=[form.digest for form in forms],
-            version_ids=["{" + ",".join(str(ids[key]) for key in form.keys) + "}" for form in forms],
+            digests=[question_set.digest for question_set in question_sets],
+            version_ids=[
+                "{" + ",".join(str(ids[key]) for key in question_set.keys) + "}"
+                for question_set in question_sets
+            ],
         )
 
 
-def _version_columns(forms: Iterable[WantedForm]) -> dict[str, list[Any]]:
+def _version_columns(question_sets: Iterable[WantedQuestionSet]) -> dict[str, list[Any]]:
     # In one order for everybody, so that two who add the same versions never wait for one another in a ring.
     versions = sorted(
         {
-            key: question for form in forms for key, question in zip(form.keys, form.questions, strict=True)
+            key: question
+            for question_set in question_sets
+            for key, question in zip(question_set.keys, question_set.questions, strict=True)
         }.items()
     )
     return {
@@ -166,24 +179,26 @@ _FIND_VERSIONS: Final = """
         USING (question_id, digest)
     WHERE quiz_id = %(quiz_id)s"""
 
-_ADD_FORMS: Final = """
-    INSERT INTO forms (quiz_id, digest, question_version_ids)
+_ADD_QUESTION_SETS: Final = """
+    INSERT INTO question_sets (quiz_id, digest, question_version_ids)
     SELECT %(quiz_id)s, digest, version_ids::bigint[]
     FROM unnest(%(digests)b::bytea[], %(version_ids)b::text[]) AS pushed (digest, version_ids)
     ORDER BY digest
     ON CONFLICT (quiz_id, digest) DO NOTHING"""
 
-_FIND_FORMS: Final = """
-    SELECT id, digest FROM forms WHERE quiz_id = %(quiz_id)s AND digest = ANY(%(digests)b::bytea[])"""
+_FIND_QUESTION_SETS: Final = """
+    SELECT id, digest FROM question_sets WHERE quiz_id = %(quiz_id)s AND digest = ANY(%(digests)b::bytea[])"""
 
-_FORMS: Final = "SELECT id, digest, question_version_ids FROM forms WHERE id = ANY(%(ids)b::bigint[])"
+_QUESTION_SETS: Final = (
+    "SELECT id, digest, question_version_ids FROM question_sets WHERE id = ANY(%(ids)b::bigint[])"
+)
 
 _CONTENTS: Final = """
     SELECT id, content::text AS content FROM question_versions WHERE id = ANY(%(ids)b::bigint[])"""
 
-_VERSIONS_OF_FORM: Final = """
+_VERSIONS_OF_QUESTION_SET: Final = """
     SELECT version.question_id, version.id
-    FROM forms, unnest(question_version_ids) WITH ORDINALITY AS part (id, place)
+    FROM question_sets, unnest(question_version_ids) WITH ORDINALITY AS part (id, place)
     JOIN question_versions AS version USING (id)
-    WHERE forms.id = %(form_id)s
+    WHERE question_sets.id = %(question_set_id)s
     ORDER BY part.place"""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from models.content.questions import Question, digest, find_repeated, read_question
-from models.errors import InvalidInputError, Problem
-from models.ingestion.question_sets import WantedForm
+from models.errors import InvalidInputError, ValidationIssue
+from models.ingestion.question_sets import WantedQuestionSet
 from models.payloads.json_values import at, decode
-from models.payloads.strict_json import require_sound
+from models.payloads.strict_json import require_strict
 
-_MOST_FORMS = 200
+_MOST_QUESTION_SETS = 200
 _MOST_QUESTIONS = 10_000
 
 Known = tuple[Question, bytes] | None
@@ -20,42 +20,42 @@ class QuizDataReader:
     """Reads the `quiz_data` of attempts, and remembers questions by the bytes that they came in."""
 
     def __init__(self) -> None:
-        self._forms: dict[bytes, WantedForm] = {}
+        self._question_sets: dict[bytes, WantedQuestionSet] = {}
         self._questions: dict[bytes, Known] = {}
 
-    def read(self, source: bytes, place: str) -> WantedForm:
+    def read(self, source: bytes, path: str) -> WantedQuestionSet:
         """Read JSON that stands at a place; raise InvalidInputError with all that is wrong with it."""
-        if (form := self._forms.get(source)) is not None:
-            return form
-        if len(self._forms) >= _MOST_FORMS:
-            self._forms = {}
+        if (question_set := self._question_sets.get(source)) is not None:
+            return question_set
+        if len(self._question_sets) >= _MOST_QUESTION_SETS:
+            self._question_sets = {}
         if len(self._questions) >= _MOST_QUESTIONS:
             self._questions = {}
-        form = self._forms[source] = self._read(source, place)
-        return form
+        question_set = self._question_sets[source] = self._read(source, path)
+        return question_set
 
-    def _read(self, source: bytes, place: str) -> WantedForm:
-        entries = decode(source, list[msgspec.Raw], place)
+    def _read(self, source: bytes, path: str) -> WantedQuestionSet:
+        entries = decode(source, list[msgspec.Raw], path)
         known: list[tuple[str, Question, bytes]] = []
-        problems: list[Problem] = []
+        issues: list[ValidationIssue] = []
         for index, entry in enumerate(entries):
-            here = at(place, index)
+            here = at(path, index)
             try:
                 if question := self._read_question(bytes(entry), here):
                     known.append((here, *question))
             except InvalidInputError as error:
-                problems += error.problems
-        problems += find_repeated((here, question) for here, question, _ in known)
-        if problems:
-            raise InvalidInputError(problems)
-        return WantedForm([question for _, question, _ in known], [digest for _, _, digest in known])
+                issues += error.issues
+        issues += find_repeated((here, question) for here, question, _ in known)
+        if issues:
+            raise InvalidInputError(issues)
+        return WantedQuestionSet([question for _, question, _ in known], [digest for _, _, digest in known])
 
-    def _read_question(self, source: bytes, place: str) -> Known:
+    def _read_question(self, source: bytes, path: str) -> Known:
         if source in self._questions:
             return self._questions[source]
-        require_sound(source, place)
-        question, problems = read_question(msgspec.json.decode(source), place)
-        if problems:
-            raise InvalidInputError(problems)
+        require_strict(source, path)
+        question, issues = read_question(msgspec.json.decode(source), path)
+        if issues:
+            raise InvalidInputError(issues)
         known = self._questions[source] = (question, digest(question)) if question else None
         return known

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from models.content.questions import Question, read_questions
 from models.db.bulk import lock, run
-from models.errors import InvalidInputError, NotFoundError, Problem
+from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempts import lock_name
 from models.ingestion.counts import Counts, Tally
-from models.ingestion.question_sets import Forms, WantedForm
+from models.ingestion.question_sets import QuestionSets, WantedQuestionSet
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.payloads.json_values import Id, Timestamp, decode_document, is_sane_time
+from models.payloads.json_values import Id, Timestamp, decode_document, is_valid_time
 
 _COLUMNS: Final = (
     "title",
@@ -39,7 +39,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "assignment_id": None,
 }
 _ASSIGNMENT_CONSTRAINT: Final = "uq_quizzes_course_id_assignment_id"
-_TAKEN: Final = Problem("quiz.assignment_id", "is that of another quiz of the course")
+_TAKEN: Final = ValidationIssue("quiz.assignment_id", "is that of another quiz of the course")
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ class _Document(msgspec.Struct):
 def read_quiz(body: bytes) -> QuizPush:
     """Read `{"quiz": {...}}`; raise InvalidInputError with what is wrong."""
     quiz = decode_document(body, _Document).quiz
-    problems = []
-    if isinstance(quiz.published_at, datetime.datetime) and not is_sane_time(quiz.published_at):
-        problems.append(Problem("quiz.published_at", "is a time at which no quiz was published"))
+    issues = []
+    if isinstance(quiz.published_at, datetime.datetime) and not is_valid_time(quiz.published_at):
+        issues.append(ValidationIssue("quiz.published_at", "is a time at which no quiz was published"))
     questions = None
     if quiz.questions is not UNSET:
         questions, found = read_questions(quiz.questions, "quiz.questions")
-        problems += found
-    if problems:
-        raise InvalidInputError(problems)
+        issues += found
+    if issues:
+        raise InvalidInputError(issues)
     columns = {name: _stored(name, getattr(quiz, name)) for name in _COLUMNS}
     return QuizPush({name: value for name, value in columns.items() if value is not UNSET}, questions)
 
@@ -127,7 +127,9 @@ class _QuizPush:
         if not stored:
             self._run(_ADD, **columns)
         if pushed.questions is not None or not stored:
-            columns["form_id"] = self._put_questions(stored.get("form_id"), pushed.questions or ())
+            columns["question_set_id"] = self._put_questions(
+                stored.get("question_set_id"), pushed.questions or ()
+            )
         self._count_quiz(stored, columns)
         if not self._tally.is_change:
             return self._tally.at_revision(self._run(_REVISION)[0].revision)
@@ -139,38 +141,38 @@ class _QuizPush:
     def _find(self) -> dict[str, Any]:
         rows = self._run(_QUIZ)
         if rows and rows[0].of_course != self._course_id:
-            raise InvalidInputError([Problem("quiz", f"{self._id} is a quiz of another course")])
-        return {name: getattr(rows[0], name) for name in (*_COLUMNS, "form_id")} if rows else {}
+            raise InvalidInputError([ValidationIssue("quiz", f"{self._id} is a quiz of another course")])
+        return {name: getattr(rows[0], name) for name in (*_COLUMNS, "question_set_id")} if rows else {}
 
     def _require_valid(self, columns: dict[str, Any]) -> None:
-        problems = [Problem(f"quiz.{name}", "is missing") for name in _REQUIRED if name not in columns]
+        issues = [ValidationIssue(f"quiz.{name}", "is missing") for name in _REQUIRED if name not in columns]
         if columns["assignment_id"] is not None and self._run(
             _OTHERS, assignment_id=columns["assignment_id"]
         ):
-            problems.append(_TAKEN)
-        if problems:
-            raise InvalidInputError(problems)
+            issues.append(_TAKEN)
+        if issues:
+            raise InvalidInputError(issues)
 
-    def _put_questions(self, old_form_id: int | None, questions: Sequence[Question]) -> int:
-        forms = Forms(self._session, self._id)
-        old = dict(forms.version_ids(old_form_id))
-        form_id, changed = forms.store_present(WantedForm.of(questions))
-        new = dict(forms.version_ids(form_id))
+    def _put_questions(self, old_question_set_id: int | None, questions: Sequence[Question]) -> int:
+        question_sets = QuestionSets(self._session, self._id)
+        old = dict(question_sets.version_ids(old_question_set_id))
+        question_set_id, changed = question_sets.store_present(WantedQuestionSet.of(questions))
+        new = dict(question_sets.version_ids(question_set_id))
         kept = new.keys() & old.keys()
         updated = sum(new[question] != old[question] or new[question] in changed for question in kept)
         self._tally.created += len(new.keys() - kept)
         self._tally.updated += updated
         self._tally.unchanged += len(kept) - updated
         self._tally.deleted += len(old.keys() - kept)
-        return form_id
+        return question_set_id
 
     def _count_quiz(self, stored: dict[str, Any], columns: dict[str, Any]) -> None:
         if not stored:
             self._tally.created += 1
             return
         is_edited = any(columns[name] != stored[name] for name in _COLUMNS)
-        # No question changed, and still it is another form: they stand in another order.
-        is_reordered = columns["form_id"] != stored["form_id"] and not self._tally.is_change
+        # No question changed, and still it is another question set: they stand in another order.
+        is_reordered = columns["question_set_id"] != stored["question_set_id"] and not self._tally.is_change
         if is_edited or is_reordered:
             self._tally.updated += 1
         else:
@@ -179,7 +181,7 @@ class _QuizPush:
 
 _QUIZ: Final = """
     SELECT course_id AS of_course, title, quiz_type, anonymous_submissions, published_at, scoring_policy,
-           points_possible, assignment_id, form_id
+           points_possible, assignment_id, question_set_id
     FROM quizzes WHERE id = %(quiz_id)s"""
 
 _OTHERS: Final = """
@@ -195,8 +197,8 @@ _ADD: Final = """
 _CHANGE: Final = """
     UPDATE quizzes SET
         title = %(title)s, quiz_type = %(quiz_type)s, anonymous_submissions = %(anonymous_submissions)s,
-        published_at = %(published_at)s, scoring_policy = %(scoring_policy)s,
-        points_possible = %(points_possible)s, assignment_id = %(assignment_id)s, form_id = %(form_id)s,
+        published_at = %(published_at)s, scoring_policy = %(scoring_policy)s, points_possible =
+        %(points_possible)s, assignment_id = %(assignment_id)s, question_set_id = %(question_set_id)s,
         revision = revision + 1
     WHERE id = %(quiz_id)s
     RETURNING revision"""

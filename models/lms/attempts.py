@@ -36,7 +36,7 @@ SUBMITTED_STATES = (AttemptState.COMPLETE, AttemptState.PENDING_REVIEW)
 
 
 class Attempt(Base):
-    """One attempt; its response arrays run in the order of its form's questions.
+    """One attempt; its response arrays run in the order of its question set's questions.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
     kinds, `points` the points given; each is null where the attempt holds no such thing.
@@ -66,7 +66,7 @@ class Attempt(Base):
     updated_at: Mapped[UtcTime]
     n_correct: Mapped[int]
     n_incorrect: Mapped[int]
-    form_id: Mapped[int] = mapped_column(ForeignKey("forms.id"))
+    question_set_id: Mapped[int] = mapped_column(ForeignKey("question_sets.id"))
     answer_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     texts: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     points: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))

@@ -1,4 +1,4 @@
-"""Quizzes, the versions of their questions, and the forms in which attempts met them."""
+"""Quizzes, the versions of their questions, and the question sets in which attempts met them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Quiz(Base):
     scoring_policy: Mapped[ScoringPolicy] = mapped_column(enum_by_value(ScoringPolicy))
     points_possible: Mapped[float | None]
     assignment_id: Mapped[int | None] = mapped_column(BigInteger)
-    form_id: Mapped[int | None] = mapped_column(ForeignKey("forms.id", use_alter=True))
+    question_set_id: Mapped[int | None] = mapped_column(ForeignKey("question_sets.id", use_alter=True))
     revision: Mapped[int] = mapped_column(BigInteger, default=0)
     response_count: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[CreatedAt]
@@ -117,13 +117,13 @@ class QuestionVersion(Base):
     created_at: Mapped[CreatedAt]
 
 
-class Form(Base):
+class QuestionSet(Base):
     """The question versions that an attempt was made of, in its order; most attempts of a quiz share one.
 
     "Form" as in psychometrics: the set of items administered to a test taker.
     """
 
-    __tablename__ = "forms"
+    __tablename__ = "question_sets"
     __table_args__ = (UniqueConstraint("quiz_id", "digest"),)
 
     id: Mapped[OwnId]
@@ -169,13 +169,15 @@ def count_quizzes(session: Session, course_id: int) -> int:
 def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, int]:
     """Count the questions of quizzes, by quiz id; a text without a question is none."""
     counts = session.execute(
-        select(Form.quiz_id, func.count().label("questions"))
-        .join(QuestionVersion, QuestionVersion.id == func.any(Form.question_version_ids))
+        select(QuestionSet.quiz_id, func.count().label("questions"))
+        .join(QuestionVersion, QuestionVersion.id == func.any(QuestionSet.question_version_ids))
         .where(
-            Form.id.in_([quiz.form_id for quiz in quizzes if quiz.form_id is not None]),
+            QuestionSet.id.in_(
+                [quiz.question_set_id for quiz in quizzes if quiz.question_set_id is not None]
+            ),
             QuestionVersion.content["question_type"].astext.is_distinct_from(QuestionType.TEXT_ONLY.value),
         )
-        .group_by(Form.quiz_id)
+        .group_by(QuestionSet.quiz_id)
     )
     found = {row.quiz_id: row.questions for row in counts}
     return {quiz.id: found.get(quiz.id, 0) for quiz in quizzes}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from models.errors import InvalidInputError, Problem
+from models.errors import InvalidInputError, ValidationIssue
 from models.payloads.json_values import (
     UNREADABLE,
     Id,
@@ -19,10 +19,10 @@ from models.payloads.json_values import (
     at,
     decode_document,
     decoder,
-    is_sane_time,
+    is_valid_time,
     refusal,
 )
-from models.payloads.strict_json import require_sound
+from models.payloads.strict_json import require_strict
 
 _LIST: Final = "quiz_submissions"
 
@@ -79,7 +79,7 @@ class Submission(msgspec.Struct):
 class PushedAttempt:
     """One attempt, where it stands in the request, and its JSON as it came."""
 
-    place: str
+    path: str
     submission: Submission
     payload: str
 
@@ -105,16 +105,16 @@ class PushedAttempt:
         They are many, so they are read when they are needed and not kept.
         """
         source = bytes(self.submission.submission_data)
-        place = at(self.place, "submission_data")
+        path = at(self.path, "submission_data")
         try:
             entries = _decode_entries(source) or []
         except UNREADABLE as error:
-            raise refusal(source, list[Any] | None, place, error) from None
-        if not _is_plainly_sound(source, entries):
-            require_sound(source, place, above=1)
+            raise refusal(source, list[Any] | None, path, error) from None
+        if not _is_surely_strict(source, entries):
+            require_strict(source, path, above=1)
         return entries
 
-    def digest(self, entries: Sequence[Any], form_digest: bytes) -> bytes:
+    def digest(self, entries: Sequence[Any], question_set_digest: bytes) -> bytes:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
         content = (
@@ -131,7 +131,7 @@ class PushedAttempt:
             # The encoder knows neither objects keyed by numbers nor our own kinds of numbers and texts.
             sorted((int(number), str(name)) for number, name in self.attachments.items()),
         )
-        return hashlib.sha256(form_digest + _encode(content)).digest()
+        return hashlib.sha256(question_set_digest + _encode(content)).digest()
 
 
 @dataclass
@@ -139,7 +139,7 @@ class Batch:
     """Some attempts of a request, and what is wrong with those that could not be read."""
 
     attempts: list[PushedAttempt] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    issues: list[ValidationIssue] = field(default_factory=list)
     size: int = 0
 
     @property
@@ -172,11 +172,11 @@ _Read = Callable[[bytes, str], PushedAttempt]
 
 def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
     batch = Batch()
-    for place, source, read in sources:
+    for path, source, read in sources:
         try:
-            batch.attempts.append(read(source, place))
+            batch.attempts.append(read(source, path))
         except InvalidInputError as error:
-            batch.problems += error.problems
+            batch.issues += error.issues
         batch.size += len(source)
         if batch.is_full:
             yield batch
@@ -193,7 +193,9 @@ def _split(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[bytes]:
         unfinished.append(first)
         size += len(first)
         if size > most_line_bytes:
-            raise InvalidInputError([Problem(at(_LIST, number), f"is longer than {most_line_bytes} bytes")])
+            raise InvalidInputError(
+                [ValidationIssue(at(_LIST, number), f"is longer than {most_line_bytes} bytes")]
+            )
         if others:
             *finished, last = b"".join(unfinished), *others
             yield from finished
@@ -202,32 +204,34 @@ def _split(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[bytes]:
     yield b"".join(unfinished)
 
 
-def _read_line(line: bytes, place: str) -> PushedAttempt:
-    attempt = _read_attempt(line, place)
-    if not _is_plainly_sound_outside(line):
-        require_sound(line, place)
+def _read_line(line: bytes, path: str) -> PushedAttempt:
+    attempt = _read_attempt(line, path)
+    if not _is_surely_strict_outside(line):
+        require_strict(line, path)
     return attempt
 
 
-def _read_attempt(source: bytes, place: str) -> PushedAttempt:
+def _read_attempt(source: bytes, path: str) -> PushedAttempt:
     try:
-        attempt = PushedAttempt(place, _decode(source), source.decode())
+        attempt = PushedAttempt(path, _decode(source), source.decode())
     except UNREADABLE as error:
-        raise refusal(source, Submission, place, error) from None
-    if problems := list(_check(attempt.submission, place)):
-        raise InvalidInputError(problems)
+        raise refusal(source, Submission, path, error) from None
+    if issues := list(_check(attempt.submission, path)):
+        raise InvalidInputError(issues)
     return attempt
 
 
-def _check(submission: Submission, place: str) -> Iterator[Problem]:
+def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
     has_user, has_code = submission.user_id is not None, bool(submission.temporary_user_code)
     if has_user and has_code:
-        yield Problem(at(place, "temporary_user_code"), "must not be given beside user_id")
+        yield ValidationIssue(at(path, "temporary_user_code"), "must not be given beside user_id")
     elif not has_user and not has_code and not submission.is_deleted:
-        yield Problem(at(place, "user_id"), "is missing; a logged-out taker has temporary_user_code instead")
+        yield ValidationIssue(
+            at(path, "user_id"), "is missing; a logged-out taker has temporary_user_code instead"
+        )
     for name in ("started_at", "finished_at", "updated_at"):
-        if not is_sane_time(getattr(submission, name)):
-            yield Problem(at(place, name), "is a time that no attempt was made at")
+        if not is_valid_time(getattr(submission, name)):
+            yield ValidationIssue(at(path, name), "is a time that no attempt was made at")
 
 
 # Counting is enough to see that most JSON holds no key twice, no NUL and no deep nesting. Each pair of an
@@ -235,7 +239,7 @@ def _check(submission: Submission, place: str) -> Iterator[Problem]:
 # missing in what was decoded, so there are more colons than known. What does not pass is looked at closely.
 
 
-def _is_plainly_sound_outside(line: bytes) -> bool:
+def _is_surely_strict_outside(line: bytes) -> bool:
     """Whether a line is plainly sound, but for its answers and questions, which are looked at when read."""
     values = {key: bytes(value) for key, value in _decode_top(line).items()}
     outside = line
@@ -260,7 +264,7 @@ def _may_hide_something(source: bytes) -> bool:
     return b"\\" in source and any(escape in source for escape in (b"\\u0000", b"\\u003a", b"\\u003A"))
 
 
-def _is_plainly_sound(source: bytes, entries: Sequence[Any]) -> bool:
+def _is_surely_strict(source: bytes, entries: Sequence[Any]) -> bool:
     """Whether the answers of an attempt are plainly sound: objects whose values are no objects nor lists."""
     if _may_hide_something(source):
         return False

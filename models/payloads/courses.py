@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from models.errors import InvalidInputError, Problem
+from models.errors import InvalidInputError, ValidationIssue
 from models.lms.courses import EnrollmentState, EnrollmentType
 from models.payloads.json_values import Id, at, decode_document
 
@@ -69,19 +69,19 @@ class _Document(msgspec.Struct):
 def read_course(body: bytes) -> CoursePush:
     """Read `{"course": {...}}`; raise InvalidInputError with what is wrong."""
     course = decode_document(body, _Document).course
-    problems = [
+    issues = [
         *_repeated("course.sections", "id", (section.id for section in course.sections or ())),
         *_repeated("course.users", "id", (user.id for user in course.users or ())),
         *_repeated("course.enrollments", "user_id", (item.key for item in course.enrollments or ())),
     ]
-    if problems:
-        raise InvalidInputError(problems)
+    if issues:
+        raise InvalidInputError(issues)
     return course
 
 
-def _repeated(place: str, name: str, keys: Iterable[Key]) -> Iterator[Problem]:
+def _repeated(path: str, name: str, keys: Iterable[Key]) -> Iterator[ValidationIssue]:
     seen: set[Key] = set()
     for index, key in enumerate(keys):
         if key in seen:
-            yield Problem(at(at(place, index), name), "is given twice in this list")
+            yield ValidationIssue(at(at(path, index), name), "is given twice in this list")
         seen.add(key)

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from models.errors import InvalidInputError, Problem
-from models.payloads.strict_json import explain, require_sound
+from models.errors import InvalidInputError, ValidationIssue
+from models.payloads.strict_json import explain, require_strict
 
 LEAST_ID: Final = -(2**63)
 MOST_ID: Final = 2**63 - 1
@@ -33,7 +33,7 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 Timestamp = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
-_PLACE_IN_MESSAGE: Final = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_PATH_IN_MESSAGE: Final = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 
 Value = TypeVar("Value")
 
@@ -50,16 +50,16 @@ class Text(str):
 
 def decode_document(body: bytes, kind: type[Value]) -> Value:
     """Read a whole JSON document; raise InvalidInputError with every place that is wrong, up to twenty."""
-    require_sound(body, "")
+    require_strict(body, "")
     return decode(body, kind, "")
 
 
-def decode(source: bytes | msgspec.Raw, kind: type[Value], place: str) -> Value:
+def decode(source: bytes | msgspec.Raw, kind: type[Value], path: str) -> Value:
     """Read sound JSON as a type; raise InvalidInputError naming every part of it that does not fit."""
     try:
         return msgspec.json.decode(source, type=kind, dec_hook=convert_leaf)
     except UNREADABLE as error:
-        raise refusal(bytes(source), kind, place, error) from None
+        raise refusal(bytes(source), kind, path, error) from None
 
 
 def decoder(kind: type[Value]) -> msgspec.json.Decoder[Value]:
@@ -67,20 +67,20 @@ def decoder(kind: type[Value]) -> msgspec.json.Decoder[Value]:
     return msgspec.json.Decoder(kind, dec_hook=convert_leaf)
 
 
-def refusal(source: bytes, kind: Any, place: str, error: Exception) -> InvalidInputError:
+def refusal(source: bytes, kind: Any, path: str, error: Exception) -> InvalidInputError:
     """Make the error that tells all that is wrong with JSON which could not be read as a type."""
     if not isinstance(error, msgspec.ValidationError):
-        return InvalidInputError(explain(source, place, error))
-    mismatch = _mismatch(error, place)
+        return InvalidInputError(explain(source, path, error))
+    mismatch = _mismatch(error, path)
     try:
         value = msgspec.json.decode(source)
     except UNREADABLE as worse:
-        return InvalidInputError(explain(source, place, worse) or [mismatch])
-    problems = list(itertools.islice(find_problems(value, kind, place), InvalidInputError.MOST_PROBLEMS))
-    return InvalidInputError(problems or [mismatch])
+        return InvalidInputError(explain(source, path, worse) or [mismatch])
+    issues = list(itertools.islice(find_issues(value, kind, path), InvalidInputError.MOST_ISSUES))
+    return InvalidInputError(issues or [mismatch])
 
 
-def find_problems(value: Any, kind: Any, place: str) -> Iterator[Problem]:
+def find_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
     """Find every part of a decoded value that does not fit a type, as deep as structs and lists go."""
     if kind is msgspec.Raw:
         # Whoever reads it will say.
@@ -88,19 +88,19 @@ def find_problems(value: Any, kind: Any, place: str) -> Iterator[Problem]:
     try:
         msgspec.convert(value, kind, dec_hook=convert_leaf)
     except msgspec.ValidationError as error:
-        inner = _inner_problems(value, kind, place)
-        yield next(inner, _mismatch(error, place))
+        inner = _inner_issues(value, kind, path)
+        yield next(inner, _mismatch(error, path))
         yield from inner
 
 
-def at(place: str, key: str | int) -> str:
+def at(path: str, key: str | int) -> str:
     """Name a key of an object, or an index of a list, that stands at a place."""
     if isinstance(key, int):
-        return f"{place}[{key}]"
-    return f"{place}.{key}" if place else key
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
 
 
-def is_sane_time(time: datetime.datetime | None) -> bool:
+def is_valid_time(time: datetime.datetime | None) -> bool:
     """Whether a time, if there is one, can be stored, and read back in any time zone."""
     return time is None or _LEAST_YEAR <= time.year <= _MOST_YEAR
 
@@ -134,18 +134,18 @@ def to_text(value: object) -> str:
     raise ValueError("must be a text")
 
 
-def _inner_problems(value: Any, kind: Any, place: str) -> Iterator[Problem]:
+def _inner_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
     for option in _options(kind):
         if isinstance(option, type) and issubclass(option, msgspec.Struct) and isinstance(value, dict):
             for field in msgspec.structs.fields(option):
-                inner = at(place, field.encode_name)
+                inner = at(path, field.encode_name)
                 if field.encode_name in value:
-                    yield from find_problems(value[field.encode_name], field.type, inner)
+                    yield from find_issues(value[field.encode_name], field.type, inner)
                 elif field.required:
-                    yield Problem(inner, "is missing")
+                    yield ValidationIssue(inner, "is missing")
         elif get_origin(option) is list and isinstance(value, list):
             for index, item in enumerate(value):
-                yield from find_problems(item, get_args(option)[0], at(place, index))
+                yield from find_issues(item, get_args(option)[0], at(path, index))
 
 
 def _options(kind: Any) -> Iterator[Any]:
@@ -159,8 +159,8 @@ def _options(kind: Any) -> Iterator[Any]:
         yield kind
 
 
-def _mismatch(error: Exception, place: str) -> Problem:
+def _mismatch(error: Exception, path: str) -> ValidationIssue:
     text = str(error)
-    if found := _PLACE_IN_MESSAGE.search(text):
-        text, place = text[: found.start()], f"{place}{found[1]}" if place else found[1].removeprefix(".")
-    return Problem(place, text[:1].lower() + text[1:])
+    if found := _PATH_IN_MESSAGE.search(text):
+        text, path = text[: found.start()], f"{path}{found[1]}" if path else found[1].removeprefix(".")
+    return ValidationIssue(path, text[:1].lower() + text[1:])

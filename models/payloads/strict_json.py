@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from models.errors import InvalidInputError, Problem
+from models.errors import InvalidInputError, ValidationIssue
 
 MOST_DEPTH: Final = 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -24,36 +24,36 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MOST_KEY_CHARACTERS: Final = 100
 
 
-def require_sound(source: bytes, place: str, *, above: int = 0) -> None:
+def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
     """Raise InvalidInputError if JSON is nested deeply, is no UTF-8, or holds a NUL or a key twice.
 
     It may be a part of a document, with so many levels above it. JSON that is malformed passes, if it is not
     deep: whoever decodes it will say where.
     """
-    text = _text(source, place)
+    text = _text(source, path)
     if is_deep(text, MOST_DEPTH - above):
-        raise InvalidInputError([Problem(place, f"is nested deeper than {MOST_DEPTH}")])
+        raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
     if "\\u0000" not in text and not _repeats_key(text):
         return
     try:
         tree = _tree(text)
     except ValueError:
         return
-    if problems := list(_unsound(tree, place)):
-        raise InvalidInputError(problems)
+    if issues := list(_not_strict(tree, path)):
+        raise InvalidInputError(issues)
 
 
-def explain(source: bytes, place: str, error: Exception) -> list[Problem]:
+def explain(source: bytes, path: str, error: Exception) -> list[ValidationIssue]:
     """Tell why JSON could not be decoded; an empty list if it could, as far as Python's own reader knows."""
     try:
-        require_sound(source, place)
+        require_strict(source, path)
     except InvalidInputError as refused:
-        return list(refused.problems)
+        return list(refused.issues)
     try:
         tree = _tree(source.decode())
     except ValueError:
-        return [Problem(place, f"is not valid JSON: {str(error).removeprefix('JSON is malformed: ')}")]
-    return list(_unsound(tree, place))
+        return [ValidationIssue(path, f"is not valid JSON: {str(error).removeprefix('JSON is malformed: ')}")]
+    return list(_not_strict(tree, path))
 
 
 def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
@@ -68,13 +68,13 @@ def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
     return bool(brackets)
 
 
-def _text(source: bytes, place: str) -> str:
+def _text(source: bytes, path: str) -> str:
     if source.startswith(_BYTE_ORDER_MARK):
-        raise InvalidInputError([Problem(place, "begins with a byte order mark")])
+        raise InvalidInputError([ValidationIssue(path, "begins with a byte order mark")])
     try:
         return source.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInputError([Problem(place, f"is not valid UTF-8 (byte {error.start})")]) from None
+        raise InvalidInputError([ValidationIssue(path, f"is not valid UTF-8 (byte {error.start})")]) from None
 
 
 class _RepeatedKeyError(Exception):
@@ -106,31 +106,31 @@ def _tree(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_Pairs, parse_int=len)
 
 
-def _unsound(value: Any, place: str) -> Iterator[Problem]:
+def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
     # No deeper than MOST_DEPTH: that was checked.
     if isinstance(value, str):
-        yield from _unsound_text(value, place)
+        yield from _not_strict_text(value, path)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield Problem(place, "is not a finite number")
+        yield ValidationIssue(path, "is not a finite number")
     elif isinstance(value, _Pairs):
         seen = set()
         for key, inner in value:
-            inner_place = f"{place}.{_shown(key)}" if place else _shown(key)
+            inner_path = f"{path}.{_shown(key)}" if path else _shown(key)
             if key in seen:
-                yield Problem(inner_place, "is given twice")
+                yield ValidationIssue(inner_path, "is given twice")
             seen.add(key)
-            yield from _unsound_text(key, inner_place)
-            yield from _unsound(inner, inner_place)
+            yield from _not_strict_text(key, inner_path)
+            yield from _not_strict(inner, inner_path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _unsound(item, f"{place}[{index}]")
+            yield from _not_strict(item, f"{path}[{index}]")
 
 
-def _unsound_text(text: str, place: str) -> Iterator[Problem]:
+def _not_strict_text(text: str, path: str) -> Iterator[ValidationIssue]:
     if "\0" in text:
-        yield Problem(place, "holds a NUL character")
+        yield ValidationIssue(path, "holds a NUL character")
     if _LONE_SURROGATE.search(text):
-        yield Problem(place, "holds half of a surrogate pair")
+        yield ValidationIssue(path, "holds half of a surrogate pair")
 
 
 def _shown(key: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
-from models.queue import Hint, Queue
+from models.queue import JobMessage, Queue
 from models.reports.filenames import display_name
 from models.reports.files import File
 from models.reports.progress import Progress
@@ -112,7 +112,7 @@ _HEARTBEAT = text(
 ).bindparams(bindparam("lease"), bindparam("token"))
 
 
-def heartbeat(session: Session, held: Claim, completion: float, *, lease_seconds: float) -> None:
+def heartbeat(session: Session, claim: Claim, completion: float, *, lease_seconds: float) -> None:
     """Renew the lease and show how far the job is; raise LeaseLostError if the job is somebody else's now."""
     # A heartbeat that a crash of the database takes back was of no account: no need to wait for its disk.
     session.execute(text("SET LOCAL synchronous_commit = off"))
@@ -120,23 +120,23 @@ def heartbeat(session: Session, held: Claim, completion: float, *, lease_seconds
         _HEARTBEAT,
         {
             "lease": datetime.timedelta(seconds=lease_seconds),
-            "report_id": held.report_id,
-            "token": held.token,
+            "report_id": claim.report_id,
+            "token": claim.token,
             "completion": completion,
         },
     ).first()
     if renewed is None:
-        raise LeaseLostError(held.reference)
+        raise LeaseLostError(claim.reference)
 
 
-def finish(session: Session, held: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
+def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
     """Make the stored object the report's file; raise LeaseLostError if the job is somebody else's now."""
-    file = File(storage_key=held.storage_key, size=size, sha256=sha256)
+    file = File(storage_key=claim.storage_key, size=size, sha256=sha256)
     session.add(file)
     session.flush()
     _end(
         session,
-        held,
+        claim,
         state=ReportState.GENERATED,
         file_id=file.id,
         quiz_revision=snapshot.quiz_revision,
@@ -145,16 +145,18 @@ def finish(session: Session, held: Claim, snapshot: Snapshot, *, size: int, sha2
     )
     session.execute(
         update(Progress)
-        .where(Progress.id == held.progress_id)
+        .where(Progress.id == claim.progress_id)
         .values(completion=100.0, message=None, updated_at=func.now())
     )
 
 
-def fail(session: Session, held: Claim, message: str) -> None:
+def fail(session: Session, claim: Claim, message: str) -> None:
     """End the job as failed, with a reason that a teacher can act on; raise LeaseLostError as finish does."""
-    _end(session, held, state=ReportState.FAILED)
+    _end(session, claim, state=ReportState.FAILED)
     session.execute(
-        update(Progress).where(Progress.id == held.progress_id).values(message=message, updated_at=func.now())
+        update(Progress)
+        .where(Progress.id == claim.progress_id)
+        .values(message=message, updated_at=func.now())
     )
 
 
@@ -181,10 +183,10 @@ def fail_exhausted(session: Session, *, max_tries: int) -> Sequence[int]:
     return [report_id for report_id, _ in ended]
 
 
-def take_lost_hints(
+def take_unclaimed_jobs(
     session: Session, queue: Queue, *, older_than_seconds: float, most: int
-) -> Sequence[Hint]:
-    """Return the jobs of a queue that no worker took since their last hint, and mark them as hinted again.
+) -> Sequence[JobMessage]:
+    """Return the jobs of a queue that no worker took since their last message, and mark them as hinted again.
 
     Those are queued rows, and running ones whose lease has expired. The statement that marks a row is the
     one that finds it, so of any number of sweepers one returns it.
@@ -193,21 +195,23 @@ def take_lost_hints(
         select(QuizReport.id)
         .where(
             QuizReport.queue == queue,
-            QuizReport.hinted_at < func.now() - datetime.timedelta(seconds=older_than_seconds),
+            QuizReport.enqueued_at < func.now() - datetime.timedelta(seconds=older_than_seconds),
             or_(QuizReport.state == ReportState.QUEUED, _lease_expired()),
         )
-        .order_by(QuizReport.hinted_at)
+        .order_by(QuizReport.enqueued_at)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
     rows = session.execute(
         update(QuizReport)
         .where(QuizReport.id.in_(overdue.scalar_subquery()))
-        .values(hinted_at=func.now())
+        .values(enqueued_at=func.now())
         .returning(QuizReport.id, QuizReport.progress_id, QuizReport.queue)
         .execution_options(synchronize_session=False)
     )
-    return [Hint(report_id, progress_id, queue) for report_id, progress_id, queue in rows if progress_id]
+    return [
+        JobMessage(report_id, progress_id, queue) for report_id, progress_id, queue in rows if progress_id
+    ]
 
 
 def remove_expired_files(session: Session, *, retention_days: int, most: int = 1000) -> Sequence[str]:
@@ -249,20 +253,20 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
     return [key for key in storage_keys if key not in known]
 
 
-def _end(session: Session, held: Claim, **values: Any) -> None:
+def _end(session: Session, claim: Claim, **values: Any) -> None:
     ended = session.execute(
         update(QuizReport)
         .where(
-            QuizReport.id == held.report_id,
+            QuizReport.id == claim.report_id,
             QuizReport.state == ReportState.RUNNING,
-            QuizReport.claim_token == held.token,
+            QuizReport.claim_token == claim.token,
         )
         .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
         .returning(QuizReport.id)
         .execution_options(synchronize_session=False)
     ).first()
     if ended is None:
-        raise LeaseLostError(held.reference)
+        raise LeaseLostError(claim.reference)
 
 
 def _lease_expired() -> ColumnElement[bool]:

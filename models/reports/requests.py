@@ -20,7 +20,7 @@ from models.errors import (
 )
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.queue import Hint, Queue
+from models.queue import JobMessage, Queue
 from models.reports.files import File
 from models.reports.progress import Progress
 from models.reports.tables import QuizReport, ReportState, ReportType, Variant
@@ -28,10 +28,10 @@ from models.reports.tables import QuizReport, ReportState, ReportType, Variant
 
 @dataclass(frozen=True)
 class Requested:
-    """A report as a request for it left it; without a hint it was there already."""
+    """A report as a request for it left it; without a message it was there already."""
 
     report: QuizReport
-    hint: Hint | None
+    message: JobMessage | None
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ def request_report(
     if newest is None or newest.state is ReportState.GENERATED:
         report = _new_report(variant)
         report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
-        report.hinted_at = func.now()
+        report.enqueued_at = func.now()
         session.add(report)
         session.flush()
     else:
         report = newest
         _queue_again(session, newest, progress, queue)
     session.refresh(report)
-    return Requested(report, report.hint)
+    return Requested(report, report.message)
 
 
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
@@ -235,7 +235,7 @@ def _queue_again(session: Session, report: QuizReport, progress: Progress, queue
             state=ReportState.QUEUED,
             progress_id=progress.id,
             queue=queue,
-            hinted_at=func.now(),
+            enqueued_at=func.now(),
             tries=0,
             updated_at=func.now(),
         ),

@@ -23,7 +23,7 @@ from models.db.base import Base, CreatedAt, OwnId, enum_by_value
 from models.errors import InvalidReportTypeError
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.queue import Hint, Queue
+from models.queue import JobMessage, Queue
 from models.reports.files import File
 from models.reports.progress import Progress
 
@@ -103,7 +103,7 @@ class QuizReport(Base):
         Index(
             "ix_quiz_reports_live",
             "state",
-            "hinted_at",
+            "enqueued_at",
             postgresql_where=text("state IN ('queued', 'running')"),
         ),
         CheckConstraint(
@@ -124,7 +124,7 @@ class QuizReport(Base):
     state: Mapped[ReportState] = mapped_column(enum_by_value(ReportState), default=ReportState.IDLE)
     progress_id: Mapped[int | None] = mapped_column(ForeignKey("progress.id"), unique=True)
     queue: Mapped[Queue] = mapped_column(enum_by_value(Queue), default=Queue.SMALL)
-    hinted_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+    enqueued_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
     tries: Mapped[int] = mapped_column(default=0)
     claim_token: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     lease_until: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
@@ -146,9 +146,9 @@ class QuizReport(Base):
         )
 
     @property
-    def hint(self) -> Hint | None:
+    def message(self) -> JobMessage | None:
         """The message that tells a worker of this report's job, if it has one."""
-        return None if self.progress_id is None else Hint(self.id, self.progress_id, self.queue)
+        return None if self.progress_id is None else JobMessage(self.id, self.progress_id, self.queue)
 
     def is_current(self, quiz: Quiz, course: Course, analysis_version: str) -> bool:
         """Whether the file was made from exactly the data, and by the analysis, that the service has now."""

@@ -57,9 +57,9 @@ def growth_plot(title: str, lines: Mapping[str, Points]) -> Figure:
         below = [spread.median - spread.least for _, spread in points]
         above = [spread.most - spread.median for _, spread in points]
         axes.errorbar(sizes, medians, (below, above), fmt=style, color=colour, label=name, capsize=3)
-        for place in zip(sizes, medians, strict=True) if labels else ():
+        for path in zip(sizes, medians, strict=True) if labels else ():
             axes.annotate(
-                f"{place[1]:.3g}", place, labels, textcoords="offset points", ha="center", color=colour
+                f"{path[1]:.3g}", path, labels, textcoords="offset points", ha="center", color=colour
             )
     axes.set(xscale="log", yscale="log", xlabel="attempts of 50 questions", ylabel="seconds")
     axes.set_title(title, loc="left", fontweight="bold", pad=12)

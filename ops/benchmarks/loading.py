@@ -15,7 +15,7 @@ from models.db.session import Database
 from models.lms import courses
 from models.lms.attempts import Attempt, AttemptState
 from models.lms.courses import CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
-from models.lms.quizzes import Form, QuestionVersion, Quiz, QuizType, ScoringPolicy
+from models.lms.quizzes import QuestionSet, QuestionVersion, Quiz, QuizType, ScoringPolicy
 from ops.benchmarks.population import BLOCK, Block, Course, Population
 
 # No reader looks at a digest; only a push compares it, and then the row counts as changed.
@@ -30,11 +30,11 @@ class Loader:
 
     def load(self, population: Population) -> None:
         """Load a quiz with its attempts into a course that is there."""
-        form_id = self._load_quiz(population)
+        question_set_id = self._load_quiz(population)
         responses = Responses(population)
         with self._copying() as connection:
             for block in population.blocks():
-                _copy(connection, Attempt, responses.rows(block, form_id))
+                _copy(connection, Attempt, responses.rows(block, question_set_id))
 
     def load_course(self, course: Course) -> None:
         """Load a course, its sections and its students."""
@@ -59,7 +59,7 @@ class Loader:
             connection.execute(text("RESET statement_timeout"))
 
     def _load_quiz(self, population: Population) -> int:
-        """Load a quiz without attempts; return its form's id."""
+        """Load a quiz without attempts; return its question set's id."""
         definition = population.definition()
         quiz = Quiz(
             id=population.quiz_id,
@@ -79,11 +79,13 @@ class Loader:
             session.flush()
             session.add_all(versions)
             session.flush()
-            form = Form(quiz_id=quiz.id, digest=_NO_DIGEST, question_version_ids=[v.id for v in versions])
-            session.add(form)
+            question_set = QuestionSet(
+                quiz_id=quiz.id, digest=_NO_DIGEST, question_version_ids=[v.id for v in versions]
+            )
+            session.add(question_set)
             session.flush()
-            quiz.form_id = form.id
-        return form.id
+            quiz.question_set_id = question_set.id
+        return question_set.id
 
     @contextlib.contextmanager
     def _copying(self) -> Iterator[Any]:
@@ -105,7 +107,7 @@ class Responses:
         self._points = pa.array([response.points for response in responses], pa.float64())
         self._correct = np.array([response.counts_as_correct for response in responses])
 
-    def rows(self, block: Block, form_id: int) -> pa.Table:
+    def rows(self, block: Block, question_set_id: int) -> pa.Table:
         """Return a block of attempts as rows of their table."""
         population, size = self._population, len(block.number)
         chosen = block.codes + self._offsets
@@ -125,7 +127,7 @@ class Responses:
                 "updated_at": _times(block.updated_at),
                 "n_correct": pa.array(n_correct, pa.int32()),
                 "n_incorrect": pa.array(chosen.shape[1] - n_correct, pa.int32()),
-                "form_id": _repeated(form_id, size),
+                "question_set_id": _repeated(question_set_id, size),
                 "answer_ids": _lists(self._answer_ids, chosen),
                 "texts": _lists(self._texts, chosen),
                 "points": _lists(self._points, chosen),

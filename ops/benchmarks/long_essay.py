@@ -51,7 +51,7 @@ def _replace_first_text(stack: Stack, population: Population, words: str) -> str
     with stack.database.transaction() as session:
         attempt_id = session.execute(_ANY_ATTEMPT, {"quiz_id": population.quiz_id}).scalar_one()
         texts = session.execute(_TEXTS, {"id": attempt_id}).scalar_one()
-        place = next(place for place, given in enumerate(texts) if given)
-        before: str = texts[place]
-        session.execute(_REPLACE, {"id": attempt_id, "texts": [*texts[:place], words, *texts[place + 1 :]]})
+        path = next(path for path, given in enumerate(texts) if given)
+        before: str = texts[path]
+        session.execute(_REPLACE, {"id": attempt_id, "texts": [*texts[:path], words, *texts[path + 1 :]]})
     return before

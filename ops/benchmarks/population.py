@@ -149,12 +149,12 @@ class Population:
             number=number,
             student=student,
             attempt=1 + (number % _SECOND_ATTEMPTS == _SECOND_ATTEMPTS - 1),
-            updated_at=_BEGIN + (self.place(number) // 2).astype("timedelta64[s]"),
+            updated_at=_BEGIN + (self.path(number) // 2).astype("timedelta64[s]"),
             codes=codes,
             scores=np.sum([points[codes[:, q]] for q, points in enumerate(self._points)], axis=0),
         )
 
-    def place(self, number: Integers) -> Integers:
+    def path(self, number: Integers) -> Integers:
         """Return when attempts were handed in, as places in a shuffled order; two share each second."""
         # The stride has no divisor in common with any number of attempts that is used here.
         return number * _STRIDE % self.attempts

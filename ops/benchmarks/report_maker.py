@@ -74,7 +74,7 @@ def report_maker(stack: Stack) -> Iterator[ReportMaker]:
 
 
 def queue_report(stack: Stack, quiz_id: int, report_type: ReportType) -> QuizReport:
-    """Queue a report as a request for it would, but send no hint; a file that is there is forgotten first."""
+    """Queue a report as a request for it would, but send no message; an existing file is forgotten first."""
     with stack.database.transaction() as session:
         quiz = session.get_one(Quiz, quiz_id)
         course = session.get_one(Course, quiz.course_id)

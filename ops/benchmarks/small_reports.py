@@ -164,12 +164,12 @@ def _two_workers(stack: Stack, quizzes: Sequence[int]) -> Outcome:
 
 
 def _drain(stack: Stack, publisher: Celery, quizzes: Sequence[int]) -> float:
-    """Queue a report of each quiz; return the seconds from the first hint to the last file."""
-    hints = [queue_report(stack, quiz_id, ReportType.STUDENT_ANALYSIS).hint for quiz_id in quizzes]
+    """Queue a report of each quiz; return the seconds from the first message to the last file."""
+    messages = [queue_report(stack, quiz_id, ReportType.STUDENT_ANALYSIS).message for quiz_id in quizzes]
     began = time.perf_counter()
-    for hint in hints:
-        if hint is not None:
-            publish(publisher, hint)
+    for message in messages:
+        if message is not None:
+            publish(publisher, message)
     wait_until(lambda: not _live(stack), pause=0.01)
     return time.perf_counter() - began
 

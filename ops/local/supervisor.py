@@ -152,8 +152,8 @@ class Supervisor:
                 if now - watch.started_at > _WELL_AFTER_SECONDS:
                     watch.pause = self._first_pause
                 watch.due_at = now + watch.pause
-                hint = f" (see {watch.part.log})" if watch.part.log else ""
-                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:g} s{hint}")
+                message = f" (see {watch.part.log})" if watch.part.log else ""
+                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:g} s{message}")
                 watch.pause = min(2 * watch.pause, _LONGEST_PAUSE_SECONDS)
             elif now >= watch.due_at:
                 self._start_again(watch)

@@ -72,11 +72,13 @@ class School:
     def submit(self, quiz_id: int, *, count: int = 1) -> int:
         """Let the first students submit once more each, all in one transaction; return the new revision."""
         with self.connect() as connection:
-            form_id, questions = self._form(connection, quiz_id)
+            question_set_id, questions = self._form(connection, quiz_id)
             attempt = _one(
                 connection, "SELECT coalesce(max(attempt), 0) + 1 FROM attempts WHERE quiz_id = %s", quiz_id
             )
-            self._insert_attempts(connection, quiz_id, form_id, Size(count, questions - 1), attempt=attempt)
+            self._insert_attempts(
+                connection, quiz_id, question_set_id, Size(count, questions - 1), attempt=attempt
+            )
             return self._raise_revision(connection, quiz_id)
 
     def make_stale(self, quiz_id: int) -> int:
@@ -138,22 +140,31 @@ class School:
             )
             for question in _questions(quiz_id, size.questions)
         ]
-        form_id = _one(
+        question_set_id = _one(
             connection,
-            "INSERT INTO forms (quiz_id, digest, question_version_ids) VALUES (%s, 'form', %s) RETURNING id",
+            "INSERT INTO question_sets (quiz_id, digest, question_version_ids)"
+            " VALUES (%s, 'set', %s) RETURNING id",
             quiz_id,
             versions,
         )
-        connection.execute("UPDATE quizzes SET form_id = %s WHERE id = %s", [form_id, quiz_id])
-        self._insert_attempts(connection, quiz_id, form_id, size, attempt=1)
+        connection.execute(
+            "UPDATE quizzes SET question_set_id = %s WHERE id = %s", [question_set_id, quiz_id]
+        )
+        self._insert_attempts(connection, quiz_id, question_set_id, size, attempt=1)
 
     def _insert_attempts(
-        self, connection: psycopg.Connection[Any], quiz_id: int, form_id: int, size: Size, *, attempt: int
+        self,
+        connection: psycopg.Connection[Any],
+        quiz_id: int,
+        question_set_id: int,
+        size: Size,
+        *,
+        attempt: int,
     ) -> None:
         connection.execute(
             """
             INSERT INTO attempts (quiz_id, submission_id, attempt, user_id, workflow_state, was_preview,
-                score, started_at, finished_at, updated_at, n_correct, n_incorrect, form_id,
+                score, started_at, finished_at, updated_at, n_correct, n_incorrect, question_set_id,
                 answer_ids, texts, points, digest)
             SELECT %(quiz)s, %(quiz)s::bigint * 10000000 + n, %(attempt)s, %(first)s::bigint + n, 'complete',
                 false, n %% (%(questions)s + 1), now(), now(), now(), 1, %(questions)s - 1, %(form)s,
@@ -168,7 +179,7 @@ class School:
                 "attempt": attempt,
                 "first": _FIRST_STUDENT,
                 "questions": size.questions,
-                "form": form_id,
+                "form": question_set_id,
                 "characters": size.essay_characters,
                 "students": size.students,
             },
@@ -176,7 +187,7 @@ class School:
 
     def _form(self, connection: psycopg.Connection[Any], quiz_id: int) -> tuple[int, int]:
         row = connection.execute(
-            "SELECT id, cardinality(question_version_ids) FROM forms WHERE quiz_id = %s", [quiz_id]
+            "SELECT id, cardinality(question_version_ids) FROM question_sets WHERE quiz_id = %s", [quiz_id]
         ).fetchone()
         assert row is not None
         return row[0], row[1]

@@ -163,7 +163,7 @@ def let_leases_expire(connection: psycopg.Connection[Any], report_ids: list[int]
     """Make jobs look as if their first worker had fallen silent."""
     connection.execute(
         "UPDATE quiz_reports SET state = 'running', tries = 1, claim_token = gen_random_uuid(),"
-        " lease_until = now() - interval '1 second', hinted_at = now() - interval '1 day'"
+        " lease_until = now() - interval '1 second', enqueued_at = now() - interval '1 day'"
         " WHERE id = ANY(%s)",
         [report_ids],
     )

@@ -322,4 +322,4 @@ def lowest_total(in_order: list[float], portion: float) -> float:
 
 
 def correct_in(third: int, thirds: list[int], right: list[float]) -> float:
-    return sum(score for place, score in zip(thirds, right, strict=True) if place == third)
+    return sum(score for path, score in zip(thirds, right, strict=True) if path == third)

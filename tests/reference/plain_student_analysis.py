@@ -26,8 +26,8 @@ def check_student_analysis(pushed: Pushed, file: Path) -> None:
 
 def _check_line(content: BinaryIO, number: int, line: bytes) -> None:
     if (found := content.read(len(line))) != line:
-        place = next(i for i, pair in enumerate(itertools.zip_longest(found, line)) if pair[0] != pair[1])
-        part = slice(max(0, place - 80), place + 80)
+        path = next(i for i, pair in enumerate(itertools.zip_longest(found, line)) if pair[0] != pair[1])
+        part = slice(max(0, path - 80), path + 80)
         raise DifferenceError(f"row {number} of the student_analysis: {found[part]!r} is not {line[part]!r}")
 
 

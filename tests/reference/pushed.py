@@ -44,7 +44,7 @@ class Pushed:
         """Each user's sections, in the order of their ids."""
         found: dict[int, list[Json]] = {user_id: [] for user_id in self.users}
         sections = {section["id"]: section for section in self._course["sections"]}
-        for enrollment in sorted(self._course["enrollments"], key=lambda place: int(place["section_id"])):
+        for enrollment in sorted(self._course["enrollments"], key=lambda path: int(path["section_id"])):
             found[enrollment["user_id"]].append(sections[enrollment["section_id"]])
         return found
 
@@ -62,8 +62,8 @@ class Pushed:
                 attempt = msgspec.json.decode(line)
                 key = (attempt["updated_at"], attempt["id"], attempt["attempt"])
                 places.append((key, lines.tell() - len(line)))
-            for _, place in sorted(places, reverse=True):
-                lines.seek(place)
+            for _, path in sorted(places, reverse=True):
+                lines.seek(path)
                 yield msgspec.json.decode(lines.readline())
 
     @cached_property

@@ -95,7 +95,7 @@ def attempt_of(line: Line, questions: list[Question]) -> dict[str, Any]:
         "logged_out": False,
         "finished_at": finished_at,
         "attempt": int(attempt or ""),
-        "form_id": 1,
+        "question_set_id": 1,
         "answer_ids": chosen,
         "texts": [cell if answer is None else None for cell, answer in zip(cells, chosen, strict=True)],
         "points": [float(points or "") for points in line[BEFORE_QUESTIONS + 1 : -3 : 2]],

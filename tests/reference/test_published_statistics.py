@@ -54,7 +54,7 @@ def report(j20s400: Responses) -> list[dict[str, str]]:
     people = [
         {
             "score": total,
-            "form_id": 1,
+            "question_set_id": 1,
             "answer_ids": [s if s is None else 2 * n + 1 - s for n, s in enumerate(person, 1)],
         }
         for total, person in zip(j20s400.totals, j20s400.scores, strict=True)

@@ -169,7 +169,7 @@ EXTRA: Mapping[str, Any] = {
     "created_at": "1990-01-01T00:00:00Z",
     "id": 777,
     "workflow_state": "completed",
-    "form_id": 1,
+    "question_set_id": 1,
 }
 
 
@@ -207,7 +207,7 @@ class TestFieldsThatAreNotTheirs:
         api.call("PUT", COURSE, "admin", json=course())
         path = f"{COURSE}/quizzes/{QUIZ_ID}"
         api.call("PUT", path, "admin", json=QUIZ_BODY)
-        pushed = submissions(quiz_id=999, form_id=1, digest="x", revision=99, claim_token="x")
+        pushed = submissions(quiz_id=999, question_set_id=1, digest="x", revision=99, claim_token="x")
         answer = api.call("PUT", f"{path}/submissions", "admin", json=pushed)
         assert (answer.status_code, answer.json["created"], answer.json["revision"]) == (200, 1, 3)
         assert api.call("PUT", f"{path}/submissions", "admin", json=submissions()).json["unchanged"] == 1

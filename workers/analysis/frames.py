@@ -40,7 +40,9 @@ def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
     return pa.field(name, kind, metadata={"meaning": meaning})
 
 
-_FORM_ID: Final = _column("form_id", pa.int64(), "The form: which question versions it had, in which order.")
+_QUESTION_SET_ID: Final = _column(
+    "question_set_id", pa.int64(), "The form: which question versions it had, in which order."
+)
 _ANSWER_IDS: Final = _column(
     "answer_ids", pa.list_(pa.int64()), "For each question of the form the chosen answer's id, else null."
 )
@@ -58,7 +60,7 @@ STUDENT_ATTEMPTS: Final[pa.Schema] = pa.schema(
         _column("logged_out", pa.bool_(), "Whether the attempt was taken by somebody who was not logged in."),
         _column("finished_at", pa.timestamp("us", "UTC"), "When the attempt was handed in."),
         _column("attempt", pa.int64(), "The attempt's number, from 1."),
-        _FORM_ID,
+        _QUESTION_SET_ID,
         _ANSWER_IDS,
         _column("texts", pa.list_(pa.large_string()), "For each question the finished cell text, else null."),
         _column("points", pa.list_(pa.float64()), "For each question the points given; null is no entry."),
@@ -69,10 +71,10 @@ STUDENT_ATTEMPTS: Final[pa.Schema] = pa.schema(
 )
 """The columns that `StudentAnalysis.rows` reads, one row an attempt.
 
-The three lists of an attempt are as long as its form: element j belongs to the form's question j.
+The three lists of an attempt are as long as its question set: element j belongs to its question j.
 """
 
-ITEM_ATTEMPTS: Final[pa.Schema] = pa.schema([_SCORE, _FORM_ID, _ANSWER_IDS])
+ITEM_ATTEMPTS: Final[pa.Schema] = pa.schema([_SCORE, _QUESTION_SET_ID, _ANSWER_IDS])
 """The columns that `ItemAnalysis.add` reads, one row a student: the first attempt."""
 
 _EMPTY_FOR_NULL: Final = {b"null": b"empty string"}

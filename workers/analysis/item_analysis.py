@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from workers.analysis import psychometrics
 from workers.analysis.frames import ITEM_ATTEMPTS, Question, responses, single_chunk, to_arrow
 from workers.analysis.psychometrics import Floats
-from workers.analysis.response_index import ChunkForms, Integers, Layout
+from workers.analysis.response_index import ChunkQuestionSets, Integers, Layout
 
 AnswerCodes = npt.NDArray[np.unsignedinteger]
 Cell = int | float | str | None
@@ -50,14 +50,15 @@ _COLUMNS: Final = (
 class ItemAnalysis:
     """The analysis of one quiz's choice questions, fed chunk by chunk.
 
-    ``questions`` are the analysed questions with the weights and points to judge by. ``forms`` maps a form
-    id to the question ids of its response arrays, in order; it is read when a chunk needs a form. Between
-    chunks a student costs eight bytes and one byte a question (two from 255 answers on).
+    ``questions`` are the analysed questions with the weights and points to judge by. ``question sets`` maps a
+    question set id to the question ids of its response arrays, in order; it is read when a chunk needs a
+    question set. Between chunks a student costs eight bytes and one byte a question (two from 255 answers
+    on).
     """
 
-    def __init__(self, questions: Sequence[Question], forms: Mapping[int, Sequence[int]]) -> None:
+    def __init__(self, questions: Sequence[Question], question_sets: Mapping[int, Sequence[int]]) -> None:
         self._questions = sorted(questions, key=_row_order)
-        self._forms = forms
+        self._question_sets = question_sets
         self._column_of = {question.id: column for column, question in enumerate(self._questions)}
         self._totals: list[Floats] = []
         self._codes: list[list[AnswerCodes]] = [[] for _ in self._questions]
@@ -65,18 +66,18 @@ class ItemAnalysis:
     def add(self, attempts: pd.DataFrame) -> None:
         """Take in a chunk of students, one row each, with the columns of `frames.ITEM_ATTEMPTS`.
 
-        A null score counts as 0.0. Raises ValueError where an attempt's responses do not fit its form,
-        KeyError for an unknown form.
+        A null score counts as 0.0. Raises ValueError where the responses do not fit the question set,
+        KeyError for an unknown question set.
         """
         table = to_arrow(attempts, ITEM_ATTEMPTS)
         lengths, (answer_ids,) = responses(table, ["answer_ids"])
-        chunk_forms = ChunkForms.of(single_chunk(table["form_id"]))
+        chunk_sets = ChunkQuestionSets.of(single_chunk(table["question_set_id"]))
         elsewhere = len(self._questions)
         coded = [
-            [self._column_of.get(question, elsewhere) for question in self._forms[form]]
-            for form in chunk_forms.ids
+            [self._column_of.get(question, elsewhere) for question in self._question_sets[question_set]]
+            for question_set in chunk_sets.ids
         ]
-        layout = Layout(chunk_forms, coded, [*range(elsewhere), -1], lengths)
+        layout = Layout(chunk_sets, coded, [*range(elsewhere), -1], lengths)
         self._totals.append(pc.fill_null(single_chunk(table["score"]), 0.0).to_numpy())
         for column, question in enumerate(self._questions):
             self._codes[column].append(_answer_codes(question, layout.places(column).take(answer_ids)))

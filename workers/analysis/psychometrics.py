@@ -36,9 +36,9 @@ def population_variance(values: Floats) -> float:
     The divisor is n, not n − 1 (``ddof=0``): the students of a quiz are all there are, not a sample of
     others. Every variance and standard deviation of the analysis comes from here.
 
-    Two passes, first the mean, then the deviations: the one-pass form Σx²/n − x̄² loses digits. Values that
-    are all equal have variance 0.0 exactly, although their computed mean may be off by a rounding. Below two
-    values: 0.0.
+    Two passes, first the mean, then the deviations: the one-pass question set Σx²/n − x̄² loses digits.
+    Values that are all equal have variance 0.0 exactly, although their computed mean may be off by a
+    rounding. Below two values: 0.0.
     """
     if values.size < 2 or values.min() == values.max():
         return 0.0

@@ -17,7 +17,7 @@ from workers.analysis.frames import (
     single_chunk,
     to_arrow,
 )
-from workers.analysis.response_index import ChunkForms, Integers, Layout
+from workers.analysis.response_index import ChunkQuestionSets, Integers, Layout
 
 Column = tuple[pa.Field, pa.Array]
 
@@ -40,20 +40,20 @@ class StudentAnalysis:
     """The report of one quiz, made chunk by chunk.
 
     ``questions`` are the file's questions in the order of their columns, with the wording and the points
-    possible of the header. ``forms`` maps a form id to the question versions that an attempt of that form
-    had, in the order of its response arrays; it is read when a chunk needs a form. Versions that are one
-    object are worked out once, so a caller does well to share them.
+    possible of the header. ``question sets`` maps a question set id to the question versions that an attempt
+    of that question set had, in the order of its response arrays; it is read when a chunk needs a question
+    set. Versions that are one object are worked out once, so a caller does well to share them.
     """
 
     def __init__(
         self,
         options: StudentAnalysisOptions,
         questions: Sequence[Question],
-        forms: Mapping[int, Sequence[Question]],
+        question_sets: Mapping[int, Sequence[Question]],
     ) -> None:
         self._options = options
         self._questions = tuple(questions)
-        self._forms = forms
+        self._question_sets = question_sets
         self._column_of = {question.id: column for column, question in enumerate(self._questions)}
 
     def header(self) -> list[str]:
@@ -70,7 +70,7 @@ class StudentAnalysis:
         null where the attempt did not have the question. Fields whose nulls stand for an empty string are
         marked by `frames.empty_for_null`; every other null is one.
 
-        Raises ValueError where an attempt's responses do not fit its form, KeyError for an unknown form.
+        Raises ValueError where responses do not fit their question set, KeyError for an unknown one.
         """
         table = to_arrow(attempts, STUDENT_ATTEMPTS)
         columns = [
@@ -113,10 +113,12 @@ class StudentAnalysis:
         """Yield for each question its cells and the points given."""
         lengths, (answer_ids, texts, points) = responses(table, ["answer_ids", "texts", "points"])
         points = pc.fill_null(points, 0.0)
-        chunk_forms = ChunkForms.of(single_chunk(table["form_id"]))
-        versions, coded = _code_versions([self._forms[form] for form in chunk_forms.ids])
+        chunk_sets = ChunkQuestionSets.of(single_chunk(table["question_set_id"]))
+        versions, coded = _code_versions(
+            [self._question_sets[question_set] for question_set in chunk_sets.ids]
+        )
         columns = [self._column_of.get(version.id, -1) for version in versions]
-        layout = Layout(chunk_forms, coded, columns, lengths)
+        layout = Layout(chunk_sets, coded, columns, lengths)
         for column, question in enumerate(self._questions):
             places = layout.places(column)
             name, points_name = _names(question)
@@ -130,19 +132,19 @@ def _names(question: Question) -> tuple[str, str]:
     return f"{question.id}: {question.title}", repr(float(question.points_possible))
 
 
-def _code_versions(forms: Sequence[Sequence[Question]]) -> tuple[list[Question], list[list[int]]]:
-    """Return the versions in the forms, and the forms as indices into them.
+def _code_versions(question_sets: Sequence[Sequence[Question]]) -> tuple[list[Question], list[list[int]]]:
+    """Return the versions in the question sets, and the question sets as indices into them.
 
     Versions are told apart by identity: hashing their contents would cost more than the report.
     """
     code_of: dict[int, int] = {}
     versions: list[Question] = []
-    for form in forms:
-        for version in form:
+    for question_set in question_sets:
+        for version in question_set:
             if id(version) not in code_of:
                 code_of[id(version)] = len(versions)
                 versions.append(version)
-    return versions, [[code_of[id(version)] for version in form] for form in forms]
+    return versions, [[code_of[id(version)] for version in question_set] for question_set in question_sets]
 
 
 def _cells(texts: pa.Array, answer_ids: pa.Array, items: Integers, versions: Sequence[Question]) -> pa.Array:

@@ -19,15 +19,17 @@ def quiz(quiz_id: int) -> str:
     """Select the quiz, its revision and that of its course's roster."""
     return f"""
         SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
-               f.question_version_ids
-        FROM quizzes q JOIN courses c ON c.id = q.course_id LEFT JOIN forms f ON f.id = q.form_id
+               s.question_version_ids
+        FROM quizzes q JOIN courses c ON c.id = q.course_id
+        LEFT JOIN question_sets s ON s.id = q.question_set_id
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
 
 
 def _submitted(course_id: int, quiz_id: int) -> str:
     """Select the submitted attempts of a course's students and of logged-out takers."""
     return f"""
-        SELECT a.id, a.form_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score, a.updated_at,
+        SELECT a.id, a.question_set_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score,
+        a.updated_at,
                a.user_id IS NULL AS logged_out, pg_column_size(a.answer_ids) AS size_of_answers,
                pg_column_size(a.texts) + pg_column_size(a.points) AS size_of_others
         FROM attempts a
@@ -43,12 +45,12 @@ _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
 def all_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, form_id, size) of all attempts in the order of the student_analysis.
+    """Select (id, question_set_id, size) of all attempts in the order of the student_analysis.
 
     The size is that of the responses, in bytes as they are stored.
     """
     return f"""
-        SELECT id, form_id, {_SIZE} FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT id, question_set_id, {_SIZE} FROM ({_submitted(course_id, quiz_id)}) AS submitted
         ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
@@ -60,7 +62,7 @@ _KEPT_SCORES = {
 
 
 def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
-    """Select (id, form_id, size) of the attempt per taker that counts, in the order of the student_analysis.
+    """Select (id, question_set_id, size) of the attempt per taker that counts, in student_analysis order.
 
     The latest if its score is the kept score, else the first whose score is, else the latest. The kept
     score is the one pushed with the latest attempt that has one, else what the scoring policy says.
@@ -83,23 +85,23 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
             ORDER BY user_id, logged_out_id, is_kept AND is_latest DESC, is_kept DESC,
                      CASE WHEN is_kept THEN attempt END, attempt DESC
         )
-        SELECT id, form_id, {_SIZE} FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
+        SELECT id, question_set_id, {_SIZE} FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
 def first_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, form_id, size) of each student's first submitted attempt."""
+    """Select (id, question_set_id, size) of each student's first submitted attempt."""
     return f"""
-        SELECT id, form_id, size FROM (
-            SELECT DISTINCT ON (user_id) id, form_id, size_of_answers AS size
+        SELECT id, question_set_id, size FROM (
+            SELECT DISTINCT ON (user_id) id, question_set_id, size_of_answers AS size
             FROM ({_submitted(course_id, quiz_id)}) AS submitted
             WHERE NOT logged_out
             ORDER BY user_id, attempt, submission_id) AS first
         ORDER BY id"""  # noqa: S608
 
 
-def forms(form_ids: Iterable[int]) -> str:
-    """Select (id, question_version_ids) of forms."""
-    return f"SELECT id, question_version_ids FROM forms WHERE id = ANY({_list(form_ids)})"  # noqa: S608
+def question_sets(question_set_ids: Iterable[int]) -> str:
+    """Select (id, question_version_ids) of question_sets."""
+    return f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({_list(question_set_ids)})"  # noqa: S608
 
 
 def question_versions(version_ids: Iterable[int]) -> str:
@@ -126,7 +128,7 @@ def student_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.STUDENT_ATTEMPTS`, but for sections, in the order of the ids given."""
     return f"""
         SELECT u.name, a.user_id, u.sis_user_id, u.root_account, a.user_id IS NULL AS logged_out,
-               a.finished_at, a.attempt, a.form_id, a.answer_ids, a.texts, a.points,
+               a.finished_at, a.attempt, a.question_set_id, a.answer_ids, a.texts, a.points,
                a.n_correct, a.n_incorrect, a.score
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, place)
         JOIN attempts a USING (id)
@@ -137,4 +139,4 @@ def student_attempts(attempt_ids: Iterable[int]) -> str:
 def item_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.ITEM_ATTEMPTS` for attempts, in any order."""
     return f"""
-        SELECT score, form_id, answer_ids FROM attempts WHERE id = ANY({_list(attempt_ids)})"""  # noqa: S608
+        SELECT score, question_set_id, answer_ids FROM attempts WHERE id = ANY({_list(attempt_ids)})"""  # noqa: S608

@@ -105,14 +105,14 @@ class Revisions:
 
 @dataclass(frozen=True)
 class Selection:
-    """The attempts of a report in the order of its rows, and the forms they have, as the rows meet them.
+    """The attempts of a report in row order, and their question sets in the order in which rows meet them.
 
     `sizes` are the bytes that the responses of each attempt take where they are stored.
     """
 
     attempt_ids: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int32]
-    form_ids: Sequence[int]
+    question_set_ids: Sequence[int]
 
     def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
         """Part the attempts so that no part is larger than asked; one attempt is a part, however long."""
@@ -129,12 +129,12 @@ class Selection:
 class Items:
     """The questions that a report is about.
 
-    `present` holds the version ids that the quiz has now, in its order; `forms` those of each form, the forms
-    in the order in which the rows meet them.
+    `present` holds the version ids that the quiz has now, in its order; `question sets` those of each
+    question set, the question sets in the order in which the rows meet them.
     """
 
     present: Sequence[int]
-    forms: Mapping[int, Sequence[int]]
+    question_sets: Mapping[int, Sequence[int]]
     versions: Mapping[int, Question]
 
     @property
@@ -145,28 +145,34 @@ class Items:
         """
         present = {self.versions[version_id].id: version_id for version_id in self.present}
         seen: dict[int, int] = {}
-        for version_id in (version_id for ids in self.forms.values() for version_id in ids):
+        for version_id in (version_id for ids in self.question_sets.values() for version_id in ids):
             question_id = self.versions[version_id].id
             seen[question_id] = max(version_id, seen.get(question_id, version_id))
         return [self.versions[version_id] for version_id in {**present, **seen, **present}.values()]
 
     @property
-    def versions_by_form(self) -> Mapping[int, Sequence[Question]]:
-        """Map each form to the question versions that its attempts had, in the order of their responses."""
-        return {form_id: [self.versions[v] for v in ids] for form_id, ids in self.forms.items()}
+    def versions_by_question_set(self) -> Mapping[int, Sequence[Question]]:
+        """Map each question set to its question versions, in the order of the attempts' responses."""
+        return {
+            question_set_id: [self.versions[v] for v in ids]
+            for question_set_id, ids in self.question_sets.items()
+        }
 
     @property
-    def question_ids_by_form(self) -> Mapping[int, Sequence[int]]:
-        """Map each form to the ids of its questions, in the order of its attempts' responses."""
-        return {form_id: [self.versions[v].id for v in ids] for form_id, ids in self.forms.items()}
+    def question_ids_by_question_set(self) -> Mapping[int, Sequence[int]]:
+        """Map each question set to the ids of its questions, in the order of its attempts' responses."""
+        return {
+            question_set_id: [self.versions[v].id for v in ids]
+            for question_set_id, ids in self.question_sets.items()
+        }
 
 
 class Extract:
     """What one report reads: entered, it is a snapshot of the data that stays the same until it is left."""
 
-    def __init__(self, connection: SnapshotConnection, held: Claim, settings: Settings) -> None:
-        self.variant = held.variant
-        self._course_id = held.course_id
+    def __init__(self, connection: SnapshotConnection, claim: Claim, settings: Settings) -> None:
+        self.variant = claim.variant
+        self._course_id = claim.course_id
         self._connection = connection
         self._most_attempts = settings.chunk_attempts
 
@@ -209,14 +215,17 @@ class Extract:
         return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
 
     def items(self, selection: Selection) -> Items:
-        """Read the questions of the quiz and of the selected attempts' forms."""
-        forms = self._by_id(queries.forms(selection.form_ids), "question_version_ids")
+        """Read the questions of the quiz and of the selected attempts' question_sets."""
+        question_sets = self._by_id(queries.question_sets(selection.question_set_ids), "question_version_ids")
         present = self._quiz["question_version_ids"] or []
-        needed = {*present, *(version_id for ids in forms.values() for version_id in ids)}
+        needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
         contents = self._by_id(queries.question_versions(needed), "content")
         return Items(
             present=present,
-            forms={form_id: forms[form_id] for form_id in selection.form_ids},
+            question_sets={
+                question_set_id: question_sets[question_set_id]
+                for question_set_id in selection.question_set_ids
+            },
             versions={version_id: _question(content) for version_id, content in contents.items()},
         )
 
@@ -242,10 +251,12 @@ class Extract:
 
     def _select(self, sql: str) -> Selection:
         chosen = self._connection.read(sql)
-        # Forms in the order in which the rows meet them; there are few.
-        form_ids = pd.unique(chosen["form_id"].to_numpy())
+        # Question sets in the order in which the rows meet them; there are few.
+        question_set_ids = pd.unique(chosen["question_set_id"].to_numpy())
         return Selection(
-            chosen["id"].to_numpy(), chosen["size"].to_numpy(), [int(form_id) for form_id in form_ids]
+            chosen["id"].to_numpy(),
+            chosen["size"].to_numpy(),
+            [int(question_set_id) for question_set_id in question_set_ids],
         )
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from models.lms.quizzes import Form, QuestionVersion, Quiz, QuizType
+from models.lms.quizzes import QuestionSet, QuestionVersion, Quiz, QuizType
 from tests.factories import (
     ANONYMOUS_SURVEY_ID,
     ASSIGNMENT_ID,
@@ -66,12 +66,12 @@ class TestQuiz:
             ]
             session.add_all(versions)
             session.flush()
-            form = Form(
+            question_set = QuestionSet(
                 quiz_id=QUIZ_ID, digest=b"", question_version_ids=[version.id for version in versions]
             )
-            session.add(form)
+            session.add(question_set)
             session.flush()
-            session.get_one(Quiz, QUIZ_ID).form_id = form.id
+            session.get_one(Quiz, QUIZ_ID).question_set_id = question_set.id
         assert api.get(f"{COURSE}/quizzes/{QUIZ_ID}").json["question_count"] == 2
         assert [quiz["question_count"] for quiz in api.get(f"{COURSE}/quizzes").json] == [2, 0, 0]
 

@@ -49,9 +49,9 @@ def test_fields_of_a_queued_job(api: Api) -> None:
 @pytest.mark.contract("3 Progress", "its fields, in each state")
 def test_a_running_job(api: Api) -> None:
     report = create(api)
-    held = api.start(report["id"])
+    claimed = api.start(report["id"])
     with api.database.transaction() as session:
-        heartbeat(session, held, 40.0, lease_seconds=60)
+        heartbeat(session, claimed, 40.0, lease_seconds=60)
     progress = api.get(report["progress"]).json
     assert set(progress) == FIELDS
     assert (progress["workflow_state"], progress["completion"]) == ("running", 40)

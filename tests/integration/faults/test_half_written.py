@@ -42,8 +42,8 @@ def files(folder: Path) -> list[str]:
 
 
 def test_a_half_written_object_is_no_object(store: BlobStore, folder: Path) -> None:
-    held = begin(store, folder)
-    assert held.size
+    claimed = begin(store, folder)
+    assert claimed.size
     assert files(folder)
     assert [stored for batch in store.list("reports") for stored in batch] == []
 
@@ -51,7 +51,7 @@ def test_a_half_written_object_is_no_object(store: BlobStore, folder: Path) -> N
 def test_half_written_objects_are_deleted_once_nobody_can_be_writing_them(
     store: BlobStore, folder: Path
 ) -> None:
-    held = begin(store, folder)
+    claimed = begin(store, folder)
     with store.writer("reports/1/whole") as writer:
         writer.write(b"whole")
     assert store.delete_half_written("reports", datetime.now(UTC) - _DAY) == 0
@@ -60,4 +60,4 @@ def test_half_written_objects_are_deleted_once_nobody_can_be_writing_them(
         os.utime(path, (two_days_ago, two_days_ago))
     assert store.delete_half_written("reports", datetime.now(UTC) - _DAY) == 1
     assert files(folder) == ["whole"]
-    assert held.size
+    assert claimed.size

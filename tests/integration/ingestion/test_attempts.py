@@ -28,7 +28,7 @@ RESPONSES = "SELECT answer_ids, texts, points, n_correct, n_incorrect FROM attem
 def places(push: Callable[[], object]) -> list[str]:
     with pytest.raises(InvalidInputError) as caught:
         push()
-    return [problem.place for problem in caught.value.problems]
+    return [issue.path for issue in caught.value.issues]
 
 
 def test_a_new_attempt_is_stored_with_its_responses_and_as_it_came(school: Lms) -> None:
@@ -137,7 +137,7 @@ def test_attempts_at_the_same_questions_share_them_however_shuffled(school: Lms)
     school.put_attempts(attempt(4, quiz_data=asked[::-1]))
 
     assert school.value("SELECT count(*) FROM question_versions") == 2
-    assert school.value("SELECT count(DISTINCT form_id) FROM attempts") == 2
+    assert school.value("SELECT count(DISTINCT question_set_id) FROM attempts") == 2
     assert school.rows("SELECT answer_ids FROM attempts WHERE submission_id = 4") == [([40000022, 40000011],)]
 
 
@@ -176,13 +176,13 @@ def test_points_are_stored_to_the_last_digit(school: Lms, points: float) -> None
 )
 @pytest.mark.contract("6 Data in", "all or nothing")
 def test_invalid_attempts_are_refused_and_nothing_of_the_request_is_stored(
-    school: Lms, attempts: list[dict[str, Any]], place: list[str]
+    school: Lms, attempts: list[dict[str, Any]], path: list[str]
 ) -> None:
     school.put_attempts(attempt(7))
     before = school.stored()
 
     assert places(lambda: school.put_attempts(attempt(600), *[*attempts, attempt(601)])) == [
-        f"quiz_submissions[{int(p[1:].split(']')[0]) + 1}]{p[p.index(']') + 1 :]}" for p in place
+        f"quiz_submissions[{int(p[1:].split(']')[0]) + 1}]{p[p.index(']') + 1 :]}" for p in path
     ]
     assert school.stored() == before
 

@@ -18,7 +18,7 @@ ENROLLMENT = {"user_id": 7, "section_id": 31, "type": "StudentEnrollment", "enro
 def places(push: Callable[[], object]) -> list[str]:
     with pytest.raises(InvalidInputError) as caught:
         push()
-    return [problem.place for problem in caught.value.problems]
+    return [issue.path for issue in caught.value.issues]
 
 
 def other_course(**changes: Any) -> dict[str, Any]:
@@ -172,13 +172,13 @@ def test_a_user_of_another_course_is_new_to_this_one(lms: Lms) -> None:
 )
 @pytest.mark.contract("6 Data in", "all or nothing")
 def test_an_invalid_course_is_refused_and_nothing_of_it_is_stored(
-    lms: Lms, fields: dict[str, Any], place: list[str]
+    lms: Lms, fields: dict[str, Any], path: list[str]
 ) -> None:
     lms.put_course()
     lms.patch_course(OTHER_ID, **other_course())
     before = lms.stored()
 
-    assert places(lambda: lms.patch_course(OTHER_ID, **{"name": "Renamed", **fields})) == place
+    assert places(lambda: lms.patch_course(OTHER_ID, **{"name": "Renamed", **fields})) == path
     assert lms.stored() == before
 
 

@@ -22,7 +22,7 @@ from tests.integration.ingestion.pushes import (
 
 OTHER_COURSE_ID, OTHER_QUIZ_ID = 102, 202
 QUESTIONS_IN_ORDER = """
-    SELECT content FROM quizzes JOIN forms ON forms.id = form_id,
+    SELECT content FROM quizzes JOIN question_sets ON question_sets.id = question_set_id,
         unnest(question_version_ids) WITH ORDINALITY AS part (version_id, place)
     JOIN question_versions ON question_versions.id = version_id
     WHERE quizzes.id = 201 ORDER BY place"""
@@ -31,7 +31,7 @@ QUESTIONS_IN_ORDER = """
 def places(push: Callable[[], object]) -> list[str]:
     with pytest.raises(InvalidInputError) as caught:
         push()
-    return [problem.place for problem in caught.value.problems]
+    return [issue.path for issue in caught.value.issues]
 
 
 def shuffled(question_id: int) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_questions_return_to_the_version_that_they_had(lms: Lms) -> None:
     lms.put_quiz()
 
     assert lms.value("SELECT count(*) FROM question_versions") == 3
-    assert lms.value("SELECT count(*) FROM forms") == 2
+    assert lms.value("SELECT count(*) FROM question_sets") == 2
 
 
 def test_answers_stand_as_the_quiz_has_them_not_as_an_attempt_saw_them(lms: Lms) -> None:
@@ -162,12 +162,12 @@ def test_groups_are_skipped(lms: Lms) -> None:
 )
 @pytest.mark.contract("6 Data in", "all or nothing")
 def test_an_invalid_quiz_is_refused_and_nothing_of_it_is_stored(
-    lms: Lms, fields: dict[str, Any], place: list[str]
+    lms: Lms, fields: dict[str, Any], path: list[str]
 ) -> None:
     lms.put_quiz()
     before = lms.stored()
 
-    assert places(lambda: lms.put_quiz(OTHER_QUIZ_ID, **{"assignment_id": None, **fields})) == place
+    assert places(lambda: lms.put_quiz(OTHER_QUIZ_ID, **{"assignment_id": None, **fields})) == path
     assert lms.stored() == before
 
 

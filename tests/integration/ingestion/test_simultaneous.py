@@ -165,7 +165,7 @@ def test_of_two_courses_with_one_sis_id_one_is_refused(lms: Lms) -> None:
         try:
             lms.patch_course(course_id, name="Biology", sis_course_id="BIO")
         except InvalidInputError as error:
-            return error.problems[0].place != "course.sis_course_id"
+            return error.issues[0].path != "course.sis_course_id"
         return True
 
     assert sorted(together(lambda: push(COURSE_ID), lambda: push(OTHER_COURSE_ID))) == [False, True]

@@ -35,7 +35,7 @@ def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> Non
     with pytest.raises(InvalidInputError) as caught:
         school.put_lines([*many(2 * BATCH), attempt(1000)])
 
-    assert [problem.place for problem in caught.value.problems] == ["quiz_submissions[100]"]
+    assert [issue.path for issue in caught.value.issues] == ["quiz_submissions[100]"]
     assert school.value("SELECT count(*) FROM attempts") == 0
 
 
@@ -45,7 +45,7 @@ def test_problems_of_all_batches_are_named(school: Lms) -> None:
     with pytest.raises(InvalidInputError) as caught:
         school.put_lines([attempt(1, **wrong), *many(3 * BATCH), attempt(2, **wrong)])
 
-    assert [problem.place for problem in caught.value.problems] == [
+    assert [issue.path for issue in caught.value.issues] == [
         "quiz_submissions[0].user_id",
         "quiz_submissions[151].user_id",
     ]

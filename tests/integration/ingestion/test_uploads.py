@@ -139,15 +139,15 @@ def unnamed_files(folder: Path) -> list[str]:
 def test_while_a_client_sends_it_holds_no_connection_and_no_lock(
     api: Api, push: tuple[str, str, bytes], announced: bool
 ) -> None:
-    held: list[int] = []
+    claimed: list[int] = []
 
     def look() -> None:
         pool = Services.of(api.app).database.engine.pool
         assert isinstance(pool, QueuePool)
-        held.extend([pool.checkedout(), value(api, OTHERS_IN_TRANSACTIONS), value(api, LOCKS_OF_OTHERS)])
+        claimed.extend([pool.checkedout(), value(api, OTHERS_IN_TRANSACTIONS), value(api, LOCKS_OF_OTHERS)])
 
     assert put(api, push, look, announced=announced).status_code == 200
-    assert held == [0, 0, 0]
+    assert claimed == [0, 0, 0]
 
 
 @every_body

@@ -24,7 +24,7 @@ from models.errors import (
 )
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
-from models.queue import Hint, Queue
+from models.queue import JobMessage, Queue
 from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
 from models.reports.requests import (
@@ -61,7 +61,7 @@ def quiz(database: Database) -> None:
         )
 
 
-def request(database: Database, kind: ReportType = ReportType.STUDENT_ANALYSIS) -> Hint | None:
+def request(database: Database, kind: ReportType = ReportType.STUDENT_ANALYSIS) -> JobMessage | None:
     with database.transaction() as session:
         course, quiz = session.get_one(Course, COURSE_ID), session.get_one(Quiz, QUIZ_ID)
         variant = Variant.of(quiz, kind, all_versions=False, sis_ids=True)
@@ -73,7 +73,7 @@ def request(database: Database, kind: ReportType = ReportType.STUDENT_ANALYSIS) 
             user_id=TEACHER_ID,
             analysis_version="1",
             large_responses=1000,
-        ).hint
+        ).message
 
 
 def listed(database: Database) -> list[QuizReport]:
@@ -82,16 +82,18 @@ def listed(database: Database) -> list[QuizReport]:
         return list_reports(session, course, quiz, all_versions=False, sis_ids=True, analysis_version="1")
 
 
-def claim(database: Database, hint: Hint, *, lease_seconds: float = 60.0, max_tries: int = 3) -> Claim | None:
+def claim(
+    database: Database, message: JobMessage, *, lease_seconds: float = 60.0, max_tries: int = 3
+) -> Claim | None:
     with database.transaction() as session:
         return jobs.claim(
-            session, hint.report_id, hint.progress_id, lease_seconds=lease_seconds, max_tries=max_tries
+            session, message.report_id, message.progress_id, lease_seconds=lease_seconds, max_tries=max_tries
         )
 
 
-def finish(database: Database, held: Claim, snapshot: Snapshot = NOW) -> None:
+def finish(database: Database, claimed: Claim, snapshot: Snapshot = NOW) -> None:
     with database.transaction() as session:
-        jobs.finish(session, held, snapshot, size=3, sha256=b"x" * 32)
+        jobs.finish(session, claimed, snapshot, size=3, sha256=b"x" * 32)
 
 
 def abort(database: Database, report_id: int) -> Aborted:
@@ -109,10 +111,10 @@ def must(value: T | None) -> T:
     return value
 
 
-def generated(database: Database, snapshot: Snapshot = NOW) -> Hint:
-    hint = must(request(database))
-    finish(database, must(claim(database, hint)), snapshot)
-    return hint
+def generated(database: Database, snapshot: Snapshot = NOW) -> JobMessage:
+    message = must(request(database))
+    finish(database, must(claim(database, message)), snapshot)
+    return message
 
 
 def expire_lease(database: Database) -> None:
@@ -127,7 +129,7 @@ def expire_lease(database: Database) -> None:
 def age_hints(database: Database, seconds: int) -> None:
     with database.transaction() as session:
         session.execute(
-            update(QuizReport).values(hinted_at=func.now() - text(f"interval '{seconds} seconds'"))
+            update(QuizReport).values(enqueued_at=func.now() - text(f"interval '{seconds} seconds'"))
         )
 
 
@@ -146,11 +148,11 @@ def simultaneously(count: int, action: Callable[[], T]) -> list[T | Exception]:
 
 
 def test_a_request_queues_a_job_and_says_which(database: Database) -> None:
-    hint = must(request(database))
-    asked = report(database, hint.report_id)
+    message = must(request(database))
+    asked = report(database, message.report_id)
     assert (asked.state, asked.progress_id, asked.queue) == (
         ReportState.QUEUED,
-        hint.progress_id,
+        message.progress_id,
         Queue.SMALL,
     )
     assert must(asked.progress).user_id == TEACHER_ID
@@ -166,9 +168,9 @@ def test_a_quiz_of_many_responses_takes_the_large_queue(database: Database) -> N
 def test_a_second_request_is_refused_while_one_is_queued_or_running(
     database: Database, running: bool
 ) -> None:
-    hint = must(request(database))
+    message = must(request(database))
     if running:
-        must(claim(database, hint))
+        must(claim(database, message))
     with database.transaction() as session:
         session.execute(update(Quiz).values(revision=2))
     with pytest.raises(AlreadyBeingGeneratedError, match=r"^report is already being generated$"):
@@ -177,7 +179,7 @@ def test_a_second_request_is_refused_while_one_is_queued_or_running(
 
 def test_of_many_simultaneous_requests_one_queues_a_job(database: Database) -> None:
     outcomes = simultaneously(10, lambda: request(database))
-    assert sum(isinstance(outcome, Hint) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, JobMessage) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, AlreadyBeingGeneratedError) for outcome in outcomes) == 9
     with database.transaction() as session:
         assert session.scalar(select(func.count()).select_from(QuizReport)) == 1
@@ -204,9 +206,9 @@ def test_a_unique_index_makes_two_live_reports_of_a_variant_impossible(database:
 
 
 def test_a_current_report_is_reused(database: Database) -> None:
-    hint = generated(database)
+    message = generated(database)
     assert request(database) is None
-    assert listed(database)[0].id == hint.report_id
+    assert listed(database)[0].id == message.report_id
 
 
 @pytest.mark.parametrize(
@@ -243,8 +245,8 @@ def test_the_index_lists_an_empty_report_in_place_of_a_stale_one(database: Datab
 
 
 def test_one_of_many_workers_claims_a_job(database: Database) -> None:
-    hint = must(request(database))
-    outcomes = simultaneously(10, lambda: claim(database, hint))
+    message = must(request(database))
+    outcomes = simultaneously(10, lambda: claim(database, message))
     assert sum(isinstance(outcome, Claim) for outcome in outcomes) == 1
     assert outcomes.count(None) == 9
 
@@ -260,11 +262,11 @@ def test_a_job_of_an_earlier_request_claims_nothing(database: Database) -> None:
 
 @pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
 def test_a_silent_worker_loses_its_report_and_changes_nothing_when_it_wakes(database: Database) -> None:
-    hint = must(request(database))
-    silent = must(claim(database, hint))
-    assert claim(database, hint) is None
+    message = must(request(database))
+    silent = must(claim(database, message))
+    assert claim(database, message) is None
     expire_lease(database)
-    heir = must(claim(database, hint))
+    heir = must(claim(database, message))
     with pytest.raises(LeaseLostError), database.transaction() as session:
         jobs.heartbeat(session, silent, 50.0, lease_seconds=60)
     with pytest.raises(LeaseLostError):
@@ -272,49 +274,49 @@ def test_a_silent_worker_loses_its_report_and_changes_nothing_when_it_wakes(data
     with pytest.raises(LeaseLostError), database.transaction() as session:
         jobs.fail(session, silent, "too late")
     finish(database, heir)
-    assert must(report(database, hint.report_id).file).storage_key == heir.storage_key
+    assert must(report(database, message.report_id).file).storage_key == heir.storage_key
 
 
 @pytest.mark.contract("3 Progress", "completion never falls within a try, and is 100 exactly when completed")
 def test_completion_never_falls_within_a_try_and_is_100_when_completed(database: Database) -> None:
-    hint = must(request(database))
-    held = must(claim(database, hint))
+    message = must(request(database))
+    claimed = must(claim(database, message))
     seen = []
     for completion in (10.0, 30.0, 20.0):
         with database.transaction() as session:
-            jobs.heartbeat(session, held, completion, lease_seconds=60)
-        seen.append(must(report(database, hint.report_id).progress).completion)
-    finish(database, held)
-    seen.append(must(report(database, hint.report_id).progress).completion)
+            jobs.heartbeat(session, claimed, completion, lease_seconds=60)
+        seen.append(must(report(database, message.report_id).progress).completion)
+    finish(database, claimed)
+    seen.append(must(report(database, message.report_id).progress).completion)
     assert seen == [10.0, 30.0, 30.0, 100.0]
 
 
 def test_a_failed_report_is_queued_again_in_its_row_with_a_new_progress(database: Database) -> None:
-    hint = must(request(database))
-    held = must(claim(database, hint))
+    message = must(request(database))
+    claimed = must(claim(database, message))
     with database.transaction() as session:
-        jobs.fail(session, held, "no room")
-    assert must(report(database, hint.report_id).progress).message == "no room"
+        jobs.fail(session, claimed, "no room")
+    assert must(report(database, message.report_id).progress).message == "no room"
     again = must(request(database))
-    assert again.report_id == hint.report_id
-    assert again.progress_id != hint.progress_id
+    assert again.report_id == message.report_id
+    assert again.progress_id != message.progress_id
     with pytest.raises(NotFoundError), database.transaction() as session:
-        find_progress_report(session, hint.progress_id)
+        find_progress_report(session, message.progress_id)
 
 
 @pytest.mark.contract("2 Abort", "a queued job is aborted and never runs")
 def test_an_abort_of_a_queued_job_is_final(database: Database) -> None:
-    hint = must(request(database))
-    assert abort(database, hint.report_id) == Aborted(progress_id=hint.progress_id, storage_key=None)
-    assert claim(database, hint) is None
-    assert report(database, hint.report_id).state is ReportState.IDLE
+    message = must(request(database))
+    assert abort(database, message.report_id) == Aborted(progress_id=message.progress_id, storage_key=None)
+    assert claim(database, message) is None
+    assert report(database, message.report_id).state is ReportState.IDLE
 
 
 def test_a_running_job_can_not_be_aborted(database: Database) -> None:
-    hint = must(request(database))
-    must(claim(database, hint))
+    message = must(request(database))
+    must(claim(database, message))
     with pytest.raises(CannotAbortError, match=r"^report generation can not be aborted$"):
-        abort(database, hint.report_id)
+        abort(database, message.report_id)
 
 
 def test_nothing_to_abort_is_said(database: Database) -> None:
@@ -326,10 +328,10 @@ def test_nothing_to_abort_is_said(database: Database) -> None:
 def test_an_abort_of_a_generated_report_removes_file_and_progress_and_keeps_the_row(
     database: Database,
 ) -> None:
-    hint = generated(database)
-    file = must(report(database, hint.report_id).file)
-    assert abort(database, hint.report_id) == Aborted(progress_id=None, storage_key=file.storage_key)
-    assert report(database, hint.report_id).state is ReportState.IDLE
+    message = generated(database)
+    file = must(report(database, message.report_id).file)
+    assert abort(database, message.report_id) == Aborted(progress_id=None, storage_key=file.storage_key)
+    assert report(database, message.report_id).state is ReportState.IDLE
     with pytest.raises(NotFoundError), database.transaction() as session:
         find_file_report(session, file.id)
 
@@ -337,9 +339,9 @@ def test_an_abort_of_a_generated_report_removes_file_and_progress_and_keeps_the_
 @pytest.mark.contract("2 Abort", "of an abort and a start exactly one wins")
 def test_of_an_abort_and_a_start_exactly_one_wins(database: Database) -> None:
     for _ in range(25):
-        hint = must(request(database))
+        message = must(request(database))
         actions: Iterator[Callable[[], object]] = iter(
-            [partial(abort, database, hint.report_id), partial(claim, database, hint)]
+            [partial(abort, database, message.report_id), partial(claim, database, message)]
         )
         outcomes = simultaneously(2, lambda: next(actions)())  # noqa: B023
         aborted = any(isinstance(outcome, Aborted) for outcome in outcomes)
@@ -347,73 +349,73 @@ def test_of_an_abort_and_a_start_exactly_one_wins(database: Database) -> None:
         assert aborted != bool(started)
         if started:
             finish(database, started[0])
-            abort(database, hint.report_id)
+            abort(database, message.report_id)
 
 
 def test_a_cancelled_job_shows_how_it_ended_and_is_gone(database: Database) -> None:
-    hint = must(request(database))
+    message = must(request(database))
     with database.transaction() as session:
-        ended = cancel_progress(session, hint.progress_id, "not needed")
-    assert (ended.id, ended.message) == (hint.progress_id, "not needed")
-    assert claim(database, hint) is None
+        ended = cancel_progress(session, message.progress_id, "not needed")
+    assert (ended.id, ended.message) == (message.progress_id, "not needed")
+    assert claim(database, message) is None
     with pytest.raises(NotFoundError), database.transaction() as session:
-        cancel_progress(session, hint.progress_id, None)
+        cancel_progress(session, message.progress_id, None)
 
 
 def test_a_running_job_can_not_be_cancelled(database: Database) -> None:
-    hint = must(request(database))
-    must(claim(database, hint))
+    message = must(request(database))
+    must(claim(database, message))
     with pytest.raises(CannotCancelError), database.transaction() as session:
-        cancel_progress(session, hint.progress_id, None)
+        cancel_progress(session, message.progress_id, None)
 
 
 @pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
 def test_the_third_worker_that_falls_silent_ends_the_job_with_a_reason(database: Database) -> None:
-    hint = must(request(database))
+    message = must(request(database))
     for _ in range(3):
-        must(claim(database, hint))
+        must(claim(database, message))
         expire_lease(database)
-    assert claim(database, hint) is None
+    assert claim(database, message) is None
     with database.transaction() as session:
-        assert jobs.fail_exhausted(session, max_tries=3) == [hint.report_id]
-    failed = report(database, hint.report_id)
+        assert jobs.fail_exhausted(session, max_tries=3) == [message.report_id]
+    failed = report(database, message.report_id)
     assert failed.state is ReportState.FAILED
-    assert f"report {hint.report_id}, job {hint.progress_id}" in must(must(failed.progress).message)
+    assert f"report {message.report_id}, job {message.progress_id}" in must(must(failed.progress).message)
 
 
 def test_a_job_is_hinted_at_again_once_by_any_number_of_sweepers(database: Database) -> None:
-    hint = must(request(database))
+    message = must(request(database))
 
-    def take() -> list[Hint]:
+    def take() -> list[JobMessage]:
         with database.transaction() as session:
-            return list(jobs.take_lost_hints(session, Queue.SMALL, older_than_seconds=10, most=100))
+            return list(jobs.take_unclaimed_jobs(session, Queue.SMALL, older_than_seconds=10, most=100))
 
     assert take() == []
     for state in (ReportState.QUEUED, ReportState.RUNNING):
         age_hints(database, 11)
         if state is ReportState.RUNNING:
-            must(claim(database, hint))
+            must(claim(database, message))
             assert take() == []
             expire_lease(database)
-        taken = [hints for hints in simultaneously(4, take) if hints]
-        assert taken == [[hint]]
+        taken = [messages for messages in simultaneously(4, take) if messages]
+        assert taken == [[message]]
 
 
 @pytest.mark.contract("2 Abort", "retention leaves a report as DELETE does")
 def test_retention_empties_a_report_as_an_abort_does(database: Database) -> None:
-    hint = generated(database)
-    key = must(report(database, hint.report_id).file).storage_key
+    message = generated(database)
+    key = must(report(database, message.report_id).file).storage_key
     with database.transaction() as session:
         assert jobs.remove_expired_files(session, retention_days=1) == []
         session.execute(text("UPDATE files SET created_at = now() - interval '25 hours'"))
     with database.transaction() as session:
         assert jobs.remove_expired_files(session, retention_days=1) == [key]
-    assert report(database, hint.report_id).state is ReportState.IDLE
+    assert report(database, message.report_id).state is ReportState.IDLE
 
 
 def test_objects_of_files_and_running_jobs_are_needed_and_others_are_not(database: Database) -> None:
     kept = must(report(database, generated(database).report_id).file).storage_key
-    held = must(claim(database, must(request(database, ReportType.ITEM_ANALYSIS))))
+    claimed = must(claim(database, must(request(database, ReportType.ITEM_ANALYSIS))))
     orphan = f"reports/1/{uuid.uuid4()}"
     with database.transaction() as session:
-        assert jobs.unreferenced(session, [kept, held.storage_key, orphan]) == [orphan]
+        assert jobs.unreferenced(session, [kept, claimed.storage_key, orphan]) == [orphan]

@@ -15,8 +15,8 @@ from api.app import create_app
 from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
-from models.publisher import HintSender
-from models.queue import Hint
+from models.publisher import JobPublisher
+from models.queue import JobMessage
 from models.settings import Settings
 from ops import cli
 from workers.generation import generate
@@ -62,19 +62,19 @@ def worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     """Make each report at once in a thread, as a worker that a hint has reached."""
     threads: list[threading.Thread] = []
 
-    def work(hint: Hint) -> None:
+    def work(message: JobMessage) -> None:
         resources = Resources(settings)
-        generate(resources, hint.report_id, hint.progress_id)
+        generate(resources, message.report_id, message.progress_id)
         resources.snapshots.close()
         resources.database.dispose()
 
-    def send(sender: HintSender, hint: Hint | None) -> bool:
-        if hint is not None:
-            threads.append(threading.Thread(target=work, args=(hint,)))
+    def send(sender: JobPublisher, message: JobMessage | None) -> bool:
+        if message is not None:
+            threads.append(threading.Thread(target=work, args=(message,)))
             threads[-1].start()
         return True
 
-    monkeypatch.setattr(HintSender, "send", send)
+    monkeypatch.setattr(JobPublisher, "send", send)
     yield
     for thread in threads:
         thread.join()

@@ -37,17 +37,18 @@ def question(
     return Question(id, title or f"Question {id}", points, position, True, answers)
 
 
-def students(*rows: tuple[float | None, list[int | None]], form: int = 1) -> pd.DataFrame:
+def students(*rows: tuple[float | None, list[int | None]], question_set: int = 1) -> pd.DataFrame:
     """A chunk from pairs of a score and the ids of the chosen answers."""
     table = pa.Table.from_pylist(
-        [{"score": score, "form_id": form, "answer_ids": chosen} for score, chosen in rows], ITEM_ATTEMPTS
+        [{"score": score, "question_set_id": question_set, "answer_ids": chosen} for score, chosen in rows],
+        ITEM_ATTEMPTS,
     )
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
     return frame
 
 
 def analysed(questions: Sequence[Question], *chunks: pd.DataFrame) -> ItemAnalysis:
-    """An analysis whose one form has the questions in the order given."""
+    """An analysis whose one question set has the questions in the order given."""
     analysis = ItemAnalysis(questions, {1: [q.id for q in questions]})
     for chunk in chunks:
         analysis.add(chunk)
@@ -71,7 +72,7 @@ GOLDEN_QUESTIONS = [
 ]
 
 
-def sheet(answers: str) -> tuple[float, list[int | None]]:
+def parser(answers: str) -> tuple[float, list[int | None]]:
     """A student's score and answer ids from a sheet such as "T B T A", ``-`` left blank."""
     options = ["TF", "ABCD", "TF", "ABCD"]
     score = sum(given == right for given, right in zip(answers.split(), "TDFA", strict=True))
@@ -83,7 +84,7 @@ def sheet(answers: str) -> tuple[float, list[int | None]]:
 
 
 GOLDEN_STUDENTS = [
-    sheet(answers) for answers in ("T B T A", "T D F A", "F A T C", "T D F B", "T D F A", "F D - -")
+    parser(answers) for answers in ("T B T A", "T D F A", "F A T C", "T D F B", "T D F A", "F D - -")
 ]
 
 GOLDEN = (
@@ -113,8 +114,8 @@ def test_chunks_make_no_difference() -> None:
 
 def test_forms_in_another_order_make_no_difference() -> None:
     analysis = ItemAnalysis(GOLDEN_QUESTIONS, {7: [1, 2, 3, 4], 8: [99, 4, 3, 2, 1]})
-    straight = students(*GOLDEN_STUDENTS[:3], form=7)
-    turned = students(*((score, [5, *reversed(ids)]) for score, ids in GOLDEN_STUDENTS[3:]), form=8)
+    straight = students(*GOLDEN_STUDENTS[:3], question_set=7)
+    turned = students(*((score, [5, *reversed(ids)]) for score, ids in GOLDEN_STUDENTS[3:]), question_set=8)
 
     analysis.add(pd.concat([straight, turned], ignore_index=True))
 
@@ -125,7 +126,7 @@ def test_a_question_that_a_students_form_lacks_is_a_blank() -> None:
     analysis = ItemAnalysis(GOLDEN_QUESTIONS, {1: [1, 2, 3, 4], 2: [2, 1]})
     analysis.add(students(*GOLDEN_STUDENTS[:5]))
     score, (first, second, *_) = GOLDEN_STUDENTS[5]
-    analysis.add(students((score, [second, first]), form=2))
+    analysis.add(students((score, [second, first]), question_set=2))
 
     assert written(analysis) == GOLDEN
 

@@ -35,7 +35,7 @@ ANN: dict[str, Any] = {
     "logged_out": False,
     "finished_at": datetime(2026, 9, 10, 9, 12, 31, tzinfo=UTC),
     "attempt": 2,
-    "form_id": 1,
+    "question_set_id": 1,
     "answer_ids": [8001, None],
     "texts": [None, "Because."],
     "points": [1.0, 2.0],
@@ -67,10 +67,10 @@ def body(analysis: StudentAnalysis, *rows: Mapping[str, Any]) -> str:
 def cells_of(
     *rows: Mapping[str, Any],
     questions: Sequence[Question] = (CELLS, ESSAY),
-    forms: Mapping[int, Sequence[Question]] | None = None,
+    question_sets: Mapping[int, Sequence[Question]] | None = None,
 ) -> list[str]:
     """The part of each line that belongs to the questions, in an anonymous report."""
-    analysis = StudentAnalysis(options(anonymous=True), questions, forms or {1: questions})
+    analysis = StudentAnalysis(options(anonymous=True), questions, question_sets or {1: questions})
     before = "Section A,31,2026-09-10 09:12:31 UTC,"
     return [line.removeprefix(before).removesuffix(",2,0,3.0") for line in body(analysis, *rows).splitlines()]
 
@@ -182,10 +182,10 @@ def test_had_but_not_answered_is_an_empty_cell_and_the_points_of_its_entry() -> 
 
 @pytest.mark.contract("7 Cells", "had but not answered; not had at all")
 def test_a_question_that_the_attempt_did_not_have_is_two_empty_strings() -> None:
-    elsewhere = {"form_id": 2, "answer_ids": [8002], "texts": [None], "points": [0.0]}
-    forms = {1: [CELLS, ESSAY], 2: [CELLS]}
+    elsewhere = {"question_set_id": 2, "answer_ids": [8002], "texts": [None], "points": [0.0]}
+    question_sets = {1: [CELLS, ESSAY], 2: [CELLS]}
 
-    assert cells_of({}, elsewhere, {}, forms=forms) == [
+    assert cells_of({}, elsewhere, {}, question_sets=question_sets) == [
         "Mitochondrion,1.0,Because.,2.0",
         'Ribosome,0.0,"",""',
         "Mitochondrion,1.0,Because.,2.0",
@@ -193,16 +193,16 @@ def test_a_question_that_the_attempt_did_not_have_is_two_empty_strings() -> None
 
 
 def test_a_question_that_no_attempt_of_the_chunk_had_is_two_empty_strings_in_every_row() -> None:
-    only_essay = {"form_id": 2, "answer_ids": [None], "texts": ["x"], "points": [1.0]}
+    only_essay = {"question_set_id": 2, "answer_ids": [None], "texts": ["x"], "points": [1.0]}
 
-    assert cells_of(only_essay, only_essay, forms={2: [ESSAY]}) == ['"","",x,1.0'] * 2
-    assert cells_of(only_essay, questions=[ESSAY, CELLS], forms={2: [ESSAY]}) == ['x,1.0,"",""']
+    assert cells_of(only_essay, only_essay, question_sets={2: [ESSAY]}) == ['"","",x,1.0'] * 2
+    assert cells_of(only_essay, questions=[ESSAY, CELLS], question_sets={2: [ESSAY]}) == ['x,1.0,"",""']
 
 
 def test_forms_bring_the_same_questions_in_another_order() -> None:
-    turned = {"form_id": 2, "answer_ids": [None, 8002], "texts": ["Hm.", None], "points": [0.25, 0.0]}
+    turned = {"question_set_id": 2, "answer_ids": [None, 8002], "texts": ["Hm.", None], "points": [0.25, 0.0]}
 
-    assert cells_of(turned, {}, turned, forms={1: [CELLS, ESSAY], 2: [ESSAY, CELLS]}) == [
+    assert cells_of(turned, {}, turned, question_sets={1: [CELLS, ESSAY], 2: [ESSAY, CELLS]}) == [
         "Ribosome,0.0,Hm.,0.25",
         "Mitochondrion,1.0,Because.,2.0",
         "Ribosome,0.0,Hm.,0.25",
@@ -211,9 +211,9 @@ def test_forms_bring_the_same_questions_in_another_order() -> None:
 
 def test_an_attempt_shows_the_answers_wording_that_it_saw() -> None:
     reworded = Question(CELLS.id, "Reworded", 1.0, 1, True, (Answer(8001, "The mitochondrion", 100),))
-    other = {"form_id": 2}
+    other = {"question_set_id": 2}
 
-    assert cells_of({}, other, forms={1: [CELLS, ESSAY], 2: [reworded, ESSAY]}) == [
+    assert cells_of({}, other, question_sets={1: [CELLS, ESSAY], 2: [reworded, ESSAY]}) == [
         "Mitochondrion,1.0,Because.,2.0",
         "The mitochondrion,1.0,Because.,2.0",
     ]
@@ -221,11 +221,16 @@ def test_an_attempt_shows_the_answers_wording_that_it_saw() -> None:
 
 def test_an_answer_that_the_version_does_not_have_is_an_empty_cell() -> None:
     reworded = Question(CELLS.id, "Reworded", 1.0, 1, True, (Answer(8003, "Golgi", 100),))
-    forms = {1: [CELLS, ESSAY], 2: [reworded, ESSAY]}
+    question_sets = {1: [CELLS, ESSAY], 2: [reworded, ESSAY]}
 
     # 8003 is known to the question's other version only.
     assert (
-        cells_of({"answer_ids": [8003, None]}, {"answer_ids": [9, None]}, {"form_id": 2}, forms=forms)
+        cells_of(
+            {"answer_ids": [8003, None]},
+            {"answer_ids": [9, None]},
+            {"question_set_id": 2},
+            question_sets=question_sets,
+        )
         == ['"",1.0,Because.,2.0'] * 3
     )
 
@@ -248,7 +253,7 @@ def test_a_finished_text_goes_before_the_chosen_answer_within_one_column() -> No
 
 
 def test_groups_of_the_form_that_the_file_does_not_show_are_passed_over() -> None:
-    assert cells_of({}, questions=[ESSAY], forms={1: [CELLS, ESSAY]}) == ["Because.,2.0"]
+    assert cells_of({}, questions=[ESSAY], question_sets={1: [CELLS, ESSAY]}) == ["Because.,2.0"]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +331,9 @@ def test_an_unknown_form_is_refused() -> None:
 
 
 def plainly(
-    rows: Sequence[Mapping[str, Any]], questions: Sequence[Question], forms: Mapping[int, Sequence[Question]]
+    rows: Sequence[Mapping[str, Any]],
+    questions: Sequence[Question],
+    question_sets: Mapping[int, Sequence[Question]],
 ) -> list[list[tuple[str, float | None]]]:
     """Assemble each attempt's cells and points as the contract says, one by one."""
     report = []
@@ -334,7 +341,9 @@ def plainly(
         line: list[tuple[str, float | None]] = []
         for question in questions:
             had = [
-                (j, version) for j, version in enumerate(forms[row["form_id"]]) if version.id == question.id
+                (j, version)
+                for j, version in enumerate(question_sets[row["question_set_id"]])
+                if version.id == question.id
             ]
             if not had:
                 line.append(("", None))
@@ -363,22 +372,22 @@ def versions(draw: st.DrawFn, question_id: int) -> Question:
 def chunks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Question], dict[int, list[Question]]]:
     known = [draw(st.lists(versions(question_id), min_size=1, max_size=2)) for question_id in range(1, 5)]
     questions = [of_question[0] for of_question in draw(st.permutations(known))[: draw(st.integers(0, 4))]]
-    forms = {}
-    for form in range(1, draw(st.integers(2, 4))):
+    question_sets = {}
+    for question_set in range(1, draw(st.integers(2, 4))):
         had = draw(st.permutations(known))[: draw(st.integers(0, 4))]
-        forms[form] = [draw(st.sampled_from(of_question)) for of_question in had]
+        question_sets[question_set] = [draw(st.sampled_from(of_question)) for of_question in had]
     rows = []
-    for form in draw(st.lists(st.sampled_from([*forms]), max_size=6)):
-        size = len(forms[form])
+    for question_set in draw(st.lists(st.sampled_from([*question_sets]), max_size=6)):
+        size = len(question_sets[question_set])
         rows.append(
             {
-                "form_id": form,
+                "question_set_id": question_set,
                 "answer_ids": draw(st.lists(answer_ids, min_size=size, max_size=size)),
                 "texts": draw(st.lists(st.none() | labels, min_size=size, max_size=size)),
                 "points": draw(st.lists(st.sampled_from([None, 0.0, 0.1]), min_size=size, max_size=size)),
             }
         )
-    return rows, questions, forms
+    return rows, questions, question_sets
 
 
 @settings(deadline=None)
@@ -386,13 +395,13 @@ def chunks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Question], dict[
 def test_rows_are_those_of_a_plain_assembly(
     chunk: tuple[list[dict[str, Any]], list[Question], dict[int, list[Question]]],
 ) -> None:
-    rows, questions, forms = chunk
+    rows, questions, question_sets = chunk
 
-    table = StudentAnalysis(options(anonymous=True), questions, forms).rows(attempts(*rows))
+    table = StudentAnalysis(options(anonymous=True), questions, question_sets).rows(attempts(*rows))
 
     columns = [table.column(3 + index).to_pylist() for index in range(2 * len(questions))]
     assembled = [
         [(columns[2 * q][row], columns[2 * q + 1][row]) for q in range(len(questions))]
         for row in range(len(rows))
     ]
-    assert assembled == plainly(rows, questions, forms)
+    assert assembled == plainly(rows, questions, question_sets)

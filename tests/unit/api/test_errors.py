@@ -24,7 +24,7 @@ from api.errors import (
     register_error_handlers,
 )
 from models import errors as domain
-from models.errors import Problem
+from models.errors import ValidationIssue
 
 CHALLENGE = 'Bearer realm="canvas-lms"'
 
@@ -114,8 +114,8 @@ def test_what_does_not_answer_just_now_is_a_503_that_says_when_to_come_again(err
 
 
 def test_invalid_input_names_each_place() -> None:
-    problems = [Problem(f"quiz_submissions[{number}].id", "must be an integer") for number in range(30)]
-    answer = answer_to(domain.InvalidInputError(problems))
+    issues = [ValidationIssue(f"quiz_submissions[{number}].id", "must be an integer") for number in range(30)]
+    answer = answer_to(domain.InvalidInputError(issues))
     body = answer.get_json()
     assert (answer.status_code, body["status"]) == (422, "unprocessable_entity")
     assert len(body["errors"]) == 20

@@ -42,8 +42,8 @@ def test_no_character_can_be_changed() -> None:
     verifiers = Verifiers("secret")
     verifier = verifiers.issue(7, FILE)
     # The last character of a signature carries bits that do not count.
-    for place in range(len(verifier) - 1):
-        changed = verifier[:place] + ("A" if verifier[place] != "A" else "B") + verifier[place + 1 :]
+    for path in range(len(verifier) - 1):
+        changed = verifier[:path] + ("A" if verifier[path] != "A" else "B") + verifier[path + 1 :]
         assert verifiers.read(changed) is None
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.errors import InvalidInputError, Problem
+from models.errors import InvalidInputError, ValidationIssue
 from models.payloads.json_values import Id, Text, Timestamp, decode_document, to_id
 
 SECONDS = 20
@@ -35,14 +35,14 @@ class Document(msgspec.Struct):
     school: School
 
 
-def problems(body: bytes | str) -> list[Problem]:
+def issues(body: bytes | str) -> list[ValidationIssue]:
     with pytest.raises(InvalidInputError) as caught:
         decode_document(body.encode() if isinstance(body, str) else body, Document)
-    return list(caught.value.problems)
+    return list(caught.value.issues)
 
 
-def of_pupil(fields: str) -> list[Problem]:
-    return problems(f'{{"school": {{"pupils": [{{"id": 1, "name": "a"}}, {{{fields}}}]}}}}')
+def of_pupil(fields: str) -> list[ValidationIssue]:
+    return issues(f'{{"school": {{"pupils": [{{"id": 1, "name": "a"}}, {{{fields}}}]}}}}')
 
 
 def pupil(fields: str) -> Pupil:
@@ -85,14 +85,14 @@ def pupil(fields: str) -> Pupil:
         ('"id": 1', "name", "is missing"),
     ],
 )
-def test_a_wrong_value_is_refused_at_its_place(fields: str, place: str, reason: str) -> None:
-    assert of_pupil(fields) == [Problem(f"school.pupils[1].{place}", reason)]
+def test_a_wrong_value_is_refused_at_its_place(fields: str, path: str, reason: str) -> None:
+    assert of_pupil(fields) == [ValidationIssue(f"school.pupils[1].{path}", reason)]
 
 
 def test_every_wrong_place_is_named() -> None:
     body = '{"school": {"pupils": [{"id": true, "name": 1}, {"name": "a", "is_new": 0}, 7]}}'
 
-    assert [problem.place for problem in problems(body)] == [
+    assert [issue.path for issue in issues(body)] == [
         "school.pupils[0].id",
         "school.pupils[0].name",
         "school.pupils[1].id",
@@ -104,7 +104,7 @@ def test_every_wrong_place_is_named() -> None:
 def test_no_more_than_twenty_places_are_named() -> None:
     body = '{"school": {"pupils": [' + ",".join(["7"] * 1000) + "]}}"
 
-    assert len(problems(body)) == 20
+    assert len(issues(body)) == 20
 
 
 @pytest.mark.parametrize(
@@ -125,18 +125,18 @@ def test_no_more_than_twenty_places_are_named() -> None:
     ],
 )
 def test_what_is_no_json_document_is_refused_as_a_whole(body: bytes, reason: str) -> None:
-    assert problems(body) == [Problem("", reason)]
+    assert issues(body) == [ValidationIssue("", reason)]
 
 
 @pytest.mark.parametrize("depth", [19, 100, 5_000, 100_000])
 @pytest.mark.parametrize("pair", [("[", "]"), ('{"x":', "}"), ('{"x":', "")])
 def test_nesting_deeper_than_twenty_is_refused(depth: int, pair: tuple[str, str]) -> None:
     inner = pair[0] * depth + "1" + pair[1] * depth
-    refused = problems(f'{{"school": {{"x": {inner}}}}}')
+    refused = issues(f'{{"school": {{"x": {inner}}}}}')
 
     assert len(refused) == 1
     if pair[1] or depth > 40:
-        assert refused == [Problem("", "is nested deeper than 20")]
+        assert refused == [ValidationIssue("", "is nested deeper than 20")]
 
 
 def test_nesting_of_twenty_is_read_wherever_it_is_not_looked_at() -> None:
@@ -146,7 +146,7 @@ def test_nesting_of_twenty_is_read_wherever_it_is_not_looked_at() -> None:
 
 
 def test_an_integer_of_thousands_of_digits_is_refused() -> None:
-    assert of_pupil('"id": ' + "9" * 5_000)[0].place == "school.pupils[1].id"
+    assert of_pupil('"id": ' + "9" * 5_000)[0].path == "school.pupils[1].id"
 
 
 def test_ids_are_read_from_integers_and_from_strings() -> None:
@@ -169,10 +169,10 @@ def test_escaped_pairs_of_surrogates_are_characters() -> None:
 
 
 def test_a_place_can_be_written_as_utf_8_whatever_its_key() -> None:
-    refused = problems('{"school": {"a\\ud800\\u0000": "\\u0000"}}')
+    refused = issues('{"school": {"a\\ud800\\u0000": "\\u0000"}}')
 
     assert refused
-    assert all("\0" not in problem.place and problem.place.encode() for problem in refused)
+    assert all("\0" not in issue.path and issue.path.encode() for issue in refused)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_place_can_be_written_as_utf_8_whatever_its_key() -> None:
 def test_a_large_hostile_document_is_refused_soon(body: bytes) -> None:
     start = time.perf_counter()
 
-    assert problems(body)
+    assert issues(body)
     assert time.perf_counter() - start < SECONDS
 
 

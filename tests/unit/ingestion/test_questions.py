@@ -8,19 +8,19 @@ import msgspec
 import pytest
 
 from models.content.questions import Answer, Match, Question, Variable, digest, read_questions
-from models.errors import Problem
+from models.errors import ValidationIssue
 from models.lms.quizzes import QuestionType
 
 PLACE = "quiz.questions"
 
 
 def read(*entries: Any) -> list[Question]:
-    questions, problems = read_questions(entries, PLACE)
-    assert problems == []
+    questions, issues = read_questions(entries, PLACE)
+    assert issues == []
     return questions
 
 
-def problems(*entries: Any) -> list[Problem]:
+def issues(*entries: Any) -> list[ValidationIssue]:
     return read_questions(entries, PLACE)[1]
 
 
@@ -136,11 +136,11 @@ def test_an_answer_is_called_by_its_text_and_by_its_html_where_that_is_blank() -
         (7, "[0]", "expected `object`, got `int`"),
     ],
 )
-def test_a_wrong_question_is_refused_at_its_place(entry: Any, place: str, reason: str) -> None:
-    assert problems(entry) == [Problem(PLACE + place, reason)]
+def test_a_wrong_question_is_refused_at_its_place(entry: Any, path: str, reason: str) -> None:
+    assert issues(entry) == [ValidationIssue(PLACE + path, reason)]
 
 
 def test_a_question_that_is_given_twice_is_refused() -> None:
-    assert problems(choice(A), choice(B)) == [
-        Problem(f"{PLACE}[1].id", "is the id of an earlier question, too")
+    assert issues(choice(A), choice(B)) == [
+        ValidationIssue(f"{PLACE}[1].id", "is the id of an earlier question, too")
     ]

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.content.questions import read_questions
-from models.content.responses import AnswerSheet, Responses
-from models.errors import Problem
+from models.content.responses import ResponseParser, Responses
+from models.errors import ValidationIssue
 from models.lms.quizzes import QuestionType
 
 PLACE = "quiz_submissions[0].submission_data"
 ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
 
 
-def sheet(*questions: dict[str, Any]) -> AnswerSheet:
-    found, problems = read_questions(questions, "quiz.questions")
-    assert problems == []
-    return AnswerSheet(found)
+def parser(*questions: dict[str, Any]) -> ResponseParser:
+    found, issues = read_questions(questions, "quiz.questions")
+    assert issues == []
+    return ResponseParser(found)
 
 
 def question(kind: str, **fields: Any) -> dict[str, Any]:
@@ -32,8 +32,8 @@ def entry(**fields: Any) -> dict[str, Any]:
 
 
 def responses(asked: dict[str, Any], **fields: Any) -> Responses:
-    found, problems = sheet(asked).read([entry(**fields)], ATTACHMENTS, PLACE)
-    assert problems == []
+    found, issues = parser(asked).read([entry(**fields)], ATTACHMENTS, PLACE)
+    assert issues == []
     return found
 
 
@@ -41,8 +41,8 @@ def text(asked: dict[str, Any], **fields: Any) -> str | None:
     return responses(asked, **fields).texts[0]
 
 
-def problems(asked: dict[str, Any], *entries: Any) -> list[Problem]:
-    return sheet(asked).read(entries, ATTACHMENTS, PLACE)[1]
+def issues(asked: dict[str, Any], *entries: Any) -> list[ValidationIssue]:
+    return parser(asked).read(entries, ATTACHMENTS, PLACE)[1]
 
 
 CHOICE = question("multiple_choice", answers=[{"id": 8001, "text": "a"}, {"id": 8002, "text": "b"}])
@@ -202,13 +202,13 @@ def test_a_text_between_questions_has_no_answer() -> None:
 
 
 def test_a_question_without_an_entry_has_nothing_and_counts_nowhere() -> None:
-    found, _ = sheet(CHOICE, {**CALCULATED, "id": 2}).read([], {}, PLACE)
+    found, _ = parser(CHOICE, {**CALCULATED, "id": 2}).read([], {}, PLACE)
 
     assert found == Responses([None, None], [None, None], [None, None])
 
 
 def test_entries_come_in_any_order_and_stand_in_the_forms() -> None:
-    asked = sheet({**CHOICE, "id": 5}, question("essay", id=3))
+    asked = parser({**CHOICE, "id": 5}, question("essay", id=3))
 
     found, _ = asked.read(
         [
@@ -266,24 +266,24 @@ def test_all_but_false_and_null_count_as_correct(correct: object, counts: tuple[
 def test_what_a_question_cannot_be_answered_with_is_refused_at_its_place(
     asked: dict[str, Any], fields: dict[str, Any], key: str
 ) -> None:
-    assert [problem.place for problem in problems(asked, entry(**fields))] == [f"{PLACE}[0].{key}"]
+    assert [issue.path for issue in issues(asked, entry(**fields))] == [f"{PLACE}[0].{key}"]
 
 
 def test_a_question_or_answer_that_the_attempt_had_not_asks_for_its_quiz_data() -> None:
     for fields in ({"question_id": 2}, {"answer_id": 8003}):
-        assert "quiz_data" in problems(CHOICE, entry(**fields))[0].reason
+        assert "quiz_data" in issues(CHOICE, entry(**fields))[0].reason
 
 
 def test_a_question_that_is_answered_twice_is_refused() -> None:
-    assert problems(CHOICE, entry(), entry()) == [
-        Problem(f"{PLACE}[1].question_id", "is answered by an earlier entry, too")
+    assert issues(CHOICE, entry(), entry()) == [
+        ValidationIssue(f"{PLACE}[1].question_id", "is answered by an earlier entry, too")
     ]
 
 
 def test_every_wrong_entry_is_named() -> None:
-    found = problems(CHOICE, 7, {}, entry(answer_id=1), entry(correct=0))
+    found = issues(CHOICE, 7, {}, entry(answer_id=1), entry(correct=0))
 
-    assert [problem.place for problem in found] == [
+    assert [issue.path for issue in found] == [
         f"{PLACE}[0]",
         f"{PLACE}[1].question_id",
         f"{PLACE}[2].answer_id",
@@ -307,6 +307,6 @@ VALUES = st.recursive(
 def test_any_entry_is_read_or_refused(question_type: QuestionType, fields: dict[str, Any]) -> None:
     asked = {**BLANKS, "question_type": question_type.value, "matches": MATCHING["matches"]}
 
-    found, _ = sheet(asked).read([{"question_id": 1, **fields}], ATTACHMENTS, PLACE)
+    found, _ = parser(asked).read([{"question_id": 1, **fields}], ATTACHMENTS, PLACE)
 
     assert found.texts[0] is None or "\0" not in found.texts[0] or "\0" in str(fields)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import InvalidInputError, Problem
+from models.errors import InvalidInputError, ValidationIssue
 from models.payloads import attempts
 from models.payloads.attempts import PushedAttempt, read_document, read_lines
 
@@ -29,29 +29,29 @@ def attempt(**fields: Any) -> dict[str, Any]:
     }
 
 
-def lines(*sources: bytes) -> tuple[list[PushedAttempt], list[Problem]]:
+def lines(*sources: bytes) -> tuple[list[PushedAttempt], list[ValidationIssue]]:
     batches = list(read_lines(iter(sources), MOST_LINE_BYTES))
-    return [a for batch in batches for a in batch.attempts], [p for batch in batches for p in batch.problems]
+    return [a for batch in batches for a in batch.attempts], [p for batch in batches for p in batch.issues]
 
 
 def line(**fields: Any) -> bytes:
     return msgspec.json.encode(attempt(**fields))
 
 
-def of_line(source: bytes) -> list[Problem]:
+def of_line(source: bytes) -> list[ValidationIssue]:
     """What is wrong with a line, and with the answers in it, which are read later."""
-    attempts, problems = lines(source)
+    attempts, issues = lines(source)
     try:
         for found in attempts:
             found.read_entries()
     except InvalidInputError as error:
-        problems += error.problems
-    return problems
+        issues += error.issues
+    return issues
 
 
 def read(**fields: Any) -> PushedAttempt:
-    attempts, problems = lines(line(**fields))
-    assert problems == []
+    attempts, issues = lines(line(**fields))
+    assert issues == []
     return attempts[0]
 
 
@@ -59,10 +59,10 @@ def test_lines_are_found_however_the_bytes_come_in() -> None:
     body = b"\n".join([line(id=1), b"", b"  \r", line(id=2) + b"\r", line(id=3)])
 
     for size in (1, 7, 100, len(body)):
-        attempts, problems = lines(*(body[i : i + size] for i in range(0, len(body), size)))
+        attempts, issues = lines(*(body[i : i + size] for i in range(0, len(body), size)))
         assert [a.submission.id for a in attempts] == [1, 2, 3]
-        assert [a.place for a in attempts] == [f"quiz_submissions[{i}]" for i in (0, 3, 4)]
-        assert problems == []
+        assert [a.path for a in attempts] == [f"quiz_submissions[{i}]" for i in (0, 3, 4)]
+        assert issues == []
 
 
 def test_a_body_without_a_line_holds_no_attempt() -> None:
@@ -105,11 +105,11 @@ def test_a_document_holds_its_attempts_in_a_list() -> None:
         (b'{"quiz_submissions": [{"id": NaN}]}', "quiz_submissions[0].id", "is not a finite number"),
     ],
 )
-def test_a_document_of_another_form_is_refused(body: bytes, place: str, reason: str) -> None:
+def test_a_document_of_another_form_is_refused(body: bytes, path: str, reason: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         list(read_document(body))
 
-    assert caught.value.problems == (Problem(place, reason),)
+    assert caught.value.issues == (ValidationIssue(path, reason),)
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_a_document_of_another_form_is_refused(body: bytes, place: str, reason: 
         ({"attachments": [{"id": 9}]}, "attachments[0].display_name"),
     ],
 )
-def test_a_wrong_attempt_is_refused_at_its_place(fields: dict[str, Any], place: str) -> None:
-    assert [problem.place for problem in of_line(line(**fields))] == [f"quiz_submissions[0].{place}"]
+def test_a_wrong_attempt_is_refused_at_its_place(fields: dict[str, Any], path: str) -> None:
+    assert [issue.path for issue in of_line(line(**fields))] == [f"quiz_submissions[0].{path}"]
 
 
 def test_a_wrong_line_does_not_hide_what_is_wrong_with_others() -> None:
-    _, problems = lines(b"\n".join([b"{", line(id="x"), line(), b"[]"]))
+    _, issues = lines(b"\n".join([b"{", line(id="x"), line(), b"[]"]))
 
-    assert [problem.place for problem in problems] == [
+    assert [issue.path for issue in issues] == [
         "quiz_submissions[0]",
         "quiz_submissions[1].id",
         "quiz_submissions[3]",

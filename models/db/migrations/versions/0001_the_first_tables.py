@@ -142,7 +142,7 @@ def upgrade() -> None:
         ),
         sa.Column("points_possible", sa.Double(), nullable=True),
         sa.Column("assignment_id", sa.BigInteger(), nullable=True),
-        sa.Column("form_id", sa.BigInteger(), nullable=True),
+        sa.Column("question_set_id", sa.BigInteger(), nullable=True),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("response_count", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -225,18 +225,24 @@ def upgrade() -> None:
     op.create_index("ix_enrollments_course_id_user_id", "enrollments", ["course_id", "user_id"], unique=False)
     op.create_index(op.f("ix_enrollments_user_id"), "enrollments", ["user_id"], unique=False)
     op.create_table(
-        "forms",
+        "question_sets",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("quiz_id", sa.BigInteger(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("question_version_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.ForeignKeyConstraint(
-            ["quiz_id"], ["quizzes.id"], name=op.f("fk_forms_quiz_id_quizzes"), ondelete="CASCADE"
+            ["quiz_id"], ["quizzes.id"], name=op.f("fk_question_sets_quiz_id_quizzes"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_forms")),
-        sa.UniqueConstraint("quiz_id", "digest", name=op.f("uq_forms_quiz_id_digest")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_question_sets")),
+        sa.UniqueConstraint("quiz_id", "digest", name=op.f("uq_question_sets_quiz_id_digest")),
     )
-    op.create_foreign_key(op.f("fk_quizzes_form_id_forms"), "quizzes", "forms", ["form_id"], ["id"])
+    op.create_foreign_key(
+        op.f("fk_quizzes_question_set_id_question_sets"),
+        "quizzes",
+        "question_sets",
+        ["question_set_id"],
+        ["id"],
+    )
     op.create_table(
         "question_versions",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -298,7 +304,7 @@ def upgrade() -> None:
             sa.Enum("small", "large", name="queue", native_enum=False, create_constraint=True, length=40),
             nullable=False,
         ),
-        sa.Column("hinted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("enqueued_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("claim_token", sa.Uuid(), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -343,7 +349,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_quiz_reports_live",
         "quiz_reports",
-        ["state", "hinted_at"],
+        ["state", "enqueued_at"],
         unique=False,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
@@ -386,7 +392,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("n_correct", sa.Integer(), nullable=False),
         sa.Column("n_incorrect", sa.Integer(), nullable=False),
-        sa.Column("form_id", sa.BigInteger(), nullable=False),
+        sa.Column("question_set_id", sa.BigInteger(), nullable=False),
         sa.Column("answer_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("texts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("points", postgresql.ARRAY(sa.DOUBLE_PRECISION()), nullable=False),
@@ -394,7 +400,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(user_id IS NULL) <> (temporary_user_code IS NULL)", name=op.f("ck_attempts_one_taker")
         ),
-        sa.ForeignKeyConstraint(["form_id"], ["forms.id"], name=op.f("fk_attempts_form_id_forms")),
+        sa.ForeignKeyConstraint(
+            ["question_set_id"], ["question_sets.id"], name=op.f("fk_attempts_question_set_id_question_sets")
+        ),
         sa.ForeignKeyConstraint(
             ["quiz_id"], ["quizzes.id"], name=op.f("fk_attempts_quiz_id_quizzes"), ondelete="CASCADE"
         ),
@@ -437,8 +445,8 @@ def downgrade() -> None:
     )
     op.drop_table("quiz_reports")
     op.drop_table("question_versions")
-    op.drop_constraint(op.f("fk_quizzes_form_id_forms"), "quizzes", type_="foreignkey")
-    op.drop_table("forms")
+    op.drop_constraint(op.f("fk_quizzes_question_set_id_question_sets"), "quizzes", type_="foreignkey")
+    op.drop_table("question_sets")
     op.drop_index(op.f("ix_enrollments_user_id"), table_name="enrollments")
     op.drop_index("ix_enrollments_course_id_user_id", table_name="enrollments")
     op.drop_table("enrollments")
