@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from models.lms.quizzes import QuizType
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 
 # By whether the quiz is a survey; these are the keys of the translations, too.
 DISPLAY_NAMES: Final[Mapping[tuple[ReportType, bool], str]] = {

@@ -19,9 +19,8 @@ from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
 from models.queue import JobMessage, Queue
 from models.reports.filenames import display_name
-from models.reports.files import File
-from models.reports.progress import Progress
-from models.reports.tables import QuizReport, ReportState, Variant
+from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.variants import Variant
 
 # A claim may be looked up in the log by this, and a teacher can read it to whoever keeps the log.
 REFERENCE = "report {report_id}, job {progress_id}"

@@ -21,9 +21,8 @@ from models.errors import (
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.queue import JobMessage, Queue
-from models.reports.files import File
-from models.reports.progress import Progress
-from models.reports.tables import QuizReport, ReportState, ReportType, Variant
+from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.variants import ReportType, Variant
 
 
 @dataclass(frozen=True)

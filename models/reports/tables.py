@@ -1,10 +1,9 @@
-"""Quiz reports: their types, their variants, and the one state that each is in."""
+"""The tables of reports: QuizReport and its one state, the Progress of its job, and its File."""
 
 from __future__ import annotations
 
 import datetime
 import uuid
-from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -13,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    LargeBinary,
     Text,
     Uuid,
     text,
@@ -20,23 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.db.base import Base, CreatedAt, OwnId, enum_by_value
-from models.errors import InvalidReportTypeError
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.queue import JobMessage, Queue
-from models.reports.files import File
-from models.reports.progress import Progress
-
-# Rises when a file made from the same data would come out different.
-ANALYSIS_VERSION = 1
-
-
-class ReportType(StrEnum):
-    """The two reports of a quiz."""
-
-    STUDENT_ANALYSIS = "student_analysis"
-    ITEM_ANALYSIS = "item_analysis"
-
+from models.reports.variants import ReportType, Variant
 
 class ReportState(StrEnum):
     """The one state of a report; its Progress shows it."""
@@ -53,35 +40,30 @@ class ReportState(StrEnum):
         return self in {ReportState.QUEUED, ReportState.RUNNING}
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A quiz, a report type and the options that make a different file."""
+class Progress(Base):
+    """How far a job is; its state is that of the report that it makes."""
 
-    quiz_id: int
-    report_type: ReportType
-    includes_all_versions: bool
-    includes_sis_ids: bool
-    anonymous: bool
+    __tablename__ = "progress"
 
-    @classmethod
-    def of(cls, quiz: Quiz, report_type: ReportType, *, all_versions: bool, sis_ids: bool) -> Variant:
-        """Name the variant that a caller's wishes and permission come to."""
-        is_item_analysis = report_type is ReportType.ITEM_ANALYSIS
-        return cls(
-            quiz_id=quiz.id,
-            report_type=report_type,
-            includes_all_versions=is_item_analysis or all_versions,
-            includes_sis_ids=sis_ids and not is_item_analysis,
-            anonymous=quiz.is_anonymous_survey,
-        )
+    id: Mapped[OwnId]
+    user_id: Mapped[int] = mapped_column(BigInteger)
+    completion: Mapped[float] = mapped_column(default=0.0)
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
 
-    @property
-    def lock_name(self) -> str:
-        """The name of the advisory lock under which rows of this variant are made."""
-        return (
-            f"quiz_reports:{self.quiz_id}:{self.report_type}:{self.includes_all_versions:d}"
-            f":{self.includes_sis_ids:d}:{self.anonymous:d}"
-        )
+
+class File(Base):
+    """One finished file: its bytes lie in the blob store, whole, or not at all."""
+
+    __tablename__ = "files"
+
+    id: Mapped[OwnId]
+    uuid: Mapped[uuid.UUID] = mapped_column(Uuid, default=uuid.uuid4, unique=True)
+    storage_key: Mapped[str] = mapped_column(Text, unique=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[CreatedAt]
 
 
 class QuizReport(Base):
@@ -158,24 +140,3 @@ class QuizReport(Base):
             and self.roster_revision == course.roster_revision
             and self.analysis_version == analysis_version
         )
-
-
-def analysis_version(*, formula_guard: bool) -> str:
-    """Name the analysis that makes today's files; switching the formula guard makes older ones stale."""
-    return f"{ANALYSIS_VERSION}+guard" if formula_guard else str(ANALYSIS_VERSION)
-
-
-def parse_report_type(name: object, quiz: Quiz) -> ReportType:
-    """Read a report type that can be made of this quiz, or raise InvalidReportTypeError."""
-    try:
-        report_type = ReportType(str(name))
-    except ValueError:
-        raise InvalidReportTypeError("invalid quiz report type") from None
-    if not is_generatable(report_type, quiz):
-        raise InvalidReportTypeError("item_analysis can not be generated for a survey")
-    return report_type
-
-
-def is_generatable(report_type: ReportType, quiz: Quiz) -> bool:
-    """Surveys have no right answers, so no item analysis can be made of them."""
-    return not (report_type is ReportType.ITEM_ANALYSIS and quiz.quiz_type.is_survey)

@@ -9,11 +9,7 @@ from models.lms import (
     courses,  # noqa: F401
     quizzes,  # noqa: F401
 )
-from models.reports import (
-    files,  # noqa: F401
-    progress,  # noqa: F401
-    tables,  # noqa: F401
-)
+from models.reports import tables  # noqa: F401
 
 context.configure(
     connection=context.config.attributes.get("connection"),
