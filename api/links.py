@@ -12,9 +12,7 @@ from api.params import Page
 from api.services import services
 from api.verifiers import Verifiers
 from models.lms.quizzes import Quiz
-from models.reports.files import File
-from models.reports.progress import Progress
-from models.reports.tables import QuizReport
+from models.reports.tables import File, Progress, QuizReport
 
 
 @dataclass(frozen=True)

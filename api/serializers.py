@@ -10,9 +10,8 @@ from api.links import Links
 from api.translations import Texts
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.files import File
-from models.reports.progress import Progress
-from models.reports.tables import QuizReport, ReportState, ReportType, is_generatable
+from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.variants import ReportType, is_generatable
 
 _JOB = "Quizzes::QuizStatistics"
 _FILENAMES = {

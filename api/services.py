@@ -16,7 +16,7 @@ from api.verifiers import Verifiers
 from models.db.session import Database
 from models.errors import StorageError
 from models.publisher import JobPublisher
-from models.reports.tables import analysis_version
+from models.reports.variants import analysis_version
 from models.settings import Settings
 from models.storage import BlobStore, open_store
 

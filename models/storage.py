@@ -1,7 +1,7 @@
 """Bytes by key: a local folder or S3, with one interface.
 
-Keys are made by the service and never by a client. obstore starts threads on its first use, and a process
-that is forked afterwards hangs; so a store is made in the process that uses it, and not before.
+The service makes the keys, never a client. obstore starts threads on its first use, and a process that is
+forked afterwards hangs, so each process opens its own store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from models.errors import NotFoundError, StorageError
-from models.reports.filenames import content_disposition
 from models.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class StoredObject:
 
 
 class ObjectWriter:
-    """Writes one object as a stream and knows its size and SHA-256; the object stands once it is closed."""
+    """Writes one object as a stream, counting and hashing its bytes; the object exists once it is closed."""
 
     def __init__(self, file: WritableFile) -> None:
         self._file = file
@@ -61,7 +60,7 @@ class ObjectWriter:
 
     @property
     def sha256(self) -> bytes:
-        """The digest of all that was written."""
+        """The digest of the bytes written so far."""
         return self._sha256.digest()
 
     def __enter__(self) -> ObjectWriter:
@@ -78,19 +77,21 @@ class ObjectWriter:
 
 
 class BlobStore:
-    """A folder or a bucket; each method raises StorageError where the store refuses or does not answer."""
+    """A folder or a bucket; each method raises StorageError if the store refuses or does not respond."""
 
     def __init__(self, store: LocalStore | S3Store) -> None:
         self._store = store
 
-    def writer(self, key: str, file_name: str = "report.csv") -> ObjectWriter:
-        """Open an object for writing; S3 itself gives it that name when it hands it out."""
+    def writer(
+        self, key: str, *, content_type: str | None = None, content_disposition: str | None = None
+    ) -> ObjectWriter:
+        """Open an object for writing; S3 sends the two headers itself when it serves the object."""
         try:
             return ObjectWriter(
                 obstore.open_writer(
                     self._store,
                     key,
-                    attributes=self._attributes(file_name),
+                    attributes=self._attributes(content_type, content_disposition),
                     buffer_size=_PART_BYTES,
                     max_concurrency=2,
                 )
@@ -98,18 +99,19 @@ class BlobStore:
         except _FAILURES as error:
             raise StorageError(_reason(error)) from error
 
-    def _attributes(self, file_name: str) -> Attributes | None:
-        # A folder has no place for them, and needs none: there the API names the file.
+    def _attributes(self, content_type: str | None, content_disposition: str | None) -> Attributes | None:
+        # A local folder keeps no headers. The API serves its files and sets them itself.
         if isinstance(self._store, LocalStore):
             return None
-        return {
-            "Content-Type": "text/csv; charset=utf-8",
-            "Content-Disposition": content_disposition(file_name),
-            "Cache-Control": "private, no-store",
-        }
+        attributes: Attributes = {"Cache-Control": "private, no-store"}
+        if content_type is not None:
+            attributes["Content-Type"] = content_type
+        if content_disposition is not None:
+            attributes["Content-Disposition"] = content_disposition
+        return attributes
 
     def size(self, key: str) -> int:
-        """Tell an object's size; raise NotFoundError if there is none."""
+        """Return an object's size; raise NotFoundError if it does not exist."""
         try:
             return int(obstore.head(self._store, key)["size"])
         except FileNotFoundError as error:
@@ -118,13 +120,14 @@ class BlobStore:
             raise StorageError(_reason(error)) from error
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Stream an object's bytes from `start` up to, not including, `end`; NotFoundError if there is none.
+        """Stream an object's bytes from `start` up to, not including, `end`.
 
-        The first bytes are fetched at the call, so a missing object is known then. Each part is a request of
-        its own: one for all would have to end within the store's timeout, however slow the reader is.
+        Raises NotFoundError at the call if the object does not exist: the first part is fetched at once. Each
+        part is a request of its own, because a single request would have to end within the store's timeout,
+        however slow the reader is.
         """
         stop = self.size(key) if end is None else end
-        bounds = [(path, min(path + _PART_BYTES, stop)) for path in range(start, stop, _PART_BYTES)]
+        bounds = [(at, min(at + _PART_BYTES, stop)) for at in range(start, stop, _PART_BYTES)]
         if not bounds:
             return iter(())
         first = self._part(key, *bounds[0])
@@ -142,7 +145,7 @@ class BlobStore:
         return part
 
     def delete(self, key: str) -> None:
-        """Delete an object; one that is not there counts as deleted."""
+        """Delete an object, if it exists."""
         try:
             obstore.delete(self._store, key)
         except FileNotFoundError:
@@ -159,10 +162,10 @@ class BlobStore:
             raise StorageError(_reason(error)) from error
 
     def delete_half_written(self, prefix: str, before: datetime.datetime) -> int:
-        """Delete what writers that were killed have left since before a time; return how many there were.
+        """Delete the parts that killed writers left before a time, and return their number.
 
-        A folder lists no file that is still being written. On S3 such parts are seen by nobody, and it is the
-        bucket's own rule for incomplete uploads that removes them.
+        `list` does not show the files that a folder is still writing. On S3 such parts are invisible, and the
+        bucket's own rule for incomplete uploads removes them.
         """
         if not isinstance(self._store, LocalStore) or self._store.prefix is None:
             return 0
@@ -177,17 +180,17 @@ class BlobStore:
         return deleted
 
     def presigned_url(self, key: str, seconds: int) -> str | None:
-        """Make a URL that anybody may download from for a while; None where the store has no such thing."""
+        """Make a URL from which anyone can download the object for a while; None for a local folder."""
         if isinstance(self._store, LocalStore):
             return None
         return obstore.sign(self._store, "GET", key, datetime.timedelta(seconds=seconds))
 
 
 def open_store(settings: Settings) -> BlobStore:
-    """Open the store that the settings name; a local folder is made if it is absent.
+    """Open the store that the settings name; a local folder is created if it is missing.
 
-    A request that times out is tried again, and all tries together stay below half a lease, so a worker that
-    waits for the store keeps its report.
+    A request that times out is retried, and all tries together take less than half a lease, so a worker that
+    waits for the store keeps its claim.
     """
     parts = urlsplit(settings.storage_url)
     try:
@@ -224,5 +227,5 @@ def _s3_config(settings: Settings) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    # The first line tells what happened; the rest is the library's own structures.
+    # The first line says what happened; the rest dumps the library's structures.
     return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -17,7 +17,8 @@ from models.db.session import Database
 from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim, Snapshot, claim, fail, finish
-from models.reports.tables import QuizReport, analysis_version
+from models.reports.tables import QuizReport
+from models.reports.variants import analysis_version
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check

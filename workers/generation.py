@@ -11,8 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
+from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
-from models.reports.tables import ReportType, analysis_version
+from models.reports.variants import CONTENT_TYPE, ReportType, analysis_version
 from models.storage import ObjectWriter
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
@@ -89,7 +90,11 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
     heartbeat = Heartbeat(resources, claim)
     parts = _student_analysis if claim.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
     with Extract(resources.snapshots, claim, settings) as extract:
-        with resources.store.writer(claim.storage_key, claim.file_name) as writer:
+        with resources.store.writer(
+            claim.storage_key,
+            content_type=CONTENT_TYPE,
+            content_disposition=content_disposition(claim.file_name),
+        ) as writer:
             for done, content in parts(extract, guard_formulas=settings.formula_guard):
                 writer.write(content)
                 heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)

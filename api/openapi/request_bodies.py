@@ -16,7 +16,7 @@ from models.ingestion.quizzes import PushedQuiz
 from models.payloads.attempts import Submission
 from models.payloads.courses import CoursePush
 from models.payloads.json_values import Id, Text
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 
 
 class Boolean:

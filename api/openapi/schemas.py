@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from models.lms.quizzes import QuizType, ScoringPolicy
 from models.payloads.json_values import LEAST_ID, MOST_ID
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 
 Number64 = Annotated[int, Meta(ge=LEAST_ID, le=MOST_ID)]
 Moment = Annotated[

@@ -18,9 +18,9 @@ from api.translations import texts
 from models.errors import NotFoundError
 from models.lms.quizzes import Quiz, find_quiz_and_course
 from models.reports.filenames import content_disposition
-from models.reports.files import File
 from models.reports.requests import find_file_report, mark_file_lost
-from models.reports.tables import QuizReport
+from models.reports.tables import File, QuizReport
+from models.reports.variants import CONTENT_TYPE
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -98,7 +98,7 @@ def _by_token(file_id: str) -> tuple[QuizReport, Quiz]:
 
 def _stream(file: File, name: str) -> Response:
     response = Response(
-        content_type="text/csv; charset=utf-8",
+        content_type=CONTENT_TYPE,
         headers={
             "Content-Disposition": content_disposition(name),
             "Content-Security-Policy": "default-src 'none'; sandbox",

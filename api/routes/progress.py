@@ -15,9 +15,8 @@ from api.responses import answer, conditional, retry_later
 from api.serializers import cancelled_progress_json, progress_json
 from api.services import services
 from models.errors import NotFoundError
-from models.reports.progress import Progress
 from models.reports.requests import cancel_progress, find_progress_report
-from models.reports.tables import QuizReport
+from models.reports.tables import Progress, QuizReport
 
 progress = Blueprint("progress", __name__, url_prefix="/api/v1/progress/<progress_id>")
 

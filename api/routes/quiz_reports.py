@@ -16,7 +16,8 @@ from api.services import services
 from api.translations import texts
 from models.lms.quizzes import Quiz
 from models.reports.requests import Requested, abort_report, list_reports, request_report
-from models.reports.tables import QuizReport, Variant, parse_report_type
+from models.reports.tables import QuizReport
+from models.reports.variants import Variant, parse_report_type
 
 _REPORTS = "url:{}|/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
 

@@ -18,7 +18,7 @@ from flask import request
 
 from models.lms.quizzes import Quiz
 from models.reports.filenames import DISPLAY_NAMES
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "es", "fr", "de", "pt-BR", "ja", "ar")

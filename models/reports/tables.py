@@ -25,6 +25,7 @@ from models.lms.quizzes import Quiz
 from models.queue import JobMessage, Queue
 from models.reports.variants import ReportType, Variant
 
+
 class ReportState(StrEnum):
     """The one state of a report; its Progress shows it."""
 

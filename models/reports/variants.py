@@ -9,7 +9,7 @@ from typing import Final
 from models.errors import InvalidReportTypeError
 from models.lms.quizzes import Quiz
 
-# Rises when a file made from the same data would come out different.
+# To be raised when a file made from the same data would come out different.
 ANALYSIS_VERSION: Final = 1
 
 CONTENT_TYPE: Final = "text/csv; charset=utf-8"

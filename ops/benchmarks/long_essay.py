@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import text
 
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most
 from ops.benchmarks.memory import MIB
 from ops.benchmarks.population import Population

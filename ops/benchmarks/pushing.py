@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from sqlalchemy import text
 
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.checking import check_reports, write_ndjson
 from ops.benchmarks.measure import Outcome, Spread, at_most, interleaved, seconds
 from ops.benchmarks.population import BLOCK, Course, Population, students_of

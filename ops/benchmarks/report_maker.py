@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.requests import abort_report, find_report, request_report
-from models.reports.tables import QuizReport, ReportState, ReportType, Variant, analysis_version
+from models.reports.tables import QuizReport, ReportState
+from models.reports.variants import ReportType, Variant, analysis_version
 from ops.benchmarks.stack import BenchmarkError, Stack
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.checking import check_reports
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, seconds
 from ops.benchmarks.memory import MIB

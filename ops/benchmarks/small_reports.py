@@ -11,7 +11,7 @@ from celery import Celery
 from sqlalchemy import text
 
 from models.queue import PUBLISH_TIMEOUTS
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.measure import Comparison, Outcome, at_least, at_most, interleaved
 from ops.benchmarks.noop_worker import FILE_VARIABLE, NAME, create_noop
 from ops.benchmarks.population import Course, Population, students_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.http_load import requests_per_second
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_least, at_most, interleaved
 from ops.benchmarks.memory import MIB, has_loaded, peak_bytes

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from tests.chaos.school import COURSE_ID
 from tests.chaos.stack import Stack
 from tests.waiting import wait_for

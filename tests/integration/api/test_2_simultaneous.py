@@ -19,8 +19,7 @@ from sqlalchemy import func, select
 
 from api.app import create_app
 from api.services import Services
-from models.reports.progress import Progress
-from models.reports.tables import QuizReport, ReportState
+from models.reports.tables import Progress, QuizReport, ReportState
 from ops.local.embedded import EmbeddedValkey
 from tests.factories import Api, reports_path
 

@@ -13,7 +13,7 @@ from models.db.session import Database
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim
-from models.reports.tables import ReportType, Variant
+from models.reports.variants import ReportType, Variant
 from models.settings import Settings
 from workers.extract.snapshot import Extract, SnapshotConnection, watched_by_kernel
 

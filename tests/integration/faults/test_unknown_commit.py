@@ -16,7 +16,8 @@ from models.lms.courses import Course
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports import jobs
 from models.reports.requests import find_report, request_report
-from models.reports.tables import QuizReport, ReportState, ReportType, Variant
+from models.reports.tables import QuizReport, ReportState
+from models.reports.variants import ReportType, Variant
 from models.settings import Settings
 from workers.generation import generate
 from workers.resources import Resources

@@ -37,7 +37,8 @@ from models.reports.requests import (
     list_reports,
     request_report,
 )
-from models.reports.tables import QuizReport, ReportState, ReportType, Variant
+from models.reports.tables import QuizReport, ReportState
+from models.reports.variants import ReportType, Variant
 
 T = TypeVar("T")
 COURSE_ID, QUIZ_ID, TEACHER_ID = 101, 201, 7

@@ -7,7 +7,7 @@ import pytest
 from api.translations import LANGUAGES, READABLE_TYPES, texts_in
 from models.lms.quizzes import Quiz, QuizType
 from models.reports.filenames import DISPLAY_NAMES
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
