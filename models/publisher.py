@@ -1,42 +1,55 @@
-"""The way to the workers: the only place of the web door that knows Celery."""
+"""The publisher of job messages, and the Celery configuration that it shares with the workers.
+
+This is the one module of `models` that imports Celery.
+"""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 import structlog
 from celery import Celery
 from kombu import Exchange
+from kombu import Queue as KombuQueue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, task_id
+from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, Queue, task_id
 
 _log = structlog.stdlib.get_logger(__name__)
 
-# Where workers listen for what Celery calls remote control.
-_CONTROL = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="transient")
-# What a broker that is away, frozen or full raises; none of it may reach a client.
-_FAILURES = (KombuError, RedisError, OSError)
+SHARED_CONFIGURATION: Final[dict[str, Any]] = {
+    # Anything may have been written to Redis, so messages are never unpickled.
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    # The rows are the result. With a result backend, sending would wait 20 seconds for an absent broker.
+    "task_ignore_result": True,
+    "result_backend": None,
+    "task_default_queue": Queue.SMALL.value,
+    "task_queues": [KombuQueue(queue.value, routing_key=queue.value) for queue in Queue],
+    "task_create_missing_queues": False,
+}
+
+BROKER_FAILURES: Final = (KombuError, RedisError, OSError)
+"""What an absent, frozen or full broker raises."""
+
+# The exchange on which workers receive what Celery calls remote control.
+_CONTROL: Final = Exchange("celery.pidbox", type="fanout", durable=False, delivery_mode="transient")
 
 
 class JobPublisher:
-    """Sends messages once, without a second try: the row is the truth, and the sweeper sends what was lost.
-
-    There is no result backend: with one, sending would wait for 20 seconds on a broker that is away.
-    """
+    """Sends each message once. The row is the truth, and the sweeper replaces a lost message."""
 
     def __init__(self, redis_url: str) -> None:
         self._celery = Celery("quiz-reports", broker=redis_url, set_as_current=False)
         self._celery.conf.update(
-            accept_content=["json"],
-            task_serializer="json",
-            task_ignore_result=True,
-            result_backend=None,
+            SHARED_CONFIGURATION,
             broker_connection_timeout=PUBLISH_TIMEOUTS["socket_connect_timeout"],
             broker_transport_options={**PUBLISH_TIMEOUTS, "max_retries": 0},
         )
 
     def send(self, message: JobMessage | None) -> bool:
-        """Tell the workers of a job, if there is one; False if the broker did not take it."""
+        """Tell the workers of a job, if there is one; False if the broker did not take the message."""
         if message is None:
             return True
         try:
@@ -48,15 +61,16 @@ class JobPublisher:
                 retry=False,
                 ignore_result=True,
             )
-        except _FAILURES as error:
-            _log.warning("hint not sent", report_id=message.report_id, reason=type(error).__name__)
+        except BROKER_FAILURES as error:
+            _log.warning("job_not_published", report_id=message.report_id, reason=type(error).__name__)
             return False
         return True
 
     def revoke(self, progress_id: int | None) -> bool:
-        """Spare the workers a job that was taken back, if there is one; the row has decided already.
+        """Spare the workers a cancelled job, if there is one; False if the broker did not take the message.
 
-        Celery's own `control.revoke` tries for ever where the broker is away, so its message is sent here.
+        The row has already decided. Celery's own `control.revoke` retries for ever if the broker is absent,
+        so its message is sent from here.
         """
         if progress_id is None:
             return True
@@ -76,7 +90,18 @@ class JobPublisher:
                     serializer="json",
                     retry=False,
                 )
-        except _FAILURES as error:
-            _log.warning("revoke not sent", progress_id=progress_id, reason=type(error).__name__)
+        except BROKER_FAILURES as error:
+            _log.warning("job_not_revoked", progress_id=progress_id, reason=type(error).__name__)
             return False
         return True
+
+    def count_workers(self, within_seconds: float) -> int:
+        """Count the worker nodes that respond in time.
+
+        Raises one of `BROKER_FAILURES` if the broker does not respond.
+        """
+        return len(self._celery.control.ping(timeout=within_seconds) or ())
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._celery.close()

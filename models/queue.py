@@ -1,7 +1,6 @@
-"""The contract between the two doors: what the API sends and a worker takes.
+"""The queues and the message between the API and the workers.
 
-A message says that a row may be waiting. It carries no state, so one that is lost, late or sent
-twice harms nothing.
+A message says that a row may be waiting. It carries no state, so a lost, late or repeated one harms nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from enum import StrEnum
 
 GENERATE_REPORT = "quiz_reports.generate_report"
 
-# Half a second is enough for a healthy broker and short enough for a request that waits for a frozen one.
+# Half a second is enough for a healthy broker, and a request can afford it if the broker is frozen.
 PUBLISH_TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 
@@ -32,7 +31,7 @@ class JobMessage:
 
     @property
     def task_id(self) -> str:
-        """The Celery task's id: a job's own, so a revoke never hits a later job of the same report."""
+        """The Celery task's id, one for each job, so that a revoke never hits a report's later job."""
         return task_id(self.progress_id)
 
     @property

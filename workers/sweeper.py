@@ -11,17 +11,14 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 import structlog
-from celery import Celery
-from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import StorageError
+from models.publisher import BROKER_FAILURES, JobPublisher
 from models.queue import PUBLISH_TIMEOUTS, Queue
 from models.reports import jobs
 from models.settings import Settings
-from workers.hints import create_publisher, publish
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -40,7 +37,7 @@ _LEFT_OVER_AFTER = timedelta(days=1)
 class Sweeper:
     """One sweep after the other."""
 
-    def __init__(self, resources: Resources, publisher: Celery) -> None:
+    def __init__(self, resources: Resources, publisher: JobPublisher) -> None:
         self._resources = resources
         self._publisher = publisher
         self._redis = redis.Redis.from_url(resources.settings.redis_url, **PUBLISH_TIMEOUTS)
@@ -93,8 +90,10 @@ class Sweeper:
                 most=_MOST_WHEN_IDLE if idle else _MOST_WHEN_BUSY,
             )
         for message in messages:
-            publish(self._publisher, message)
-            log.info("job_enqueued_again", report_id=message.report_id, progress_id=message.progress_id)
+            if not self._publisher.send(message):
+                # The publisher has logged it. What is left of the batch becomes due again later.
+                return
+            log.info("job_published_again", report_id=message.report_id, progress_id=message.progress_id)
 
     def _waiting_messages(self, queue: Queue) -> int:
         return int(self._redis.llen(queue.value))
@@ -102,11 +101,11 @@ class Sweeper:
 
 def run(settings: Settings, stop: threading.Event) -> None:
     """Sweep every few seconds until told to stop; what fails is logged, and tried again at the next turn."""
-    sweeper = Sweeper(Resources(settings), create_publisher(settings))
+    sweeper = Sweeper(Resources(settings), JobPublisher(settings.redis_url))
     while not stop.is_set():
         try:
             sweeper.sweep()
-        except (BrokerError, RedisError, OSError):
+        except BROKER_FAILURES:
             log.exception("broker_failed")
         except (DBAPIError, PoolTimeoutError):
             log.exception("database_failed")

@@ -15,7 +15,6 @@ from sqlalchemy.exc import DBAPIError
 from models.db.schema import applied_revision, newest_revision
 from models.db.session import Database
 from models.errors import InvalidSettingError, QuizReportsError
-from models.queue import PUBLISH_TIMEOUTS
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
 from models.storage import open_store
@@ -131,29 +130,26 @@ def check_storage(settings: Settings) -> str:
 
 def check_workers(settings: Settings) -> str:
     """Examine whether a worker answers within a second, and no report waits for one."""
-    from celery import Celery
-    from kombu.exceptions import KombuError
+    from models.publisher import BROKER_FAILURES, JobPublisher
 
     waiting = _waiting_reports(settings)
     # A broker that is gone would be asked again and again.
     check_broker(settings)
-    # An application of its own: that of the workers would load pandas just to ask.
-    app = Celery("doctor", broker=settings.redis_url, set_as_current=False)
-    app.conf.broker_transport_options = PUBLISH_TIMEOUTS
+    publisher = JobPublisher(settings.redis_url)
     try:
-        answers = app.control.ping(timeout=1.0)
-    except (KombuError, redis.RedisError, OSError) as error:
+        nodes = publisher.count_workers(within_seconds=1.0)
+    except BROKER_FAILURES as error:
         raise AilmentError(f"workers cannot be asked ({error})", "see the broker's line") from None
     finally:
-        app.close()
-    if not answers:
+        publisher.close()
+    if not nodes:
         raise AilmentError("no worker answers", "start quiz-reports worker")
     if waiting:
         raise AilmentError(
             f"{waiting} reports have waited for more than {_QUEUED_TOO_LONG}",
             "start more workers; see that quiz-reports sweeper runs",
         )
-    return f"{len(answers)} nodes answer, no report waits too long"
+    return f"{nodes} nodes answer, no report waits too long"
 
 
 def _waiting_reports(settings: Settings) -> int:

@@ -13,17 +13,17 @@ from celery import Celery
 from kombu import Queue
 
 from models.settings import Settings
-from workers.configuration import CONFIGURATION, CONSUMER_TRANSPORT
+from workers.app import CONFIGURATION
 
 NAME = "noop"
 FILE_VARIABLE = "NOOP_FILE"
 
 
-def create_noop(settings: Settings, transport: dict[str, Any] = CONSUMER_TRANSPORT) -> Celery:
+def create_noop(settings: Settings, **configuration: Any) -> Celery:
     """Make the application of worker and publisher."""
     app = Celery(NAME, broker=settings.redis_url, set_as_current=False)
-    app.conf.update(CONFIGURATION, broker_transport_options=dict(transport))
-    app.conf.update(task_default_queue=NAME, task_queues=[Queue(NAME, routing_key=NAME)])
+    queues = [Queue(NAME, routing_key=NAME)]
+    app.conf.update({**CONFIGURATION, "task_default_queue": NAME, "task_queues": queues, **configuration})
     done = -1
 
     @app.task(name=NAME)

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 import httpx
-from celery import Celery
 from sqlalchemy import text
 
+from models.publisher import JobPublisher
 from models.queue import PUBLISH_TIMEOUTS
 from models.reports.variants import ReportType
 from ops.benchmarks.measure import Comparison, Outcome, at_least, at_most, interleaved
@@ -17,7 +17,6 @@ from ops.benchmarks.noop_worker import FILE_VARIABLE, NAME, create_noop
 from ops.benchmarks.population import Course, Population, students_of
 from ops.benchmarks.report_maker import queue_report
 from ops.benchmarks.stack import BenchmarkError, Stack, log_says, say, wait_until
-from workers.hints import create_publisher, publish
 
 _ATTEMPTS, _QUESTIONS = 30, 20
 _COURSE, _FIRST_QUIZ = 100, 1_000
@@ -52,7 +51,7 @@ class Noops:
 
     def __init__(self, stack: Stack) -> None:
         self._done = stack.folder / "noops"
-        self._app = create_noop(stack.settings, dict(PUBLISH_TIMEOUTS))
+        self._app = create_noop(stack.settings, broker_transport_options=dict(PUBLISH_TIMEOUTS))
 
     @classmethod
     @contextlib.contextmanager
@@ -117,7 +116,7 @@ def _seconds_to_file(client: httpx.Client, quiz_id: int) -> float:
 def _rate(stack: Stack, quizzes: Sequence[int], noops: Noops) -> Outcome:
     """Let one worker process empty a queue of small reports."""
     say("small reports a second")
-    publisher = create_publisher(stack.settings)
+    publisher = JobPublisher(stack.settings.redis_url)
     _drain(stack, publisher, quizzes[:20])
     made, nothing = interleaved(
         stack.plan.runs,
@@ -138,7 +137,7 @@ def _rate(stack: Stack, quizzes: Sequence[int], noops: Noops) -> Outcome:
 def _two_workers(stack: Stack, quizzes: Sequence[int]) -> Outcome:
     """Empty the same queue with one worker and with two, in turns."""
     say("small reports with two workers and with one")
-    publisher = create_publisher(stack.settings)
+    publisher = JobPublisher(stack.settings.redis_url)
 
     def with_two() -> float:
         with stack.worker("second-worker"):
@@ -163,13 +162,13 @@ def _two_workers(stack: Stack, quizzes: Sequence[int]) -> Outcome:
     )
 
 
-def _drain(stack: Stack, publisher: Celery, quizzes: Sequence[int]) -> float:
+def _drain(stack: Stack, publisher: JobPublisher, quizzes: Sequence[int]) -> float:
     """Queue a report of each quiz; return the seconds from the first message to the last file."""
     messages = [queue_report(stack, quiz_id, ReportType.STUDENT_ANALYSIS).message for quiz_id in quizzes]
     began = time.perf_counter()
     for message in messages:
-        if message is not None:
-            publish(publisher, message)
+        if not publisher.send(message):
+            raise BenchmarkError("the broker did not take a message")
     wait_until(lambda: not _live(stack), pause=0.01)
     return time.perf_counter() - began
 

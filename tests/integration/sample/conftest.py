@@ -59,7 +59,7 @@ def service(settings: Settings, database: Database) -> Iterator[Service]:
 
 @pytest.fixture
 def worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make each report at once in a thread, as a worker that a hint has reached."""
+    """Make each report at once in a thread, as a worker does that a job message has reached."""
     threads: list[threading.Thread] = []
 
     def work(message: JobMessage) -> None:
