@@ -7,27 +7,23 @@ statement runs long, and the lease can be renewed in between. All of it is one r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import msgspec
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
 
-from models.content.html_text import strip_tags
-from models.content.questions import Question as PushedQuestion
 from models.reports.jobs import Claim
 from models.settings import Settings
-from workers.analysis.frames import Answer, Question
 from workers.extract import queries
+from workers.extract.items import QuizItems, read_item
 from workers.extract.sections import StudentSections
+from workers.extract.selection import Selection
 
 # Without these the kernel would wait for a machine that is gone for hours.
 _KEEPALIVES = {
@@ -38,8 +34,6 @@ _KEEPALIVES = {
     "keepalives_count": "2",
 }
 
-# A chunk is held some ten times over on its way to the file: as it came, by columns, as texts, as bytes.
-_CHUNK_BYTES = 8 * 2**20
 # Unless its attempts are long, a chunk below this would cost more statements than it saves memory.
 _SMALLEST_CHUNK = 1_000
 _PARTS_TO_SHOW = 10
@@ -103,70 +97,6 @@ class Revisions:
     roster: int
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The attempts of a report in row order, and their question sets in the order in which rows meet them.
-
-    `sizes` are the bytes that the responses of each attempt take where they are stored.
-    """
-
-    attempt_ids: npt.NDArray[np.int64]
-    sizes: npt.NDArray[np.int32]
-    question_set_ids: Sequence[int]
-
-    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
-        """Part the attempts so that no part is larger than asked; one attempt is a part, however long."""
-        ends = np.cumsum(self.sizes, dtype=np.int64)
-        parts: list[slice] = []
-        while (start := parts[-1].stop if parts else 0) < len(ends):
-            before = ends[start - 1] if start else 0
-            fitting = int(np.searchsorted(ends, before + most_bytes, side="right"))
-            parts.append(slice(start, max(start + 1, min(fitting, start + most_attempts))))
-        return parts
-
-
-@dataclass(frozen=True)
-class Items:
-    """The questions that a report is about.
-
-    `present` holds the version ids that the quiz has now, in its order; `question sets` those of each
-    question set, the question sets in the order in which the rows meet them.
-    """
-
-    present: Sequence[int]
-    question_sets: Mapping[int, Sequence[int]]
-    versions: Mapping[int, Question]
-
-    @property
-    def questions(self) -> list[Question]:
-        """List the quiz's own questions in their order, then those that only attempts saw, as rows meet them.
-
-        A question that the quiz has now is as it is now; any other as its newest version that was seen.
-        """
-        present = {self.versions[version_id].id: version_id for version_id in self.present}
-        seen: dict[int, int] = {}
-        for version_id in (version_id for ids in self.question_sets.values() for version_id in ids):
-            question_id = self.versions[version_id].id
-            seen[question_id] = max(version_id, seen.get(question_id, version_id))
-        return [self.versions[version_id] for version_id in {**present, **seen, **present}.values()]
-
-    @property
-    def versions_by_question_set(self) -> Mapping[int, Sequence[Question]]:
-        """Map each question set to its question versions, in the order of the attempts' responses."""
-        return {
-            question_set_id: [self.versions[v] for v in ids]
-            for question_set_id, ids in self.question_sets.items()
-        }
-
-    @property
-    def question_ids_by_question_set(self) -> Mapping[int, Sequence[int]]:
-        """Map each question set to the ids of its questions, in the order of its attempts' responses."""
-        return {
-            question_set_id: [self.versions[v].id for v in ids]
-            for question_set_id, ids in self.question_sets.items()
-        }
-
-
 class Extract:
     """What one report reads: entered, it is a snapshot of the data that stays the same until it is left."""
 
@@ -214,19 +144,19 @@ class Extract:
         """Choose the attempts of an item_analysis: each student's first submitted one."""
         return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
 
-    def items(self, selection: Selection) -> Items:
+    def items(self, selection: Selection) -> QuizItems:
         """Read the questions of the quiz and of the selected attempts' question_sets."""
         question_sets = self._by_id(queries.question_sets(selection.question_set_ids), "question_version_ids")
         present = self._quiz["question_version_ids"] or []
         needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
         contents = self._by_id(queries.question_versions(needed), "content")
-        return Items(
+        return QuizItems(
             present=present,
             question_sets={
                 question_set_id: question_sets[question_set_id]
                 for question_set_id in selection.question_set_ids
             },
-            versions={version_id: _question(content) for version_id, content in contents.items()},
+            versions={version_id: read_item(content) for version_id, content in contents.items()},
         )
 
     def rows(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
@@ -281,15 +211,3 @@ def watched_by_kernel(url: str) -> str:
     return parts._replace(
         query=urlencode({**_KEEPALIVES, **dict(parse_qsl(parts.query))}, quote_via=quote)
     ).geturl()
-
-
-def _question(content: str) -> Question:
-    pushed = msgspec.json.decode(content, type=PushedQuestion)
-    return Question(
-        id=pushed.id,
-        title=strip_tags(pushed.question_text),
-        points_possible=pushed.points_possible,
-        position=pushed.position,
-        is_choice=pushed.question_type.is_choice,
-        answers=tuple(Answer(answer.id, answer.label, answer.weight) for answer in pushed.answers),
-    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.extract.snapshot import Selection
+from workers.extract.selection import Selection
 
 
 def chunks(sizes: list[int], *, most_attempts: int, most_bytes: int) -> list[list[int]]:

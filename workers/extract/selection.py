@@ -1,0 +1,34 @@
+"""Which attempts a report reads, and in which chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+# A chunk is held some ten times over on its way to the file: as it came, by columns, as texts, as bytes.
+_CHUNK_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The attempts of a report in row order, and their question sets in the order in which rows meet them.
+
+    `sizes` are the bytes that the responses of each attempt take where they are stored.
+    """
+
+    attempt_ids: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int32]
+    question_set_ids: Sequence[int]
+
+    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
+        """Part the attempts so that no part is larger than asked; one attempt is a part, however long."""
+        ends = np.cumsum(self.sizes, dtype=np.int64)
+        parts: list[slice] = []
+        while (start := parts[-1].stop if parts else 0) < len(ends):
+            before = ends[start - 1] if start else 0
+            fitting = int(np.searchsorted(ends, before + most_bytes, side="right"))
+            parts.append(slice(start, max(start + 1, min(fitting, start + most_attempts))))
+        return parts
