@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
 from models.queue import JobMessage, Queue
 from models.reports.filenames import display_name
+from models.reports.requests import clear
 from models.reports.tables import File, Progress, QuizReport, ReportState
 from models.reports.variants import Variant
 
@@ -216,30 +217,15 @@ def take_unclaimed_jobs(
 def remove_expired_files(session: Session, *, retention_days: int, most: int = 1000) -> Sequence[str]:
     """Empty the reports whose files are past their time, as an abort would; return the objects to delete."""
     expired = session.execute(
-        select(QuizReport.id, QuizReport.progress_id, File.id, File.storage_key)
+        select(QuizReport.progress_id, QuizReport.file_id, File.storage_key)
         .join(File, File.id == QuizReport.file_id)
         .where(File.created_at < func.now() - datetime.timedelta(days=retention_days))
         .limit(most)
         .with_for_update(of=QuizReport, skip_locked=True)
     ).all()
     if expired:
-        session.execute(
-            update(QuizReport)
-            .where(QuizReport.id.in_([report_id for report_id, *_ in expired]))
-            .values(
-                state=ReportState.IDLE,
-                progress_id=None,
-                file_id=None,
-                quiz_revision=None,
-                roster_revision=None,
-                analysis_version=None,
-                updated_at=func.now(),
-            )
-            .execution_options(synchronize_session=False)
-        )
-        session.execute(delete(Progress).where(Progress.id.in_([row[1] for row in expired])))
-        session.execute(delete(File).where(File.id.in_([row[2] for row in expired])))
-    return [key for *_, key in expired]
+        clear(session, [row.progress_id for row in expired], [row.file_id for row in expired])
+    return [row.storage_key for row in expired]
 
 
 def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]:

@@ -6,6 +6,7 @@ advisory lock, and a partial unique index makes two live ones impossible even wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,16 +103,15 @@ def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
         report = find_report(session, quiz_id, report_id)
         if report.state is ReportState.RUNNING:
             raise CannotAbortError("report generation can not be aborted")
-        if report.state is ReportState.IDLE:
+        if report.progress_id is None:
             raise CannotAbortError("report is not being generated")
-        was_queued = report.state is ReportState.QUEUED
-        file = report.file
-        if _clear(session, report.progress_id, report.file_id, QuizReport.state == report.state):
+        file_ids = [] if report.file_id is None else [report.file_id]
+        if clear(session, [report.progress_id], file_ids, QuizReport.state == report.state):
             return Aborted(
-                progress_id=report.progress_id if was_queued else None,
-                storage_key=None if file is None else file.storage_key,
+                progress_id=report.progress_id if report.state is ReportState.QUEUED else None,
+                storage_key=None if report.file is None else report.file.storage_key,
             )
-        # Something else changed the row between the two statements: look again at what it is now.
+        # Another transaction changed the row between the two statements: read it again.
 
 
 def cancel_progress(session: Session, progress_id: int, message: str | None) -> Progress:
@@ -120,11 +120,50 @@ def cancel_progress(session: Session, progress_id: int, message: str | None) -> 
     Raises CannotCancelError once a worker has the job.
     """
     progress = find_progress_report(session, progress_id).progress
-    if progress is None or not _clear(session, progress_id, None, QuizReport.state == ReportState.QUEUED):
+    if progress is None or not clear(session, [progress_id], [], QuizReport.state == ReportState.QUEUED):
         raise CannotCancelError("progress can not be cancelled")
     session.expunge(progress)
     progress.message = message
     return progress
+
+
+def clear(
+    session: Session,
+    progress_ids: Sequence[int],
+    file_ids: Sequence[int],
+    condition: ColumnElement[bool] | None = None,
+) -> bool:
+    """Make the reports of these Progresses idle, and delete the Progresses and files.
+
+    Returns False, with nothing deleted, if a report has another Progress by now or no longer meets the
+    condition.
+    """
+    conditions = [] if condition is None else [condition]
+    cleared = _execute(
+        session,
+        update(QuizReport)
+        .where(QuizReport.progress_id.in_(progress_ids), *conditions)
+        .values(
+            state=ReportState.IDLE,
+            progress_id=None,
+            file_id=None,
+            quiz_revision=None,
+            roster_revision=None,
+            analysis_version=None,
+            updated_at=func.now(),
+        )
+        .execution_options(synchronize_session=False),
+    )
+    if cleared.rowcount != len(progress_ids):
+        return False
+    session.execute(
+        delete(Progress).where(Progress.id.in_(progress_ids)).execution_options(synchronize_session=False)
+    )
+    if file_ids:
+        session.execute(
+            delete(File).where(File.id.in_(file_ids)).execution_options(synchronize_session=False)
+        )
+    return True
 
 
 def find_report(session: Session, quiz_id: int, report_id: int) -> QuizReport:
@@ -243,35 +282,6 @@ def _queue_again(session: Session, report: QuizReport, progress: Progress, queue
         raise AlreadyBeingGeneratedError("report is already being generated")
     if earlier is not None:
         session.execute(delete(Progress).where(Progress.id == earlier))
-
-
-def _clear(
-    session: Session, progress_id: int | None, file_id: int | None, condition: ColumnElement[bool]
-) -> bool:
-    """Make the report of this Progress idle, without Progress and file; False if it no longer is as seen."""
-    cleared = _execute(
-        session,
-        update(QuizReport)
-        .where(QuizReport.progress_id == progress_id, condition)
-        .values(
-            state=ReportState.IDLE,
-            progress_id=None,
-            file_id=None,
-            quiz_revision=None,
-            roster_revision=None,
-            analysis_version=None,
-            updated_at=func.now(),
-        )
-        .execution_options(synchronize_session=False),
-    )
-    if cleared.rowcount != 1:
-        return False
-    session.execute(
-        delete(Progress).where(Progress.id == progress_id).execution_options(synchronize_session=False)
-    )
-    if file_id is not None:
-        session.execute(delete(File).where(File.id == file_id).execution_options(synchronize_session=False))
-    return True
 
 
 def _execute(session: Session, statement: Any) -> CursorResult[Any]:
