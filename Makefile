@@ -28,7 +28,7 @@ check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet tests/unit
+	@$(BIN)/python -m pytest --quiet workers/analysis workers/formats tests/unit
 
 conformance: $(DEVELOPED) ## print which tests show which rule of the contract
 	@$(BIN)/python -m tests.conformance

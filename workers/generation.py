@@ -124,7 +124,7 @@ def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tup
             includes_root_accounts=extract.includes_root_accounts,
             anonymous=variant.anonymous,
         ),
-        items.questions,
+        items.in_order,
         items.versions_by_question_set,
     )
     yield 0.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
@@ -140,9 +140,7 @@ def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[
     """Yield the file in parts, each with the share of the work that is done; the bytes come last."""
     selection = extract.select_first_attempts()
     items = extract.items(selection)
-    analysis = ItemAnalysis(
-        [question for question in items.questions if question.is_choice], items.question_ids_by_question_set
-    )
+    analysis = ItemAnalysis([item for item in items.in_order if item.is_choice], items.ids_by_question_set)
     for done, attempts in extract.choices(selection):
         analysis.add(attempts)
         yield done, b""

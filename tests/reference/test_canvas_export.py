@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tests.reference import DATA
-from workers.analysis.frames import STUDENT_ATTEMPTS, Answer, Question
+from workers.analysis.frames import STUDENT_ATTEMPTS, Item, Option
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.formats.csv import header_line, lines
 
@@ -65,7 +65,7 @@ def test_the_export_parsed_and_written_again_is_the_export(export: bytes) -> Non
     assert header_line(names) + lines(pa.Table.from_arrays(columns, names=names)) == export
 
 
-def questions_of(header: Line, rows: list[Line]) -> list[Question]:
+def questions_of(header: Line, rows: list[Line]) -> list[Item]:
     """The survey's questions; the answers of the choice questions are the cells that occur."""
     questions = []
     for index in range(QUESTIONS):
@@ -73,18 +73,18 @@ def questions_of(header: Line, rows: list[Line]) -> list[Question]:
         question_id, title = (header[column] or "").split(": ", 1)
         is_choice = index < CHOICE_QUESTIONS
         chosen = sorted({line[column] or "" for line in rows}) if is_choice else []
-        answers = tuple(Answer(100 * index + rank, text, 0.0) for rank, text in enumerate(chosen))
+        answers = tuple(Option(100 * index + rank, text, 0.0) for rank, text in enumerate(chosen))
         points = float(header[column + 1] or "")
-        questions.append(Question(int(question_id), title, points, index, is_choice, answers))
+        questions.append(Item(int(question_id), title, points, index, is_choice, answers))
     return questions
 
 
-def attempt_of(line: Line, questions: list[Question]) -> dict[str, Any]:
+def attempt_of(line: Line, questions: list[Item]) -> dict[str, Any]:
     """The attempt that a line of the export was made from."""
     section, section_id, section_sis_id, submitted, attempt = line[:BEFORE_QUESTIONS]
     cells = line[BEFORE_QUESTIONS:-3:2]
     chosen = [
-        next((answer.id for answer in question.answers if answer.text == cell), None)
+        next((answer.id for answer in question.options if answer.text == cell), None)
         for question, cell in zip(questions, cells, strict=True)
     ]
     finished_at = datetime.strptime(submitted or "", "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC)

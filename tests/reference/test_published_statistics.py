@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.reference import DATA
-from workers.analysis.frames import ITEM_ATTEMPTS, Answer, Question
+from workers.analysis.frames import ITEM_ATTEMPTS, Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.formats.csv import header_line, lines
 
@@ -45,9 +45,7 @@ def j20s400() -> Responses:
 def report(j20s400: Responses) -> list[dict[str, str]]:
     """The item analysis of the data; a right answer has an even id, a wrong one the odd id after it."""
     questions = [
-        Question(
-            n, f"Item{n:02}", 1.0, n, True, (Answer(2 * n, "right", 100.0), Answer(2 * n + 1, "wrong", 0.0))
-        )
+        Item(n, f"Item{n:02}", 1.0, n, True, (Option(2 * n, "right", 100.0), Option(2 * n + 1, "wrong", 0.0)))
         for n in range(1, 21)
     ]
     analysis = ItemAnalysis(questions, {1: [question.id for question in questions]})

@@ -1,1 +1,1 @@
-"""Pure analysis: frames in, frames and bytes out; it knows nothing of the service around it."""
+"""Pure analysis: frames in, tables out; it knows nothing of the service."""

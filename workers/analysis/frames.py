@@ -1,4 +1,4 @@
-"""What goes into the analysis: questions as values, attempts as frames with Arrow-backed columns."""
+"""The input of the analysis: items as values, attempts as frames with Arrow-backed columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One answer of a question: its id, its label as finished plain text, its weight (100 is right)."""
+class Option:
+    """One option of an item: its id, its label as finished plain text, its weight (100 is correct)."""
 
     id: int
     text: str
@@ -21,11 +21,11 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Question:
+class Item:
     """One version of a question, as the quiz or an attempt has it.
 
-    Versions of one question share their ``id``. The title is plain text. Answers stand in the question's
-    order. ``is_choice`` says that it is multiple choice or true/false.
+    Versions of one question share their ``id``. The title is plain text. The options are in the order of the
+    question. ``is_choice`` says that the question is multiple choice or true/false.
     """
 
     id: int
@@ -33,7 +33,7 @@ class Question:
     points_possible: float
     position: int | None
     is_choice: bool
-    answers: tuple[Answer, ...]
+    options: tuple[Option, ...]
 
 
 def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -41,29 +41,35 @@ def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
 
 
 _QUESTION_SET_ID: Final = _column(
-    "question_set_id", pa.int64(), "The form: which question versions it had, in which order."
+    "question_set_id",
+    pa.int64(),
+    "The question set: the question versions of the attempt, in order.",
 )
 _ANSWER_IDS: Final = _column(
-    "answer_ids", pa.list_(pa.int64()), "For each question of the form the chosen answer's id, else null."
+    "answer_ids", pa.list_(pa.int64()), "For each question of the set the id of the chosen option, else null."
 )
-_SCORE: Final = _column("score", pa.float64(), "Points given for the attempt; null while not graded.")
+_SCORE: Final = _column("score", pa.float64(), "The points given for the attempt; null until it is graded.")
 
 STUDENT_ATTEMPTS: Final[pa.Schema] = pa.schema(
     [
         _column("name", pa.large_string(), "The respondent's name."),
         _column("user_id", pa.int64(), "The LMS's user id; null for a logged-out taker."),
-        _column("sis_user_id", pa.large_string(), "Their SIS id; null where there is none."),
-        _column("root_account", pa.large_string(), "Their root account; null where there is none."),
+        _column("sis_user_id", pa.large_string(), "The respondent's SIS id; null if absent."),
+        _column("root_account", pa.large_string(), "The respondent's root account; null if absent."),
         _column("section", pa.large_string(), "The names of the respondent's sections, joined."),
         _column("section_id", pa.large_string(), "The ids of the same sections, joined."),
-        _column("section_sis_id", pa.large_string(), "Their SIS ids, joined; null where there is none."),
-        _column("logged_out", pa.bool_(), "Whether the attempt was taken by somebody who was not logged in."),
-        _column("finished_at", pa.timestamp("us", "UTC"), "When the attempt was handed in."),
+        _column("section_sis_id", pa.large_string(), "Their SIS ids, joined; null if absent."),
+        _column("logged_out", pa.bool_(), "Whether the respondent was not logged in."),
+        _column("finished_at", pa.timestamp("us", "UTC"), "When the attempt was submitted."),
         _column("attempt", pa.int64(), "The attempt's number, from 1."),
         _QUESTION_SET_ID,
         _ANSWER_IDS,
-        _column("texts", pa.list_(pa.large_string()), "For each question the finished cell text, else null."),
-        _column("points", pa.list_(pa.float64()), "For each question the points given; null is no entry."),
+        _column(
+            "texts",
+            pa.list_(pa.large_string()),
+            "For each question the finished cell text, else null.",
+        ),
+        _column("points", pa.list_(pa.float64()), "For each question the points given, else null."),
         _column("n_correct", pa.int64(), "How many responses count as correct."),
         _column("n_incorrect", pa.int64(), "How many responses count as incorrect."),
         _SCORE,
@@ -91,18 +97,18 @@ def writes_empty_for_null(field: pa.Field) -> bool:
 
 
 def to_arrow(attempts: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    """Return the schema's columns of a chunk as an Arrow table of single chunks, uncopied if possible.
+    """Return the schema's columns as an Arrow table of single chunks, without a copy if possible.
 
-    Raises KeyError where a column is missing and ArrowInvalid where one does not fit its type.
+    Raises KeyError if a column is missing and ArrowInvalid if one does not fit its type.
     """
     table = pa.Table.from_pandas(attempts[schema.names], preserve_index=False)
     return table.cast(schema).combine_chunks()
 
 
 def responses(table: pa.Table, names: Sequence[str]) -> tuple[npt.NDArray[np.int64], list[pa.Array]]:
-    """Return how many responses each attempt has, and the named list columns laid flat.
+    """Return how many responses each attempt has, and the named list columns, flattened.
 
-    Raises ValueError where the lists of an attempt differ in length.
+    Raises ValueError if the lists of an attempt differ in length.
     """
     lists = [single_chunk(table[name]) for name in names]
     lengths = [pc.fill_null(pc.list_value_length(column), 0).to_numpy().astype(np.int64) for column in lists]

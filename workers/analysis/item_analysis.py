@@ -1,4 +1,4 @@
-"""The item_analysis report: one row a choice question."""
+"""The item_analysis report: a row for each choice question."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workers.analysis import psychometrics
-from workers.analysis.frames import ITEM_ATTEMPTS, Question, responses, single_chunk, to_arrow
+from workers.analysis.frames import ITEM_ATTEMPTS, Item, responses, single_chunk, to_arrow
 from workers.analysis.psychometrics import Floats
-from workers.analysis.response_index import ChunkQuestionSets, Integers, Layout
+from workers.analysis.response_index import ChunkQuestionSets, Integers, ResponseIndex
 
-AnswerCodes = npt.NDArray[np.unsignedinteger]
+ResponseCodes = npt.NDArray[np.unsignedinteger]
 Cell = int | float | str | None
 
-# What a student's answer to an item is coded as: nothing, an answer that the question does not have, or the
-# index of the answer in the question's order beyond these two.
+# The codes of responses: no response, an option that the item does not have, and from here on the item's
+# options in order.
 _BLANK: Final = 0
 _UNKNOWN: Final = 1
-_FIRST_ANSWER: Final = 2
+_FIRST_OPTION: Final = 2
 
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
 
@@ -48,55 +48,64 @@ _COLUMNS: Final = (
 
 
 class ItemAnalysis:
-    """The analysis of one quiz's choice questions, fed chunk by chunk.
+    """The analysis of a quiz's choice questions, fed chunk by chunk.
 
-    ``questions`` are the analysed questions with the weights and points to judge by. ``question sets`` maps a
-    question set id to the question ids of its response arrays, in order; it is read when a chunk needs a
-    question set. Between chunks a student costs eight bytes and one byte a question (two from 255 answers
-    on).
+    ``items`` are the analysed items, with the weights and points that decide what is correct.
+    ``question_sets`` maps the id of a question set to the ids of its items, in the order of the response
+    lists; a set is looked up when a chunk refers to it. Between chunks, a student takes eight bytes and one
+    byte for each item (two from 255 options on).
+
+    >>> from workers.analysis.frames import Option
+    >>> item = Item(1, "Cells divide.", 1.0, 1, True, (Option(11, "True", 100.0), Option(12, "False", 0.0)))
+    >>> analysis = ItemAnalysis([item], {5: [1]})
+    >>> responses = {"score": [1.0, 0.0], "question_set_id": [5, 5], "answer_ids": [[11], [12]]}
+    >>> analysis.add(pd.DataFrame(responses))
+    >>> analysis.rows().select(["Question Title", "Difficulty Index", "Alpha"]).to_pylist()
+    [{'Question Title': 'Cells divide.', 'Difficulty Index': 0.5, 'Alpha': 'N/A'}]
     """
 
-    def __init__(self, questions: Sequence[Question], question_sets: Mapping[int, Sequence[int]]) -> None:
-        self._questions = sorted(questions, key=_row_order)
+    def __init__(self, items: Sequence[Item], question_sets: Mapping[int, Sequence[int]]) -> None:
+        self._items = sorted(items, key=_row_order)
         self._question_sets = question_sets
-        self._column_of = {question.id: column for column, question in enumerate(self._questions)}
+        self._column_of = {item.id: column for column, item in enumerate(self._items)}
         self._totals: list[Floats] = []
-        self._codes: list[list[AnswerCodes]] = [[] for _ in self._questions]
+        self._codes: list[list[ResponseCodes]] = [[] for _ in self._items]
 
     def add(self, attempts: pd.DataFrame) -> None:
-        """Take in a chunk of students, one row each, with the columns of `frames.ITEM_ATTEMPTS`.
+        """Add a chunk of students, one row each, with the columns of `frames.ITEM_ATTEMPTS`.
 
-        A null score counts as 0.0. Raises ValueError where the responses do not fit the question set,
-        KeyError for an unknown question set.
+        A null score counts as 0.0. Raises ValueError if responses do not fit their question set, KeyError if
+        the question set is unknown.
         """
         table = to_arrow(attempts, ITEM_ATTEMPTS)
         lengths, (answer_ids,) = responses(table, ["answer_ids"])
         chunk_sets = ChunkQuestionSets.of(single_chunk(table["question_set_id"]))
-        elsewhere = len(self._questions)
-        coded = [
-            [self._column_of.get(question, elsewhere) for question in self._question_sets[question_set]]
-            for question_set in chunk_sets.ids
+        # An item's code is its column; all items without a column share one code.
+        no_column = len(self._items)
+        codes = [
+            [self._column_of.get(item_id, no_column) for item_id in self._question_sets[question_set_id]]
+            for question_set_id in chunk_sets.ids
         ]
-        layout = Layout(chunk_sets, coded, [*range(elsewhere), -1], lengths)
+        index = ResponseIndex(chunk_sets, codes, [*range(no_column), -1], lengths)
         self._totals.append(pc.fill_null(single_chunk(table["score"]), 0.0).to_numpy())
-        for column, question in enumerate(self._questions):
-            self._codes[column].append(_answer_codes(question, layout.places(column).take(answer_ids)))
+        for column, item in enumerate(self._items):
+            self._codes[column].append(_response_codes(item, index.positions(column).take(answer_ids)))
 
     def header(self) -> list[str]:
         """Return the names of the columns, in order."""
         return [field.name for field in self._schema(pa.float64())]
 
     def rows(self) -> pa.Table:
-        """Return a row a question: by position (none is last), then title, then id."""
+        """Return a row for each item, by position (items without one last), then title, then id."""
         totals = np.concatenate([np.empty(0), *self._totals])
         groups = psychometrics.score_groups(totals).astype(np.int64)
-        items = [
-            _Item(question, np.concatenate([np.empty(0, np.uint8), *codes]), totals, groups)
-            for question, codes in zip(self._questions, self._codes, strict=True)
+        statistics = [
+            _ItemStatistics(item, np.concatenate([np.empty(0, np.uint8), *codes]), totals, groups)
+            for item, codes in zip(self._items, self._codes, strict=True)
         ]
-        alpha = self._alpha([item.variance for item in items], psychometrics.population_variance(totals))
-        answers = self._answer_columns()
-        rows = [[*item.figures(len(items)), alpha, *item.point_biserials(answers)] for item in items]
+        alpha = self._alpha([item.variance for item in statistics], psychometrics.population_variance(totals))
+        count, options = len(statistics), self._most_options()
+        rows = [[*item.figures(count), alpha, *item.point_biserials(options)] for item in statistics]
         schema = self._schema(pa.large_string() if isinstance(alpha, str) else pa.float64())
         columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
         return pa.Table.from_arrays(
@@ -104,31 +113,31 @@ class ItemAnalysis:
             schema=schema,
         )
 
-    def _answer_columns(self) -> int:
-        """Return how many point biserials a row has: as many as the question with most answers needs."""
-        return max((len(question.answers) for question in self._questions), default=1) or 1
+    def _most_options(self) -> int:
+        """Return the number of options of the item that has the most, at least 1."""
+        return max((len(item.options) for item in self._items), default=1) or 1
 
     def _schema(self, alpha: pa.DataType) -> pa.Schema:
-        """Return the report's columns; alpha is a number or a remark."""
-        distractors = [f"Point Biserial of Distractor {n}" for n in range(2, self._answer_columns() + 1)]
+        """Return the report's columns; alpha is a number or a text."""
+        distractors = [f"Point Biserial of Distractor {n}" for n in range(2, self._most_options() + 1)]
         correlations = ["Point Biserial of Correct", *distractors]
         return pa.schema([*_COLUMNS, ("Alpha", alpha), *((name, pa.float64()) for name in correlations)])
 
     @staticmethod
     def _alpha(item_variances: Sequence[float], total_variance: float) -> float | str:
-        """Return the cell of alpha: few items say too little about a quiz for a figure."""
+        """Return the cell of alpha; a quiz with few items has too few for a figure."""
         if len(item_variances) <= _ALPHA_NEEDS_MORE_ITEMS_THAN:
             return "N/A"
         alpha = psychometrics.coefficient_alpha(item_variances, total_variance)
         return "N/A" if alpha is None else alpha
 
 
-class _Item:
-    """The figures of one question: ``codes``, ``totals`` and ``groups`` have an element a student."""
+class _ItemStatistics:
+    """The figures of one item; ``codes``, ``totals`` and ``groups`` have an element for each student."""
 
-    def __init__(self, question: Question, codes: AnswerCodes, totals: Floats, groups: Integers) -> None:
-        self._question = question
-        width = _FIRST_ANSWER + len(question.answers)
+    def __init__(self, item: Item, codes: ResponseCodes, totals: Floats, groups: Integers) -> None:
+        self._item = item
+        width = _FIRST_OPTION + len(item.options)
         indices = codes.astype(np.int64)
         by_group = np.bincount(groups * width + indices, minlength=3 * width).reshape(3, width)
         by_group[:, _BLANK] = 0
@@ -136,47 +145,47 @@ class _Item:
         self._counts = by_group.sum(axis=0)
         self._sums = np.bincount(indices, weights=totals, minlength=width)
 
-        key = _key(question)
-        self._right_by_group = np.zeros(3, np.int64) if key is None else by_group[:, _FIRST_ANSWER + key]
-        self._right = int(self._right_by_group.sum())
+        key = _key(item)
+        self._correct_by_group = np.zeros(3, np.int64) if key is None else by_group[:, _FIRST_OPTION + key]
+        self._correct = int(self._correct_by_group.sum())
         self._answered = int(self._counts.sum())
 
         answered = codes != _BLANK
-        right = np.zeros(self._answered, bool) if key is None else codes[answered] == _FIRST_ANSWER + key
+        correct = np.zeros(self._answered, bool) if key is None else codes[answered] == _FIRST_OPTION + key
         self._deviation = psychometrics.standard_deviation(totals[answered])
-        self.variance = psychometrics.population_variance(np.where(right, question.points_possible, 0.0))
+        self.variance = psychometrics.population_variance(np.where(correct, item.points_possible, 0.0))
 
     def figures(self, question_count: int) -> list[Cell]:
         """Return the cells before alpha."""
-        wrong = self._answered - self._right
-        difficulty = psychometrics.ratio(self._right, self._answered)
+        wrong = self._answered - self._correct
+        difficulty = psychometrics.ratio(self._correct, self._answered)
         return [
-            self._question.id,
-            self._question.title,
+            self._item.id,
+            self._item.title,
             self._answered,
             *_top_first(self._answered_by_group),
             question_count,
-            self._right,
+            self._correct,
             wrong,
             difficulty,
             psychometrics.ratio(wrong, self._answered),
-            *_top_first(self._right_by_group),
+            *_top_first(self._correct_by_group),
             self.variance,
             math.sqrt(self.variance),
             difficulty,
         ]
 
     def point_biserials(self, columns: int) -> list[float | None]:
-        """Return the point biserial of the correct answer and of the others in the question's order."""
-        key = _key(self._question)
+        """Return the point biserials of the correct option and of the others in order, padded with None."""
+        key = _key(self._item)
         if key is None:
             return [None] * columns
-        order = [key, *(index for index in range(len(self._question.answers)) if index != key)]
-        figures = [self._point_biserial(_FIRST_ANSWER + index) for index in order]
+        order = [key, *(index for index in range(len(self._item.options)) if index != key)]
+        figures = [self._point_biserial(_FIRST_OPTION + index) for index in order]
         return figures + [None] * (columns - len(figures))
 
     def _point_biserial(self, code: int) -> float | None:
-        """Return the point biserial of the answer with a code."""
+        """Return the point biserial of the responses with a code."""
         others = np.arange(self._counts.size) != code
         others[_BLANK] = False
         chosen, unchosen = int(self._counts[code]), int(self._counts[others].sum())
@@ -191,14 +200,14 @@ class _Item:
         )
 
 
-def _row_order(question: Question) -> tuple[bool, int, str, int]:
-    """Return what rows are sorted by."""
-    return question.position is None, question.position or 0, question.title, question.id
+def _row_order(item: Item) -> tuple[bool, int, str, int]:
+    """Return the sort key of an item's row."""
+    return item.position is None, item.position or 0, item.title, item.id
 
 
-def _key(question: Question) -> int | None:
-    """Return the index of the correct answer, the first of highest weight; None without answers."""
-    weights = [answer.weight for answer in question.answers]
+def _key(item: Item) -> int | None:
+    """Return the index of the correct option, the first of the highest weight; None without options."""
+    weights = [option.weight for option in item.options]
     return weights.index(max(weights)) if weights else None
 
 
@@ -208,10 +217,10 @@ def _top_first(by_group: Integers) -> list[int]:
     return [int(by_group[group]) for group in groups]
 
 
-def _answer_codes(question: Question, answer_ids: pa.Array) -> AnswerCodes:
-    """Return the chosen answers of an item as the smallest integers that can hold them."""
-    known = pa.array([answer.id for answer in question.answers], pa.int64())
-    index = pc.fill_null(pc.index_in(answer_ids, value_set=known), _UNKNOWN - _FIRST_ANSWER)
-    codes = pc.if_else(pc.is_valid(answer_ids), pc.add(index, _FIRST_ANSWER), _BLANK).to_numpy()
-    smallest: AnswerCodes = codes.astype(np.min_scalar_type(_FIRST_ANSWER + len(known) - 1))
+def _response_codes(item: Item, answer_ids: pa.Array) -> ResponseCodes:
+    """Return the codes of the responses to an item, in the smallest integer type that can hold them."""
+    known = pa.array([option.id for option in item.options], pa.int64())
+    index = pc.fill_null(pc.index_in(answer_ids, value_set=known), _UNKNOWN - _FIRST_OPTION)
+    codes = pc.if_else(pc.is_valid(answer_ids), pc.add(index, _FIRST_OPTION), _BLANK).to_numpy()
+    smallest: ResponseCodes = codes.astype(np.min_scalar_type(_FIRST_OPTION + len(known) - 1))
     return smallest

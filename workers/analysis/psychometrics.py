@@ -1,7 +1,11 @@
-"""Classical test theory: a formula, a function.
+"""Classical test theory: a function for each formula.
 
-Totals are students' scores in the whole quiz; item scores are points for one question. Where a figure does
-not exist, a function returns None.
+Totals are the scores of students in the whole quiz, item scores the points for one question. A function
+returns None if its figure does not exist.
+
+The examples are those of six students whose answers to four questions are keyed T, D, F and A: ``T B T A``,
+``T D F A``, ``F A T C``, ``T D F B``, ``T D F A``, and ``F D`` with the last two left blank. Their totals are
+2, 4, 0, 3, 4 and 1.
 """
 
 import math
@@ -22,10 +26,13 @@ _TOP_BEGINS_PERCENT: Final = 73
 
 
 def ratio(part: int, whole: int) -> float:
-    """Return the share of a part in a whole, 0.0 of an empty whole.
+    """Return the share of a part in a whole, 0.0 for an empty whole.
 
-    With the students who chose right in the students who answered, this is the difficulty index of an item
-    (its p value): the higher, the easier.
+    The share of correct responses among all responses to an item is its difficulty index (its p value): the
+    higher, the easier.
+
+    >>> ratio(4, 6)
+    0.6666666666666666
     """
     return part / whole if whole else 0.0
 
@@ -33,12 +40,16 @@ def ratio(part: int, whole: int) -> float:
 def population_variance(values: Floats) -> float:
     """Return the mean squared deviation from the mean: Σ(x − x̄)²/n.
 
-    The divisor is n, not n − 1 (``ddof=0``): the students of a quiz are all there are, not a sample of
-    others. Every variance and standard deviation of the analysis comes from here.
+    The divisor is n, not n − 1 (``ddof=0``), because the students of a quiz are the whole population, not a
+    sample. Every variance and standard deviation of the analysis comes from here.
 
-    Two passes, first the mean, then the deviations: the one-pass question set Σx²/n − x̄² loses digits.
-    Values that are all equal have variance 0.0 exactly, although their computed mean may be off by a
-    rounding. Below two values: 0.0.
+    It takes two passes, the mean and then the deviations, because the one-pass formula Σx²/n − x̄² loses
+    digits. The variance of equal values is exactly 0.0, although their computed mean may be off by a
+    rounding; that of fewer than two values is 0.0.
+
+    >>> first_item = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
+    >>> population_variance(first_item)
+    0.22222222222222224
     """
     if values.size < 2 or values.min() == values.max():
         return 0.0
@@ -46,17 +57,24 @@ def population_variance(values: Floats) -> float:
 
 
 def standard_deviation(values: Floats) -> float:
-    """Return the root of `population_variance`, in the unit of the values."""
+    """Return the square root of `population_variance`, in the unit of the values.
+
+    >>> standard_deviation(np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]))
+    0.4714045207910317
+    """
     return math.sqrt(population_variance(values))
 
 
 def coefficient_alpha(item_variances: Sequence[float], total_variance: float) -> float | None:
     """Return Cronbach's alpha, the internal consistency of a quiz.
 
-    k/(k − 1) · (1 − Σ item variances / Var(T)), with k the number of items. None for fewer than two items or
-    where the totals do not vary.
+    k/(k − 1) · (1 − Σ item variances / Var(T)), with k the number of items. None for fewer than two items,
+    or if the totals do not vary.
     Source: Cronbach, L. J. (1951), Coefficient alpha and the internal structure of tests, Psychometrika 16.
     For items scored 0 and 1 it equals Kuder and Richardson's formula 20.
+
+    >>> coefficient_alpha([0.25, 0.25, 0.25], 1.5)
+    0.75
     """
     k = len(item_variances)
     if k < 2 or total_variance == 0:
@@ -67,13 +85,17 @@ def coefficient_alpha(item_variances: Sequence[float], total_variance: float) ->
 def point_biserial(
     chosen_mean: float, others_mean: float, deviation: float, chosen: int, others: int
 ) -> float | None:
-    """Return the correlation of choosing an answer with the total: (M₁ − M₀)/σ · √(p(1 − p)).
+    """Return the correlation of choosing an option with the total: (M₁ − M₀)/σ · √(p(1 − p)).
 
-    M₁ is the mean total of the students who chose the answer, M₀ of those who chose another one, σ the
-    population standard deviation of the totals of both together, p the share of those who chose it. Students
-    who left the question blank are in neither group. None where a group is empty or σ is zero.
+    M₁ is the mean total of the students who chose the option, M₀ of those who chose another one, σ the
+    population standard deviation of the totals of both groups together, p the share of the first. Students
+    who left the question blank are in neither group. None if a group is empty or σ is zero.
     The factors are multiplied from left to right as written, which decides the last digit.
     Source: Lord, F. M. and Novick, M. R. (1968), Statistical Theories of Mental Test Scores, section 15.5.
+
+    >>> totals = np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0])
+    >>> point_biserial(3.25, 0.5, standard_deviation(totals), 4, 2)
+    0.8696263565463043
     """
     if not chosen or not others or deviation == 0:
         return None
@@ -84,11 +106,14 @@ def point_biserial(
 def score_groups(totals: Floats) -> npt.NDArray[np.int8]:
     """Return for each total whether it is in the `TOP`, the `MIDDLE` or the `BOTTOM` group.
 
-    All N totals are sorted upwards. The top begins at index round(0.73·N), the middle at round(0.27·N), half
-    rounded away from zero, the bottom at 0. A beginning moves down over totals that are equal to the one at
-    it, so ties go up and students of one total are in one group. A beginning at N takes nobody.
+    The N totals are sorted in ascending order. The top begins at index round(0.73·N), the middle at
+    round(0.27·N), with halves rounded away from zero, and the bottom at 0. Students with the same total are
+    in the same group, the higher one if a group begins among them. A group that begins at N is empty.
     Cutting at 27 percent follows Kelley, T. L. (1939), The selection of upper and lower groups for the
     validation of test items, Journal of Educational Psychology 30.
+
+    >>> score_groups(np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0])).tolist()
+    [1, 2, 0, 1, 2, 0]
     """
     ascending = np.sort(totals)
     in_middle_or_top = totals >= _lowest_total(ascending, _MIDDLE_BEGINS_PERCENT)
@@ -99,7 +124,7 @@ def score_groups(totals: Floats) -> npt.NDArray[np.int8]:
 def _lowest_total(ascending: Floats, percent: int) -> float:
     """Return the total at which a group begins, infinity if it begins after the last.
 
-    In whole numbers, since 0.73·N in floats may fall on the wrong side of a half.
+    The index is computed in integers, because 0.73·N in floats may fall on the wrong side of a half.
     """
     begin = (percent * ascending.size + 50) // 100
     return float(ascending[begin]) if begin < ascending.size else math.inf

@@ -1,4 +1,4 @@
-"""The student_analysis report: one row an attempt, two columns a question."""
+"""The student_analysis report: a row for each attempt, two columns for each question."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from workers.analysis.frames import (
     STUDENT_ATTEMPTS,
-    Question,
+    Item,
     empty_for_null,
     responses,
     single_chunk,
     to_arrow,
 )
-from workers.analysis.response_index import ChunkQuestionSets, Integers, Layout
+from workers.analysis.response_index import ChunkQuestionSets, Integers, ResponseIndex
 
 Column = tuple[pa.Field, pa.Array]
 
@@ -28,7 +28,7 @@ _CLOSING: Final = {"n correct": "n_correct", "n incorrect": "n_incorrect", "scor
 
 @dataclass(frozen=True)
 class StudentAnalysisOptions:
-    """What decides the columns beside the questions."""
+    """The options that decide which columns stand beside those of the questions."""
 
     includes_all_versions: bool
     includes_sis_ids: bool
@@ -37,40 +37,40 @@ class StudentAnalysisOptions:
 
 
 class StudentAnalysis:
-    """The report of one quiz, made chunk by chunk.
+    """The student_analysis of a quiz, made chunk by chunk.
 
-    ``questions`` are the file's questions in the order of their columns, with the wording and the points
-    possible of the header. ``question sets`` maps a question set id to the question versions that an attempt
-    of that question set had, in the order of its response arrays; it is read when a chunk needs a question
-    set. Versions that are one object are worked out once, so a caller does well to share them.
+    ``items`` are the items of the file in the order of their columns, with the title and the points possible
+    of the header. ``question_sets`` maps the id of a question set to its item versions, in the order of the
+    response lists; a set is looked up when a chunk refers to it. Question sets should share their item
+    objects: each object is processed once.
     """
 
     def __init__(
         self,
         options: StudentAnalysisOptions,
-        questions: Sequence[Question],
-        question_sets: Mapping[int, Sequence[Question]],
+        items: Sequence[Item],
+        question_sets: Mapping[int, Sequence[Item]],
     ) -> None:
         self._options = options
-        self._questions = tuple(questions)
+        self._items = tuple(items)
         self._question_sets = question_sets
-        self._column_of = {question.id: column for column, question in enumerate(self._questions)}
+        self._column_of = {item.id: column for column, item in enumerate(self._items)}
 
     def header(self) -> list[str]:
-        """Return the names of the columns, in order; names of points columns repeat."""
+        """Return the names of the columns, in order; the names of points columns may repeat."""
         names = [field.name for field in self._leading_fields()]
-        for question in self._questions:
-            names += _names(question)
+        for item in self._items:
+            names += _names(item)
         return [*names, *_CLOSING]
 
     def rows(self, attempts: pd.DataFrame) -> pa.Table:
-        """Return the report's rows for a chunk of attempts, in their order and under the header's names.
+        """Return the report's rows for a chunk of attempts, in order, with the header's names.
 
         ``attempts`` has the columns of `frames.STUDENT_ATTEMPTS`. Numbers stay numbers: points are floats,
-        null where the attempt did not have the question. Fields whose nulls stand for an empty string are
-        marked by `frames.empty_for_null`; every other null is one.
+        null if the attempt did not have the question. Fields whose nulls are written as the empty string are
+        marked by `frames.empty_for_null`.
 
-        Raises ValueError where responses do not fit their question set, KeyError for an unknown one.
+        Raises ValueError if responses do not fit their question set, KeyError if the question set is unknown.
         """
         table = to_arrow(attempts, STUDENT_ATTEMPTS)
         columns = [
@@ -96,9 +96,9 @@ class StudentAnalysis:
         return fields + ([pa.field("attempt", pa.int64())] if self._options.includes_all_versions else [])
 
     def _leading_columns(self, table: pa.Table) -> Iterator[Column]:
-        """Yield the columns of `_leading_fields`: who it was, where and when.
+        """Yield the columns of `_leading_fields`: the respondent, the sections and the time.
 
-        A logged-out taker has an empty string in every text column and no id.
+        A logged-out taker has no id and the empty string in each text column.
         """
         logged_out = single_chunk(table["logged_out"])
         for field in self._leading_fields():
@@ -110,35 +110,35 @@ class StudentAnalysis:
             yield field, column
 
     def _question_columns(self, table: pa.Table) -> Iterator[Column]:
-        """Yield for each question its cells and the points given."""
+        """Yield for each item its cells and the points given."""
         lengths, (answer_ids, texts, points) = responses(table, ["answer_ids", "texts", "points"])
         points = pc.fill_null(points, 0.0)
         chunk_sets = ChunkQuestionSets.of(single_chunk(table["question_set_id"]))
-        versions, coded = _code_versions(
-            [self._question_sets[question_set] for question_set in chunk_sets.ids]
+        versions, codes = _code_versions(
+            [self._question_sets[question_set_id] for question_set_id in chunk_sets.ids]
         )
         columns = [self._column_of.get(version.id, -1) for version in versions]
-        layout = Layout(chunk_sets, coded, columns, lengths)
-        for column, question in enumerate(self._questions):
-            places = layout.places(column)
-            name, points_name = _names(question)
-            cells = _cells(places.take(texts), places.take(answer_ids), places.items, versions)
+        index = ResponseIndex(chunk_sets, codes, columns, lengths)
+        for column, item in enumerate(self._items):
+            found = index.positions(column)
+            name, points_name = _names(item)
+            cells = _cells(found.take(texts), found.take(answer_ids), found.codes, versions)
             yield pa.field(name, cells.type), cells
-            yield empty_for_null(points_name, points.type), places.take(points)
+            yield empty_for_null(points_name, points.type), found.take(points)
 
 
-def _names(question: Question) -> tuple[str, str]:
-    """Return the names of a question's two columns."""
-    return f"{question.id}: {question.title}", repr(float(question.points_possible))
+def _names(item: Item) -> tuple[str, str]:
+    """Return the names of an item's two columns."""
+    return f"{item.id}: {item.title}", repr(float(item.points_possible))
 
 
-def _code_versions(question_sets: Sequence[Sequence[Question]]) -> tuple[list[Question], list[list[int]]]:
-    """Return the versions in the question sets, and the question sets as indices into them.
+def _code_versions(question_sets: Sequence[Sequence[Item]]) -> tuple[list[Item], list[list[int]]]:
+    """Return the distinct versions in the question sets, and each set as indices into these.
 
-    Versions are told apart by identity: hashing their contents would cost more than the report.
+    Versions are distinguished by identity, because hashing their contents would cost more than the report.
     """
     code_of: dict[int, int] = {}
-    versions: list[Question] = []
+    versions: list[Item] = []
     for question_set in question_sets:
         for version in question_set:
             if id(version) not in code_of:
@@ -147,33 +147,33 @@ def _code_versions(question_sets: Sequence[Sequence[Question]]) -> tuple[list[Qu
     return versions, [[code_of[id(version)] for version in question_set] for question_set in question_sets]
 
 
-def _cells(texts: pa.Array, answer_ids: pa.Array, items: Integers, versions: Sequence[Question]) -> pa.Array:
-    """Return a question's cells: the finished text, else the chosen answer's, else the empty string."""
+def _cells(texts: pa.Array, answer_ids: pa.Array, codes: Integers, versions: Sequence[Item]) -> pa.Array:
+    """Return an item's cells: the finished text, else the chosen option's label, else the empty string."""
     if texts.null_count == len(texts):
-        return _chosen_texts(answer_ids, items, versions)
+        return _chosen_labels(answer_ids, codes, versions)
     if texts.null_count:
         answer_ids = pc.if_else(pc.is_null(texts), answer_ids, pa.scalar(None, pa.int64()))
     if answer_ids.null_count == len(answer_ids):
         return pc.fill_null(texts, _EMPTY)
-    return pc.coalesce(texts, _chosen_texts(answer_ids, items, versions).dictionary_decode())
+    return pc.coalesce(texts, _chosen_labels(answer_ids, codes, versions).dictionary_decode())
 
 
-def _chosen_texts(answer_ids: pa.Array, items: Integers, versions: Sequence[Question]) -> pa.DictionaryArray:
-    """Return the text of each chosen answer in the version that the attempt had.
+def _chosen_labels(answer_ids: pa.Array, codes: Integers, versions: Sequence[Item]) -> pa.DictionaryArray:
+    """Return the label of each chosen option, in the version that the attempt had.
 
-    Nothing chosen, or an answer that the version does not have, is the empty string. The pair of version
-    and answer is looked up as one integer, so a thousand versions cost no more than one.
+    It is the empty string if no option was chosen or the version does not have the option. The pair of
+    version and option is looked up as one integer, so a thousand versions cost no more than one.
     """
-    present = np.unique(items[items >= 0])
-    choices = [(int(item), answer) for item in present for answer in versions[item].answers]
-    ids = list(dict.fromkeys(answer.id for _, answer in choices))
-    rank = {answer_id: index for index, answer_id in enumerate(ids)}
-    text_of: dict[int, str] = {}
-    for item, answer in choices:
-        text_of.setdefault(item * len(ids) + rank[answer.id], answer.text)
+    present = np.unique(codes[codes >= 0])
+    choices = [(int(code), option) for code in present for option in versions[code].options]
+    ids = list(dict.fromkeys(option.id for _, option in choices))
+    rank = {option_id: index for index, option_id in enumerate(ids)}
+    label_of: dict[int, str] = {}
+    for code, option in choices:
+        label_of.setdefault(code * len(ids) + rank[option.id], option.text)
 
     ranks = pc.index_in(answer_ids, value_set=pa.array(ids, pa.int64()))
-    keys = pc.add(pc.multiply(pa.array(items), len(ids)), ranks)
-    indices = pc.index_in(keys, value_set=pa.array(list(text_of), pa.int64()))
-    labels = pa.array([*text_of.values(), ""], pa.large_string())
-    return pa.DictionaryArray.from_arrays(pc.fill_null(indices, len(text_of)), labels)
+    keys = pc.add(pc.multiply(pa.array(codes), len(ids)), ranks)
+    indices = pc.index_in(keys, value_set=pa.array(list(label_of), pa.int64()))
+    labels = pa.array([*label_of.values(), ""], pa.large_string())
+    return pa.DictionaryArray.from_arrays(pc.fill_null(indices, len(label_of)), labels)

@@ -9,7 +9,7 @@ import msgspec
 
 from models.content.html_text import strip_tags
 from models.content.questions import Question as PushedQuestion
-from workers.analysis.frames import Answer, Question
+from workers.analysis.frames import Item, Option
 
 
 @dataclass(frozen=True)
@@ -22,46 +22,46 @@ class QuizItems:
 
     present: Sequence[int]
     question_sets: Mapping[int, Sequence[int]]
-    versions: Mapping[int, Question]
+    versions: Mapping[int, Item]
 
     @property
-    def questions(self) -> list[Question]:
-        """List the quiz's own questions in their order, then those that only attempts saw, as rows meet them.
+    def in_order(self) -> list[Item]:
+        """List the items of the quiz in its order, then those that only attempts had, as the rows meet them.
 
-        A question that the quiz has now is as it is now; any other as its newest version that was seen.
+        An item of the quiz is listed in its present version, any other in the newest that an attempt had.
         """
         present = {self.versions[version_id].id: version_id for version_id in self.present}
         seen: dict[int, int] = {}
         for version_id in (version_id for ids in self.question_sets.values() for version_id in ids):
-            question_id = self.versions[version_id].id
-            seen[question_id] = max(version_id, seen.get(question_id, version_id))
+            item_id = self.versions[version_id].id
+            seen[item_id] = max(version_id, seen.get(item_id, version_id))
         return [self.versions[version_id] for version_id in {**present, **seen, **present}.values()]
 
     @property
-    def versions_by_question_set(self) -> Mapping[int, Sequence[Question]]:
-        """Map each question set to its question versions, in the order of the attempts' responses."""
+    def versions_by_question_set(self) -> Mapping[int, Sequence[Item]]:
+        """Map each question set to its item versions, in the order of the response lists."""
         return {
             question_set_id: [self.versions[v] for v in ids]
             for question_set_id, ids in self.question_sets.items()
         }
 
     @property
-    def question_ids_by_question_set(self) -> Mapping[int, Sequence[int]]:
-        """Map each question set to the ids of its questions, in the order of its attempts' responses."""
+    def ids_by_question_set(self) -> Mapping[int, Sequence[int]]:
+        """Map each question set to the ids of its items, in the order of the response lists."""
         return {
             question_set_id: [self.versions[v].id for v in ids]
             for question_set_id, ids in self.question_sets.items()
         }
 
 
-def read_item(content: str) -> Question:
+def read_item(content: str) -> Item:
     """Read an item from the stored content of its question version, which is JSON."""
     pushed = msgspec.json.decode(content, type=PushedQuestion)
-    return Question(
+    return Item(
         id=pushed.id,
         title=strip_tags(pushed.question_text),
         points_possible=pushed.points_possible,
         position=pushed.position,
         is_choice=pushed.question_type.is_choice,
-        answers=tuple(Answer(answer.id, answer.label, answer.weight) for answer in pushed.answers),
+        options=tuple(Option(answer.id, answer.label, answer.weight) for answer in pushed.answers),
     )

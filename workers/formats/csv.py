@@ -33,7 +33,11 @@ _ROWS_AT_ONCE: Final = 4096
 
 
 def header_line(names: Iterable[str], *, guard_formulas: bool = False) -> bytes:
-    """Return the line of column names, which may repeat."""
+    """Return the line of column names, which may repeat.
+
+    >>> header_line(["name", "1: Which, if any?", "1.0", "2: Why?", "1.0"])
+    b'name,"1: Which, if any?",1.0,2: Why?,1.0\\n'
+    """
     guarded = (_guarded(name) for name in names) if guard_formulas else names
     return (",".join(_field(name) for name in guarded) + "\n").encode()
 
@@ -58,7 +62,10 @@ def lines(table: pa.Table, *, guard_formulas: bool = False) -> bytes:
 def float_texts(values: pa.Array) -> pa.DictionaryArray:
     """Return floats as texts by ``repr``, null for null; only the distinct values are written.
 
-    Values are told apart by their bits, so 0.0 and -0.0 keep their own texts.
+    Values are distinguished by their bits, so 0.0 and -0.0 keep their own texts.
+
+    >>> float_texts(pa.array([1.0, 1e-05, None])).to_pylist()
+    ['1.0', '1e-05', None]
     """
     bits = values.view(pa.int64()).dictionary_encode()
     distinct = bits.dictionary.to_numpy().view(np.float64).tolist()

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from workers.analysis.frames import ITEM_ATTEMPTS, Answer, Question
+from workers.analysis.frames import ITEM_ATTEMPTS, Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.formats.csv import header_line, lines
 
@@ -29,12 +29,12 @@ def question(
     position: int | None = 1,
     title: str | None = None,
     points: float = 1.0,
-) -> Question:
+) -> Item:
     """A question whose answers have the ids 10·id, 10·id + 1 and so on."""
     answers = tuple(
-        Answer(10 * id + index, f"answer {index}", weight) for index, weight in enumerate(weights)
+        Option(10 * id + index, f"answer {index}", weight) for index, weight in enumerate(weights)
     )
-    return Question(id, title or f"Question {id}", points, position, True, answers)
+    return Item(id, title or f"Question {id}", points, position, True, answers)
 
 
 def students(*rows: tuple[float | None, list[int | None]], question_set: int = 1) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def students(*rows: tuple[float | None, list[int | None]], question_set: int = 1
     return frame
 
 
-def analysed(questions: Sequence[Question], *chunks: pd.DataFrame) -> ItemAnalysis:
+def analysed(questions: Sequence[Item], *chunks: pd.DataFrame) -> ItemAnalysis:
     """An analysis whose one question set has the questions in the order given."""
     analysis = ItemAnalysis(questions, {1: [q.id for q in questions]})
     for chunk in chunks:
@@ -242,10 +242,10 @@ def test_variance_is_in_points_squared() -> None:
     assert float(row["Standard Deviation"]) == 1.25
 
 
-def uneven_students(questions: Sequence[Question]) -> tuple[pd.DataFrame, float]:
+def uneven_students(questions: Sequence[Item]) -> tuple[pd.DataFrame, float]:
     """Two students, one all right, the other all wrong; and the alpha that they have."""
-    right = [q.answers[0].id for q in questions]
-    wrong = [q.answers[1].id for q in questions]
+    right = [q.options[0].id for q in questions]
+    wrong = [q.options[1].id for q in questions]
     k = len(questions)
     # Item variances are 1/4 each, the totals k and 0 vary by k²/4.
     return students((float(k), [*right]), (0.0, [*wrong])), k / (k - 1) * (1 - (k / 4) / (k * k / 4))
@@ -269,7 +269,7 @@ def test_alpha_is_not_printed_of_fifteen_questions() -> None:
 
 def test_alpha_is_not_printed_where_totals_are_equal() -> None:
     questions = [question(n) for n in range(1, 18)]
-    chunk = students((0.7, [q.answers[0].id for q in questions]), (0.7, [q.answers[1].id for q in questions]))
+    chunk = students((0.7, [q.options[0].id for q in questions]), (0.7, [q.options[1].id for q in questions]))
 
     assert {row["Alpha"] for row in records(analysed(questions, chunk))} == {"N/A"}
 
@@ -287,7 +287,7 @@ def test_more_answers_than_a_byte_can_tell_apart() -> None:
 
 
 def test_what_does_not_fit_its_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="not as many responses"):
+    with pytest.raises(ValueError, match="more or fewer responses"):
         analysed([question(1)]).add(students((1.0, [10, 20])))
 
 

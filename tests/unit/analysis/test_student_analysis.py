@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.analysis.frames import STUDENT_ATTEMPTS, Answer, Question
+from workers.analysis.frames import STUDENT_ATTEMPTS, Item, Option
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.formats.csv import header_line, lines
 
-CELLS = Question(
+CELLS = Item(
     4000001,
     "Which one makes ATP?",
     1.0,
     1,
     True,
-    (Answer(8001, "Mitochondrion", 100), Answer(8002, "Ribosome", 0)),
+    (Option(8001, "Mitochondrion", 100), Option(8002, "Ribosome", 0)),
 )
-ESSAY = Question(4000002, "Why, do you think?", 2.5, 2, False, ())
+ESSAY = Item(4000002, "Why, do you think?", 2.5, 2, False, ())
 
 ANN: dict[str, Any] = {
     "name": "Ann Lee",
@@ -66,8 +66,8 @@ def body(analysis: StudentAnalysis, *rows: Mapping[str, Any]) -> str:
 
 def cells_of(
     *rows: Mapping[str, Any],
-    questions: Sequence[Question] = (CELLS, ESSAY),
-    question_sets: Mapping[int, Sequence[Question]] | None = None,
+    questions: Sequence[Item] = (CELLS, ESSAY),
+    question_sets: Mapping[int, Sequence[Item]] | None = None,
 ) -> list[str]:
     """The part of each line that belongs to the questions, in an anonymous report."""
     analysis = StudentAnalysis(options(anonymous=True), questions, question_sets or {1: questions})
@@ -130,7 +130,7 @@ def test_the_rows_are_named_like_the_header() -> None:
 
 
 def test_points_possible_are_a_float_and_repeat() -> None:
-    whole = Question(5, "Five", 1, None, False, ())
+    whole = Item(5, "Five", 1, None, False, ())
 
     assert StudentAnalysis(options(), [CELLS, whole], {}).header()[5:9] == [
         "4000001: Which one makes ATP?",
@@ -210,7 +210,7 @@ def test_forms_bring_the_same_questions_in_another_order() -> None:
 
 
 def test_an_attempt_shows_the_answers_wording_that_it_saw() -> None:
-    reworded = Question(CELLS.id, "Reworded", 1.0, 1, True, (Answer(8001, "The mitochondrion", 100),))
+    reworded = Item(CELLS.id, "Reworded", 1.0, 1, True, (Option(8001, "The mitochondrion", 100),))
     other = {"question_set_id": 2}
 
     assert cells_of({}, other, question_sets={1: [CELLS, ESSAY], 2: [reworded, ESSAY]}) == [
@@ -220,7 +220,7 @@ def test_an_attempt_shows_the_answers_wording_that_it_saw() -> None:
 
 
 def test_an_answer_that_the_version_does_not_have_is_an_empty_cell() -> None:
-    reworded = Question(CELLS.id, "Reworded", 1.0, 1, True, (Answer(8003, "Golgi", 100),))
+    reworded = Item(CELLS.id, "Reworded", 1.0, 1, True, (Option(8003, "Golgi", 100),))
     question_sets = {1: [CELLS, ESSAY], 2: [reworded, ESSAY]}
 
     # 8003 is known to the question's other version only.
@@ -236,7 +236,7 @@ def test_an_answer_that_the_version_does_not_have_is_an_empty_cell() -> None:
 
 
 def test_an_answer_id_may_serve_two_questions() -> None:
-    other = Question(6, "Other", 1.0, 2, True, (Answer(8001, "Cell wall", 100),))
+    other = Item(6, "Other", 1.0, 2, True, (Option(8001, "Cell wall", 100),))
     both = {"answer_ids": [8001, 8001], "texts": [None, None]}
 
     assert cells_of(both, questions=[CELLS, other]) == ["Mitochondrion,1.0,Cell wall,2.0"]
@@ -268,7 +268,7 @@ def test_groups_of_the_form_that_the_file_does_not_show_are_passed_over() -> Non
     ],
 )
 def test_texts_and_labels_are_written_as_they_are(text: str, cell: str) -> None:
-    labelled = Question(1, "Q", 1.0, 1, True, (Answer(8001, text, 100),))
+    labelled = Item(1, "Q", 1.0, 1, True, (Option(8001, text, 100),))
     analysis = StudentAnalysis(options(anonymous=True), [labelled, ESSAY], {1: [labelled, ESSAY]})
 
     assert body(analysis, {"texts": [None, text]}) == (
@@ -314,7 +314,7 @@ def test_a_chunk_may_be_a_part_of_a_longer_frame() -> None:
 def test_responses_that_do_not_fit_the_form_are_refused() -> None:
     analysis = StudentAnalysis(options(), [CELLS], {1: [CELLS]})
 
-    with pytest.raises(ValueError, match="not as many responses"):
+    with pytest.raises(ValueError, match="more or fewer responses"):
         analysis.rows(attempts({}))
 
 
@@ -332,8 +332,8 @@ def test_an_unknown_form_is_refused() -> None:
 
 def plainly(
     rows: Sequence[Mapping[str, Any]],
-    questions: Sequence[Question],
-    question_sets: Mapping[int, Sequence[Question]],
+    questions: Sequence[Item],
+    question_sets: Mapping[int, Sequence[Item]],
 ) -> list[list[tuple[str, float | None]]]:
     """Assemble each attempt's cells and points as the contract says, one by one."""
     report = []
@@ -351,7 +351,7 @@ def plainly(
             [(j, version)] = had
             text, chosen = row["texts"][j], row["answer_ids"][j]
             if text is None:
-                text = next((answer.text for answer in version.answers if answer.id == chosen), "")
+                text = next((answer.text for answer in version.options if answer.id == chosen), "")
             line.append((text, row["points"][j] or 0.0))
         report.append(line)
     return report
@@ -362,14 +362,14 @@ answer_ids = st.none() | st.integers(1, 5)
 
 
 @st.composite
-def versions(draw: st.DrawFn, question_id: int) -> Question:
+def versions(draw: st.DrawFn, question_id: int) -> Item:
     ids = draw(st.lists(st.integers(1, 4), unique=True, max_size=3))
-    answers = tuple(Answer(answer_id, draw(labels), 0.0) for answer_id in ids)
-    return Question(question_id, "Q", 1.0, 1, True, answers)
+    answers = tuple(Option(answer_id, draw(labels), 0.0) for answer_id in ids)
+    return Item(question_id, "Q", 1.0, 1, True, answers)
 
 
 @st.composite
-def chunks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Question], dict[int, list[Question]]]:
+def chunks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Item], dict[int, list[Item]]]:
     known = [draw(st.lists(versions(question_id), min_size=1, max_size=2)) for question_id in range(1, 5)]
     questions = [of_question[0] for of_question in draw(st.permutations(known))[: draw(st.integers(0, 4))]]
     question_sets = {}
@@ -393,7 +393,7 @@ def chunks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Question], dict[
 @settings(deadline=None)
 @given(chunks())
 def test_rows_are_those_of_a_plain_assembly(
-    chunk: tuple[list[dict[str, Any]], list[Question], dict[int, list[Question]]],
+    chunk: tuple[list[dict[str, Any]], list[Item], dict[int, list[Item]]],
 ) -> None:
     rows, questions, question_sets = chunk
 
