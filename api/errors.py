@@ -166,7 +166,7 @@ def register_error_handlers(app: Flask) -> None:
 def _by(case: Case) -> Callable[[Exception], Response]:
     def answer(error: Exception) -> Response:
         if case.is_logged:
-            _log.warning("unavailable", kind=type(error).__name__, reason=_first_line(error))
+            _log.warning("service_unavailable", kind=type(error).__name__, reason=_first_line(error))
         return case.answer(error)
 
     return answer
@@ -186,7 +186,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 def _answer_unforeseen(error: Exception) -> Response:
     report_id = uuid.uuid4().hex
-    _log.error("unforeseen error", error_report_id=report_id, exc_info=error)
+    _log.error("request_failed", error_report_id=report_id, exc_info=error)
     text = "An error occurred."
     return json_response(
         {

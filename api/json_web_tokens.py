@@ -94,7 +94,7 @@ class KeySet(jwt.PyJWKClient):
                 try:
                     self._published = self._fetch(self.uri)
                 except (httpx.HTTPError, ValueError, RecursionError) as error:
-                    _log.warning("signing keys not fetched", url=self.uri, reason=type(error).__name__)
+                    _log.warning("signing_keys_not_fetched", url=self.uri, reason=type(error).__name__)
         if self._published is None:
             raise jwt.PyJWKClientConnectionError("nothing was fetched yet")
         return self._published

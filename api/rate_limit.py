@@ -56,7 +56,7 @@ class RateLimit:
                 commands.expire(key, 2 * _WINDOW_SECONDS)
                 used = int(commands.execute()[0])
         except redis.RedisError as error:
-            _log.warning("requests not counted", reason=type(error).__name__)
+            _log.warning("requests_not_counted", reason=type(error).__name__)
             return None
         if used > self._most:
             raise TooManyRequestsError(retry_after=int(_WINDOW_SECONDS - now % _WINDOW_SECONDS) + 1)

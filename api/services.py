@@ -92,7 +92,7 @@ class Services:
         try:
             self.store.delete(storage_key)
         except StorageError as error:
-            _log.warning("object not deleted", storage_key=storage_key, reason=str(error))
+            _log.warning("object_not_deleted", storage_key=storage_key, reason=str(error))
 
     def register(self, app: Flask) -> None:
         """Make these the services of an application."""

@@ -1,1 +1,1 @@
-"""The queue door: a report id to a stored file."""
+"""The workers: they turn a report's id into a stored file."""

@@ -1,4 +1,4 @@
-"""The way of a report: claim, extract, analyse, write, store, finish."""
+"""How a report is made: claim, extract, analyse, write, store, finish."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
 
-# The share of a job that is done when the data has been chosen, and when its last row has been written.
-_CHOSEN, _WRITTEN = 10.0, 90.0
+# The completion, in percent, once the attempts are selected and once the last row is written.
+_SELECTED, _WRITTEN = 10.0, 90.0
 _STEP = 10.0
 
 STORAGE_FAILED = (
@@ -38,13 +38,13 @@ UNFORESEEN = (
 
 
 class _OutcomeUnknownError(Exception):
-    """The connection was lost while the finish was committed: it may have been, or not."""
+    """The connection was lost during the commit of the finish, which may or may not have succeeded."""
 
 
 def generate(resources: Resources, report_id: int, progress_id: int) -> None:
-    """Make the file of a queued report, unless somebody else has it; whatever happens, its Progress ends.
+    """Make the file of a report, if its job can be claimed; a failure ends the job with a message.
 
-    Where the database fails, nothing can be said: the lease runs out, and the sweeper sees to the report.
+    A failure of the database cannot be recorded: the lease expires, and the sweeper publishes the job again.
     """
     settings = resources.settings
     with resources.database.transaction() as session:
@@ -56,7 +56,7 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
             max_tries=settings.max_tries,
         )
     if claim is None:
-        log.info("job_not_waiting", report_id=report_id, progress_id=progress_id)
+        log.info("job_not_claimable", report_id=report_id, progress_id=progress_id)
         return
     with structlog.contextvars.bound_contextvars(reference=claim.reference):
         try:
@@ -65,7 +65,7 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
             log.warning("lease_lost")
             _discard_object(resources, claim)
         except _OutcomeUnknownError:
-            # The object may be the report's file by now. If it is not, the sweeper deletes it.
+            # The object may have become the report's file. If not, the sweeper deletes it.
             log.exception("database_failed")
         except (DBAPIError, AdbcError, PoolTimeoutError):
             log.exception("database_failed")
@@ -97,7 +97,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
         ) as writer:
             for done, content in parts(extract, guard_formulas=settings.formula_guard):
                 writer.write(content)
-                heartbeat.advance(_CHOSEN + (_WRITTEN - _CHOSEN) * done)
+                heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
     version = analysis_version(formula_guard=settings.formula_guard)
@@ -114,7 +114,7 @@ def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectW
 
 
 def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:
-    """Yield the file in parts, each with the share of the work that is done."""
+    """Yield the file in parts, each with the share of the work done so far."""
     variant, selection = extract.variant, extract.select_rows()
     items = extract.items(selection)
     analysis = StudentAnalysis(
@@ -130,14 +130,14 @@ def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tup
     yield 0.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
     for done, attempts in extract.rows(selection):
         content = csv.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
-        # Nothing of a chunk is left when the next one comes.
+        # Two chunks at a time would take twice the memory.
         del attempts
         yield done, content
         del content
 
 
 def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:
-    """Yield the file in parts, each with the share of the work that is done; the bytes come last."""
+    """Yield the file in parts, each with the share of the work done so far; the bytes come last."""
     selection = extract.select_first_attempts()
     items = extract.items(selection)
     analysis = ItemAnalysis([item for item in items.in_order if item.is_choice], items.ids_by_question_set)
@@ -149,7 +149,7 @@ def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[
 
 
 class Heartbeat:
-    """Renews the lease and shows the completion, which moves in steps of at most ten."""
+    """Renews the lease and shows the completion, which rises in steps of at most ten percent."""
 
     def __init__(self, resources: Resources, claim: Claim) -> None:
         self._resources = resources
@@ -157,7 +157,7 @@ class Heartbeat:
         self._completion = 0.0
 
     def advance(self, completion: float) -> None:
-        """Say how far the job is, in percent; raise LeaseLostError if it is somebody else's now."""
+        """Show the completion, in percent; raise LeaseLostError if the claim no longer holds."""
         while True:
             self._completion = min(max(completion, self._completion), self._completion + _STEP)
             with self._resources.database.transaction() as session:
@@ -186,5 +186,5 @@ def _discard_object(resources: Resources, claim: Claim) -> None:
     try:
         resources.store.delete(claim.storage_key)
     except StorageError:
-        # The sweeper deletes objects that nobody needs.
-        log.warning("object_left", key=claim.storage_key)
+        # The sweeper deletes it later.
+        log.warning("object_not_deleted", storage_key=claim.storage_key)

@@ -1,6 +1,6 @@
-"""What a worker's child holds open: the database, the snapshot connection and the store, made on first use.
+"""The connections of a process: to the database, for snapshots and to the store, each opened on first use.
 
-Connections and the store's threads do not survive a fork, so nothing here is made before it is asked for.
+Connections and the store's threads do not survive a fork, so each child of a worker opens its own.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Resources:
-    """The settings and whatever a job needs, opened once a process."""
+    """The settings, and the connections that a job needs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
     def database(self) -> Database:
-        """Transactions; no statement may outlast half a lease."""
+        """The database, for transactions; no statement may take longer than half a lease."""
         return Database(
             self.settings.database_url,
             statement_timeout_seconds=self.settings.lease_seconds / 2,
@@ -33,8 +33,8 @@ class Resources:
 
     @cached_property
     def snapshots(self) -> SnapshotConnection:
-        """The connection that bulk data is read through."""
-        # The sweeper shares this class, and needs neither pandas nor the memory that it takes.
+        """The connection that reads bulk data."""
+        # Imported here because the sweeper, which shares this class, has no use for pandas.
         from workers.extract.snapshot import SnapshotConnection
 
         return SnapshotConnection(
@@ -43,5 +43,5 @@ class Resources:
 
     @cached_property
     def store(self) -> BlobStore:
-        """The store of files."""
+        """The store of the files."""
         return open_store(self.settings)

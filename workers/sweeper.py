@@ -1,6 +1,6 @@
-"""The sweeper: sees to it that no report stays queued or running for ever, and that no object is left over.
+"""The sweeper: no report stays queued or running for ever, and no orphaned object stays in the store.
 
-Any number of sweepers may run: each change is one conditional statement, so one of them makes it.
+Any number of sweepers may run: each change is one conditional statement, so only one of them makes it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
 
-# With messages still waiting, most reports only wait for their turn: a few old ones are hinted at again,
-# in case just theirs was lost. With none waiting, all that nobody took are.
-_BUSY_PATIENCE = 6
+# While messages wait in the queue, most jobs only wait for their turn: a few old ones are published again, in
+# case just theirs was lost. If the queue is empty, every unclaimed job is.
+_SWEEPS_WHEN_BUSY = 6
 _MOST_WHEN_BUSY = 50
 _MOST_WHEN_IDLE = 1000
 
 _TIDY_EVERY = timedelta(minutes=10)
-# A worker that still writes an object is at most a few leases old.
-_LEFT_OVER_AFTER = timedelta(days=1)
+# Longer than any job may run: a younger object may still be in the making.
+_ORPHANED_AFTER = timedelta(days=1)
 
 
 class Sweeper:
-    """One sweep after the other."""
+    """Publishes lost jobs again, fails exhausted ones, and deletes expired and orphaned files."""
 
     def __init__(self, resources: Resources, publisher: JobPublisher) -> None:
         self._resources = resources
@@ -44,7 +44,7 @@ class Sweeper:
         self._tidied_at: float | None = None
 
     def sweep(self) -> None:
-        """Look once for lost jobs, and now and then for files past their time."""
+        """Handle lost and exhausted jobs, and every ten minutes also expired and orphaned files."""
         self._fail_exhausted()
         for queue in Queue:
             self._publish_unclaimed_jobs(queue)
@@ -53,31 +53,31 @@ class Sweeper:
             self.tidy()
 
     def tidy(self) -> None:
-        """Remove files past their retention, and objects that no file and no job needs."""
+        """Delete files that have outlived the retention, and objects that belong to no file and no job."""
         settings = self._resources.settings
         if settings.retention_days:
             with self._resources.database.transaction() as session:
                 keys = jobs.remove_expired_files(session, retention_days=settings.retention_days)
             for key in keys:
                 self._resources.store.delete(key)
-        before = datetime.now(UTC) - _LEFT_OVER_AFTER
+        before = datetime.now(UTC) - _ORPHANED_AFTER
         if deleted := self._resources.store.delete_half_written("reports", before):
-            log.info("half_written_deleted", objects=deleted)
+            log.info("half_written_objects_deleted", count=deleted)
         for batch in self._resources.store.list("reports"):
             old = [stored.key for stored in batch if stored.last_modified < before]
             if not old:
                 continue
             with self._resources.database.transaction() as session:
-                left_over = jobs.unreferenced(session, old)
-            for key in left_over:
+                orphaned = jobs.unreferenced(session, old)
+            for key in orphaned:
                 self._resources.store.delete(key)
-                log.info("object_deleted", key=key)
+                log.info("object_deleted", storage_key=key)
 
     def _fail_exhausted(self) -> None:
         with self._resources.database.transaction() as session:
             failed = jobs.fail_exhausted(session, max_tries=self._resources.settings.max_tries)
         for report_id in failed:
-            log.error("report_failed_for_good", report_id=report_id)
+            log.error("report_failed", report_id=report_id)
 
     def _publish_unclaimed_jobs(self, queue: Queue) -> None:
         idle = self._waiting_messages(queue) == 0
@@ -86,12 +86,12 @@ class Sweeper:
             messages = jobs.take_unclaimed_jobs(
                 session,
                 queue,
-                older_than_seconds=sweep_seconds if idle else _BUSY_PATIENCE * sweep_seconds,
+                older_than_seconds=sweep_seconds if idle else _SWEEPS_WHEN_BUSY * sweep_seconds,
                 most=_MOST_WHEN_IDLE if idle else _MOST_WHEN_BUSY,
             )
         for message in messages:
             if not self._publisher.send(message):
-                # The publisher has logged it. What is left of the batch becomes due again later.
+                # The publisher has logged it. The rest of the batch is due again at a later sweep.
                 return
             log.info("job_published_again", report_id=message.report_id, progress_id=message.progress_id)
 
@@ -100,7 +100,7 @@ class Sweeper:
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
-    """Sweep every few seconds until told to stop; what fails is logged, and tried again at the next turn."""
+    """Sweep every few seconds until the event is set; a failure is logged, and the next sweep tries again."""
     sweeper = Sweeper(Resources(settings), JobPublisher(settings.redis_url))
     while not stop.is_set():
         try:

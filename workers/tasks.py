@@ -1,4 +1,4 @@
-"""The tasks: each reads its arguments, does one thing, and returns."""
+"""The Celery tasks of the workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.resources import Resources
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
-    """Give the application its tasks."""
+    """Register the tasks with an application."""
 
     @app.task(name=GENERATE_REPORT)
     def generate_report(report_id: int, progress_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What a report's file is called, for people and in the header that names a download."""
+"""The name of a report's file, for people and in the header of a download."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from models.lms.quizzes import QuizType
 from models.reports.variants import ReportType
 
-# By whether the quiz is a survey; these are the keys of the translations, too.
+# The keys are also those of the translations; the flag says whether the quiz is a survey.
 DISPLAY_NAMES: Final[Mapping[tuple[ReportType, bool], str]] = {
     (ReportType.STUDENT_ANALYSIS, False): "{title} Quiz Student Analysis Report.csv",
     (ReportType.ITEM_ANALYSIS, False): "{title} Quiz Item Analysis Report.csv",
@@ -18,22 +18,22 @@ DISPLAY_NAMES: Final[Mapping[tuple[ReportType, bool], str]] = {
     (ReportType.ITEM_ANALYSIS, True): "{title} Survey Item Analysis Report.csv",
 }
 
-# A header line that is longer troubles proxies, and a file name that is longer troubles file systems.
+# Proxies may refuse a longer header line, and file systems a longer name.
 _MOST_NAME_BYTES: Final = 200
-# Path separators, and marks that turn the direction of writing around.
-_TROUBLESOME: Final = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Path separators, and marks that change the direction of writing.
+_UNSAFE: Final = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def display_name(title: str, quiz_type: QuizType, report_type: ReportType) -> str:
-    """Name a report's file as people do, in English."""
+    """Return the display name of a report's file, in English."""
     return DISPLAY_NAMES[report_type, quiz_type.is_survey].replace("{title}", title)
 
 
 def content_disposition(name: str) -> str:
-    """Write the header that names a download (RFC 6266), whatever a quiz's title may hold."""
-    name = _shortened(_harmless(name))
-    plain = _harmless(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
+    """Return the Content-Disposition header (RFC 6266) of a download, safe for any title of a quiz."""
+    name = _shortened(_made_safe(name))
+    plain = _made_safe(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
     if plain.strip().startswith("."):
         plain = f"report{plain}"
     header = f'attachment; filename="{_escaped(plain)}"'
@@ -44,8 +44,8 @@ def _escaped(text: str) -> str:
     return text.replace('"', '\\"')
 
 
-def _harmless(name: str) -> str:
-    return "".join("_" if c in _TROUBLESOME or unicodedata.category(c) in _CONTROLS else c for c in name)
+def _made_safe(name: str) -> str:
+    return "".join("_" if c in _UNSAFE or unicodedata.category(c) in _CONTROLS else c for c in name)
 
 
 def _shortened(name: str) -> str:

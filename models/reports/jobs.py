@@ -1,7 +1,7 @@
-"""The life of a job: claim, heartbeat, finish, fail, and what the sweeper does for those that were lost.
+"""What workers do with jobs (claim, heartbeat, finish, fail), and what the sweeper does with lost ones.
 
-A worker holds a report by a lease and a token of its own. Every statement names the token, so a worker that
-was believed dead and wakes again changes nothing. Times come from the database's clock.
+A worker's claim is a lease and a token. Every statement names the token, so a worker that was given up and
+wakes again changes nothing. Times come from the database's clock.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from models.reports.requests import clear
 from models.reports.tables import File, Progress, QuizReport, ReportState
 from models.reports.variants import Variant
 
-# A claim may be looked up in the log by this, and a teacher can read it to whoever keeps the log.
+# Identifies a claim in the log. Teachers see it, too, and can quote it to their administrator.
 REFERENCE = "report {report_id}, job {progress_id}"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on a report's job; the file's name is the one that S3 gives it."""
+    """A worker's claim to a report's job; S3 serves the object under the file name."""
 
     report_id: int
     progress_id: int
@@ -40,18 +40,18 @@ class Claim:
 
     @property
     def storage_key(self) -> str:
-        """Where this try's bytes go: a key that no other try ever writes."""
+        """The key of the object that this try writes; no other try ever writes to it."""
         return f"reports/{self.progress_id}/{self.token}"
 
     @property
     def reference(self) -> str:
-        """What to look for in the logs."""
+        """The text that identifies this claim in the log."""
         return REFERENCE.format(report_id=self.report_id, progress_id=self.progress_id)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a file was made from: the revisions of the data, and the analysis."""
+    """The revisions of the data and the version of the analysis that a file was made from."""
 
     quiz_revision: int
     roster_revision: int
@@ -61,7 +61,7 @@ class Snapshot:
 def claim(
     session: Session, report_id: int, progress_id: int, *, lease_seconds: float, max_tries: int
 ) -> Claim | None:
-    """Take a job that is queued, or whose worker fell silent; None if it is no longer there to be taken."""
+    """Claim a job that is queued or whose lease has expired; None if it can no longer be claimed."""
     token = uuid.uuid4()
     claimed = session.execute(
         update(QuizReport)
@@ -113,8 +113,8 @@ _HEARTBEAT = text(
 
 
 def heartbeat(session: Session, claim: Claim, completion: float, *, lease_seconds: float) -> None:
-    """Renew the lease and show how far the job is; raise LeaseLostError if the job is somebody else's now."""
-    # A heartbeat that a crash of the database takes back was of no account: no need to wait for its disk.
+    """Renew the lease and show the completion; raise LeaseLostError if the claim no longer holds."""
+    # It does no harm if a crash of the database loses a heartbeat, so it need not wait for the disk.
     session.execute(text("SET LOCAL synchronous_commit = off"))
     renewed = session.execute(
         _HEARTBEAT,
@@ -130,7 +130,7 @@ def heartbeat(session: Session, claim: Claim, completion: float, *, lease_second
 
 
 def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
-    """Make the stored object the report's file; raise LeaseLostError if the job is somebody else's now."""
+    """Make the stored object the report's file; raise LeaseLostError if the claim no longer holds."""
     file = File(storage_key=claim.storage_key, size=size, sha256=sha256)
     session.add(file)
     session.flush()
@@ -151,7 +151,7 @@ def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha
 
 
 def fail(session: Session, claim: Claim, message: str) -> None:
-    """End the job as failed, with a reason that a teacher can act on; raise LeaseLostError as finish does."""
+    """End the job as failed, with a message for teachers; raise LeaseLostError if the claim is lost."""
     _end(session, claim, state=ReportState.FAILED)
     session.execute(
         update(Progress)
@@ -161,7 +161,7 @@ def fail(session: Session, claim: Claim, message: str) -> None:
 
 
 def fail_exhausted(session: Session, *, max_tries: int) -> Sequence[int]:
-    """End the jobs whose last allowed worker fell silent; return their reports' ids."""
+    """Fail the jobs whose last allowed try has lost its lease; return the ids of their reports."""
     ended = session.execute(
         update(QuizReport)
         .where(_lease_expired(), QuizReport.tries >= max_tries)
@@ -186,10 +186,10 @@ def fail_exhausted(session: Session, *, max_tries: int) -> Sequence[int]:
 def take_unclaimed_jobs(
     session: Session, queue: Queue, *, older_than_seconds: float, most: int
 ) -> Sequence[JobMessage]:
-    """Return the jobs of a queue that no worker took since their last message, and mark them as hinted again.
+    """Return the jobs of a queue that no worker has claimed since their last message, and mark them enqueued.
 
-    Those are queued rows, and running ones whose lease has expired. The statement that marks a row is the
-    one that finds it, so of any number of sweepers one returns it.
+    These are queued rows, and running ones whose lease has expired. One statement finds and marks a row, so
+    only one of any number of sweepers returns it.
     """
     overdue = (
         select(QuizReport.id)
@@ -215,7 +215,7 @@ def take_unclaimed_jobs(
 
 
 def remove_expired_files(session: Session, *, retention_days: int, most: int = 1000) -> Sequence[str]:
-    """Empty the reports whose files are past their time, as an abort would; return the objects to delete."""
+    """Clear the reports whose files have outlived the retention; return the keys of the objects to delete."""
     expired = session.execute(
         select(QuizReport.progress_id, QuizReport.file_id, File.storage_key)
         .join(File, File.id == QuizReport.file_id)
@@ -229,7 +229,7 @@ def remove_expired_files(session: Session, *, retention_days: int, most: int = 1
 
 
 def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]:
-    """Tell which objects no file and no running job may still need."""
+    """Return the keys that belong to no file and to no running job."""
     known = set(session.scalars(select(File.storage_key).where(File.storage_key.in_(storage_keys))))
     running = session.execute(
         select(QuizReport.progress_id, QuizReport.claim_token).where(QuizReport.state == ReportState.RUNNING)

@@ -1,7 +1,7 @@
 """What clients ask of reports: list, request, abort, cancel, find.
 
-Each change of a report's state is one conditional statement. Rows of a variant are made only under its
-advisory lock, and a partial unique index makes two live ones impossible even without it.
+Each change of a report's state is one conditional statement. Rows of a variant are created only under its
+advisory lock, and a partial unique index rules out two live ones even without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from models.reports.variants import ReportType, Variant
 
 @dataclass(frozen=True)
 class Requested:
-    """A report as a request for it left it; without a message it was there already."""
+    """A requested report, with the message to send if a job was queued for it."""
 
     report: QuizReport
     message: JobMessage | None
@@ -36,7 +36,7 @@ class Requested:
 
 @dataclass(frozen=True)
 class Aborted:
-    """What is left to do after an abort was committed: a job to revoke, an object to delete."""
+    """What remains to be done after an abort is committed: a job to revoke, an object to delete."""
 
     progress_id: int | None
     storage_key: str | None
@@ -51,7 +51,7 @@ def list_reports(
     sis_ids: bool,
     analysis_version: str,
 ) -> list[QuizReport]:
-    """List the newest report of each type, student_analysis first; one that is missing or stale is made."""
+    """List the newest report of each type, student_analysis first; missing and stale ones are created."""
     variants = [Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids) for kind in ReportType]
     return [_listed(session, course, quiz, variant, analysis_version) for variant in variants]
 
@@ -68,8 +68,8 @@ def request_report(
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
 
-    Raises AlreadyBeingGeneratedError while one is queued or running, also when newer submissions have come
-    in since: the job reads its data when it starts, so it will have them.
+    Raises AlreadyBeingGeneratedError while one is queued or running, even if submissions have come in since:
+    a queued job reads its data when it starts, so it will include them.
     """
     newest = _newest_under_lock(session, course, quiz, variant)
     if newest is not None and newest.state.is_live:
@@ -97,7 +97,7 @@ def request_report(
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
     """Abort a queued job, or clear a failed or generated report; the row stays, idle.
 
-    Raises CannotAbortError where there is a running job, or nothing to abort.
+    Raises CannotAbortError if the job is running, or if there is nothing to abort.
     """
     while True:
         report = find_report(session, quiz_id, report_id)
@@ -115,9 +115,9 @@ def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
 
 
 def cancel_progress(session: Session, progress_id: int, message: str | None) -> Progress:
-    """Cancel a queued job and return its Progress as it ended, which is gone afterwards.
+    """Cancel a queued job, delete its Progress and return that as it ended.
 
-    Raises CannotCancelError once a worker has the job.
+    Raises CannotCancelError if the job is no longer queued.
     """
     progress = find_progress_report(session, progress_id).progress
     if progress is None or not clear(session, [progress_id], [], QuizReport.state == ReportState.QUEUED):
@@ -172,17 +172,20 @@ def find_report(session: Session, quiz_id: int, report_id: int) -> QuizReport:
 
 
 def find_progress_report(session: Session, progress_id: int) -> QuizReport:
-    """Find the report that a Progress is of, or raise NotFoundError."""
+    """Find the report of a Progress, or raise NotFoundError."""
     return _one(session, _BY_PROGRESS, id=progress_id)
 
 
 def find_file_report(session: Session, file_id: int) -> QuizReport:
-    """Find the report that a file is of, or raise NotFoundError."""
+    """Find the report of a file, or raise NotFoundError."""
     return _one(session, _BY_FILE, id=file_id)
 
 
 def mark_file_lost(session: Session, file_id: int) -> bool:
-    """Make the report of lost bytes stale, so that it is made anew when asked for; False if there is none."""
+    """Make a report stale whose file has lost its bytes, so that the next request makes it anew.
+
+    Returns False if the file is already deleted or marked.
+    """
     marked = _execute(
         session,
         update(QuizReport)
@@ -193,7 +196,7 @@ def mark_file_lost(session: Session, file_id: int) -> bool:
     return marked.rowcount == 1
 
 
-# Most requests are of one of these, so they are made once.
+# Most requests run one of these, so they are built once.
 _FIND = select(QuizReport).execution_options(populate_existing=True)
 _BY_ID = _FIND.where(QuizReport.id == bindparam("id"), QuizReport.quiz_id == bindparam("quiz_id"))
 _BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"))
@@ -210,15 +213,15 @@ def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizRep
 def _listed(
     session: Session, course: Course, quiz: Quiz, variant: Variant, analysis_version: str
 ) -> QuizReport:
-    def stands(report: QuizReport | None) -> bool:
+    def can_be_listed(report: QuizReport | None) -> bool:
         return report is not None and (
             report.state is not ReportState.GENERATED or report.is_current(quiz, course, analysis_version)
         )
 
     newest = _newest(session, variant)
-    if not stands(newest):
+    if not can_be_listed(newest):
         newest = _newest_under_lock(session, course, quiz, variant)
-    if newest is None or not stands(newest):
+    if newest is None or not can_be_listed(newest):
         newest = _new_report(variant)
         session.add(newest)
         session.flush()
@@ -243,7 +246,7 @@ def _newest(session: Session, variant: Variant) -> QuizReport | None:
 
 
 def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
-    """Lock the variant, then read its newest row and today's revisions: none may be older than the lock."""
+    """Lock the variant, then read its newest row and the revisions, so that none is older than the lock."""
     session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": variant.lock_name}
     )

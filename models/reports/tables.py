@@ -37,12 +37,12 @@ class ReportState(StrEnum):
 
     @property
     def is_live(self) -> bool:
-        """A job is waiting or at work."""
+        """Whether a job is queued or running."""
         return self in {ReportState.QUEUED, ReportState.RUNNING}
 
 
 class Progress(Base):
-    """How far a job is; its state is that of the report that it makes."""
+    """The progress of a job; its state is that of the report."""
 
     __tablename__ = "progress"
 
@@ -55,7 +55,7 @@ class Progress(Base):
 
 
 class File(Base):
-    """One finished file: its bytes lie in the blob store, whole, or not at all."""
+    """A finished file, whose bytes are in the store under the key."""
 
     __tablename__ = "files"
 
@@ -68,7 +68,7 @@ class File(Base):
 
 
 class QuizReport(Base):
-    """A report of a quiz: one variant, asked for once, and the file that came of it."""
+    """A report of a quiz in one variant, with the job that makes its file, and the file."""
 
     __tablename__ = "quiz_reports"
     __table_args__ = (
@@ -123,18 +123,18 @@ class QuizReport(Base):
 
     @property
     def variant(self) -> Variant:
-        """What makes this report's file different from the quiz's others."""
+        """What distinguishes this report's file from the others of the quiz."""
         return Variant(
             self.quiz_id, self.report_type, self.includes_all_versions, self.includes_sis_ids, self.anonymous
         )
 
     @property
     def message(self) -> JobMessage | None:
-        """The message that tells a worker of this report's job, if it has one."""
+        """The message that tells the workers of this report's job, if it has one."""
         return None if self.progress_id is None else JobMessage(self.id, self.progress_id, self.queue)
 
     def is_current(self, quiz: Quiz, course: Course, analysis_version: str) -> bool:
-        """Whether the file was made from exactly the data, and by the analysis, that the service has now."""
+        """Whether the file was made from the present data by the present analysis."""
         return (
             self.state is ReportState.GENERATED
             and self.quiz_revision == quiz.revision

@@ -9,7 +9,7 @@ from typing import Final
 from models.errors import InvalidReportTypeError
 from models.lms.quizzes import Quiz
 
-# To be raised when a file made from the same data would come out different.
+# To be raised with every change that makes a different file from the same data.
 ANALYSIS_VERSION: Final = 1
 
 CONTENT_TYPE: Final = "text/csv; charset=utf-8"
@@ -24,7 +24,7 @@ class ReportType(StrEnum):
 
 @dataclass(frozen=True)
 class Variant:
-    """A quiz, a report type and the options that make a different file."""
+    """A quiz, a report type and the options that change the file."""
 
     quiz_id: int
     report_type: ReportType
@@ -34,7 +34,7 @@ class Variant:
 
     @classmethod
     def of(cls, quiz: Quiz, report_type: ReportType, *, all_versions: bool, sis_ids: bool) -> Variant:
-        """Name the variant that a caller's wishes and permission come to."""
+        """Return the variant for the requested options, as far as they apply to the type."""
         is_item_analysis = report_type is ReportType.ITEM_ANALYSIS
         return cls(
             quiz_id=quiz.id,
@@ -46,7 +46,7 @@ class Variant:
 
     @property
     def lock_name(self) -> str:
-        """The name of the advisory lock under which rows of this variant are made."""
+        """The name of the advisory lock under which rows of this variant are created."""
         return (
             f"quiz_reports:{self.quiz_id}:{self.report_type}:{self.includes_all_versions:d}"
             f":{self.includes_sis_ids:d}:{self.anonymous:d}"
@@ -54,12 +54,12 @@ class Variant:
 
 
 def analysis_version(*, formula_guard: bool) -> str:
-    """Name the analysis that makes today's files; switching the formula guard makes older ones stale."""
+    """Return the present version of the analysis; switching the formula guard makes older files stale."""
     return f"{ANALYSIS_VERSION}+guard" if formula_guard else str(ANALYSIS_VERSION)
 
 
 def parse_report_type(name: object, quiz: Quiz) -> ReportType:
-    """Read a report type that can be made of this quiz, or raise InvalidReportTypeError."""
+    """Parse a report type, or raise InvalidReportTypeError if it is unknown or the quiz cannot have it."""
     try:
         report_type = ReportType(str(name))
     except ValueError:
@@ -70,5 +70,5 @@ def parse_report_type(name: object, quiz: Quiz) -> ReportType:
 
 
 def is_generatable(report_type: ReportType, quiz: Quiz) -> bool:
-    """Surveys have no right answers, so no item analysis can be made of them."""
+    """Whether a quiz can have a report: a survey has no correct answers, so it has no item analysis."""
     return not (report_type is ReportType.ITEM_ANALYSIS and quiz.quiz_type.is_survey)

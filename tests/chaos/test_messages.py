@@ -121,7 +121,7 @@ def test_each_expired_lease_is_requeued_once_by_four_sweepers(run: Run) -> None:
     run.findings.add(
         "13. four sweepers at once",
         rounds * count,
-        f"each of {count} expired leases, {rounds} times over, was hinted at once",
+        f"each of {count} expired leases, {rounds} times over, was published again",
     )
 
 

@@ -214,7 +214,7 @@ def test_no_log_holds_a_secret_or_what_people_wrote(journey: Journey) -> None:
     for expected in (
         "refused on purpose",
         "Invalid request from",
-        "unforeseen error",
+        "request_failed",
         "job_failed",
         "storage_failed",
     ):

@@ -1,1 +1,1 @@
-"""The database to DataFrames, in one snapshot."""
+"""From the database to DataFrames, in one snapshot."""

@@ -1,4 +1,4 @@
-"""The items of a report: which there are, and what each version says."""
+"""The items of a report, and the contents of their versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class QuizItems:
     """The items of a report: those of the quiz, and those that only attempts had.
 
     `present` holds the version ids that the quiz has now, in its order; `question_sets` those of each
-    question set, in the order in which the rows meet the sets.
+    question set, the sets in the order of their first use by a row.
     """
 
     present: Sequence[int]
@@ -26,7 +26,7 @@ class QuizItems:
 
     @property
     def in_order(self) -> list[Item]:
-        """List the items of the quiz in its order, then those that only attempts had, as the rows meet them.
+        """List the items of the quiz in its order, then those that only attempts had, in order of first use.
 
         An item of the quiz is listed in its present version, any other in the newest that an attempt had.
         """

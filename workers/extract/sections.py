@@ -1,4 +1,4 @@
-"""The sections of students, as the student_analysis names them."""
+"""The sections of students, as the student_analysis shows them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 
 class StudentSections:
-    """Which sections each active student of a course is in: a few bytes a student, the texts shared.
+    """The sections of each active student of a course: a few bytes for each student, with shared texts.
 
-    `sections` has the columns id, name and sis_section_id; `section_ids` user_id, ascending, and the ids of
-    that student's sections as one text with commas. Several sections are joined by ", ", names and ids in
-    the same order, an absent SIS id leaving an empty piece; of one section without SIS id it is null.
+    `sections` has the columns id, name and sis_section_id; `section_ids` has user_id, ascending, and the ids
+    of the student's sections, joined by commas. Several sections are joined by ", ", names and ids in the
+    same order. An absent SIS id is an empty piece among several, and null for a single section.
     """
 
     def __init__(self, sections: pa.Table, section_ids: pa.Table) -> None:
@@ -23,7 +23,7 @@ class StudentSections:
         ]
         self._user_ids = section_ids["user_id"].to_numpy()
         self._group = together.indices.to_numpy(zero_copy_only=False)
-        # The last entry is for whoever has no active section.
+        # The last entry is for students without an active section.
         self._columns: dict[str, list[str | None]] = {
             "section": [*(", ".join(row["name"] for row in group) for group in rows), ""],
             "section_id": [*(", ".join(str(row["id"]) for row in group) for group in rows), ""],
@@ -31,13 +31,13 @@ class StudentSections:
         }
 
     def added_to(self, attempts: pa.Table) -> pa.Table:
-        """Return attempts with the columns section, section_id and section_sis_id beside their user_id."""
+        """Return attempts with the columns section, section_id and section_sis_id, looked up by user_id."""
         user_ids = pc.fill_null(attempts["user_id"], -1).to_numpy()
-        places = np.searchsorted(self._user_ids, user_ids)
+        indices = np.searchsorted(self._user_ids, user_ids)
         group = np.full(len(user_ids), len(self._columns["section"]) - 1)
-        inside = places < len(self._user_ids)
-        found = np.flatnonzero(inside)[self._user_ids[places[inside]] == user_ids[inside]]
-        group[found] = self._group[places[found]]
+        inside = indices < len(self._user_ids)
+        found = np.flatnonzero(inside)[self._user_ids[indices[inside]] == user_ids[inside]]
+        group[found] = self._group[indices[found]]
         for name, texts in self._columns.items():
             attempts = attempts.append_column(name, pa.array(texts, pa.large_string()).take(pa.array(group)))
         return attempts

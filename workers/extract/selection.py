@@ -1,4 +1,4 @@
-"""Which attempts a report reads, and in which chunks."""
+"""The attempts that a report reads, and their chunks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# A chunk is held some ten times over on its way to the file: as it came, by columns, as texts, as bytes.
+# About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
 _CHUNK_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The attempts of a report in row order, and their question sets in the order in which rows meet them.
+    """The attempts of a report in row order, and their question sets in the order of first use.
 
-    `sizes` are the bytes that the responses of each attempt take where they are stored.
+    `sizes` are the bytes that the responses of each attempt take in storage.
     """
 
     attempt_ids: npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ class Selection:
     question_set_ids: Sequence[int]
 
     def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
-        """Part the attempts so that no part is larger than asked; one attempt is a part, however long."""
+        """Split the attempts into chunks within both limits, but of at least one attempt each."""
         ends = np.cumsum(self.sizes, dtype=np.int64)
         parts: list[slice] = []
         while (start := parts[-1].stop if parts else 0) < len(ends):

@@ -1,8 +1,8 @@
-"""SQL to frames: the only place where the database meets the analysis.
+"""What a report reads from the database, in one repeatable-read snapshot.
 
-A report first chooses its attempts, in the order of its rows, and keeps nothing of them but three numbers;
-then it fetches them by their keys, a chunk of so many bytes at a time. So memory is bounded by the chunk, no
-statement runs long, and the lease can be renewed in between. All of it is one repeatable-read snapshot.
+A report first selects its attempts in row order, keeping three numbers of each, and then fetches them by
+their keys in chunks of limited size. So the chunk bounds the memory, no statement runs long, and the lease
+can be renewed in between.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ _KEEPALIVES = {
     "keepalives_count": "2",
 }
 
-# Unless its attempts are long, a chunk below this would cost more statements than it saves memory.
+# A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
 _SMALLEST_CHUNK = 1_000
-_PARTS_TO_SHOW = 10
+# Enough chunks for the completion to move.
+_CHUNKS_TO_SHOW = 10
 
 
 class SnapshotConnection:
-    """A connection that hands query results over as Arrow, and reads all of a report in one snapshot."""
+    """A connection that returns query results as Arrow tables, all of a report from one snapshot."""
 
     def __init__(self, url: str, *, statement_timeout_seconds: float) -> None:
         self._url = url
@@ -48,7 +49,7 @@ class SnapshotConnection:
         self._connection: Any = None
 
     def begin(self) -> None:
-        """Start a read-only transaction that sees one state of the data; a lost connection is made again."""
+        """Start a read-only transaction with one view of the data; reconnect if the connection was lost."""
         if self._connection is not None:
             try:
                 self._begin()
@@ -59,20 +60,20 @@ class SnapshotConnection:
         self._begin()
 
     def end(self) -> None:
-        """End the transaction; a connection that fails at it is given up."""
+        """End the transaction, or close the connection if that fails."""
         try:
             self._execute("ROLLBACK")
         except AdbcError:
             self.close()
 
     def read(self, sql: str) -> pa.Table:
-        """Return a query's result; `sql` holds no values but integers of our own."""
+        """Return the result of a query; the only values in `sql` are integers of our own."""
         with self._connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection, if it is open."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -91,14 +92,14 @@ class SnapshotConnection:
 
 @dataclass(frozen=True)
 class Revisions:
-    """The revisions of a snapshot."""
+    """The revisions of the quiz and the roster in a snapshot."""
 
     quiz: int
     roster: int
 
 
 class Extract:
-    """What one report reads: entered, it is a snapshot of the data that stays the same until it is left."""
+    """The data of one report; a context manager that holds one snapshot while it is entered."""
 
     def __init__(self, connection: SnapshotConnection, claim: Claim, settings: Settings) -> None:
         self.variant = claim.variant
@@ -109,10 +110,10 @@ class Extract:
     def __enter__(self) -> Extract:
         self._connection.begin()
         try:
-            # Read first: whatever else the snapshot holds is no older than these.
+            # Read first: everything else in the snapshot is at least as new as these.
             self._quiz = self._connection.read(queries.quiz(self.variant.quiz_id)).to_pylist()[0]
         except BaseException:
-            # Left open, the snapshot would be the next report's as well.
+            # An open snapshot would be used by the next report, too.
             self._connection.end()
             raise
         return self
@@ -124,7 +125,7 @@ class Extract:
 
     @property
     def revisions(self) -> Revisions:
-        """The revisions that this snapshot has."""
+        """The revisions in this snapshot."""
         return Revisions(self._quiz["revision"], self._quiz["roster_revision"])
 
     @property
@@ -133,7 +134,7 @@ class Extract:
         return bool(self._quiz["include_root_accounts"])
 
     def select_rows(self) -> Selection:
-        """Choose the attempts of a student_analysis: all submitted ones, or the one a student that counts."""
+        """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
         if self.variant.includes_all_versions:
             return self._select(queries.all_attempts(self._course_id, self.variant.quiz_id))
         return self._select(
@@ -141,11 +142,11 @@ class Extract:
         )
 
     def select_first_attempts(self) -> Selection:
-        """Choose the attempts of an item_analysis: each student's first submitted one."""
+        """Select the attempts of an item_analysis: the first submitted one of each student."""
         return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
 
     def items(self, selection: Selection) -> QuizItems:
-        """Read the questions of the quiz and of the selected attempts' question_sets."""
+        """Read the items of the quiz and of the selected attempts' question sets."""
         question_sets = self._by_id(queries.question_sets(selection.question_set_ids), "question_version_ids")
         present = self._quiz["question_version_ids"] or []
         needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
@@ -160,7 +161,7 @@ class Extract:
         )
 
     def rows(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, each with the share that is read."""
+        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, each with the share read so far."""
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
             self._connection.read(queries.section_ids(self._course_id)),
@@ -172,7 +173,7 @@ class Extract:
             del frame
 
     def choices(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share that is read."""
+        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share read so far."""
         for done, attempts in self._chunks(selection, queries.item_attempts):
             frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
             del attempts
@@ -180,12 +181,12 @@ class Extract:
             del frame
 
     def _select(self, sql: str) -> Selection:
-        chosen = self._connection.read(sql)
-        # Question sets in the order in which the rows meet them; there are few.
-        question_set_ids = pd.unique(chosen["question_set_id"].to_numpy())
+        selected = self._connection.read(sql)
+        # In order of first use; there are few.
+        question_set_ids = pd.unique(selected["question_set_id"].to_numpy())
         return Selection(
-            chosen["id"].to_numpy(),
-            chosen["size"].to_numpy(),
+            selected["id"].to_numpy(),
+            selected["size"].to_numpy(),
             [int(question_set_id) for question_set_id in question_set_ids],
         )
 
@@ -197,7 +198,7 @@ class Extract:
         self, selection: Selection, query: Callable[[list[int]], str]
     ) -> Iterator[tuple[float, pa.Table]]:
         ids = selection.attempt_ids
-        size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _PARTS_TO_SHOW)))
+        size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)))
         for part in selection.chunks(size):
             attempts = self._connection.read(query(ids[part].tolist()))
             yield part.stop / len(ids), attempts
@@ -206,7 +207,7 @@ class Extract:
 
 
 def watched_by_kernel(url: str) -> str:
-    """Add to a database's URL, where it says nothing of it, that a machine that is gone is given up."""
+    """Add to a database's URL the keep-alive parameters that it does not set itself."""
     parts = urlsplit(url)
     return parts._replace(
         query=urlencode({**_KEEPALIVES, **dict(parse_qsl(parts.query))}, quote_via=quote)

@@ -1,1 +1,1 @@
-"""DataFrames to bytes, a module a format."""
+"""Tables to bytes, a module for each format."""

@@ -1,13 +1,13 @@
-"""The bytes of a report: CSV as Canvas writes it.
+"""CSV as Canvas writes it.
 
 UTF-8 without a byte order mark, commas, LF after every line. A field is quoted if and only if it is the
-empty string or holds a comma, a quote, CR or LF; a quote inside is doubled. A null is nothing at all.
-Floats read as ``repr`` writes them, times as ``2019-05-30 17:44:20 UTC``.
+empty string or contains a comma, a quote, CR or LF; a quote inside is doubled. A null is an empty field
+without quotes. Floats are written as ``repr`` writes them, times as ``2019-05-30 17:44:20 UTC``.
 
-An institution may ask for the formula guard: a text that a spreadsheet would take for a formula gets an
-apostrophe before it, more often than need be. Numbers and times are left alone.
+The formula guard, an option of the institution, puts an apostrophe before each text that a spreadsheet
+might take for a formula, and before some that none would. Numbers and times stay as they are.
 
-Polars is imported here and never called while modules are imported: a child forked after a call hangs.
+Polars is imported here and not called at import: a child that is forked after a call hangs.
 """
 
 import io
@@ -22,13 +22,13 @@ import pyarrow as pa
 from workers.analysis.frames import single_chunk, writes_empty_for_null
 
 _NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
-# What spreadsheets pass over at the beginning of a cell, then what they take for the beginning of a formula;
-# and what they may take for the end of the cell before.
+# What spreadsheets skip at the start of a cell and then what may start a formula; or what they may take for
+# the end of the cell before.
 _FORMULA_START: Final = '[\\s\x1c-\x1f\ufeff\u200b"]*[=+\\-@|%＝＋－＠]|[\t\r\n\0]'
 _LOOKS_LIKE_FORMULA: Final = re.compile(_FORMULA_START)
 _TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
 
-# Polars holds the rows that it writes several times over: fewer at once need less memory and no more time.
+# Polars copies the rows that it writes several times: fewer rows at once save memory and cost no time.
 _ROWS_AT_ONCE: Final = 4096
 
 
@@ -45,8 +45,8 @@ def header_line(names: Iterable[str], *, guard_formulas: bool = False) -> bytes:
 def lines(table: pa.Table, *, guard_formulas: bool = False) -> bytes:
     """Return the lines of a table's rows, without a header.
 
-    Columns are texts, integers, floats or times; a dictionary of texts counts as texts. A null is nothing,
-    or the empty string where `frames.empty_for_null` marked the field. Raises TypeError for other types.
+    Columns are texts, dictionaries of texts, integers, floats or times; other types raise TypeError. A null
+    is written as nothing, or as the empty string if `frames.empty_for_null` made the field.
     """
     buffer = io.BytesIO()
     for start in range(0, table.num_rows, _ROWS_AT_ONCE):
@@ -60,7 +60,7 @@ def lines(table: pa.Table, *, guard_formulas: bool = False) -> bytes:
 
 
 def float_texts(values: pa.Array) -> pa.DictionaryArray:
-    """Return floats as texts by ``repr``, null for null; only the distinct values are written.
+    """Return floats as texts by ``repr``, null for null; each distinct value is formatted once.
 
     Values are distinguished by their bits, so 0.0 and -0.0 keep their own texts.
 
@@ -80,12 +80,12 @@ def _field(text: str) -> str:
 
 
 def _guarded(text: str) -> str:
-    """Return a text with an apostrophe before it if it begins like a formula."""
+    """Return a text, with an apostrophe before it if it starts like a formula."""
     return "'" + text if _LOOKS_LIKE_FORMULA.match(text) else text
 
 
 def _series(name: str, field: pa.Field, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
-    """Return a column as polars is to write it."""
+    """Return a column in the form that polars writes as needed."""
     if pa.types.is_dictionary(column.type) or _is_text(column.type):
         series = _texts(name, column, guard_formulas=guard_formulas)
     elif pa.types.is_float64(column.type):
@@ -100,14 +100,14 @@ def _series(name: str, field: pa.Field, column: pa.Array, *, guard_formulas: boo
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    """Tell whether an Arrow type holds texts."""
+    """Tell whether an Arrow type is one of texts."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _texts(name: str, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
     """Return a column of texts, or of a dictionary of texts, as strings.
 
-    Gathering from the few labels copies no bytes of text, which decoding the dictionary would.
+    Gathering from the few labels copies no text, whereas decoding the dictionary would.
     """
     if not pa.types.is_dictionary(column.type):
         return _guard(pl.Series(name, column)) if guard_formulas else pl.Series(name, column)
@@ -116,5 +116,5 @@ def _texts(name: str, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
 
 
 def _guard(texts: pl.Series) -> pl.Series:
-    """Return texts with an apostrophe before each that begins like a formula."""
+    """Return texts, with an apostrophe before each that starts like a formula."""
     return texts.str.replace(f"^({_FORMULA_START})", "'${0}")

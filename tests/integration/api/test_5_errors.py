@@ -140,7 +140,7 @@ class TestUnforeseen:
 
     @pytest.mark.contract("5 Errors", "anything unforeseen is a 500 with an id and without detail")
     def test_is_logged_under_its_id(self, broken: Answer) -> None:
-        (entry,) = [entry for entry in self.logs if entry["event"] == "unforeseen error"]
+        (entry,) = [entry for entry in self.logs if entry["event"] == "request_failed"]
         assert entry["error_report_id"] == broken.json["error_report_id"]
         assert "belongs in a log" in str(entry["exc_info"])
 
