@@ -1,12 +1,16 @@
-"""The SQL of the reports. Every value in it is an integer or an enumeration's member of the service's own."""
+"""The SQL of the reports. Each value in it is an integer or a member of an enum of the service."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from models.lms.attempts import SUBMITTED_STATES
-from models.lms.courses import EnrollmentState, EnrollmentType
+import pyarrow as pa
+
+from models.db.base import Base
+from models.lms.attempts import SUBMITTED_STATES, Attempt
+from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
+from workers.analysis.frames import ITEM_ATTEMPTS, STUDENT_ATTEMPTS
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 
@@ -15,8 +19,13 @@ def _list(ids: Iterable[int]) -> str:
     return "'{" + ",".join(map(str, ids)) + "}'::bigint[]"
 
 
+def _columns(alias: str, table: type[Base], frame: pa.Schema) -> str:
+    """List the columns of a table that a frame has, too."""
+    return ", ".join(f"{alias}.{name}" for name in frame.names if name in table.__table__.columns)
+
+
 def quiz(quiz_id: int) -> str:
-    """Select the quiz, its revision and that of its course's roster."""
+    """Select a quiz's settings, its revision and that of its course's roster."""
     return f"""
         SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
                s.question_version_ids
@@ -29,7 +38,7 @@ def _submitted(course_id: int, quiz_id: int) -> str:
     """Select the submitted attempts of a course's students and of logged-out takers."""
     return f"""
         SELECT a.id, a.question_set_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score,
-        a.updated_at,
+               a.updated_at,
                a.user_id IS NULL AS logged_out, pg_column_size(a.answer_ids) AS size_of_answers,
                pg_column_size(a.texts) + pg_column_size(a.points) AS size_of_others
         FROM attempts a
@@ -47,7 +56,7 @@ _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 def all_attempts(course_id: int, quiz_id: int) -> str:
     """Select (id, question_set_id, size) of all attempts in the order of the student_analysis.
 
-    The size is that of the responses, in bytes as they are stored.
+    The size is that of the responses as stored, in bytes.
     """
     return f"""
         SELECT id, question_set_id, {_SIZE} FROM ({_submitted(course_id, quiz_id)}) AS submitted
@@ -55,28 +64,28 @@ def all_attempts(course_id: int, quiz_id: int) -> str:
 
 
 _KEPT_SCORES = {
-    ScoringPolicy.HIGHEST: "max(score) OVER taker",
+    ScoringPolicy.HIGHEST: "max(score) OVER respondent",
     ScoringPolicy.LATEST: "first_value(score) OVER latest_first",
-    ScoringPolicy.AVERAGE: "avg(score) OVER taker",
+    ScoringPolicy.AVERAGE: "avg(score) OVER respondent",
 }
 
 
 def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
-    """Select (id, question_set_id, size) of the attempt per taker that counts, in student_analysis order.
+    """Select (id, question_set_id, size) of each respondent's attempt that counts, in student_analysis order.
 
-    The latest if its score is the kept score, else the first whose score is, else the latest. The kept
-    score is the one pushed with the latest attempt that has one, else what the scoring policy says.
+    It is the latest if its score is the kept score, else the first whose score is, else the latest. The kept
+    score is the one pushed with the latest attempt that has one, else the one by the scoring policy.
     """
     by_policy = _KEPT_SCORES[ScoringPolicy(scoring_policy)]
     return f"""
         WITH scored AS (
             SELECT *,
-                   attempt = max(attempt) OVER taker AS is_latest,
+                   attempt = max(attempt) OVER respondent AS is_latest,
                    score IS NOT DISTINCT FROM coalesce(first_value(kept_score) OVER known_first, {by_policy})
                        AS is_kept
             FROM (SELECT *, CASE WHEN logged_out THEN submission_id END AS logged_out_id
                   FROM ({_submitted(course_id, quiz_id)}) AS submitted) AS taken
-            WINDOW taker AS (PARTITION BY user_id, logged_out_id),
+            WINDOW respondent AS (PARTITION BY user_id, logged_out_id),
                    latest_first AS (PARTITION BY user_id, logged_out_id ORDER BY attempt DESC),
                    known_first AS (PARTITION BY user_id, logged_out_id
                                    ORDER BY kept_score IS NULL, attempt DESC)
@@ -100,12 +109,12 @@ def first_attempts(course_id: int, quiz_id: int) -> str:
 
 
 def question_sets(question_set_ids: Iterable[int]) -> str:
-    """Select (id, question_version_ids) of question_sets."""
+    """Select (id, question_version_ids) of question sets."""
     return f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({_list(question_set_ids)})"  # noqa: S608
 
 
 def question_versions(version_ids: Iterable[int]) -> str:
-    """Select (id, content as text) of question versions."""
+    """Select (id, content) of question versions, the content as text."""
     return f"SELECT id, content::text FROM question_versions WHERE id = ANY({_list(version_ids)})"  # noqa: S608
 
 
@@ -115,7 +124,7 @@ def sections(course_id: int) -> str:
 
 
 def section_ids(course_id: int) -> str:
-    """Select (user_id, section_ids) of active students, by user id; the sections' ids in order, joined."""
+    """Select (user_id, section_ids) of active students, by user id; the ids ascend, joined by commas."""
     return f"""
         SELECT user_id, string_agg(section_id::text, ',' ORDER BY section_id) AS section_ids
         FROM enrollments
@@ -125,18 +134,18 @@ def section_ids(course_id: int) -> str:
 
 
 def student_attempts(attempt_ids: Iterable[int]) -> str:
-    """Select the columns of `frames.STUDENT_ATTEMPTS`, but for sections, in the order of the ids given."""
+    """Select the columns of `frames.STUDENT_ATTEMPTS` but the sections, in the order of the given ids."""
     return f"""
-        SELECT u.name, a.user_id, u.sis_user_id, u.root_account, a.user_id IS NULL AS logged_out,
-               a.finished_at, a.attempt, a.question_set_id, a.answer_ids, a.texts, a.points,
-               a.n_correct, a.n_incorrect, a.score
-        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, place)
+        SELECT {_columns("a", Attempt, STUDENT_ATTEMPTS)}, {_columns("u", User, STUDENT_ATTEMPTS)},
+               a.user_id IS NULL AS logged_out
+        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
         JOIN attempts a USING (id)
         LEFT JOIN users u ON u.id = a.user_id
-        ORDER BY wanted.place"""  # noqa: S608
+        ORDER BY wanted.position"""  # noqa: S608
 
 
 def item_attempts(attempt_ids: Iterable[int]) -> str:
-    """Select the columns of `frames.ITEM_ATTEMPTS` for attempts, in any order."""
+    """Select the columns of `frames.ITEM_ATTEMPTS`, in any order."""
     return f"""
-        SELECT score, question_set_id, answer_ids FROM attempts WHERE id = ANY({_list(attempt_ids)})"""  # noqa: S608
+        SELECT {_columns("a", Attempt, ITEM_ATTEMPTS)}
+        FROM attempts a WHERE id = ANY({_list(attempt_ids)})"""  # noqa: S608
