@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 import ops
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.population import Population
 from ops.benchmarks.stack import BenchmarkError, Stack, say
 

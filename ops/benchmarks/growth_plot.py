@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from models.reports.tables import ReportType
+from models.reports.variants import ReportType
 from ops.benchmarks.measure import Outcome, Spread
 
 Points = Sequence[tuple[int, Spread]]
