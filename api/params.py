@@ -12,6 +12,7 @@ import msgspec
 from flask import request
 
 from api.errors import InvalidParameterError, UnsupportedContentError
+from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
 from models.payloads.strict_json import require_strict
 
@@ -71,7 +72,7 @@ def object_id(text: str) -> int:
 
 def is_object_id(text: str) -> bool:
     """Whether a part of a path can be an id."""
-    return _ID.fullmatch(text) is not None and -(2**63) <= int(text) < 2**63
+    return _ID.fullmatch(text) is not None and MIN_ID <= int(text) <= MAX_ID
 
 
 def course_key(text: str) -> int | str:

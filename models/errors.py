@@ -14,6 +14,10 @@ class InvalidSettingError(QuizReportsError):
     """A setting is missing or cannot be read."""
 
 
+class UnreleasedSchemaError(QuizReportsError):
+    """An unreleased version made the database; no migration leads from it to this release."""
+
+
 class NotFoundError(QuizReportsError):
     """There is no such thing, or not under that course."""
 

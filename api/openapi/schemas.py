@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from models.db.base import MAX_ID, MIN_ID
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.payloads.json_values import LEAST_ID, MOST_ID
 from models.reports.variants import ReportType
 
-Number64 = Annotated[int, Meta(ge=LEAST_ID, le=MOST_ID)]
+Number64 = Annotated[int, Meta(ge=MIN_ID, le=MAX_ID)]
 Moment = Annotated[
     str,
     Meta(
@@ -176,7 +176,7 @@ class ErrorEntry(_Shown, kw_only=True):
     """One thing that is wrong."""
 
     message: str
-    path: Annotated[
+    place: Annotated[
         str | UnsetType,
         Meta(
             description="where in the body", examples=["quiz_submissions[17].submission_data[3].question_id"]

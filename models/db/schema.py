@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, MetaData, text
 
-from models.db.base import Base
+from models.db.locks import lock
+from models.errors import UnreleasedSchemaError
 
-# Any number that no other program of this database takes for its own advisory lock.
-_MIGRATION_LOCK = 7_101_982_003
+# Revisions of versions that were never released; no migration leads on from them.
+_UNRELEASED_REVISIONS: Final = frozenset({"0001"})
 
 
-def migration_config(connection: Connection | None = None) -> Config:
-    """Make Alembic's configuration for the migrations that come with this package."""
+def migration_config(connection: Connection | None = None, tables: MetaData | None = None) -> Config:
+    """Make Alembic's configuration; `tables` are what a new migration is to lead to."""
     config = Config()
     config.set_main_option("script_location", "models.db:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    config.attributes["tables"] = tables
     return config
 
 
 def migrate(engine: Engine) -> None:
-    """Apply all migrations that are missing; any number of processes may do so at once."""
+    """Apply all missing migrations; any number of processes may call this at once.
+
+    Raises UnreleasedSchemaError.
+    """
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        lock(connection, "migrations")
+        require_released(applied_revision(connection))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         command.upgrade(migration_config(connection), "head")
+
+
+def require_released(revision: str | None) -> None:
+    """Raise UnreleasedSchemaError if an unreleased version made the tables, so they cannot be migrated."""
+    if revision in _UNRELEASED_REVISIONS:
+        raise UnreleasedSchemaError(
+            f"the database was made by an unreleased version (revision {revision}); make a new database"
+        )
 
 
 def newest_revision() -> str | None:
@@ -42,6 +58,6 @@ def applied_revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def differences(connection: Connection) -> list[object]:
+def differences(connection: Connection, tables: MetaData) -> list[object]:
     """List where the tables of the code and those of the database differ."""
-    return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+    return list(compare_metadata(MigrationContext.configure(connection), tables))

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from models.db.locks import lock
 from models.errors import (
     AlreadyBeingGeneratedError,
     CannotAbortError,
@@ -247,9 +248,7 @@ def _newest(session: Session, variant: Variant) -> QuizReport | None:
 
 def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
     """Lock the variant, then read its newest row and the revisions, so that none is older than the lock."""
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": variant.lock_name}
-    )
+    lock(session, variant.lock_name)
     newest = _newest(session, variant)
     session.refresh(quiz)
     session.refresh(course)

@@ -12,7 +12,7 @@ import redis
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from models.db.schema import applied_revision, newest_revision
+from models.db.schema import applied_revision, newest_revision, require_released
 from models.db.session import Database
 from models.errors import InvalidSettingError, QuizReportsError
 from models.reports.tables import QuizReport, ReportState
@@ -78,6 +78,7 @@ def check_migrations(settings: Settings) -> str:
         raise _no_database(error) from None
     finally:
         database.dispose()
+    require_released(applied)
     if applied != newest:
         raise AilmentError(
             f"the tables are at {applied or 'nothing yet'}, this release needs {newest}",

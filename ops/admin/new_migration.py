@@ -10,6 +10,7 @@ from alembic import command
 
 from models.db.schema import migrate, migration_config
 from models.db.session import Database
+from ops.admin.tables import all_tables
 from ops.local.embedded import EmbeddedPostgres
 
 
@@ -19,7 +20,9 @@ def main() -> None:
         database = Database(postgres.url)
         migrate(database.engine)
         with database.engine.begin() as connection:
-            command.revision(migration_config(connection), message=sys.argv[1], autogenerate=True)
+            command.revision(
+                migration_config(connection, all_tables()), message=sys.argv[1], autogenerate=True
+            )
         database.dispose()
 
 

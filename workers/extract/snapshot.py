@@ -18,21 +18,13 @@ import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
 
+from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
 from models.settings import Settings
 from workers.extract import queries
 from workers.extract.items import QuizItems, read_item
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
-
-# Without these the kernel would wait for a machine that is gone for hours.
-_KEEPALIVES = {
-    "connect_timeout": "5",
-    "tcp_user_timeout": "10000",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "2",
-}
 
 # A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
 _SMALLEST_CHUNK = 1_000
@@ -210,5 +202,5 @@ def watched_by_kernel(url: str) -> str:
     """Add to a database's URL the keep-alive parameters that it does not set itself."""
     parts = urlsplit(url)
     return parts._replace(
-        query=urlencode({**_KEEPALIVES, **dict(parse_qsl(parts.query))}, quote_via=quote)
+        query=urlencode({**KEEPALIVES, **dict(parse_qsl(parts.query))}, quote_via=quote)
     ).geturl()

@@ -2,20 +2,11 @@
 
 from alembic import context
 
-from models.access import tokens  # noqa: F401
-from models.db.base import Base
-from models.lms import (
-    attempts,  # noqa: F401
-    courses,  # noqa: F401
-    quizzes,  # noqa: F401
-)
-from models.reports import tables  # noqa: F401
-
 context.configure(
     connection=context.config.attributes.get("connection"),
     dialect_name="postgresql",
     literal_binds=context.is_offline_mode(),
-    target_metadata=Base.metadata,
+    target_metadata=context.config.attributes.get("tables"),
     transaction_per_migration=False,
 )
 with context.begin_transaction():

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-import models.db.session
+import models.db.liveness
 from models.db.session import Database
 
 
@@ -84,8 +84,8 @@ def relay(postgres_url: str) -> Iterator[Relay]:
 
 @pytest.fixture
 def relayed(postgres_url: str, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr(models.db.session, "_SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(models.db.session, "_CONNECT_SECONDS", 2)
+    monkeypatch.setattr(models.db.liveness, "_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(models.db.liveness, "_CONNECT_SECONDS", 2)
     server = urlsplit(postgres_url)
     url = server._replace(netloc=f"{server.username}:{server.password}@127.0.0.1:{relay.port}").geturl()
     database = Database(url, pool_size=1)

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from models.access.tokens import find_caller
 from models.db.schema import newest_revision
 from models.db.session import Database
-from models.errors import NotFoundError
+from models.errors import NotFoundError, UnreleasedSchemaError
 from ops.cli import cli
 
 
@@ -86,3 +86,15 @@ def test_a_revoked_token_is_no_longer_good(database_here: Database) -> None:
 def test_revoking_what_is_not_there_says_where_to_look(database_here: Database) -> None:
     with pytest.raises(NotFoundError, match="quiz-reports token list"):
         run("token", "revoke", "99")
+
+
+def test_a_database_of_an_unreleased_version_is_refused_by_name(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
+    monkeypatch.setenv("DATABASE_URL", empty_database_url)
+
+    with pytest.raises(UnreleasedSchemaError, match=r"\(revision 0001\); make a new database"):
+        run("migrate")

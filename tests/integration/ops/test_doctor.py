@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 
+from models.errors import UnreleasedSchemaError
 from models.settings import Settings
 from ops.admin.doctor import (
     AilmentError,
@@ -43,6 +45,15 @@ def test_a_database_that_does_not_answer(settings: Settings) -> None:
 
 def test_tables_that_are_not_there(settings: Settings, empty_database_url: str) -> None:
     with pytest.raises(AilmentError, match="run quiz-reports migrate"):
+        check_migrations(replace(settings, database_url=empty_database_url))
+
+
+def test_tables_of_an_unreleased_version(settings: Settings, empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('0001')")
+
+    with pytest.raises(UnreleasedSchemaError, match=r"\(revision 0001\); make a new database"):
         check_migrations(replace(settings, database_url=empty_database_url))
 
 

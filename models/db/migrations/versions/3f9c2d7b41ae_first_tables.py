@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001"
+revision = "3f9c2d7b41ae"
 down_revision = None
 branch_labels = None
 depends_on = None
