@@ -17,17 +17,16 @@ from sqlalchemy.orm import Session
 from api.errors import ForbiddenError, InsufficientScopeError, InvalidTokenError, UnauthenticatedError
 from api.params import FORMS, course_key, is_object_id, object_id
 from api.services import services
-from models.access.permissions import visit_quiz, visit_report
-from models.access.tokens import PREFIX, Caller, find_caller
-from models.errors import NotFoundError
-from models.lms.courses import (
-    Course,
-    EnrollmentType,
-    active_roles,
-    find_course,
+from models.access.permissions import (
+    find_active_roles,
+    find_quiz_context,
+    find_report_context,
     may_read_statistics,
     may_see_sis_ids,
 )
+from models.access.tokens import PREFIX, Caller, find_caller
+from models.errors import NotFoundError
+from models.lms.courses import Course, EnrollmentType, find_course
 from models.lms.quizzes import Quiz, find_quiz_and_course
 from models.reports.tables import QuizReport
 
@@ -61,11 +60,11 @@ class Visit:
     def course(self, course_id: str) -> CourseAccess:
         """Find a course by what stands in the path: NotFoundError, then ForbiddenError."""
         course = find_course(self.session, course_key(course_id))
-        return self._enter(course, active_roles(self.session, course.id, self.caller.user_id))
+        return self._enter(course, find_active_roles(self.session, course.id, self.caller.user_id))
 
     def quiz(self, course_id: str, quiz_id: str) -> tuple[CourseAccess, Quiz]:
         """Find a quiz below its course; NotFoundError also where it belongs to another."""
-        found = visit_quiz(self.session, course_key(course_id), _number(quiz_id), self.caller.user_id)
+        found = find_quiz_context(self.session, course_key(course_id), _number(quiz_id), self.caller.user_id)
         access = self._enter(found.course, found.roles)
         if found.quiz is None:
             raise NotFoundError
@@ -73,7 +72,7 @@ class Visit:
 
     def report(self, course_id: str, quiz_id: str, report_id: str) -> tuple[Quiz, QuizReport]:
         """Find a report below its quiz and course that the caller may have: NotFoundError, ForbiddenError."""
-        found = visit_report(
+        found = find_report_context(
             self.session,
             course_key(course_id),
             _number(quiz_id),
@@ -88,7 +87,7 @@ class Visit:
     def quiz_of(self, report: QuizReport) -> Quiz:
         """Find the quiz of a report that was found by its Progress or file, if the caller may have it."""
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
-        roles = active_roles(self.session, course.id, self.caller.user_id)
+        roles = find_active_roles(self.session, course.id, self.caller.user_id)
         if not roles and not self.caller.is_admin:
             # The path names no course, so a 403 would tell an outsider that there is such an id.
             raise NotFoundError

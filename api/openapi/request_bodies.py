@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from models.content.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
-from models.ingestion.quizzes import PushedQuiz
 from models.payloads.attempts import Submission
-from models.payloads.courses import CoursePush
+from models.payloads.courses import PushedCourse
 from models.payloads.json_values import Id, Text
+from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
+from models.payloads.quizzes import PushedQuiz
 from models.reports.variants import ReportType
 
 
@@ -90,7 +90,7 @@ class CancelRequest(msgspec.Struct, kw_only=True):
 class CourseBody(msgspec.Struct):
     """A course with its sections, users and enrollments."""
 
-    course: CoursePush
+    course: PushedCourse
 
 
 def _like(kind: type[msgspec.Struct], **kinds: Any) -> Any:

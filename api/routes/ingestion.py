@@ -17,18 +17,14 @@ from api.params import course_key, object_id
 from api.responses import answer
 from api.services import services
 from api.uploads import Body, chunks_of
-from models.ingestion import (
-    Batch,
-    Counts,
-    push_course,
-    push_quiz,
-    push_submissions,
-    read_course,
-    read_document,
-    read_lines,
-    read_quiz,
-)
+from models.ingestion.attempts import apply_attempts
+from models.ingestion.counts import PushCounts
+from models.ingestion.courses import apply_course
+from models.ingestion.quizzes import apply_quiz
 from models.lms.courses import find_course
+from models.payloads.attempts import Batch, read_document, read_lines
+from models.payloads.courses import read_course
+from models.payloads.quizzes import read_quiz
 
 ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
 
@@ -86,7 +82,7 @@ def put_course(course_id: str) -> Response:
     with _received() as body:
         course = read_course(body.read())
         with visit() as visitor:
-            counts = push_course(visitor.session, _find_course_id(visitor, course_id), course)
+            counts = apply_course(visitor.session, _find_course_id(visitor, course_id), course)
     return _answer(counts)
 
 
@@ -107,7 +103,7 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
         pushed = read_quiz(body.read())
         with visit() as visitor:
             course, quiz = _find_ids(visitor, course_id, quiz_id)
-            counts = push_quiz(visitor.session, course, quiz, pushed)
+            counts = apply_quiz(visitor.session, course, quiz, pushed)
     return _answer(counts)
 
 
@@ -132,7 +128,7 @@ def put_submissions(course_id: str, quiz_id: str) -> Response:
         batches = _read_batches(body)
         with visit() as visitor:
             course, quiz = _find_ids(visitor, course_id, quiz_id)
-            counts = push_submissions(visitor.session, course, quiz, batches)
+            counts = apply_attempts(visitor.session, course, quiz, batches)
     return _answer(counts)
 
 
@@ -147,7 +143,7 @@ def _find_ids(visitor: Visit, course_id: str, quiz_id: str) -> tuple[int, int]:
     return find_course(visitor.session, course_key(course_id)).id, object_id(quiz_id)
 
 
-def _answer(counts: Counts) -> Response:
+def _answer(counts: PushCounts) -> Response:
     return answer(dataclasses.asdict(counts))
 
 

@@ -1,4 +1,4 @@
-"""What a request for a report needs to know, found by one statement: course, roles, quiz, report."""
+"""What a user may see of a course, and what a request for a report must know: found by one statement."""
 
 from __future__ import annotations
 
@@ -15,42 +15,65 @@ from models.lms.courses import Course, Enrollment, EnrollmentState, EnrollmentTy
 from models.lms.quizzes import Quiz
 from models.reports.tables import QuizReport
 
+Roles = frozenset[EnrollmentType]
+
+
+def may_read_statistics(roles: Roles) -> bool:
+    """Whether these roles suffice: teachers and teaching assistants may, and administrators need no role."""
+    return not roles.isdisjoint({EnrollmentType.TEACHER, EnrollmentType.TA})
+
+
+def may_see_sis_ids(roles: Roles) -> bool:
+    """Whether these roles suffice: teachers may, teaching assistants may not."""
+    return EnrollmentType.TEACHER in roles
+
+
+def find_active_roles(session: Session, course_id: int, user_id: int) -> Roles:
+    """Find the roles of a user's active enrollments in a course."""
+    return frozenset(session.scalars(_active_roles(course_id, user_id)))
+
 
 @dataclass(frozen=True)
-class QuizVisit:
-    """A course as a user enters it on the way to a quiz and a report of it, if there are any of those ids."""
+class QuizContext:
+    """The course, quiz and report that a request names, and the user's roles in the course.
+
+    Quiz and report are None if the course has no such quiz, or the quiz no such report.
+    """
 
     course: Course
-    roles: frozenset[EnrollmentType]
+    roles: Roles
     quiz: Quiz | None
     report: QuizReport | None
 
 
-def visit_quiz(session: Session, course_key: int | str, quiz_id: int | None, user_id: int) -> QuizVisit:
-    """Find a course by its id, or by its SIS id where the key is a text, with a user's roles and a quiz.
+def find_quiz_context(
+    session: Session, course_key: int | str, quiz_id: int | None, user_id: int
+) -> QuizContext:
+    """Find a course by its id, or by its SIS id if the key is a string, with a user's roles and a quiz.
 
-    Raises NotFoundError if there is no such course; who may know about the quiz is for the caller to tell.
+    Raises NotFoundError if there is no such course. Whether the user may learn that the quiz exists is the
+    caller's decision.
     """
-    return _visit(session, _QUIZ, course_key, quiz_id=quiz_id, user_id=user_id)
+    return _find_context(session, _QUIZ, course_key, quiz_id=quiz_id, user_id=user_id)
 
 
-def visit_report(
+def find_report_context(
     session: Session, course_key: int | str, quiz_id: int | None, report_id: int | None, user_id: int
-) -> QuizVisit:
+) -> QuizContext:
     """Find the same, and a report of the quiz."""
-    return _visit(session, _REPORT, course_key, quiz_id=quiz_id, report_id=report_id, user_id=user_id)
+    return _find_context(session, _REPORT, course_key, quiz_id=quiz_id, report_id=report_id, user_id=user_id)
 
 
-def _visit(
+def _find_context(
     session: Session,
     statements: Mapping[type, Select[*tuple[Any, ...]]],
     course_key: int | str,
     **ids: int | None,
-) -> QuizVisit:
+) -> QuizContext:
     row = session.execute(statements[type(course_key)], {"course_key": course_key, **ids}).first()
     if row is None:
         raise NotFoundError
-    return QuizVisit(
+    return QuizContext(
         course=row.Course,
         roles=frozenset(EnrollmentType(role) for role in row.roles),
         quiz=row.Quiz,
@@ -58,12 +81,16 @@ def _visit(
     )
 
 
-def _statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
-    roles = select(Enrollment.type).where(
-        Enrollment.course_id == Course.id,
-        Enrollment.user_id == bindparam("user_id"),
+def _active_roles(course_id: Any, user_id: Any) -> Select[EnrollmentType]:
+    return select(Enrollment.type).where(
+        Enrollment.course_id == course_id,
+        Enrollment.user_id == user_id,
         Enrollment.enrollment_state == EnrollmentState.ACTIVE,
     )
+
+
+def _quiz_statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+    roles = _active_roles(Course.id, bindparam("user_id"))
     return (
         select(Course, Quiz, func.array(roles.scalar_subquery(), type_=ARRAY(Text)).label("roles"))
         .outerjoin(Quiz, and_(Quiz.course_id == Course.id, Quiz.id == bindparam("quiz_id")))
@@ -76,6 +103,6 @@ def _with_report(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]
     return statement.add_columns(QuizReport).outerjoin(QuizReport, is_the_report)
 
 
-# Every request for a report comes through one of these, so they are made once.
-_QUIZ = {int: _statement(Course.id), str: _statement(Course.sis_course_id)}
+# Built once, since every request for a report executes one of them.
+_QUIZ = {int: _quiz_statement(Course.id), str: _quiz_statement(Course.sis_course_id)}
 _REPORT = {key: _with_report(statement) for key, statement in _QUIZ.items()}

@@ -1,27 +1,35 @@
-"""Set-based SQL: whole columns go to the server as arrays, in binary, and come back as rows.
+"""Statements over many rows: each column goes to the server as one array, in binary, and rows come back.
 
-A column is written `%(name)b::bigint[]`. PostgreSQL unpacks it with `unnest`, so a statement takes one row or
-a thousand, and there is one way of writing for both.
+An array parameter is written `%(name)b::bigint[]`, and `unnest` turns the arrays into rows, so the same
+statement serves one row and a thousand. Column lists are made from the tables of the ORM.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, Final, cast
 
+import msgspec
 import psycopg
 import sqlalchemy.exc
 from psycopg.rows import namedtuple_row
 from psycopg.waiting import Ready, Wait
-from sqlalchemy import text
+from sqlalchemy import ARRAY, JSON, BigInteger, Column, Enum, String
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
-_PIPELINE: Final = "statements.pipeline"
+from models.db.base import Base
+
+Columns = Sequence[Column[Any]]
+
+_DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+_PIPELINE: Final = "bulk.pipeline"
 
 
 class Sent:
-    """A statement that is on its way."""
+    """A statement that was sent to the server."""
 
     def __init__(self, session: Session, sql: str, cursor: psycopg.Cursor[Any]) -> None:
         self._session = session
@@ -36,19 +44,19 @@ class Sent:
             return self._cursor.fetchall() if self._cursor.description else ()
 
 
-def run(session: Session, sql: str, **columns: Any) -> Sequence[Any]:
+def run(session: Session, sql: str, **parameters: Any) -> Sequence[Any]:
     """Execute a statement in the session's transaction and return its rows; none if it returns nothing."""
-    return send(session, sql, **columns).rows()
+    return send(session, sql, **parameters).rows()
 
 
-def send(session: Session, sql: str, **columns: Any) -> Sent:
-    """Send a statement to be executed; within `pipelined` this does not wait for it."""
+def send(session: Session, sql: str, **parameters: Any) -> Sent:
+    """Send a statement; within `pipelined` this does not wait for its execution."""
     connection = _connection(session)
-    # A plan that was made for one row, or while the tables were small, must not be kept for thousands.
-    is_large = any(isinstance(column, list) and len(column) > 1 for column in columns.values())
+    # A plan made for one row, or while the tables were small, must not be kept for thousands of rows.
+    is_large = any(isinstance(value, list) and len(value) > 1 for value in parameters.values())
     cursor = connection.cursor(row_factory=namedtuple_row)
     with _translated(sql):
-        cursor.execute(sql, columns, prepare=False if is_large else None)
+        cursor.execute(sql, parameters, prepare=False if is_large else None)
         if _PIPELINE in session.info:
             connection.wait(_flush(connection.pgconn))
     return Sent(session, sql, cursor)
@@ -56,7 +64,7 @@ def send(session: Session, sql: str, **columns: Any) -> Sent:
 
 @contextmanager
 def pipelined(session: Session) -> Iterator[None]:
-    """Let the server work on what was sent while this process does something else.
+    """Let the server execute what was sent while this process does something else.
 
     Within this block the transaction takes statements from `send` and `run` only.
     """
@@ -68,14 +76,103 @@ def pipelined(session: Session) -> Iterator[None]:
             del session.info[_PIPELINE]
 
 
-def lock(session: Session, name: str) -> None:
-    """Wait until no other transaction holds this name, shared or not, then hold it to the end."""
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+def columns_of(table: type[Base], *, without: Collection[str] = ()) -> Columns:
+    """List the columns of a table in their order."""
+    return [column for column in table.__table__.columns.values() if column.name not in without]  # type: ignore[misc]
 
 
-def lock_shared(session: Session, name: str) -> None:
-    """Wait until no other transaction holds this name for itself alone, then hold it to the end."""
-    session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))"), {"name": name})
+def names(columns: Columns) -> str:
+    """Write a list of columns."""
+    return ", ".join(column.name for column in columns)
+
+
+def assignments(columns: Columns, source: str) -> str:
+    """Write the assignments of an UPDATE that takes its values from another relation."""
+    return ", ".join(f"{column.name} = {source}.{column.name}" for column in columns)
+
+
+def from_arrays(columns: Columns) -> str:
+    """Write a SELECT of one row for each element of the parameters, which are named like the columns."""
+    selected = ", ".join(f"{c.name}::{_sql_type(c)}" if _is_text_of(c) else c.name for c in columns)
+    arrays = ", ".join(f"%({c.name})b::{'text' if _is_text_of(c) else _sql_type(c)}[]" for c in columns)
+    return f"SELECT {selected} FROM unnest({arrays}) AS pushed ({names(columns)})"  # noqa: S608
+
+
+def insertion(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = ()) -> str:
+    """Write an INSERT of one row for each element of the parameters, up to the conflicts of the key.
+
+    All rows share the values of the `shared` columns, which are parameters as well. The rows are inserted in
+    the order of the key, so transactions that insert the same rows cannot deadlock.
+    """
+    table = columns[0].table.name
+    own_key = ", ".join(name for name in key if name not in shared)
+    selected = ", ".join([*(f"%({name})s" for name in shared), "pushed.*"])
+    return f"""
+        INSERT INTO {table} ({", ".join([*shared, names(columns)])})
+        SELECT {selected} FROM ({from_arrays(columns)}) AS pushed
+        ORDER BY {own_key}
+        ON CONFLICT ({", ".join(key)})"""  # noqa: S608
+
+
+def upsert(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = (), only_if: str = "true") -> str:
+    """Write an `insertion` that also updates rows whose other columns differ; RETURNING can be appended."""
+    table = columns[0].table.name
+    others = [column for column in columns if column.name not in key]
+    return f"""{insertion(columns, key=key, shared=shared)} DO UPDATE SET {assignments(others, "excluded")}
+        WHERE {only_if} AND ({", ".join(f"{table}.{column.name}" for column in others)})
+            IS DISTINCT FROM ({", ".join(f"excluded.{column.name}" for column in others)})"""
+
+
+def arrays(
+    columns: Columns, rows: Sequence[Any], getters: Mapping[str, Callable[[Any], Any]] | None = None
+) -> dict[str, list[Any]]:
+    """Collect the parameters of `from_arrays`, one array a column.
+
+    A column is read from each row by its getter, else from the attribute of its name.
+    """
+    getters = getters or {}
+    return {c.name: _array(c, map(getters.get(c.name) or attrgetter(c.name), rows)) for c in columns}
+
+
+def array_literal(numbers: Sequence[float | None]) -> str:
+    """Write numbers as the text of a PostgreSQL array."""
+    # PostgreSQL reads JSON's numbers, and null in any case of letters.
+    return "{" + msgspec.json.encode(numbers)[1:-1].decode() + "}"
+
+
+def _array(column: Column[Any], values: Iterable[Any]) -> list[Any]:
+    kind = column.type
+    if isinstance(kind, ARRAY):
+        return [
+            _text_array_literal(v) if isinstance(kind.item_type, String) else array_literal(v) for v in values
+        ]
+    if isinstance(kind, Enum):
+        return [None if value is None else value.value for value in values]
+    if isinstance(kind, BigInteger):
+        # psycopg chooses the type of an array by its elements, and knows no subclass of int.
+        return [None if value is None else int(value) for value in values]
+    return list(values)
+
+
+def _text_array_literal(texts: Sequence[str | None]) -> str:
+    if not any(texts):
+        return "{" + ",".join(["NULL"] * len(texts)) + "}"
+    return "{" + ",".join(["NULL" if text is None else _quoted(text) for text in texts]) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _is_text_of(column: Column[Any]) -> bool:
+    # `unnest` would flatten an array of arrays, and psycopg knows no binary JSON for text.
+    return isinstance(column.type, (ARRAY, JSON))
+
+
+def _sql_type(column: Column[Any]) -> str:
+    # A cast to varchar(n) would cut a text that is too long instead of refusing it.
+    return "text" if isinstance(column.type, String) else column.type.compile(dialect=_DIALECT)
 
 
 def _connection(session: Session) -> psycopg.Connection[Any]:
@@ -83,14 +180,14 @@ def _connection(session: Session) -> psycopg.Connection[Any]:
 
 
 def _flush(connection: psycopg.pq.abc.PGconn) -> Generator[Wait, Ready | int, None]:
-    # A pipeline is content with having begun to send, and the server would wait for the rest.
+    # A pipeline returns once it has begun to send, and the server would wait for the rest.
     while connection.flush():
         yield Wait.W
 
 
 @contextmanager
 def _translated(sql: str) -> Iterator[None]:
-    """Raise what SQLAlchemy would raise, without the values that went into the statement."""
+    """Raise what SQLAlchemy would raise, without the values of the statement's parameters."""
     try:
         yield
     except psycopg.Error as error:

@@ -1,4 +1,4 @@
-"""Attempts come in: what is new or newer is stored, all of a request or nothing."""
+"""Attempts are applied: those that are new or newer are stored, all of a request or nothing."""
 
 from __future__ import annotations
 
@@ -7,64 +7,67 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models.db.bulk import Sent, lock, lock_shared, pipelined, run
+from models.db.bulk import Sent, pipelined, run
+from models.db.locks import lock, lock_shared
 from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempt_rows import (
     AttemptRow,
     Key,
     StoredAttempt,
-    added_keys,
     find_submissions_of_other_quizzes,
     find_unknown_users,
+    inserted_keys,
     lock_attempts,
     send_attempts,
 )
-from models.ingestion.counts import Counts, Tally
-from models.ingestion.question_sets import QuestionSets, StoredQuestionSet, WantedQuestionSet
+from models.ingestion.counts import PushCounter, PushCounts
+from models.ingestion.question_sets import NewQuestionSet, QuestionSets, StoredQuestionSet
 from models.ingestion.quiz_data import QuizDataReader
+from models.lms.quizzes import Quiz
 from models.payloads.attempts import Batch, PushedAttempt
 from models.payloads.json_values import at
 
-_NO_QUESTIONS: Final = WantedQuestionSet.of(())
+_NO_QUESTIONS: Final = NewQuestionSet.of(())
 
 
-def push_submissions(session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch]) -> Counts:
-    """Store the attempts of a request that are new or newer than the stored ones, in batches.
+def apply_attempts(session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch]) -> PushCounts:
+    """Store the attempts of a request that are new, or newer than the stored ones.
 
-    The revision of the quiz rises once if anything changed, by the last statement: until then attempts at
-    the same quiz that others push do not wait. Raises NotFoundError, and InvalidInputError with what is
-    wrong in the whole request; the transaction must then be rolled back.
+    If anything changed, the last statement raises the revision of the quiz; only then do others who push
+    attempts at the same quiz wait. Raises NotFoundError, and InvalidInputError with every issue of the
+    request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
-    return _SubmissionPush(session, quiz).take(iter(batches))
+    return _AttemptPush(session, quiz).apply(iter(batches))
 
 
 def lock_name(quiz_id: int) -> str:
-    """Name the lock that those hold who write more than one attempt of a quiz, or what attempts share."""
+    """Name the lock of everything that writes several attempts of a quiz, or what its attempts share."""
     return f"ingestion:quiz:{quiz_id}"
 
 
 @dataclass(frozen=True)
-class _PushedTo:
-    """The quiz of a request, and the question set that new attempts at it have."""
+class _TargetQuiz:
+    """The quiz of a request, and the question set of new attempts that send no questions."""
 
     id: int
     course_id: int
     question_set_id: int | None
 
 
-def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _PushedTo:
+def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _TargetQuiz:
     quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
     if not quizzes:
         raise NotFoundError
-    return _PushedTo(quiz_id, course_id, quizzes[0].question_set_id)
+    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What the database knows of some attempts: all that is needed to derive their rows without it."""
+class _Lookup:
+    """What the database knows of a batch: enough to derive the rows of its attempts without asking again."""
 
     attempts: Sequence[PushedAttempt]
     deleted: Sequence[StoredAttempt]
@@ -74,62 +77,66 @@ class _Found:
 
 
 @dataclass(frozen=True)
-class _Writing:
-    """Rows that are being written."""
+class _Writes:
+    """What is to be written of a batch."""
 
     new: Sequence[AttemptRow] = ()
     changed: Sequence[AttemptRow] = ()
     deleted: Sequence[StoredAttempt] = ()
+
+
+@dataclass(frozen=True)
+class _PendingWrites:
+    """What was sent to the server, which may still be writing it."""
+
+    writes: _Writes
     sent: Sent | None = None
 
 
-class _SubmissionPush:
-    """One request.
+class _AttemptPush:
+    """One request: locks, the pipeline of its batches, and what must be known from one batch to the next."""
 
-    The server writes one batch while the next is derived and the one after it is read here, so each batch is
-    looked up before the one before it is sent.
-    """
-
-    def __init__(self, session: Session, quiz: _PushedTo) -> None:
+    def __init__(self, session: Session, quiz: _TargetQuiz) -> None:
         self._session = session
         self._quiz = quiz
         self._question_sets = QuestionSets(session, quiz.id)
         self._quiz_data = QuizDataReader()
         self._keys: set[Key] = set()
         self._issues: list[ValidationIssue] = []
-        self._tally = Tally()
+        self._counter = PushCounter()
         self._added_responses = 0
 
-    def take(self, batches: Iterator[Batch]) -> Counts:
+    def apply(self, batches: Iterator[Batch]) -> PushCounts:
         """Store all batches, then raise the quiz's revision."""
         first, second = next(batches, Batch()), next(batches, None)
         self._lock(first, second)
         if second is None:
-            self._take_batches(iter([first]))
+            self._apply_batches([first])
         else:
             with pipelined(self._session):
-                self._take_batches(itertools.chain([first, second], batches))
+                self._apply_batches(itertools.chain([first, second], batches))
         if self._issues:
             raise InvalidInputError(self._issues)
         return self._finish()
 
-    def _take_batches(self, batches: Iterator[Batch]) -> None:
-        rows: Sequence[AttemptRow] = ()
-        deleted: Sequence[StoredAttempt] = ()
-        batch = next(batches, None)
-        while batch is not None:
-            found = self._look_up_batch(batch)
-            writing = self._begin_writing(rows, deleted)
-            rows, deleted = self._derive(found), found.deleted
+    def _apply_batches(self, batches: Iterable[Batch]) -> None:
+        # The server writes one batch while this process derives the rows of the next and reads the one after
+        # it, so neither waits for the other. The server answers in order: a batch is therefore looked up
+        # before the one before it is sent, or the lookup would wait for that write.
+        writes, pending = _Writes(), _PendingWrites(_Writes())
+        for batch in batches:
+            self._finish_writes(pending)
+            lookup = self._check_and_look_up(batch)
+            pending = self._send(writes)
+            writes = self._derive(lookup)
             if len(self._issues) >= InvalidInputError.MOST_ISSUES:
                 return
-            batch = next(batches, None)
-            self._end_writing(writing)
-        self._end_writing(self._begin_writing(rows, deleted))
+        self._finish_writes(pending)
+        self._finish_writes(self._send(writes))
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
-        # Who holds one attempt and waits for nothing but the quiz's row cannot be part of a deadlock. Several
-        # attempts of one request, and what attempts share, are written by one request at a time.
+        # A transaction that locks one attempt and then only the quiz's row cannot deadlock. Several attempts
+        # of one request, and what attempts share, are written by one transaction at a time.
         name = lock_name(self._quiz.id)
         if second or len(first.attempts) > 1:
             lock(self._session, name)
@@ -137,10 +144,10 @@ class _SubmissionPush:
             lock_shared(self._session, name)
         else:
             return
-        # Somebody may have put other questions into the quiz while this was waiting.
+        # The quiz may have got other questions while this transaction waited.
         self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
-    def _look_up_batch(self, batch: Batch) -> _Found:
+    def _check_and_look_up(self, batch: Batch) -> _Lookup:
         self._issues += batch.issues
         self._issues += self._find_repeated(batch.attempts)
         self._issues += self._find_unknown(batch.attempts)
@@ -149,103 +156,89 @@ class _SubmissionPush:
     def _find_repeated(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
         for attempt in attempts:
             if attempt.key in self._keys:
-                yield ValidationIssue(attempt.path, "is an attempt that was given earlier, too")
+                yield ValidationIssue(attempt.path, "repeats an earlier attempt of this request")
             self._keys.add(attempt.key)
 
     def _find_unknown(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
-        takers = {a.submission.user_id for a in attempts if not a.submission.is_deleted} - {None}
-        unknown = find_unknown_users(
-            self._session, self._quiz.course_id, [int(taker or 0) for taker in takers]
-        )
-        foreign = find_submissions_of_other_quizzes(
-            self._session, self._quiz.id, {a.submission.id for a in attempts}
+        submissions = [attempt.submission for attempt in attempts]
+        user_ids = {int(s.user_id) for s in submissions if s.user_id is not None and not s.is_deleted}
+        unknown_users = find_unknown_users(self._session, self._quiz.course_id, user_ids)
+        of_other_quizzes = find_submissions_of_other_quizzes(
+            self._session, self._quiz.id, {s.id for s in submissions}
         )
         for attempt in attempts:
             submission = attempt.submission
-            if submission.user_id in unknown and not submission.is_deleted:
+            if submission.user_id in unknown_users and not submission.is_deleted:
                 yield ValidationIssue(
                     at(attempt.path, "user_id"), f"{submission.user_id} is not a user of the course"
                 )
-            if submission.id in foreign:
+            if submission.id in of_other_quizzes:
                 yield ValidationIssue(
                     at(attempt.path, "id"), f"{submission.id} is a submission of another quiz"
                 )
 
-    def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Found:
+    def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Lookup:
         stored = lock_attempts(self._session, [attempt.key for attempt in attempts])
-        changed = [attempt for attempt in attempts if _is_changed(attempt, stored.get(attempt.key))]
-        deleted = [stored[attempt.key] for attempt in changed if attempt.submission.is_deleted]
-        alive = [attempt for attempt in changed if not attempt.submission.is_deleted]
-        self._tally.unchanged += len(attempts) - len(changed)
-        question_set_ids = self._find_question_sets(alive, stored)
-        return _Found(
-            alive, deleted, stored, question_set_ids, self._question_sets.load(question_set_ids.values())
-        )
+        candidates = [attempt for attempt in attempts if _may_change(attempt, stored.get(attempt.key))]
+        deleted = [stored[attempt.key] for attempt in candidates if attempt.submission.is_deleted]
+        kept = [attempt for attempt in candidates if not attempt.submission.is_deleted]
+        self._counter.unchanged += len(attempts) - len(candidates)
+        question_set_ids = self._find_question_sets(kept, stored)
+        question_sets = self._question_sets.load(question_set_ids.values())
+        return _Lookup(kept, deleted, stored, question_set_ids, question_sets)
 
-    def _derive(self, found: _Found) -> Sequence[AttemptRow]:
-        """Derive the rows of those attempts that are new or not as they were."""
-        rows = []
-        for attempt in found.attempts:
-            if (question_set_id := found.question_set_ids.get(attempt.key)) is None:
+    def _derive(self, lookup: _Lookup) -> _Writes:
+        """Derive the rows of the attempts that are new or changed."""
+        new: list[AttemptRow] = []
+        changed: list[AttemptRow] = []
+        for attempt in lookup.attempts:
+            if (question_set_id := lookup.question_set_ids.get(attempt.key)) is None:
+                # Its questions have issues, which are noted.
                 continue
+            stored = lookup.stored.get(attempt.key)
             try:
-                row = self._derive_row(
-                    attempt, found.question_sets[question_set_id], found.stored.get(attempt.key)
-                )
+                row = _derive_row(attempt, lookup.question_sets[question_set_id], stored)
             except InvalidInputError as error:
                 self._issues += error.issues
                 continue
             if row is None:
-                self._tally.unchanged += 1
+                self._counter.unchanged += 1
             else:
-                rows.append(row)
-        return rows
+                (changed if stored else new).append(row)
+        return _Writes(new, changed, lookup.deleted)
 
-    def _derive_row(
-        self, attempt: PushedAttempt, question_set: StoredQuestionSet, stored: StoredAttempt | None
-    ) -> AttemptRow | None:
-        entries = attempt.read_entries()
-        digest = attempt.digest(entries, question_set.digest)
-        if stored and stored.digest == digest:
-            return None
-        path = at(attempt.path, "submission_data")
-        responses, issues = question_set.parser.read(entries, attempt.attachments, path)
-        if issues:
-            raise InvalidInputError(issues)
-        return AttemptRow(attempt, question_set.id, responses, digest, stored)
-
-    def _begin_writing(self, rows: Sequence[AttemptRow], deleted: Sequence[StoredAttempt]) -> _Writing:
+    def _send(self, writes: _Writes) -> _PendingWrites:
         if self._issues:
-            # Nothing of the request will be stored; what follows is only read for what else is wrong with it.
-            return _Writing()
-        new = [row for row in rows if not row.stored]
-        changed = [row for row in rows if row.stored]
-        sent = send_attempts(self._session, self._quiz.id, new=new, changed=changed, deleted=deleted)
-        return _Writing(new, changed, deleted, sent)
+            # Nothing of the request will be stored; the rest is only checked for further issues.
+            return _PendingWrites(_Writes())
+        sent = send_attempts(
+            self._session, self._quiz.id, new=writes.new, changed=writes.changed, deleted=writes.deleted
+        )
+        return _PendingWrites(writes, sent)
 
-    def _end_writing(self, writing: _Writing) -> None:
-        added = added_keys(writing.sent)
-        stored = [*writing.changed, *(row for row in writing.new if row.pushed.key in added)]
-        self._tally.created += len(added)
-        self._tally.updated += len(writing.changed)
-        self._tally.deleted += len(writing.deleted)
-        self._added_responses += sum(row.added_responses for row in stored)
-        self._added_responses -= sum(attempt.n_responses for attempt in writing.deleted)
-        if late := [row.pushed for row in writing.new if row.pushed.key not in added]:
-            # Somebody else has added them since they were looked up, so now they are found.
-            found = self._look_up(late)
-            self._end_writing(self._begin_writing(self._derive(found), found.deleted))
+    def _finish_writes(self, pending: _PendingWrites) -> None:
+        """Wait for what was sent, count it, and update the attempts that could not be inserted."""
+        writes, inserted = pending.writes, inserted_keys(pending.sent)
+        written = [*writes.changed, *(row for row in writes.new if row.pushed.key in inserted)]
+        self._counter.created += len(inserted)
+        self._counter.updated += len(writes.changed)
+        self._counter.deleted += len(writes.deleted)
+        self._added_responses += sum(row.added_responses for row in written)
+        self._added_responses -= sum(attempt.n_responses for attempt in writes.deleted)
+        if conflicting := [row.pushed for row in writes.new if row.pushed.key not in inserted]:
+            # Another transaction has inserted them since they were looked up, so now they are found.
+            self._finish_writes(self._send(self._derive(self._look_up(conflicting))))
 
     def _find_question_sets(
         self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
     ) -> dict[Key, int]:
-        """Find the form of each attempt: the one it sends, else the one it had, else the quiz's."""
-        wanted: dict[Key, WantedQuestionSet] = {}
+        """Find the question set of each attempt: the one it sends, else the one it had, else the quiz's."""
+        sent: dict[Key, NewQuestionSet] = {}
         question_set_ids: dict[Key, int] = {}
         for attempt in attempts:
             if source := attempt.quiz_data:
                 try:
-                    wanted[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
+                    sent[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
                 except InvalidInputError as error:
                     self._issues += error.issues
             elif old := stored.get(attempt.key):
@@ -253,33 +246,46 @@ class _SubmissionPush:
             elif self._quiz.question_set_id is not None:
                 question_set_ids[attempt.key] = self._quiz.question_set_id
             else:
-                wanted[attempt.key] = _NO_QUESTIONS
-        self._question_sets.store(wanted.values())
-        return question_set_ids | {
-            key: self._question_sets.id_of(question_set) for key, question_set in wanted.items()
-        }
+                sent[attempt.key] = _NO_QUESTIONS
+        self._question_sets.store(sent.values())
+        return question_set_ids | {key: self._question_sets.id_of(new) for key, new in sent.items()}
 
-    def _finish(self) -> Counts:
-        if not self._tally.is_change:
-            return self._tally.at_revision(run(self._session, _REVISION, quiz_id=self._quiz.id)[0].revision)
-        raised = run(
-            self._session, _RAISE_REVISION, quiz_id=self._quiz.id, added_responses=self._added_responses
+    def _finish(self) -> PushCounts:
+        of_quiz = Quiz.id == self._quiz.id
+        if not self._counter.has_changes:
+            revision = self._session.execute(select(Quiz.revision).where(of_quiz)).scalar_one()
+            return self._counter.at_revision(revision)
+        raised = self._session.execute(
+            update(Quiz)
+            .where(of_quiz)
+            .values(revision=Quiz.revision + 1, response_count=Quiz.response_count + self._added_responses)
+            .returning(Quiz.revision)
+            .execution_options(synchronize_session=False)
         )
-        return self._tally.at_revision(raised[0].revision)
+        return self._counter.at_revision(raised.scalar_one())
 
 
-def _is_changed(attempt: PushedAttempt, stored: StoredAttempt | None) -> bool:
-    """Whether an attempt may change anything: a late retry must not undo a regrade."""
+def _may_change(attempt: PushedAttempt, stored: StoredAttempt | None) -> bool:
+    """Whether an attempt may change anything: an older one must not undo a regrade."""
     if stored is None:
         return not attempt.submission.is_deleted
     return attempt.submission.updated_at >= stored.updated_at
 
 
+def _derive_row(
+    attempt: PushedAttempt, question_set: StoredQuestionSet, stored: StoredAttempt | None
+) -> AttemptRow | None:
+    """Derive the row of an attempt, None if the stored one is the same; raise InvalidInputError."""
+    entries = attempt.read_entries()
+    digest = attempt.digest(entries, question_set.digest)
+    if stored and stored.digest == digest:
+        return None
+    responses, issues = question_set.parser.read(
+        entries, attempt.attachments, at(attempt.path, "submission_data")
+    )
+    if issues:
+        raise InvalidInputError(issues)
+    return AttemptRow(attempt, question_set.id, responses, digest, stored)
+
+
 _QUIZ: Final = "SELECT question_set_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"
-
-_REVISION: Final = "SELECT revision FROM quizzes WHERE id = %(quiz_id)s"
-
-_RAISE_REVISION: Final = """
-    UPDATE quizzes SET revision = revision + 1, response_count = response_count + %(added_responses)s
-    WHERE id = %(quiz_id)s
-    RETURNING revision"""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Counts:
-    """How many things a push created, updated, left as they were and deleted, and the revision after it."""
+class PushCounts:
+    """How many things a push created, updated, left unchanged and deleted, and the revision after it."""
 
     created: int
     updated: int
@@ -17,8 +17,8 @@ class Counts:
 
 
 @dataclass
-class Tally:
-    """The same while it is being counted."""
+class PushCounter:
+    """Counts the changes of a push while it is applied."""
 
     created: int = 0
     updated: int = 0
@@ -26,10 +26,10 @@ class Tally:
     deleted: int = 0
 
     @property
-    def is_change(self) -> bool:
-        """Whether anything is not as it was."""
+    def has_changes(self) -> bool:
+        """Whether anything was created, updated or deleted."""
         return bool(self.created or self.updated or self.deleted)
 
-    def at_revision(self, revision: int) -> Counts:
-        """Finish the count."""
-        return Counts(self.created, self.updated, self.unchanged, self.deleted, revision)
+    def at_revision(self, revision: int) -> PushCounts:
+        """Return the final counts."""
+        return PushCounts(self.created, self.updated, self.unchanged, self.deleted, revision)

@@ -1,4 +1,4 @@
-"""Question versions and question sets as they are stored: once by content, shared by attempts."""
+"""Question versions and question sets: each is stored once by its content, and shared by attempts."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from sqlalchemy.orm import Session
 
 from models.content.questions import Question, digest
 from models.content.responses import ResponseParser
-from models.db.bulk import run
+from models.db.bulk import arrays, columns_of, insertion, run, upsert
+from models.lms.quizzes import QuestionSet, QuestionVersion
 
-# An attempt with questions of its own order has a form of its own: a large push must not keep them all.
-_MOST_PARSERS: Final = 500
-_MOST_VERSIONS: Final = 5_000
+# A quiz that draws its questions at random has nearly as many question sets as attempts: too many to keep.
+_MAX_PARSERS: Final = 500
+_MAX_VERSIONS: Final = 5_000
 
 
 @dataclass(frozen=True)
-class WantedQuestionSet:
-    """The questions of a quiz or of an attempt, in their order, before they are stored."""
+class NewQuestionSet:
+    """The questions of a quiz or an attempt in their order, as pushed: they may be stored already."""
 
     questions: Sequence[Question]
     question_digests: Sequence[bytes]
 
     @classmethod
-    def of(cls, questions: Sequence[Question]) -> WantedQuestionSet:
-        """Take the digests of the questions."""
+    def of(cls, questions: Sequence[Question]) -> NewQuestionSet:
+        """Compute the digests of the questions."""
         return cls(questions, [digest(question) for question in questions])
 
     @cached_property
     def keys(self) -> Sequence[tuple[int, bytes]]:
-        """What tells each question's version from all others of its quiz: question id and digest."""
+        """The key of each question's version within its quiz: question id and digest."""
         ids = [question.id for question in self.questions]
         return list(zip(ids, self.question_digests, strict=True))
 
@@ -46,7 +47,7 @@ class WantedQuestionSet:
 
 @dataclass(frozen=True)
 class StoredQuestionSet:
-    """A form of the database, ready to read the answers of its attempts."""
+    """A stored question set with the parser of its attempts' responses."""
 
     id: int
     digest: bytes
@@ -54,7 +55,7 @@ class StoredQuestionSet:
 
 
 class QuestionSets:
-    """The question sets of one quiz in one transaction; what was looked up is kept."""
+    """The question sets of one quiz in one transaction; lookups are cached."""
 
     def __init__(self, session: Session, quiz_id: int) -> None:
         self._session = session
@@ -63,46 +64,42 @@ class QuestionSets:
         self._stored: dict[int, StoredQuestionSet] = {}
         self._questions: dict[int, Question] = {}
 
-    def store(self, wanted: Iterable[WantedQuestionSet]) -> None:
+    def store(self, question_sets: Iterable[NewQuestionSet]) -> None:
         """Store the question sets that are missing, with their versions; `id_of` then knows them all.
 
-        A version that is stored keeps the order of its answers.
+        A stored version keeps the order of its answers.
         """
-        missing = {
-            question_set.digest: question_set
-            for question_set in wanted
-            if question_set.digest not in self._ids
-        }
-        if not missing:
+        unknown = {new.digest: new for new in question_sets if new.digest not in self._ids}
+        if not unknown:
             return
-        self._ids.update(self._find(missing))
-        if new := [
-            question_set for digest, question_set in sorted(missing.items()) if digest not in self._ids
-        ]:
-            self._add(new)
-            self._ids.update(self._find(missing))
+        self._ids.update(self._find(unknown))
+        if missing := [new for digest, new in sorted(unknown.items()) if digest not in self._ids]:
+            self._add(missing)
+            self._ids.update(self._find(unknown))
 
-    def store_present(self, wanted: WantedQuestionSet) -> tuple[int, set[int]]:
-        """Store the question set that a quiz has from now on, its answers in their present order.
+    def store_current(self, question_set: NewQuestionSet) -> tuple[int, set[int]]:
+        """Store the question set that the quiz has from now on; its versions take over the order of answers.
 
-        Returns the question set's id, and the ids of the versions that exist newly or are in a new order.
+        Returns the question set's id, and the ids of the versions that are new or were reordered.
         """
-        changed = run(self._session, _PUT_VERSIONS, quiz_id=self._quiz_id, **_version_columns([wanted]))
-        self.store([wanted])
-        return self.id_of(wanted), {row.id for row in changed}
+        changed = run(
+            self._session, _UPSERT_VERSIONS, quiz_id=self._quiz_id, **_version_arrays([question_set])
+        )
+        self.store([question_set])
+        return self.id_of(question_set), {row.id for row in changed}
 
-    def id_of(self, question_set: WantedQuestionSet) -> int:
+    def id_of(self, question_set: NewQuestionSet) -> int:
         """Return the id of a question set that was stored."""
         return self._ids[question_set.digest]
 
     def version_ids(self, question_set_id: int | None) -> Sequence[tuple[int, int]]:
-        """List (question id, version id) of a question set in its order; nothing without one."""
+        """List (question id, version id) of a question set in its order; empty for None."""
         rows = run(self._session, _VERSIONS_OF_QUESTION_SET, question_set_id=question_set_id)
         return [(row.question_id, row.id) for row in rows]
 
     def load(self, question_set_ids: Iterable[int]) -> Mapping[int, StoredQuestionSet]:
-        """Read question sets with all that is needed to read answers."""
-        if len(self._stored) > _MOST_PARSERS:
+        """Load question sets with their parsers; the mapping may hold more than was asked for."""
+        if len(self._stored) > _MAX_PARSERS:
             self._stored = {}
         if missing := sorted(set(question_set_ids) - self._stored.keys()):
             rows = run(self._session, _QUESTION_SETS, ids=missing)
@@ -115,7 +112,7 @@ class QuestionSets:
         return self._stored
 
     def _load_questions(self, version_ids: set[int]) -> None:
-        if len(self._questions) > _MOST_VERSIONS:
+        if len(self._questions) > _MAX_VERSIONS:
             self._questions = {}
         if missing := sorted(version_ids - self._questions.keys()):
             for row in run(self._session, _CONTENTS, ids=missing):
@@ -125,66 +122,56 @@ class QuestionSets:
         rows = run(self._session, _FIND_QUESTION_SETS, quiz_id=self._quiz_id, digests=list(digests))
         return {bytes(row.digest): row.id for row in rows}
 
-    def _add(self, question_sets: Sequence[WantedQuestionSet]) -> None:
-        columns = _version_columns(question_sets)
-        run(self._session, _ADD_VERSIONS, quiz_id=self._quiz_id, **columns)
-        del columns["contents"]
-        rows = run(self._session, _FIND_VERSIONS, quiz_id=self._quiz_id, **columns)
+    def _add(self, question_sets: Sequence[NewQuestionSet]) -> None:
+        versions = _version_arrays(question_sets)
+        run(self._session, _INSERT_VERSIONS, quiz_id=self._quiz_id, **versions)
+        del versions["content"]
+        rows = run(self._session, _FIND_VERSIONS, quiz_id=self._quiz_id, **versions)
         ids = {(row.question_id, bytes(row.digest)): row.id for row in rows}
-        run(
-            self._session,
-            _ADD_QUESTION_SETS,
-            quiz_id=self._quiz_id,
-            digests=[question_set.digest for question_set in question_sets],
-            version_ids=[
-                "{" + ",".join(str(ids[key]) for key in question_set.keys) + "}"
-                for question_set in question_sets
-            ],
-        )
+        new_rows = [_NewRow(new.digest, [ids[key] for key in new.keys]) for new in question_sets]
+        run(self._session, _INSERT_QUESTION_SETS, quiz_id=self._quiz_id, **arrays(_QUESTION_SET, new_rows))
 
 
-def _version_columns(question_sets: Iterable[WantedQuestionSet]) -> dict[str, list[Any]]:
-    # In one order for everybody, so that two who add the same versions never wait for one another in a ring.
-    versions = sorted(
-        {
-            key: question
-            for question_set in question_sets
-            for key, question in zip(question_set.keys, question_set.questions, strict=True)
-        }.items()
-    )
-    return {
-        "question_ids": [question_id for (question_id, _), _ in versions],
-        "digests": [digest for (_, digest), _ in versions],
-        "contents": [msgspec.json.encode(question).decode() for _, question in versions],
+@dataclass(frozen=True)
+class _NewRow:
+    digest: bytes
+    question_version_ids: Sequence[int]
+
+
+@dataclass(frozen=True)
+class _NewVersion:
+    question_id: int
+    digest: bytes
+    content: str
+
+
+def _version_arrays(question_sets: Iterable[NewQuestionSet]) -> dict[str, list[Any]]:
+    versions = {
+        key: question for new in question_sets for key, question in zip(new.keys, new.questions, strict=True)
     }
+    return arrays(
+        _VERSION, [_NewVersion(*key, msgspec.json.encode(q).decode()) for key, q in versions.items()]
+    )
 
 
-_VERSIONS: Final = """
-    INSERT INTO question_versions (quiz_id, question_id, digest, content)
-    SELECT %(quiz_id)s, question_id, digest, content::jsonb
-    FROM unnest(%(question_ids)b::bigint[], %(digests)b::bytea[], %(contents)b::text[])
-        AS pushed (question_id, digest, content)
-    ORDER BY question_id, digest
-    ON CONFLICT (quiz_id, question_id, digest)"""
+_SET_BY_DATABASE: Final = {"id", "quiz_id", "created_at"}
+_VERSION: Final = columns_of(QuestionVersion, without=_SET_BY_DATABASE)
+_VERSION_KEY: Final = ("quiz_id", "question_id", "digest")
+_QUESTION_SET: Final = columns_of(QuestionSet, without=_SET_BY_DATABASE)
 
-_ADD_VERSIONS: Final = f"{_VERSIONS} DO NOTHING"
+_INSERT_VERSIONS: Final = f"{insertion(_VERSION, key=_VERSION_KEY, shared=['quiz_id'])} DO NOTHING"
 
-_PUT_VERSIONS: Final = f"""{_VERSIONS} DO UPDATE SET content = excluded.content
-    WHERE question_versions.content <> excluded.content
-    RETURNING id"""
+_UPSERT_VERSIONS: Final = f"{upsert(_VERSION, key=_VERSION_KEY, shared=['quiz_id'])} RETURNING id"
 
 _FIND_VERSIONS: Final = """
     SELECT id, question_id, digest FROM question_versions
-    JOIN unnest(%(question_ids)b::bigint[], %(digests)b::bytea[]) AS wanted (question_id, digest)
+    JOIN unnest(%(question_id)b::bigint[], %(digest)b::bytea[]) AS pushed (question_id, digest)
         USING (question_id, digest)
     WHERE quiz_id = %(quiz_id)s"""
 
-_ADD_QUESTION_SETS: Final = """
-    INSERT INTO question_sets (quiz_id, digest, question_version_ids)
-    SELECT %(quiz_id)s, digest, version_ids::bigint[]
-    FROM unnest(%(digests)b::bytea[], %(version_ids)b::text[]) AS pushed (digest, version_ids)
-    ORDER BY digest
-    ON CONFLICT (quiz_id, digest) DO NOTHING"""
+_INSERT_QUESTION_SETS: Final = (
+    f"{insertion(_QUESTION_SET, key=['quiz_id', 'digest'], shared=['quiz_id'])} DO NOTHING"
+)
 
 _FIND_QUESTION_SETS: Final = """
     SELECT id, digest FROM question_sets WHERE quiz_id = %(quiz_id)s AND digest = ANY(%(digests)b::bytea[])"""
@@ -198,7 +185,7 @@ _CONTENTS: Final = """
 
 _VERSIONS_OF_QUESTION_SET: Final = """
     SELECT version.question_id, version.id
-    FROM question_sets, unnest(question_version_ids) WITH ORDINALITY AS part (id, place)
+    FROM question_sets, unnest(question_version_ids) WITH ORDINALITY AS element (id, position)
     JOIN question_versions AS version USING (id)
     WHERE question_sets.id = %(question_set_id)s
-    ORDER BY part.place"""
+    ORDER BY element.position"""

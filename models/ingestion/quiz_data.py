@@ -1,61 +1,71 @@
-"""The questions as attempts saw them: most attempts of a quiz send the same, so each is read once."""
+"""The questions that attempts send: most attempts of a quiz send the same ones, so each is read once."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from models.content.questions import Question, digest, find_repeated, read_question
+from models.content.questions import Question, digest
 from models.errors import InvalidInputError, ValidationIssue
-from models.ingestion.question_sets import WantedQuestionSet
+from models.ingestion.question_sets import NewQuestionSet
 from models.payloads.json_values import at, decode
+from models.payloads.questions import find_repeated, read_question
 from models.payloads.strict_json import require_strict
 
-_MOST_QUESTION_SETS = 200
-_MOST_QUESTIONS = 10_000
+_MAX_QUESTION_SETS: Final = 200
+_MAX_QUESTIONS: Final = 10_000
 
-Known = tuple[Question, bytes] | None
+# A question with its digest; None for a question group.
+_Read = tuple[Question, bytes] | None
 
 
 class QuizDataReader:
-    """Reads the `quiz_data` of attempts, and remembers questions by the bytes that they came in."""
+    """Reads the `quiz_data` of attempts, with caches of question sets and questions by their JSON."""
 
     def __init__(self) -> None:
-        self._question_sets: dict[bytes, WantedQuestionSet] = {}
-        self._questions: dict[bytes, Known] = {}
+        self._question_sets: dict[bytes, NewQuestionSet] = {}
+        self._questions: dict[bytes, _Read] = {}
 
-    def read(self, source: bytes, path: str) -> WantedQuestionSet:
-        """Read JSON that stands at a place; raise InvalidInputError with all that is wrong with it."""
+    def read(self, source: bytes, path: str) -> NewQuestionSet:
+        """Read the JSON at a path; raise InvalidInputError with every issue."""
         if (question_set := self._question_sets.get(source)) is not None:
             return question_set
-        if len(self._question_sets) >= _MOST_QUESTION_SETS:
+        if len(self._question_sets) >= _MAX_QUESTION_SETS:
             self._question_sets = {}
-        if len(self._questions) >= _MOST_QUESTIONS:
+        if len(self._questions) >= _MAX_QUESTIONS:
             self._questions = {}
         question_set = self._question_sets[source] = self._read(source, path)
         return question_set
 
-    def _read(self, source: bytes, path: str) -> WantedQuestionSet:
+    def _read(self, source: bytes, path: str) -> NewQuestionSet:
         entries = decode(source, list[msgspec.Raw], path)
-        known: list[tuple[str, Question, bytes]] = []
+        questions: list[tuple[str, Question, bytes]] = []
         issues: list[ValidationIssue] = []
         for index, entry in enumerate(entries):
-            here = at(path, index)
+            entry_path = at(path, index)
             try:
-                if question := self._read_question(bytes(entry), here):
-                    known.append((here, *question))
+                if read := self._read_question(bytes(entry), entry_path):
+                    questions.append((entry_path, *read))
             except InvalidInputError as error:
                 issues += error.issues
-        issues += find_repeated((here, question) for here, question, _ in known)
+        issues += find_repeated((entry_path, question.id) for entry_path, question, _ in questions)
         if issues:
             raise InvalidInputError(issues)
-        return WantedQuestionSet([question for _, question, _ in known], [digest for _, _, digest in known])
+        return NewQuestionSet(
+            [question for _, question, _ in questions], [digest for _, _, digest in questions]
+        )
 
-    def _read_question(self, source: bytes, path: str) -> Known:
+    def _read_question(self, source: bytes, path: str) -> _Read:
         if source in self._questions:
             return self._questions[source]
         require_strict(source, path)
-        question, issues = read_question(msgspec.json.decode(source), path)
+        pushed, issues = read_question(msgspec.json.decode(source), path)
         if issues:
             raise InvalidInputError(issues)
-        known = self._questions[source] = (question, digest(question)) if question else None
-        return known
+        read: _Read = None
+        if pushed:
+            question = Question.of(pushed)
+            read = question, digest(question)
+        self._questions[source] = read
+        return read

@@ -1,4 +1,4 @@
-"""Courses and their rosters: who is a student, who may read statistics, who sees SIS ids."""
+"""Courses and their rosters."""
 
 from __future__ import annotations
 
@@ -101,23 +101,3 @@ def find_course(session: Session, key: int | str) -> Course:
     if course is None:
         raise NotFoundError
     return course
-
-
-def active_roles(session: Session, course_id: int, user_id: int) -> frozenset[EnrollmentType]:
-    """Tell what a user actively is in a course."""
-    types = select(Enrollment.type).where(
-        Enrollment.course_id == course_id,
-        Enrollment.user_id == user_id,
-        Enrollment.enrollment_state == EnrollmentState.ACTIVE,
-    )
-    return frozenset(session.scalars(types))
-
-
-def may_read_statistics(roles: frozenset[EnrollmentType]) -> bool:
-    """Teachers and teaching assistants of a course may; administrators may everywhere and are not asked."""
-    return not roles.isdisjoint({EnrollmentType.TEACHER, EnrollmentType.TA})
-
-
-def may_see_sis_ids(roles: frozenset[EnrollmentType]) -> bool:
-    """Teachers may, teaching assistants may not."""
-    return EnrollmentType.TEACHER in roles

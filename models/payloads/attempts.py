@@ -19,7 +19,7 @@ from models.payloads.json_values import (
     at,
     decode_document,
     decoder,
-    is_valid_time,
+    find_invalid_time,
     refusal,
 )
 from models.payloads.strict_json import require_strict
@@ -230,8 +230,7 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
             at(path, "user_id"), "is missing; a logged-out taker has temporary_user_code instead"
         )
     for name in ("started_at", "finished_at", "updated_at"):
-        if not is_valid_time(getattr(submission, name)):
-            yield ValidationIssue(at(path, name), "is a time that no attempt was made at")
+        yield from find_invalid_time(getattr(submission, name), at(path, name))
 
 
 # Counting is enough to see that most JSON holds no key twice, no NUL and no deep nesting. Each pair of an

@@ -1,4 +1,4 @@
-"""A course as the LMS pushes it: read, and checked as far as that goes without the database."""
+"""A course as the LMS pushes it: parsed, and checked as far as possible without the database."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from models.payloads.json_values import Id, at, decode_document
 
 Key = TypeVar("Key", bound=Hashable)
 
-
-# Courses are found by it, and an index takes no text of any length; in Canvas it is no longer either.
+# The column has an index, whose entries are limited in size; Canvas has the same limit.
 SisId = Annotated[str, msgspec.Meta(max_length=255)]
 
 
-class SectionPush(msgspec.Struct):
+class PushedSection(msgspec.Struct):
     """A section of the course."""
 
     id: Id
@@ -27,8 +26,8 @@ class SectionPush(msgspec.Struct):
     sis_section_id: str | None = None
 
 
-class UserPush(msgspec.Struct):
-    """A person who has to do with the course."""
+class PushedUser(msgspec.Struct):
+    """A user of the course, whatever their role."""
 
     id: Id
     name: str
@@ -36,8 +35,8 @@ class UserPush(msgspec.Struct):
     root_account: str | None = None
 
 
-class EnrollmentPush(msgspec.Struct):
-    """What a user is in a section."""
+class PushedEnrollment(msgspec.Struct):
+    """A role that a user has in a section."""
 
     user_id: Id
     section_id: Id
@@ -46,33 +45,35 @@ class EnrollmentPush(msgspec.Struct):
 
     @property
     def key(self) -> tuple[int, int, EnrollmentType]:
-        """What tells this enrollment from all others."""
+        """The key of the enrollment: section, user and type."""
         return self.section_id, self.user_id, self.type
 
 
-class CoursePush(msgspec.Struct):
+class PushedCourse(msgspec.Struct):
     """A course; what is left out stays as it is."""
 
     name: str | UnsetType = UNSET
     course_code: str | UnsetType | None = UNSET
     sis_course_id: SisId | UnsetType | None = UNSET
     include_root_accounts: bool | UnsetType = UNSET
-    sections: list[SectionPush] | UnsetType = UNSET
-    users: list[UserPush] | UnsetType = UNSET
-    enrollments: list[EnrollmentPush] | UnsetType = UNSET
+    sections: list[PushedSection] | UnsetType = UNSET
+    users: list[PushedUser] | UnsetType = UNSET
+    enrollments: list[PushedEnrollment] | UnsetType = UNSET
 
 
 class _Document(msgspec.Struct):
-    course: CoursePush
+    course: PushedCourse
 
 
-def read_course(body: bytes) -> CoursePush:
-    """Read `{"course": {...}}`; raise InvalidInputError with what is wrong."""
+def read_course(body: bytes) -> PushedCourse:
+    """Read `{"course": {...}}`; raise InvalidInputError with every issue."""
     course = decode_document(body, _Document).course
     issues = [
         *_repeated("course.sections", "id", (section.id for section in course.sections or ())),
         *_repeated("course.users", "id", (user.id for user in course.users or ())),
-        *_repeated("course.enrollments", "user_id", (item.key for item in course.enrollments or ())),
+        *_repeated(
+            "course.enrollments", "user_id", (enrollment.key for enrollment in course.enrollments or ())
+        ),
     ]
     if issues:
         raise InvalidInputError(issues)

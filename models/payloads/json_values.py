@@ -16,16 +16,15 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, ValidationIssue
 from models.payloads.strict_json import explain, require_strict
 
-LEAST_ID: Final = -(2**63)
-MOST_ID: Final = 2**63 - 1
 _DIGITS: Final = re.compile("-?[0-9]{1,19}", re.ASCII)
 
-# The database knows more years than Python; a report knows those of its readers.
-_LEAST_YEAR: Final = 1900
-_MOST_YEAR: Final = 9998
+# PostgreSQL stores more years than Python reads, and a time zone may move a time by a day.
+_MIN_YEAR: Final = 1900
+_MAX_YEAR: Final = 9998
 
 # What msgspec raises; a ValidationError is a DecodeError.
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -100,9 +99,10 @@ def at(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
-def is_valid_time(time: datetime.datetime | None) -> bool:
-    """Whether a time, if there is one, can be stored, and read back in any time zone."""
-    return time is None or _LEAST_YEAR <= time.year <= _MOST_YEAR
+def find_invalid_time(time: datetime.datetime | None, path: str) -> Iterator[ValidationIssue]:
+    """Find a time that could not be stored, and read back in any time zone."""
+    if time is not None and not _MIN_YEAR <= time.year <= _MAX_YEAR:
+        yield ValidationIssue(path, f"must lie between the years {_MIN_YEAR} and {_MAX_YEAR}")
 
 
 def convert_leaf(kind: type[Any], value: object) -> Any:
@@ -117,7 +117,7 @@ def convert_leaf(kind: type[Any], value: object) -> Any:
 def to_id(value: object) -> int:
     """Read an id that came as an integer or as its digits; raise ValueError if it is none."""
     if type(value) is int or (isinstance(value, str) and _DIGITS.fullmatch(value)):
-        if LEAST_ID <= (number := int(value)) <= MOST_ID:
+        if MIN_ID <= (number := int(value)) <= MAX_ID:
             return number
         raise ValueError("must be a 64-bit integer")
     raise ValueError("must be an integer, or a string of digits")

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from models.access.tokens import create_token
 from models.db.schema import migrate
 from models.db.session import Database
-from models.ingestion.attempts import push_submissions
+from models.ingestion.attempts import apply_attempts
 from models.payloads.attempts import read_lines
 from models.settings import Settings
 from ops.benchmarks.everyday import Everyday
@@ -104,7 +104,7 @@ def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
     pushed = [{**population.pushed(block, row), "attempt": 10 + row} for row in range(BATCH)]
 
     with recorded_statements() as statements, unknown_tables.transaction() as session:
-        counts = push_submissions(session, 1, 1, read_lines(map(line, pushed), 2**20))
+        counts = apply_attempts(session, 1, 1, read_lines(map(line, pushed), 2**20))
 
     assert counts.created == BATCH
     found = sequential_scans(unknown_tables.url, statements)

@@ -8,16 +8,13 @@ from typing import Any
 import msgspec
 
 from models.db.session import Database
-from models.ingestion import (
-    push_course,
-    push_quiz,
-    push_submissions,
-    read_course,
-    read_document,
-    read_lines,
-    read_quiz,
-)
-from models.ingestion.counts import Counts
+from models.ingestion.attempts import apply_attempts
+from models.ingestion.counts import PushCounts
+from models.ingestion.courses import apply_course
+from models.ingestion.quizzes import apply_quiz
+from models.payloads.attempts import read_document, read_lines
+from models.payloads.courses import read_course
+from models.payloads.quizzes import read_quiz
 
 COURSE_ID, QUIZ_ID = 101, 201
 FIRST_QUESTION, SECOND_QUESTION = 4000001, 4000002
@@ -103,39 +100,39 @@ class Lms:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def put_course(self, course_id: int = COURSE_ID, **changes: Any) -> Counts:
+    def put_course(self, course_id: int = COURSE_ID, **changes: Any) -> PushCounts:
         """Push a course with all its lists."""
         return self.patch_course(course_id, **course(**changes))
 
-    def patch_course(self, course_id: int = COURSE_ID, **fields: Any) -> Counts:
+    def patch_course(self, course_id: int = COURSE_ID, **fields: Any) -> PushCounts:
         """Push only what is given of a course."""
         pushed = read_course(msgspec.json.encode({"course": fields}))
         with self.database.transaction() as session:
-            return push_course(session, course_id, pushed)
+            return apply_course(session, course_id, pushed)
 
-    def put_quiz(self, quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID, **changes: Any) -> Counts:
+    def put_quiz(self, quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID, **changes: Any) -> PushCounts:
         """Push a quiz with all its questions."""
         return self.patch_quiz(quiz_id, course_id, **quiz(**changes))
 
-    def patch_quiz(self, quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID, **fields: Any) -> Counts:
+    def patch_quiz(self, quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID, **fields: Any) -> PushCounts:
         """Push only what is given of a quiz."""
         pushed = read_quiz(msgspec.json.encode({"quiz": fields}))
         with self.database.transaction() as session:
-            return push_quiz(session, course_id, quiz_id, pushed)
+            return apply_quiz(session, course_id, quiz_id, pushed)
 
     def put_attempts(
         self, *attempts: dict[str, Any], quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID
-    ) -> Counts:
+    ) -> PushCounts:
         """Push attempts as one JSON document."""
         body = msgspec.json.encode({"quiz_submissions": attempts})
         with self.database.transaction() as session:
-            return push_submissions(session, course_id, quiz_id, read_document(body))
+            return apply_attempts(session, course_id, quiz_id, read_document(body))
 
-    def put_lines(self, attempts: Iterable[dict[str, Any]]) -> Counts:
+    def put_lines(self, attempts: Iterable[dict[str, Any]]) -> PushCounts:
         """Push attempts as NDJSON."""
         lines = (msgspec.json.encode(attempt) + b"\n" for attempt in attempts)
         with self.database.transaction() as session:
-            return push_submissions(session, COURSE_ID, QUIZ_ID, read_lines(lines, MEGABYTE))
+            return apply_attempts(session, COURSE_ID, QUIZ_ID, read_lines(lines, MEGABYTE))
 
     def set_up(self) -> None:
         """Push the course and the quiz."""
@@ -155,7 +152,7 @@ class Lms:
         """Return all that is stored, to be compared with what is stored later."""
         tables = (
             "courses", "sections", "users", "course_users", "enrollments", "quizzes", "question_versions",
-            "forms", "attempts", "attempt_payloads",
+            "question_sets", "attempts", "attempt_payloads",
         )  # fmt: skip
         return {table: sorted(map(repr, self.rows(f"SELECT * FROM {table}"))) for table in tables}
 

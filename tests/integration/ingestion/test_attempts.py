@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.errors import InvalidInputError, NotFoundError
-from models.ingestion.counts import Counts
+from models.ingestion.counts import PushCounts
 from tests.integration.ingestion.pushes import (
     FIRST_QUESTION,
     QUIZ_ID,
@@ -32,7 +32,7 @@ def places(push: Callable[[], object]) -> list[str]:
 
 
 def test_a_new_attempt_is_stored_with_its_responses_and_as_it_came(school: Lms) -> None:
-    assert school.put_attempts(attempt(kept_score=1, was_preview=False)) == Counts(1, 0, 0, 0, revision=2)
+    assert school.put_attempts(attempt(kept_score=1, was_preview=False)) == PushCounts(1, 0, 0, 0, revision=2)
     assert school.rows(RESPONSES) == [([40000011, 40000022], [None, None], [1.0, 0.0], 1, 1)]
     assert school.rows(
         "SELECT submission_id, attempt, user_id, workflow_state, score, kept_score FROM attempts"
@@ -45,8 +45,8 @@ def test_the_same_attempts_again_change_nothing(school: Lms) -> None:
     school.put_attempts(*many(5))
     before = school.stored()
 
-    assert school.put_attempts(*many(5)) == Counts(0, 0, unchanged=5, deleted=0, revision=2)
-    assert school.put_lines(many(5)) == Counts(0, 0, unchanged=5, deleted=0, revision=2)
+    assert school.put_attempts(*many(5)) == PushCounts(0, 0, unchanged=5, deleted=0, revision=2)
+    assert school.put_lines(many(5)) == PushCounts(0, 0, unchanged=5, deleted=0, revision=2)
     assert school.stored() == before
 
 
@@ -69,7 +69,7 @@ def test_the_same_attempts_again_change_nothing(school: Lms) -> None:
 def test_a_changed_attempt_takes_the_place_of_the_stored_one(school: Lms, changes: dict[str, Any]) -> None:
     school.put_attempts(attempt())
 
-    assert school.put_attempts(attempt(**changes)) == Counts(0, 1, 0, 0, revision=3)
+    assert school.put_attempts(attempt(**changes)) == PushCounts(0, 1, 0, 0, revision=3)
     assert school.value("SELECT payload FROM attempt_payloads") == attempt(**changes)
 
 
@@ -78,7 +78,7 @@ def test_a_late_retry_does_not_undo_a_regrade(school: Lms) -> None:
     school.put_attempts(attempt(score=2, updated_at=LATER))
     before = school.stored()
 
-    assert school.put_attempts(attempt(score=1, updated_at=EARLIER)) == Counts(0, 0, 1, 0, revision=2)
+    assert school.put_attempts(attempt(score=1, updated_at=EARLIER)) == PushCounts(0, 0, 1, 0, revision=2)
     assert school.put_attempts(attempt(workflow_state="deleted", updated_at=EARLIER)).deleted == 0
     assert school.stored() == before
 
@@ -91,8 +91,12 @@ def test_each_attempt_of_a_student_is_one_of_its_own(school: Lms) -> None:
 def test_an_attempt_is_taken_back(school: Lms) -> None:
     school.put_attempts(attempt(), attempt(502))
 
-    assert school.put_attempts(attempt(workflow_state="deleted")) == Counts(0, 0, 0, deleted=1, revision=3)
-    assert school.put_attempts(attempt(workflow_state="deleted")) == Counts(0, 0, 1, deleted=0, revision=3)
+    assert school.put_attempts(attempt(workflow_state="deleted")) == PushCounts(
+        0, 0, 0, deleted=1, revision=3
+    )
+    assert school.put_attempts(attempt(workflow_state="deleted")) == PushCounts(
+        0, 0, 1, deleted=0, revision=3
+    )
     assert school.rows("SELECT submission_id FROM attempts") == [(502,)]
     assert school.value("SELECT count(*) FROM attempt_payloads") == 1
 
@@ -161,7 +165,7 @@ def test_points_are_stored_to_the_last_digit(school: Lms, points: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("attempts", "place"),
+    ("attempts", "path"),
     [
         ([attempt(), attempt(502, user_id=99)], ["[1].user_id"]),
         ([attempt(), attempt()], ["[1]"]),
@@ -231,4 +235,4 @@ def test_the_quiz_knows_how_many_responses_it_has(school: Lms) -> None:
 
 
 def test_no_attempts_are_no_change(school: Lms) -> None:
-    assert school.put_attempts() == school.put_lines([]) == Counts(0, 0, 0, 0, revision=1)
+    assert school.put_attempts() == school.put_lines([]) == PushCounts(0, 0, 0, 0, revision=1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.errors import InvalidInputError
-from models.ingestion.counts import Counts
+from models.ingestion.counts import PushCounts
 from tests.integration.ingestion.pushes import COURSE_ID, Lms, course
 
 OTHER_ID = 102
@@ -30,7 +30,7 @@ def other_course(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_new_course_is_stored_with_its_lists(lms: Lms) -> None:
-    assert lms.put_course() == Counts(created=7, updated=0, unchanged=0, deleted=0, revision=1)
+    assert lms.put_course() == PushCounts(created=7, updated=0, unchanged=0, deleted=0, revision=1)
     assert lms.rows("SELECT id, name, course_code, sis_course_id, include_root_accounts FROM courses") == [
         (COURSE_ID, "Biology 101", "BIO101", "2026-BIO-101", False)
     ]
@@ -55,7 +55,7 @@ def test_the_same_course_again_changes_nothing(lms: Lms) -> None:
     lms.put_course()
     before = lms.stored()
 
-    assert lms.put_course() == Counts(created=0, updated=0, unchanged=7, deleted=0, revision=1)
+    assert lms.put_course() == PushCounts(created=0, updated=0, unchanged=7, deleted=0, revision=1)
     assert lms.stored() == before
 
 
@@ -79,7 +79,7 @@ def test_what_changed_is_counted_and_raises_the_revision_once(
 ) -> None:
     lms.put_course()
 
-    assert lms.put_course(**changes) == Counts(*counts, revision=2)
+    assert lms.put_course(**changes) == PushCounts(*counts, revision=2)
     assert lms.put_course(**changes).revision == 2
 
 
@@ -88,15 +88,15 @@ def test_lists_left_out_stay(lms: Lms) -> None:
     lms.put_course()
     before = lms.stored()
 
-    assert lms.patch_course(name="Biology 101") == Counts(0, 0, unchanged=1, deleted=0, revision=1)
-    assert lms.patch_course() == Counts(0, 0, unchanged=1, deleted=0, revision=1)
+    assert lms.patch_course(name="Biology 101") == PushCounts(0, 0, unchanged=1, deleted=0, revision=1)
+    assert lms.patch_course() == PushCounts(0, 0, unchanged=1, deleted=0, revision=1)
     assert lms.stored() == before
 
 
 def test_a_dropped_user_takes_enrollments_along_and_stays_a_row(lms: Lms) -> None:
     lms.put_course()
 
-    assert lms.patch_course(users=[{"id": 8, "name": "Bo Ek"}]) == Counts(
+    assert lms.patch_course(users=[{"id": 8, "name": "Bo Ek"}]) == PushCounts(
         0, 0, unchanged=2, deleted=2, revision=2
     )
     assert lms.rows("SELECT user_id FROM enrollments") == [(8,)]
@@ -106,7 +106,7 @@ def test_a_dropped_user_takes_enrollments_along_and_stays_a_row(lms: Lms) -> Non
 def test_a_dropped_section_takes_enrollments_along(lms: Lms) -> None:
     lms.put_course()
 
-    assert lms.patch_course(sections=[{"id": 32, "name": "Section B"}]) == Counts(
+    assert lms.patch_course(sections=[{"id": 32, "name": "Section B"}]) == PushCounts(
         0, 0, 2, deleted=2, revision=2
     )
     assert lms.rows("SELECT user_id FROM enrollments") == [(8,)]
@@ -116,7 +116,9 @@ def test_a_dropped_section_takes_enrollments_along(lms: Lms) -> None:
 def test_empty_lists_empty_the_course(lms: Lms) -> None:
     lms.put_course()
 
-    assert lms.patch_course(users=[], sections=[], enrollments=[]) == Counts(0, 0, 1, deleted=6, revision=2)
+    assert lms.patch_course(users=[], sections=[], enrollments=[]) == PushCounts(
+        0, 0, 1, deleted=6, revision=2
+    )
 
 
 @pytest.mark.contract("6 Data in", "lists given replace, lists left out stay")
@@ -141,14 +143,14 @@ def test_a_user_who_changes_raises_the_revision_of_each_of_their_courses(lms: Lm
 def test_a_user_of_another_course_is_new_to_this_one(lms: Lms) -> None:
     lms.put_course()
 
-    assert lms.patch_course(OTHER_ID, **other_course()) == Counts(
+    assert lms.patch_course(OTHER_ID, **other_course()) == PushCounts(
         created=2, updated=0, unchanged=0, deleted=0, revision=1
     )
     assert lms.value(f"SELECT roster_revision FROM courses WHERE id = {COURSE_ID}") == 1
 
 
 @pytest.mark.parametrize(
-    ("fields", "place"),
+    ("fields", "path"),
     [
         ({"sis_course_id": "2026-BIO-101"}, ["course.sis_course_id"]),
         ({"sections": [{"id": 40, "name": "C"}, {"id": 31, "name": "D"}]}, ["course.sections[1].id"]),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models.errors import InvalidInputError, NotFoundError
-from models.ingestion.counts import Counts
+from models.ingestion.counts import PushCounts
 from tests.integration.ingestion.pushes import (
     COURSE_ID,
     FIRST_QUESTION,
@@ -50,7 +50,7 @@ def lms(lms: Lms) -> Lms:
 
 
 def test_a_new_quiz_is_stored_with_its_questions(lms: Lms) -> None:
-    assert lms.put_quiz() == Counts(created=3, updated=0, unchanged=0, deleted=0, revision=1)
+    assert lms.put_quiz() == PushCounts(created=3, updated=0, unchanged=0, deleted=0, revision=1)
     assert lms.rows("SELECT course_id, title, quiz_type, assignment_id, scoring_policy FROM quizzes") == [
         (COURSE_ID, "Cells", "assignment", 900, "keep_highest")
     ]
@@ -62,7 +62,7 @@ def test_the_same_quiz_again_changes_nothing(lms: Lms) -> None:
     lms.put_quiz()
     before = lms.stored()
 
-    assert lms.put_quiz() == Counts(created=0, updated=0, unchanged=3, deleted=0, revision=1)
+    assert lms.put_quiz() == PushCounts(created=0, updated=0, unchanged=3, deleted=0, revision=1)
     assert lms.stored() == before
 
 
@@ -90,7 +90,7 @@ def test_what_changed_is_counted_and_raises_the_revision_once(
 ) -> None:
     lms.put_quiz()
 
-    assert lms.put_quiz(**changes) == Counts(*counts, revision=2)
+    assert lms.put_quiz(**changes) == PushCounts(*counts, revision=2)
     assert lms.put_quiz(**changes).revision == 2
 
 
@@ -98,7 +98,7 @@ def test_what_is_left_out_stays(lms: Lms) -> None:
     lms.put_quiz(published_at="2026-09-01T08:00:00Z", points_possible=2)
     before = lms.stored()
 
-    assert lms.patch_quiz(title="Cells") == Counts(0, 0, unchanged=1, deleted=0, revision=1)
+    assert lms.patch_quiz(title="Cells") == PushCounts(0, 0, unchanged=1, deleted=0, revision=1)
     assert lms.stored() == before
 
 
@@ -145,7 +145,7 @@ def test_groups_are_skipped(lms: Lms) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "place"),
+    ("fields", "path"),
     [
         ({"quiz_type": "exam"}, ["quiz.quiz_type"]),
         ({"title": None}, ["quiz.title"]),

@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from models.errors import InvalidInputError
-from models.ingestion import push_submissions, read_lines
-from models.ingestion.counts import Counts
+from models.ingestion.attempts import apply_attempts
+from models.ingestion.counts import PushCounts
+from models.payloads.attempts import read_lines
 from tests.integration.ingestion.pushes import (
     COURSE_ID,
     FIRST_QUESTION,
@@ -43,7 +44,7 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
         return [future.result(timeout=60) for future in [pool.submit(call, function) for function in calls]]
 
 
-def total(counts: Iterable[Counts]) -> tuple[int, int, int, int]:
+def total(counts: Iterable[PushCounts]) -> tuple[int, int, int, int]:
     counts = list(counts)
     return (
         sum(c.created for c in counts),
@@ -66,7 +67,7 @@ def test_attempts_of_many_students_at_once_are_all_stored(school: Lms) -> None:
 def test_attempts_that_bring_their_questions_are_all_stored(school: Lms) -> None:
     asked = [question(FIRST_QUESTION), question(SECOND_QUESTION)]
 
-    def push(number: int) -> Counts:
+    def push(number: int) -> PushCounts:
         new = question(5_000_000 + number // 4)
         return school.put_attempts(attempt(number, quiz_data=[*asked, new][:: number % 2 * 2 - 1]))
 
@@ -82,7 +83,7 @@ def test_the_same_attempt_at_once_is_stored_once(school: Lms) -> None:
 
 
 def test_the_newest_of_many_regrades_at_once_stands(school: Lms) -> None:
-    def push(number: int) -> Counts:
+    def push(number: int) -> PushCounts:
         return school.put_attempts(attempt(score=number, updated_at=f"2026-09-10T10:00:{number:02}Z"))
 
     together(*[lambda n=n: push(n) for n in range(THREADS)])
@@ -121,12 +122,12 @@ def test_streams_and_single_attempts_of_one_quiz_never_wait_in_a_ring(
 def test_an_attempt_waits_for_no_other_but_at_the_quizs_row(school: Lms) -> None:
     """While one transaction has stored an attempt and not ended, another gets to its last statement."""
     with school.database.transaction() as slow:
-        push_submissions(slow, COURSE_ID, QUIZ_ID, read_lines([_line(1)], MEGABYTE))
+        apply_attempts(slow, COURSE_ID, QUIZ_ID, read_lines([_line(1)], MEGABYTE))
         with school.database.transaction() as quick:
             quick.execute(text("SET LOCAL lock_timeout = '200ms'"))
             quick.execute(text("SAVEPOINT before"))
             with pytest.raises(Exception, match="lock timeout") as caught:
-                push_submissions(quick, COURSE_ID, QUIZ_ID, read_lines([_line(2)], MEGABYTE))
+                apply_attempts(quick, COURSE_ID, QUIZ_ID, read_lines([_line(2)], MEGABYTE))
             quick.execute(text("ROLLBACK TO before"))
 
     assert "UPDATE quizzes SET revision" in str(caught.value)
@@ -135,7 +136,7 @@ def test_an_attempt_waits_for_no_other_but_at_the_quizs_row(school: Lms) -> None
 def test_courses_that_share_users_are_pushed_crosswise(lms: Lms) -> None:
     users = [{"id": n, "name": f"User {n}"} for n in range(1, 31)]
 
-    def push(course_id: int, round_: int) -> Counts:
+    def push(course_id: int, round_: int) -> PushCounts:
         order = users if course_id == COURSE_ID else users[::-1]
         renamed = [{**user, "name": f"{user['name']} {round_} {course_id}"} for user in order]
         sections = [{"id": course_id * 10, "name": f"Section {round_}"}]

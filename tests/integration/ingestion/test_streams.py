@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from models.errors import InvalidInputError
-from models.ingestion import push_submissions, read_lines
-from models.ingestion.counts import Counts
+from models.ingestion.attempts import apply_attempts
+from models.ingestion.counts import PushCounts
 from models.payloads import attempts
+from models.payloads.attempts import read_lines
 from tests.integration.ingestion.pushes import COURSE_ID, MEGABYTE, QUIZ_ID, Lms, attempt, many
 
 BATCH = 50
@@ -24,7 +25,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:
-    assert school.put_lines(many(5 * BATCH + 3)) == Counts(
+    assert school.put_lines(many(5 * BATCH + 3)) == PushCounts(
         created=253, updated=0, unchanged=0, deleted=0, revision=2
     )
     assert school.value("SELECT count(*) FROM attempts") == 253
@@ -58,7 +59,7 @@ def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError), school.database.transaction() as session:
-        push_submissions(session, COURSE_ID, QUIZ_ID, read_lines(breaking(), MEGABYTE))
+        apply_attempts(session, COURSE_ID, QUIZ_ID, read_lines(breaking(), MEGABYTE))
 
     assert school.value("SELECT count(*) FROM attempts") == 0
     assert school.value("SELECT revision FROM quizzes") == 1

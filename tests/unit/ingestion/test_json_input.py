@@ -53,7 +53,7 @@ def pupil(fields: str) -> Pupil:
 
 
 @pytest.mark.parametrize(
-    ("fields", "place", "reason"),
+    ("fields", "path", "reason"),
     [
         ('"id": true, "name": "a"', "id", "must be an integer, or a string of digits"),
         ('"id": 1.0, "name": "a"', "id", "must be an integer, or a string of digits"),

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.content.questions import Answer, Match, Question, Variable, digest, read_questions
+from models.content.questions import Answer, Match, Question, Variable, digest
 from models.errors import ValidationIssue
 from models.lms.quizzes import QuestionType
+from models.payloads.questions import read_questions
 
 PLACE = "quiz.questions"
 
@@ -17,7 +18,7 @@ PLACE = "quiz.questions"
 def read(*entries: Any) -> list[Question]:
     questions, issues = read_questions(entries, PLACE)
     assert issues == []
-    return questions
+    return [Question.of(pushed) for pushed in questions]
 
 
 def issues(*entries: Any) -> list[ValidationIssue]:
@@ -117,7 +118,7 @@ def test_an_answer_is_called_by_its_text_and_by_its_html_where_that_is_blank() -
 
 
 @pytest.mark.parametrize(
-    ("entry", "place", "reason"),
+    ("entry", "path", "reason"),
     [
         (choice(A, B, question_type="riddle"), "[0].question_type", "invalid enum value 'riddle'"),
         ({"id": 1}, "[0].question_type", "is missing"),
@@ -126,7 +127,7 @@ def test_an_answer_is_called_by_its_text_and_by_its_html_where_that_is_blank() -
         (choice(A, {**B, "weight": "100"}), "[0].answers[1].weight", "expected `float | null`, got `str`"),
         (choice(A, {**B, "text": ["b"]}), "[0].answers[1].text", "must be a text"),
         (choice(A, {"text": "b"}), "[0].answers[1].id", "is missing"),
-        (choice(A, A), "[0].answers[1].id", "is the id of an earlier answer, too"),
+        (choice(A, A), "[0].answers[1].id", "is also the id of an earlier answer"),
         (
             {"id": 1, "question_type": "multiple_dropdowns_question", "answers": [A]},
             "[0].answers[0].blank_id",
@@ -142,5 +143,5 @@ def test_a_wrong_question_is_refused_at_its_place(entry: Any, path: str, reason:
 
 def test_a_question_that_is_given_twice_is_refused() -> None:
     assert issues(choice(A), choice(B)) == [
-        ValidationIssue(f"{PLACE}[1].id", "is the id of an earlier question, too")
+        ValidationIssue(f"{PLACE}[1].id", "is also the id of an earlier question")
     ]

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.content.questions import read_questions
+from models.content.questions import Question
 from models.content.responses import ResponseParser, Responses
 from models.errors import ValidationIssue
 from models.lms.quizzes import QuestionType
+from models.payloads.questions import read_questions
 
 PLACE = "quiz_submissions[0].submission_data"
 ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
@@ -20,7 +21,7 @@ ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
 def parser(*questions: dict[str, Any]) -> ResponseParser:
     found, issues = read_questions(questions, "quiz.questions")
     assert issues == []
-    return ResponseParser(found)
+    return ResponseParser([Question.of(pushed) for pushed in found])
 
 
 def question(kind: str, **fields: Any) -> dict[str, Any]:

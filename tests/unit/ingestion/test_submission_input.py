@@ -97,7 +97,7 @@ def test_a_document_holds_its_attempts_in_a_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "place", "reason"),
+    ("body", "path", "reason"),
     [
         (b"{}", "quiz_submissions", "is missing"),
         (b'{"quiz_submissions": {}}', "quiz_submissions", "expected `array`, got `object`"),
@@ -113,7 +113,7 @@ def test_a_document_of_another_form_is_refused(body: bytes, path: str, reason: s
 
 
 @pytest.mark.parametrize(
-    ("fields", "place"),
+    ("fields", "path"),
     [
         ({"id": None}, "id"),
         ({"attempt": 0}, "attempt"),
