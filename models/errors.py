@@ -1,4 +1,4 @@
-"""The errors of the domain: raised where the rule is, turned into statuses in one table of the API."""
+"""The errors of the domain: raised next to the rule, and mapped to statuses in one table of the API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class QuizReportsError(Exception):
-    """Whatever this service refuses or fails at."""
+    """The base of every refusal and failure of this service."""
 
 
 class InvalidSettingError(QuizReportsError):
@@ -19,11 +19,11 @@ class UnreleasedSchemaError(QuizReportsError):
 
 
 class NotFoundError(QuizReportsError):
-    """There is no such thing, or not under that course."""
+    """The object does not exist, or does not belong to the course."""
 
 
 class InvalidReportTypeError(QuizReportsError):
-    """The report type is unknown, or cannot be made of this quiz."""
+    """The report type is unknown, or not available for this quiz."""
 
 
 class AlreadyBeingGeneratedError(QuizReportsError):
@@ -39,26 +39,26 @@ class CannotCancelError(QuizReportsError):
 
 
 class LeaseLostError(QuizReportsError):
-    """Another worker has this report now, or it was taken back."""
+    """The report was aborted, or another worker has claimed it."""
 
 
 class StorageError(QuizReportsError):
-    """The store of files refused or did not answer."""
+    """The file store refused a request or did not respond."""
 
 
 @dataclass(frozen=True)
 class ValidationIssue:
-    """One place in the input and what is wrong with it."""
+    """A path in the input and what is wrong there."""
 
     path: str
     reason: str
 
 
 class InvalidInputError(QuizReportsError):
-    """What was pushed is not valid; nothing of it was stored."""
+    """The pushed data are not valid; nothing of them was stored."""
 
     MOST_ISSUES = 20
 
     def __init__(self, issues: Sequence[ValidationIssue]) -> None:
-        super().__init__("; ".join(f"{p.path}: {p.reason}" for p in issues[:3]))
+        super().__init__("; ".join(f"{issue.path}: {issue.reason}" for issue in issues[:3]))
         self.issues = tuple(issues[: self.MOST_ISSUES])

@@ -1,4 +1,4 @@
-"""Structured logs on standard error, the same of every process."""
+"""Structured logs on standard error, the same for every process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.settings import Settings
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send the service's own log and that of its libraries to standard error, in the format that is set."""
+    """Send the logs of the service and its libraries to standard error, in the configured format."""
     level = getattr(logging, settings.log_level.upper())
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -30,7 +30,7 @@ def configure_logging(settings: Settings) -> None:
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
                 pad_level=False,
-                # The others show the values of variables, which may be secrets.
+                # Other formatters show the values of variables, which may be secrets.
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
@@ -51,19 +51,19 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # A request or a poll a line is the access log's business, not the log of events.
+    # These write a line for each request or poll, which belongs into an access log.
     for chatty in ("httpx", "httpcore", "kombu", "alembic"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 
 
 def _escape(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Let nothing in a text begin a line of its own, or speak to the terminal; JSON does so by itself."""
+    """Escape control characters, so that no text begins a line or controls the terminal, as JSON does."""
     traceback = event.pop("exception", None)
     escaped = {name: _escaped(text) for name, text in event.items()}
-    return escaped if traceback is None else {**escaped, "exception": _escaped(traceback, but="\n")}
+    return escaped if traceback is None else {**escaped, "exception": _escaped(traceback, keep="\n")}
 
 
-def _escaped(text: Any, but: str = "") -> Any:
+def _escaped(text: Any, keep: str = "") -> Any:
     if not isinstance(text, str) or text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in but else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from models.errors import InvalidSettingError
 
-# Known to everyone who can read this file: accepted only by `quiz-reports up` on one machine's own stack.
+# Public, so only `quiz-reports up` accepts it, for the stack of one machine.
 DEFAULT_SECRET_KEY = "insecure-development-key"  # noqa: S105
 MINIMUM_SECRET_KEY_LENGTH = 32
 
@@ -25,7 +25,7 @@ def _boolean(text: str) -> bool:
             return True
         case "false" | "0" | "off" | "no" | "f" | "":
             return False
-    raise ValueError("is neither true nor false")
+    raise ValueError("must be true or false")
 
 
 def _positive(text: str) -> int:
@@ -56,7 +56,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _require_address(rest: str) -> None:
-    """Refuse what libraries would read another way, and then quote in an error: it may be the password."""
+    """Refuse a URL that libraries would parse differently: their error might quote the password."""
     credentials, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     ports = [re.sub(r"^\[[^\]]*\]|^[^:\[\]]*", "", host) for host in address.split(",")]
     if "@" in credentials or not all(re.fullmatch(r"(:[0-9]{0,5})?", port) for port in ports):
@@ -95,7 +95,9 @@ def _base_url(text: str) -> str:
 def _key_set_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
-        raise ValueError("must begin with https://, since who changes the keys on their way is let in")
+        raise ValueError(
+            "must begin with https://, since an attacker who replaces the keys on the way would be let in"
+        )
     return text
 
 
@@ -107,7 +109,7 @@ def _setting(env: str, parse: Callable[[str], Any], default: Any, description: s
 class Settings:
     """Every setting of the service; each field names its environment variable, default and meaning.
 
-    Secrets stay out of the representation, so a settings object in a traceback or a log shows none.
+    The representation leaves secrets out, so a traceback or a log shows none.
     """
 
     database_url: str = field(
@@ -132,13 +134,13 @@ class Settings:
         "STORAGE_URL",
         _storage_url,
         "",
-        "where report files lie: `file:///path` or `s3://bucket/prefix` (with the usual `AWS_*` variables)",
+        "store of report files: `file:///path` or `s3://bucket/prefix` (with the usual `AWS_*` variables)",
     )
     public_url: str = _setting(
         "PUBLIC_URL",
         _base_url,
         "",
-        "the address that clients use, put before every URL in an answer; empty: that of the request",
+        "the address that clients use, the base of every URL in a response; empty: that of the request",
     )
     secret_key: str = field(
         default="",
@@ -165,13 +167,13 @@ class Settings:
         "QUIZ_REPORTS_MAX_TRIES",
         _positive,
         3,
-        "how many workers may die over one report before it fails",
+        "how many workers may be lost while generating one report before it fails",
     )
     large_responses: int = _setting(
         "QUIZ_REPORTS_LARGE_RESPONSES",
         _positive,
         100_000,
-        "from how many responses (attempts × questions) on a report takes the large queue",
+        "from this many responses (attempts × questions) on, a report goes to the large queue",
     )
     chunk_attempts: int = _setting(
         "QUIZ_REPORTS_CHUNK_ATTEMPTS",
@@ -215,20 +217,20 @@ class Settings:
         "QUIZ_REPORTS_FORMULA_GUARD",
         _boolean,
         False,
-        "put `'` before texts that a spreadsheet takes for a formula; files then differ from Canvas's",
+        "put `'` before texts that a spreadsheet would run as a formula; files then differ from Canvas's",
     )
     presigned_downloads: bool = _setting(
         "QUIZ_REPORTS_PRESIGNED_DOWNLOADS",
         _boolean,
         False,
-        "answer downloads with a redirect to S3 instead of streaming the bytes through",
+        "redirect downloads to S3 instead of streaming the bytes through the API",
     )
     trusted_proxies: int = _setting(
         "QUIZ_REPORTS_TRUSTED_PROXIES",
         _not_negative,
         0,
-        "how many reverse proxies stand before the API, whose `X-Forwarded-For`, `-Proto`, `-Host` and"
-        " `X-Request-Start` are believed",
+        "how many reverse proxies are in front of the API; their `X-Forwarded-For`, `-Proto`, `-Host` and"
+        " `X-Request-Start` are trusted",
     )
     jwt_issuer: str = _setting("QUIZ_REPORTS_JWT_ISSUER", str, "", "the `iss` of JWTs that the LMS signs")
     jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")
@@ -242,16 +244,19 @@ class Settings:
         "QUIZ_REPORTS_LOG_LEVEL",
         _one_of("debug", "info", "warning", "error"),
         "info",
-        "the least level that is logged",
+        "the lowest level that is logged",
     )
     log_format: str = _setting(
-        "QUIZ_REPORTS_LOG_FORMAT", _one_of("json", "console"), "json", "a JSON object a line, or for eyes"
+        "QUIZ_REPORTS_LOG_FORMAT",
+        _one_of("json", "console"),
+        "json",
+        "`json`: one object a line; `console`: for people",
     )
     s3: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"env": "AWS_*"})
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings, an empty variable as absent; raise InvalidSettingError naming the variable."""
+        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError."""
         values: dict[str, Any] = {"s3": {k: v for k, v in environ.items() if k.startswith("AWS_")}}
         for setting in cls.documented():
             env = setting.metadata["env"]
@@ -265,7 +270,7 @@ class Settings:
 
     @classmethod
     def documented(cls) -> list[dataclasses.Field[Any]]:
-        """List the fields that have a variable of their own; the page of settings names each of them."""
+        """List the fields that have their own variable; ops/settings.md describes each of them."""
         return [setting for setting in dataclasses.fields(cls) if "parse" in setting.metadata]
 
     def require(self, *names: str) -> Settings:
@@ -278,6 +283,6 @@ class Settings:
             self.secret_key == DEFAULT_SECRET_KEY or len(self.secret_key) < MINIMUM_SECRET_KEY_LENGTH
         ):
             raise InvalidSettingError(
-                f"SECRET_KEY must be a secret of its own of at least {MINIMUM_SECRET_KEY_LENGTH} characters"
+                f"SECRET_KEY must be a secret of at least {MINIMUM_SECRET_KEY_LENGTH} characters"
             )
         return self

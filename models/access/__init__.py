@@ -1,1 +1,1 @@
-"""Who may do what: tokens, and what a user may see of a course."""
+"""Access: tokens, and what a user may see of a course."""

@@ -1,4 +1,4 @@
-"""Opaque access tokens: random, kept only as a hash, limited to scopes, revocable at once."""
+"""Opaque access tokens: random, stored only as a hash, limited to scopes, revocable at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX = "qr_"
 
 
 class AccessToken(Base):
-    """A token that the service issued; the token itself is not kept."""
+    """A token that the service issued; the token itself is not stored."""
 
     __tablename__ = "access_tokens"
 
@@ -32,7 +32,7 @@ class AccessToken(Base):
     created_at: Mapped[CreatedAt]
 
 
-# Every request comes through here: the statement is made once, and of columns, which cost less than objects.
+# Every request executes this statement, so it is built once, and reads columns, which cost less than objects.
 _columns = AccessToken.__table__.c
 _FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes).where(
     _columns.sha256 == bindparam("sha256"),
@@ -42,7 +42,7 @@ _FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes).where(
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request, and what the token lets them do; no scopes: every route but the data-in ones."""
+    """The user of a request and their rights; without scopes every route is allowed but those of data in."""
 
     user_id: int
     is_admin: bool
@@ -75,21 +75,21 @@ def create_token(
 
 
 def find_caller(session: Session, token: str) -> Caller | None:
-    """Tell whose token this is; None if it is unknown, expired or revoked.
+    """Find the caller of a token; None if it is unknown, expired or revoked.
 
-    The row is looked up by the token's hash, so the time it takes tells nothing about a token's characters.
+    The row is found by the token's hash, so the time that it takes reveals nothing about the token.
     """
     row = session.execute(_FIND, {"sha256": _sha256(token)}).first()
     return None if row is None else Caller(row.user_id, row.is_admin, frozenset(row.scopes))
 
 
 def list_tokens(session: Session) -> Sequence[AccessToken]:
-    """List all tokens, the oldest first."""
+    """List all tokens, oldest first."""
     return session.scalars(select(AccessToken).order_by(AccessToken.id)).all()
 
 
 def revoke_token(session: Session, token_id: int) -> bool:
-    """Forget a token, so that the next request with it is refused; False if there is none of that id."""
+    """Delete a token, so that the next request with it is refused; False if there is no such token."""
     deleted = session.execute(delete(AccessToken).where(AccessToken.id == token_id).returning(AccessToken.id))
     return deleted.first() is not None
 

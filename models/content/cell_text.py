@@ -1,7 +1,7 @@
-"""What an answer of each kind looks like as the text of a cell.
+"""The text of a cell for a response to each type of question.
 
-A reader is made once for a question and then reads every answer to it. Each piece is made plain text first,
-then escaped, then joined with the others.
+A reader is made once for a question and then reads every response to it. Each piece becomes plain text, is
+escaped, and is joined with the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
 
 
 class InvalidResponseError(Exception):
-    """A key of an answer holds what it cannot hold."""
+    """A key of a response has an invalid value."""
 
     def __init__(self, key: str, reason: str) -> None:
         super().__init__(f"{key} {reason}")
@@ -29,14 +29,14 @@ class InvalidResponseError(Exception):
 
 
 class Reader(Protocol):
-    """Reads the answers to one question."""
+    """Reads the responses to one question."""
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
-        """Return the text of an answer, "" if there is none; raise InvalidResponseError."""
+        """Return the text of a response, "" for no response; raise InvalidResponseError."""
 
 
 def read_id(entry: Entry, key: str) -> int | None:
-    """Return the id at a key, None where nothing was chosen."""
+    """Return the id at a key, None if nothing was chosen."""
     value = entry.get(key)
     if value is None or value == "":
         return None
@@ -62,7 +62,7 @@ def _escaped_side(piece: str) -> str:
 
 
 class _FreeText:
-    """Short answers, essays and numbers: the text given."""
+    """Short answers, essays and numbers: the text of the response."""
 
     def __init__(self, question: Question) -> None:
         pass
@@ -72,7 +72,7 @@ class _FreeText:
 
 
 class _NoResponse:
-    """A text between the questions: nothing is answered."""
+    """A text block between questions has no response."""
 
     def __init__(self, question: Question) -> None:
         pass
@@ -82,7 +82,7 @@ class _NoResponse:
 
 
 class _Blanks:
-    """A text for each blank, in the blanks' order; an empty one keeps its place."""
+    """A text for each blank, in the blanks' order; an empty text keeps its position."""
 
     def __init__(self, question: Question) -> None:
         self._keys = [f"answer_for_{blank}" for blank in question.blanks]
@@ -135,7 +135,7 @@ class _MultipleAnswers:
 
 
 class _Matching:
-    """`left=>right` for each left side, in the question's order; where nothing was chosen `left=>`."""
+    """`left=>right` for each left side, in the question's order; `left=>` if nothing was chosen."""
 
     def __init__(self, question: Question) -> None:
         self._lefts = {f"answer_{answer.id}": _left(answer) for answer in question.answers}
@@ -161,7 +161,7 @@ def _left(answer: Answer) -> str:
 
 
 class _Calculated:
-    """`name=>value` for each variable that was shown, then the answer given."""
+    """`name=>value` for each variable that was shown, then the response."""
 
     def __init__(self, question: Question) -> None:
         variables = question.answers[0].variables if question.answers else ()
@@ -186,13 +186,13 @@ class _FileUpload:
             return ""
         if not isinstance(ids, list):
             raise InvalidResponseError("attachment_ids", "must be a list")
-        first = next(_given_ids(ids), None)
+        first = next(_attachment_ids(ids), None)
         if first is None:
             return ""
         return plain_text(_find(attachments, first, "attachment_ids", "an attachment of the submission", ""))
 
 
-def _given_ids(ids: list[Any]) -> Iterator[int]:
+def _attachment_ids(ids: list[Any]) -> Iterator[int]:
     for index in range(len(ids)):
         key = f"attachment_ids[{index}]"
         attachment_id = read_id({key: ids[index]}, key)

@@ -1,7 +1,7 @@
-"""HTML to text: titles lose their tags and nothing else, cells become readable plain text.
+"""HTML to text: titles only lose their tags, cells become readable plain text.
 
-Everything here is hostile input. The parser is libxml2's, which reads tags as browsers do: `6 < 7` is text.
-It drops what is nested deeper than two thousand elements, and nothing here recurses.
+All input may be hostile. The parser is libxml2's, which reads tags as browsers do: `6 < 7` is text. It drops
+elements nested deeper than two thousand, and no function here recurses.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lxml import etree
 _UNSHOWN: Final = frozenset({"script", "style", "template"})
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _LISTS: Final = frozenset({"dl", "ol", "ul"})
-# Things that stand on a line of their own: list items, and the rows of a table.
+# Elements on a line of their own: list items, and the rows of a table.
 _LINES: Final = frozenset({"caption", "dd", "dt", "li", "optgroup", "option", "tr"})
 _CELLS: Final = frozenset({"td", "th"})
 _BLOCKS: Final = _HEADINGS | {
@@ -24,17 +24,17 @@ _BLOCKS: Final = _HEADINGS | {
     "section", "summary", "table",
 }  # fmt: skip
 
-# A no-break space is no white space here: people put it where a blank must stay.
+# A no-break space does not count as white space: authors use it where a blank must stay.
 _WHITE_SPACE: Final = " \t\r\n"
 _WHITE_SPACE_RUN: Final = re.compile(f"[{_WHITE_SPACE}]+")
 _UNTIDY: Final = ("\n", "  ", "\t", "\r")
 
 
 def strip_tags(html: str) -> str:
-    """Take the tags out of HTML and decode its entities; nothing else changes, line breaks stay."""
+    """Remove the tags of HTML and decode its entities; everything else stays, line breaks as well."""
     if "<" not in html:
         return entities.unescape(html) if "&" in html else html
-    # Written as an entity a CR survives the parser, which would make CR LF one LF.
+    # As an entity, a CR survives the parser, which would turn CR LF into one LF.
     body = _parse(html.replace("\r", "&#13;"))
     etree.strip_elements(body, *_UNSHOWN, with_tail=False)
     return etree.tostring(body, method="text", encoding="unicode")
@@ -43,9 +43,9 @@ def strip_tags(html: str) -> str:
 def plain_text(html: str) -> str:
     """Turn HTML into the plain text of a cell.
 
-    Runs of white space become one blank, `<br>` a line break; blocks are parted by one empty line. A link is
+    Runs of white space become one blank, `<br>` a line break; an empty line separates blocks. A link becomes
     `[text] (href)`, an image `[alt] (src)`, a list item `* item`; a heading is underlined with `-`, and an h1
-    stands between rows of `*`. The cells of a table's row stand on one line.
+    is put between rows of `*`. The cells of a table row are put on one line.
     """
     if "<" not in html:
         text = entities.unescape(html) if "&" in html else html
@@ -54,10 +54,10 @@ def plain_text(html: str) -> str:
 
 
 def _parse(html: str) -> etree._Element:
-    # What follows the last `>` cannot be a tag, so its `<` are characters that somebody wrote.
+    # No tag can follow the last `>`, so every later `<` is a plain character.
     finished, end, rest = html.rpartition(">")
     source = f"<body>{finished}{end}{rest.replace('<', '&lt;')}"
-    # A parser is not shared: each holds a lock while it works, and making one is cheap.
+    # A parser holds a lock while it works, and a new one is cheap, so none is shared.
     parser = etree.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True
     )
@@ -65,7 +65,7 @@ def _parse(html: str) -> etree._Element:
 
 
 class _Flow:
-    """Text as it grows, and the gap before whatever comes next."""
+    """The text so far, and the gap before the next piece."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -76,7 +76,7 @@ class _Flow:
         self._is_after_marker = False
 
     def add_text(self, text: str) -> None:
-        """Add running text, its runs of white space made one blank."""
+        """Add running text, with each run of white space as one blank."""
         words = _spaced(text)
         self.has_gap = self.has_gap or words.startswith(" ")
         if stripped := words.strip(" "):
@@ -84,7 +84,7 @@ class _Flow:
             self.has_gap = words.endswith(" ")
 
     def add(self, piece: str) -> None:
-        """Add a finished piece after the gap that is due."""
+        """Add a finished piece after the pending gap."""
         if self.parts:
             self.parts.append("\n" * self.line_breaks or (" " if self.has_gap else ""))
         else:
@@ -93,36 +93,36 @@ class _Flow:
         self.has_gap, self.line_breaks, self._ends_block, self._is_after_marker = False, 0, False, False
 
     def add_marker(self) -> None:
-        """Add the mark of a list item; whatever comes next stands on its line."""
+        """Add the marker of a list item; the next piece goes on the same line."""
         self.start_line()
         self.add("*")
         self.has_gap, self._is_after_marker = True, True
 
     def end_item(self) -> None:
-        """End a list item: the next one stands on the next line, also after a paragraph."""
+        """End a list item: the next one begins on the next line, also after a paragraph."""
         self.line_breaks, self._ends_block, self._is_after_marker = 1, False, False
 
-    def part(self) -> None:
-        """Part what comes next by a blank."""
+    def separate(self) -> None:
+        """Put a blank before the next piece."""
         self.has_gap = True
 
     def break_line(self) -> None:
-        """Break the line; several breaks add up, between blocks they do not show."""
+        """Break the line; several breaks add up, and breaks between blocks have no effect."""
         if not self._ends_block and not self._is_after_marker:
             self.line_breaks += 1
 
     def start_line(self) -> None:
-        """See that what comes next begins a line."""
+        """Begin a line with the next piece."""
         if not self._is_after_marker:
             self.line_breaks = max(1, self.line_breaks)
 
     def start_block(self) -> None:
-        """See that one empty line stands before what comes next."""
+        """Put one empty line before the next piece."""
         if not self._is_after_marker:
             self.line_breaks, self._ends_block = 2, True
 
     def add_flow(self, inner: _Flow, piece: str) -> None:
-        """Add what became of an inner flow, and keep the white space at its ends."""
+        """Add the text of an inner flow, and keep the white space at its ends."""
         self.has_gap = self.has_gap or inner.begins_with_gap
         self.add(piece)
         self.has_gap = inner.has_gap
@@ -134,7 +134,7 @@ class _Flow:
 
 
 class _Renderer:
-    """Walks a tree once, in document order; a link and a heading are flows of their own."""
+    """Walks a tree once, in document order; links and headings have their own flows."""
 
     def __init__(self) -> None:
         self.flow = _Flow()
@@ -150,7 +150,7 @@ class _Renderer:
         elif tag == "li":
             self.flow.add_marker()
         elif tag in _CELLS:
-            self.flow.part()
+            self.flow.separate()
         else:
             self._list_depth += tag in _LISTS
             self._separate(tag)
@@ -190,7 +190,7 @@ class _Renderer:
         is_heading = element.tag in _HEADINGS
         if not is_heading and (element.tag != "a" or element.get("href") is None):
             return False
-        # One of each kind at a time: a thousand headings inside one another would take for ever.
+        # At most one of each kind at a time: a thousand nested headings would take too long.
         return all((outer.tag in _HEADINGS) != is_heading for outer, _ in self._outer)
 
     def _add_heading(self, tag: str, text: str) -> None:
@@ -226,8 +226,8 @@ def _one_line(attribute: str | None) -> str:
 
 
 def _spaced(text: str) -> str:
-    """Make each run of white space one blank."""
-    # Most texts have single blanks alone; to see so takes a fraction of replacing each by itself.
+    """Replace each run of white space by one blank."""
+    # Most texts have only single blanks, and this test costs a fraction of the substitution.
     if any(untidy in text for untidy in _UNTIDY):
         return _WHITE_SPACE_RUN.sub(" ", text)
     return text

@@ -1,4 +1,4 @@
-"""What an attempt's answers come to: arrays in the order of its question set, texts ready for a cell."""
+"""The responses of an attempt as arrays in the order of its question set, with texts ready for a cell."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from models.content.questions import Question
 from models.errors import ValidationIssue
 from models.payloads.json_values import at
 
-# Not graded yet, and partly right: neither counts as wrong.
-_NOT_WRONG: Final = frozenset({"partial", "undefined"})
+# Partly correct, and not graded yet: neither counts as incorrect.
+_NOT_INCORRECT: Final = frozenset({"partial", "undefined"})
 
 
 @dataclass(slots=True)
 class Responses:
-    """The responses of one attempt, an element a question of its question set.
+    """The responses of one attempt, one element for each question of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
-    `points` the points given; None where the attempt holds no such thing. The counts are of entries.
+    `points` the points given; an element is None if the attempt has no such value. The counts are of entries.
     """
 
     answer_ids: list[int | None]
@@ -32,7 +32,7 @@ class Responses:
 
 @dataclass(slots=True)
 class _QuestionColumn:
-    """What is known of one question of a question set: how it is answered, by a choice or else by a text."""
+    """A question's index in the arrays, and how its responses are read: as a choice or as a text."""
 
     index: int
     choices: Mapping[object, int] | None = None
@@ -40,7 +40,7 @@ class _QuestionColumn:
 
 
 class ResponseParser:
-    """Reads the answers of attempts at one question set; made once, used for every attempt at it."""
+    """Parses the responses of all attempts that have the same question set."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.size = len(questions)
@@ -51,9 +51,9 @@ class ResponseParser:
     def read(
         self, entries: Sequence[Any], attachments: Mapping[int, str], path: str
     ) -> tuple[Responses, list[ValidationIssue]]:
-        """Read an attempt's `submission_data`; its list is at `place`, its attachments' names come by id.
+        """Read an attempt's `submission_data`, the list at `path`; `attachments` are file names by id.
 
-        Returns the responses and what is wrong with the entries; the responses are right if nothing is.
+        Returns the responses and the issues of the entries; the responses are valid if there are none.
         """
         responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
         issues: list[ValidationIssue] = []
@@ -62,12 +62,14 @@ class ResponseParser:
             try:
                 column = self._find_column(entry)
                 if seen[column.index]:
-                    raise InvalidResponseError("question_id", "is answered by an earlier entry, too")
+                    raise InvalidResponseError("question_id", "is also answered by an earlier entry")
                 seen[column.index] = True
                 _read_entry(entry, column, attachments, responses)
             except InvalidResponseError as error:
-                here = at(path, number)
-                issues.append(ValidationIssue(at(here, error.key) if error.key else here, error.reason))
+                entry_path = at(path, number)
+                issues.append(
+                    ValidationIssue(at(entry_path, error.key) if error.key else entry_path, error.reason)
+                )
         return responses, issues
 
     def _find_column(self, entry: Any) -> _QuestionColumn:
@@ -114,7 +116,7 @@ def _is_counted_correct(correct: object) -> bool:
         return True
     if correct is False or correct is None:
         return False
-    if isinstance(correct, str) and correct in _NOT_WRONG:
+    if isinstance(correct, str) and correct in _NOT_INCORRECT:
         return True
     raise InvalidResponseError("correct", 'must be true, false, "partial", "undefined" or null')
 
@@ -130,7 +132,7 @@ def _to_points(points: object) -> float:
 
 def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     answer_id = entry.get("answer_id")
-    # A boolean or a float would be found, too: Python takes 1, True and 1.0 for the same key.
+    # A boolean or a float would be found as well: for Python 1, True and 1.0 are the same key.
     is_id = type(answer_id) is int or type(answer_id) is str
     if is_id and (chosen := choices.get(answer_id)) is not None:
         return chosen

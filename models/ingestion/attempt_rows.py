@@ -59,16 +59,6 @@ class AttemptRow:
         return self.pushed.submission.id
 
     @property
-    def temporary_user_code(self) -> str | None:
-        """The code of a logged-out user; the LMS may write an empty one for no code."""
-        return self.pushed.submission.temporary_user_code or None
-
-    @property
-    def was_preview(self) -> bool:
-        """Whether the attempt was a preview; null counts as false."""
-        return self.pushed.submission.was_preview or False
-
-    @property
     def payload(self) -> str:
         """The attempt's JSON as it was pushed."""
         return self.pushed.payload

@@ -1,4 +1,4 @@
-"""Attempts at a quiz: one row a submitted attempt, its responses as arrays."""
+"""Attempts at a quiz: one row for each attempt, with its responses as arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from models.db.base import Base, OwnId, UtcTime, enum_by_value
 
 
 class AttemptState(StrEnum):
-    """How far an attempt has come; reports read those that were submitted."""
+    """The state of an attempt; reports read the submitted ones."""
 
     COMPLETE = "complete"
     PENDING_REVIEW = "pending_review"
@@ -36,10 +36,10 @@ SUBMITTED_STATES = (AttemptState.COMPLETE, AttemptState.PENDING_REVIEW)
 
 
 class Attempt(Base):
-    """One attempt; its response arrays run in the order of its question set's questions.
+    """One attempt; its arrays are in the order of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
-    kinds, `points` the points given; each is null where the attempt holds no such thing.
+    kinds, `points` the points given; an element is null if the attempt has no such value.
     """
 
     __tablename__ = "attempts"
@@ -47,7 +47,7 @@ class Attempt(Base):
         UniqueConstraint("submission_id", "attempt"),
         CheckConstraint("(user_id IS NULL) <> (temporary_user_code IS NULL)", name="one_taker"),
         Index("ix_attempts_quiz_id_user_id", "quiz_id", "user_id"),
-        # Rows of fifty responses stay in the table's own pages: fetching them from TOAST costs more.
+        # Rows of fifty responses stay in the table's pages, since fetching them from TOAST costs more.
         {"postgresql_with": {"toast_tuple_target": "8160"}},
     )
 
@@ -74,9 +74,9 @@ class Attempt(Base):
 
 
 class AttemptPayload(Base):
-    """An attempt as it was pushed, so that everything derived can be derived again; no report reads it.
+    """An attempt as it was pushed, so that its row can be derived again; no report reads it.
 
-    JSON rather than JSONB keeps the very text, takes any number, and costs half as much to store.
+    JSON, unlike JSONB, keeps the text unchanged, takes any number, and costs half as much to store.
     """
 
     __tablename__ = "attempt_payloads"

@@ -12,7 +12,7 @@ from models.errors import NotFoundError
 
 
 class EnrollmentType(StrEnum):
-    """What somebody is in a course."""
+    """The role that an enrollment gives."""
 
     STUDENT = "StudentEnrollment"
     TEACHER = "TeacherEnrollment"
@@ -33,7 +33,7 @@ class EnrollmentState(StrEnum):
 
 
 class Course(Base):
-    """A course of the LMS; its roster revision rises with each change that a report would show."""
+    """A course of the LMS; each change that a report would show raises its roster revision."""
 
     __tablename__ = "courses"
 
@@ -58,7 +58,7 @@ class Section(Base):
 
 
 class User(Base):
-    """A person of the LMS, who may be in several courses."""
+    """A user of the LMS, who may belong to several courses."""
 
     __tablename__ = "users"
 
@@ -69,7 +69,7 @@ class User(Base):
 
 
 class CourseUser(Base):
-    """That a user was pushed with a course: attempts of its quizzes may be theirs."""
+    """A user that was pushed with a course, and so may own attempts at its quizzes."""
 
     __tablename__ = "course_users"
 
@@ -80,7 +80,7 @@ class CourseUser(Base):
 
 
 class Enrollment(Base):
-    """What a user is in a section of a course."""
+    """A role that a user has in a section of a course."""
 
     __tablename__ = "enrollments"
     __table_args__ = (Index("ix_enrollments_course_id_user_id", "course_id", "user_id"),)
@@ -95,7 +95,7 @@ class Enrollment(Base):
 
 
 def find_course(session: Session, key: int | str) -> Course:
-    """Find a course by its id, or by its SIS id where the key is a text; NotFoundError if there is none."""
+    """Find a course by its id, or by its SIS id if the key is a string; raise NotFoundError."""
     column = Course.id if isinstance(key, int) else Course.sis_course_id
     course = session.scalar(select(Course).where(column == key))
     if course is None:

@@ -1,4 +1,4 @@
-"""Quizzes, the versions of their questions, and the question sets in which attempts met them."""
+"""Quizzes, the versions of their questions, and the question sets that attempts were made of."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class QuizType(StrEnum):
 
     @property
     def is_survey(self) -> bool:
-        """Surveys have no right answers, so no item analysis."""
+        """Whether it is a survey: a survey has no correct answers, so no item analysis."""
         return self in {QuizType.GRADED_SURVEY, QuizType.SURVEY}
 
 
 class ScoringPolicy(StrEnum):
-    """Which score of several attempts counts."""
+    """Which of several attempts' scores counts."""
 
     HIGHEST = "keep_highest"
     LATEST = "keep_latest"
@@ -66,12 +66,12 @@ class QuestionType(StrEnum):
 
     @property
     def is_choice(self) -> bool:
-        """One answer out of a list: the questions that the item analysis covers."""
+        """Whether one answer is chosen from a list; the item analysis covers these questions."""
         return self in {QuestionType.MULTIPLE_CHOICE, QuestionType.TRUE_FALSE}
 
 
 class Quiz(Base):
-    """A quiz of a course; its revision rises with each change of its questions or attempts."""
+    """A quiz of a course; each change of its questions or attempts raises its revision."""
 
     __tablename__ = "quizzes"
     __table_args__ = (
@@ -95,15 +95,15 @@ class Quiz(Base):
 
     @property
     def is_anonymous_survey(self) -> bool:
-        """Whether files of this quiz name nobody."""
+        """Whether the files of this quiz must not name its takers."""
         return self.quiz_type.is_survey and self.anonymous_submissions
 
 
 class QuestionVersion(Base):
     """One wording of a question, stored once by its content.
 
-    The digest is taken with the answers sorted by id, so that shuffling them makes no new version; `content`
-    (a `models.content.questions.Question` as JSON) holds them in the quiz's order.
+    The digest is computed with the answers sorted by id, so shuffled answers make no new version. `content`
+    is a `models.content.questions.Question` as JSON, with the answers in the quiz's order.
     """
 
     __tablename__ = "question_versions"
@@ -118,9 +118,9 @@ class QuestionVersion(Base):
 
 
 class QuestionSet(Base):
-    """The question versions that an attempt was made of, in its order; most attempts of a quiz share one.
+    """The question versions of an attempt in their order; most attempts of a quiz share one.
 
-    "Form" as in psychometrics: the set of items administered to a test taker.
+    In psychometrics it is called a test form: the items that were administered to a test taker.
     """
 
     __tablename__ = "question_sets"
@@ -143,7 +143,7 @@ def find_quiz_by_assignment(session: Session, course_id: int, assignment_id: int
 
 
 def find_quiz_and_course(session: Session, quiz_id: int) -> tuple[Quiz, Course]:
-    """Find a quiz that the caller was not led to by its course, or raise NotFoundError."""
+    """Find a quiz and its course by the quiz's id alone, or raise NotFoundError."""
     row = session.execute(
         select(Quiz, Course).join(Course, Course.id == Quiz.course_id).where(Quiz.id == quiz_id)
     ).first()
@@ -153,7 +153,7 @@ def find_quiz_and_course(session: Session, quiz_id: int) -> tuple[Quiz, Course]:
 
 
 def list_quizzes(session: Session, course_id: int, *, offset: int, limit: int) -> Sequence[Quiz]:
-    """List a part of a course's quizzes, in the order of their ids."""
+    """List a page of a course's quizzes, ordered by id."""
     return session.scalars(
         select(Quiz).where(Quiz.course_id == course_id).order_by(Quiz.id).offset(offset).limit(limit)
     ).all()
@@ -167,7 +167,7 @@ def count_quizzes(session: Session, course_id: int) -> int:
 
 
 def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, int]:
-    """Count the questions of quizzes, by quiz id; a text without a question is none."""
+    """Count the questions of each quiz, by quiz id; text blocks do not count."""
     counts = session.execute(
         select(QuestionSet.quiz_id, func.count().label("questions"))
         .join(QuestionVersion, QuestionVersion.id == func.any(QuestionSet.question_version_ids))

@@ -1,4 +1,4 @@
-"""Attempts as the LMS pushes them: read from one JSON document or line by line, in batches."""
+"""Attempts as the LMS pushes them: parsed from one JSON document or line by line, in batches."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _LIST: Final = "quiz_submissions"
 
 _NULL: Final = msgspec.Raw(b"null")
 
-# A batch is what is held in memory at a time, and what one statement writes.
-MOST_ATTEMPTS: Final = 500
-MOST_BYTES: Final = 8 * 2**20
+# A batch is written by one statement; a few batches are in memory at a time.
+MAX_ATTEMPTS: Final = 500
+MAX_BYTES: Final = 8 * 2**20
 
 
 class PushedState(StrEnum):
-    """How far a pushed attempt has come, or that the LMS takes it back."""
+    """The state of a pushed attempt; the LMS deletes an attempt by pushing it as deleted."""
 
     COMPLETE = "complete"
     PENDING_REVIEW = "pending_review"
@@ -45,14 +45,14 @@ class PushedState(StrEnum):
 
 
 class Attachment(msgspec.Struct):
-    """A file that was handed in."""
+    """A file that was uploaded with the submission."""
 
     id: Id
     display_name: Text
 
 
 class Submission(msgspec.Struct):
-    """One attempt; its answers and `quiz_data` are not read yet."""
+    """One attempt; its responses and `quiz_data` are not parsed yet."""
 
     id: Id
     attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -69,15 +69,28 @@ class Submission(msgspec.Struct):
     attachments: list[Attachment] | None = None
     quiz_data: msgspec.Raw = _NULL
 
+    def __post_init__(self) -> None:
+        # An empty code means no code, and null means false.
+        self.temporary_user_code = self.temporary_user_code or None
+        self.was_preview = self.was_preview or False
+
     @property
     def is_deleted(self) -> bool:
-        """Whether the LMS takes this attempt back."""
+        """Whether the LMS deletes this attempt."""
         return self.workflow_state is PushedState.DELETED
+
+
+# What an attempt says of itself, beside its key and its parts that are parsed on their own.
+_DIGESTED_FIELDS: Final = tuple(
+    name
+    for name in Submission.__struct_fields__
+    if name not in {"id", "attempt", "submission_data", "attachments", "quiz_data"}
+)
 
 
 @dataclass(slots=True)
 class PushedAttempt:
-    """One attempt, where it stands in the request, and its JSON as it came."""
+    """One attempt with its path in the request and its JSON as it was pushed."""
 
     path: str
     submission: Submission
@@ -85,24 +98,24 @@ class PushedAttempt:
 
     @property
     def key(self) -> tuple[int, int]:
-        """What tells this attempt from all others."""
+        """The key of the attempt: submission id and number of the attempt."""
         return self.submission.id, self.submission.attempt
 
     @property
     def quiz_data(self) -> bytes | None:
-        """The JSON of the questions as this attempt saw them, None if it does not say."""
+        """The JSON of the questions as this attempt saw them, None if it sends none."""
         source = bytes(self.submission.quiz_data)
         return None if source == b"null" else source
 
     @property
     def attachments(self) -> Mapping[int, str]:
-        """The names of the files that were handed in, by id."""
+        """The names of the uploaded files by id."""
         return {attachment.id: attachment.display_name for attachment in self.submission.attachments or ()}
 
     def read_entries(self) -> list[Any]:
-        """Read the answers, objects whose keys depend on the question; raise InvalidInputError.
+        """Parse the responses, objects whose keys depend on the question; raise InvalidInputError.
 
-        They are many, so they are read when they are needed and not kept.
+        They take much memory, so they are parsed when they are needed and not kept.
         """
         source = bytes(self.submission.submission_data)
         path = at(self.path, "submission_data")
@@ -117,18 +130,11 @@ class PushedAttempt:
     def digest(self, entries: Sequence[Any], question_set_digest: bytes) -> bytes:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
+        fields = [getattr(submission, name) for name in _DIGESTED_FIELDS]
         content = (
-            None if submission.user_id is None else int(submission.user_id),
-            submission.temporary_user_code,
-            submission.workflow_state,
-            submission.updated_at,
-            submission.score,
-            submission.kept_score,
-            submission.started_at,
-            submission.finished_at,
-            submission.was_preview or False,
+            # The encoder knows neither subclasses of int and str nor objects with numbers as keys.
+            [int(value) if type(value) is Id else value for value in fields],
             entries,
-            # The encoder knows neither objects keyed by numbers nor our own kinds of numbers and texts.
             sorted((int(number), str(name)) for number, name in self.attachments.items()),
         )
         return hashlib.sha256(question_set_digest + _encode(content)).digest()
@@ -136,7 +142,7 @@ class PushedAttempt:
 
 @dataclass
 class Batch:
-    """Some attempts of a request, and what is wrong with those that could not be read."""
+    """Some attempts of a request, and the issues of those that could not be parsed."""
 
     attempts: list[PushedAttempt] = field(default_factory=list)
     issues: list[ValidationIssue] = field(default_factory=list)
@@ -144,21 +150,21 @@ class Batch:
 
     @property
     def is_full(self) -> bool:
-        """Whether it should be worked on before more is read."""
-        return len(self.attempts) >= MOST_ATTEMPTS or self.size >= MOST_BYTES
+        """Whether it should be processed before more is read."""
+        return len(self.attempts) >= MAX_ATTEMPTS or self.size >= MAX_BYTES
 
 
 def read_document(body: bytes) -> Iterator[Batch]:
-    """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if it is not of that form."""
+    """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if the document has another shape."""
     attempts = decode_document(body, _Document).quiz_submissions
     return _batches((at(_LIST, index), bytes(source), _read_attempt) for index, source in enumerate(attempts))
 
 
-def read_lines(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[Batch]:
-    """Read an attempt a line, as the bytes of the lines come in; empty lines are skipped."""
+def read_lines(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[Batch]:
+    """Read one attempt a line while the bytes arrive; empty lines are skipped."""
     return _batches(
         (at(_LIST, index), line, _read_line)
-        for index, line in enumerate(_split(chunks, most_line_bytes))
+        for index, line in enumerate(_split(chunks, max_line_bytes))
         if line.strip()
     )
 
@@ -185,16 +191,16 @@ def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
         yield batch
 
 
-def _split(chunks: Iterable[bytes], most_line_bytes: int) -> Iterator[bytes]:
+def _split(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[bytes]:
     number, size = 0, 0
     unfinished: list[bytes] = []
     for chunk in chunks:
         first, *others = chunk.split(b"\n")
         unfinished.append(first)
         size += len(first)
-        if size > most_line_bytes:
+        if size > max_line_bytes:
             raise InvalidInputError(
-                [ValidationIssue(at(_LIST, number), f"is longer than {most_line_bytes} bytes")]
+                [ValidationIssue(at(_LIST, number), f"is longer than {max_line_bytes} bytes")]
             )
         if others:
             *finished, last = b"".join(unfinished), *others

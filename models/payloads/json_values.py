@@ -1,8 +1,8 @@
-"""Hostile JSON to typed values: what is wrong comes back as problems that name their places.
+"""Hostile JSON to typed values: everything that is wrong becomes an issue with its path.
 
-Beyond what is no JSON at all, these are refused: NaN, infinities, numbers out of range, NUL, lone surrogates,
-duplicate keys, deep nesting, and values of another type than asked for (a number is no boolean, nor the
-other way round). Unknown keys are ignored.
+Refused are not only malformed JSON but also NaN, infinities, numbers out of range, NUL, lone surrogates,
+duplicate keys, deep nesting, and values of the wrong type: a number is not a boolean, nor a boolean a number.
+Unknown keys are ignored.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ Value = TypeVar("Value")
 
 
 class Id(int):
-    """A 64-bit id of the LMS, written as an integer or as its digits."""
+    """A 64-bit id of the LMS, written as an integer or as a string of digits."""
 
 
 class Text(str):
-    """A text, also where the LMS writes a number or null."""
+    """A text; the LMS may also write a number or null."""
 
     __slots__ = ()
 
 
 def decode_document(body: bytes, kind: type[Value]) -> Value:
-    """Read a whole JSON document; raise InvalidInputError with every place that is wrong, up to twenty."""
+    """Read a whole JSON document; raise InvalidInputError with up to twenty issues."""
     require_strict(body, "")
     return decode(body, kind, "")
 
 
 def decode(source: bytes | msgspec.Raw, kind: type[Value], path: str) -> Value:
-    """Read sound JSON as a type; raise InvalidInputError naming every part of it that does not fit."""
+    """Read strict JSON as a type; raise InvalidInputError with an issue for every part that does not fit."""
     try:
         return msgspec.json.decode(source, type=kind, dec_hook=convert_leaf)
     except UNREADABLE as error:
@@ -62,12 +62,12 @@ def decode(source: bytes | msgspec.Raw, kind: type[Value], path: str) -> Value:
 
 
 def decoder(kind: type[Value]) -> msgspec.json.Decoder[Value]:
-    """Make what reads JSON as a type many times; turn its errors into problems with `refusal`."""
+    """Make a decoder that is used many times; `refusal` turns its errors into issues."""
     return msgspec.json.Decoder(kind, dec_hook=convert_leaf)
 
 
 def refusal(source: bytes, kind: Any, path: str, error: Exception) -> InvalidInputError:
-    """Make the error that tells all that is wrong with JSON which could not be read as a type."""
+    """Make the error with every issue of JSON that could not be read as a type."""
     if not isinstance(error, msgspec.ValidationError):
         return InvalidInputError(explain(source, path, error))
     mismatch = _mismatch(error, path)
@@ -80,9 +80,9 @@ def refusal(source: bytes, kind: Any, path: str, error: Exception) -> InvalidInp
 
 
 def find_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
-    """Find every part of a decoded value that does not fit a type, as deep as structs and lists go."""
+    """Find every part of a decoded value that does not fit a type, inside structs and lists as well."""
     if kind is msgspec.Raw:
-        # Whoever reads it will say.
+        # It is checked when it is parsed.
         return
     try:
         msgspec.convert(value, kind, dec_hook=convert_leaf)
@@ -93,7 +93,7 @@ def find_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
 
 
 def at(path: str, key: str | int) -> str:
-    """Name a key of an object, or an index of a list, that stands at a place."""
+    """Return the path of a key of the object, or of an index of the list, at a path."""
     if isinstance(key, int):
         return f"{path}[{key}]"
     return f"{path}.{key}" if path else key
@@ -106,7 +106,7 @@ def find_invalid_time(time: datetime.datetime | None, path: str) -> Iterator[Val
 
 
 def convert_leaf(kind: type[Any], value: object) -> Any:
-    """Read an `Id` or a `Text`; raise ValueError if it is none."""
+    """Read an `Id` or a `Text`; raise ValueError if the value is not one."""
     if kind is Id:
         return Id(to_id(value))
     if kind is Text:
@@ -115,7 +115,7 @@ def convert_leaf(kind: type[Any], value: object) -> Any:
 
 
 def to_id(value: object) -> int:
-    """Read an id that came as an integer or as its digits; raise ValueError if it is none."""
+    """Read an id written as an integer or as digits; raise ValueError if the value is not an id."""
     if type(value) is int or (isinstance(value, str) and _DIGITS.fullmatch(value)):
         if MIN_ID <= (number := int(value)) <= MAX_ID:
             return number
@@ -124,7 +124,7 @@ def to_id(value: object) -> int:
 
 
 def to_text(value: object) -> str:
-    """Read a text that may have come as a number or as null; raise ValueError if it is none."""
+    """Read a text that may be written as a number or as null; raise ValueError if it is something else."""
     if isinstance(value, str):
         return value
     if value is None:

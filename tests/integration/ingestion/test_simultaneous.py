@@ -94,7 +94,7 @@ def test_the_newest_of_many_regrades_at_once_stands(school: Lms) -> None:
 def test_streams_and_single_attempts_of_one_quiz_never_wait_in_a_ring(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.payloads.attempts.MOST_ATTEMPTS", 5)
+    monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 5)
     attempts = list(many(30))
     asked = [question(FIRST_QUESTION, question_text="as seen"), question(SECOND_QUESTION)]
     singles = [lambda n=n: school.put_attempts(attempt(1000 + n, score=n)) for n in range(6)]

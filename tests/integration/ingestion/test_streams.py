@@ -21,7 +21,7 @@ BATCH = 50
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "MOST_ATTEMPTS", BATCH)
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", BATCH)
 
 
 def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:

@@ -277,7 +277,7 @@ def test_a_question_or_answer_that_the_attempt_had_not_asks_for_its_quiz_data() 
 
 def test_a_question_that_is_answered_twice_is_refused() -> None:
     assert issues(CHOICE, entry(), entry()) == [
-        ValidationIssue(f"{PLACE}[1].question_id", "is answered by an earlier entry, too")
+        ValidationIssue(f"{PLACE}[1].question_id", "is also answered by an earlier entry")
     ]
 
 

@@ -79,11 +79,11 @@ def test_a_line_that_does_not_end_is_not_collected() -> None:
 
 
 def test_batches_are_small_whatever_is_pushed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 3)
     source = b"\n".join(line(id=i) for i in range(8))
 
     assert [len(batch.attempts) for batch in read_lines([source], MOST_LINE_BYTES)] == [3, 3, 2]
-    monkeypatch.setattr(attempts, "MOST_BYTES", 1)
+    monkeypatch.setattr(attempts, "MAX_BYTES", 1)
     assert [len(batch.attempts) for batch in read_lines([source], MOST_LINE_BYTES)] == [1] * 8
 
 
