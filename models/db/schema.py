@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, text
 
+from models.db.base import Base
 from models.db.locks import lock
 from models.errors import UnreleasedSchemaError
 
@@ -18,8 +19,11 @@ from models.errors import UnreleasedSchemaError
 _UNRELEASED_REVISIONS: Final = frozenset({"0001"})
 
 
-def migration_config(connection: Connection | None = None, tables: MetaData | None = None) -> Config:
-    """Make Alembic's configuration; `tables` are what a new migration is to lead to."""
+def migration_config(connection: Connection | None = None, tables: MetaData = Base.metadata) -> Config:
+    """Make Alembic's configuration.
+
+    A new migration leads to these tables; all migrations name their constraints by the convention in them.
+    """
     config = Config()
     config.set_main_option("script_location", "models.db:migrations")
     config.set_main_option("path_separator", "os")

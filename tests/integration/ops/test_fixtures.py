@@ -22,4 +22,8 @@ def test_every_test_starts_with_empty_tables_and_fresh_ids(database: Database, t
 def test_the_database_is_migrated_to_what_the_code_says(database: Database) -> None:
     with database.engine.connect() as connection:
         assert differences(connection, all_tables()) == []
+        checks = connection.execute(
+            text("SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0")
+        ).scalars()
+        assert {name for name in checks if not name.startswith("ck_")} == set()
         assert connection.execute(text("SHOW timezone")).scalar() == "UTC"
