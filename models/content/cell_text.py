@@ -211,7 +211,7 @@ def _find(
 def _require_known(entry: Entry, prefix: str, known: Any, what: str, *, by_id: bool = False) -> None:
     for key in entry:
         if key.startswith(prefix) and key not in known and (not by_id or key[len(prefix) :].isdecimal()):
-            raise InvalidResponseError(key[:100], f"names what is not {what}; {SEND_QUIZ_DATA}")
+            raise InvalidResponseError(key[:100], f"does not name {what}; {SEND_QUIZ_DATA}")
 
 
 READERS: Final[Mapping[QuestionType, Callable[[Question], Reader]]] = {

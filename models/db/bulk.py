@@ -93,13 +93,15 @@ def assignments(columns: Columns, source: str) -> str:
 
 def from_arrays(columns: Columns) -> str:
     """Write a SELECT of one row for each element of the parameters, which are named like the columns."""
-    selected = ", ".join(f"{c.name}::{_sql_type(c)}" if _is_text_of(c) else c.name for c in columns)
-    arrays = ", ".join(f"%({c.name})b::{'text' if _is_text_of(c) else _sql_type(c)}[]" for c in columns)
-    return f"SELECT {selected} FROM unnest({arrays}) AS pushed ({names(columns)})"  # noqa: S608
+    selected = ", ".join(f"{c.name}::{_sql_type(c)}" if _is_sent_as_text(c) else c.name for c in columns)
+    parameters = ", ".join(
+        f"%({c.name})b::{'text' if _is_sent_as_text(c) else _sql_type(c)}[]" for c in columns
+    )
+    return f"SELECT {selected} FROM unnest({parameters}) AS pushed ({names(columns)})"  # noqa: S608
 
 
 def insertion(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = ()) -> str:
-    """Write an INSERT of one row for each element of the parameters, up to the conflicts of the key.
+    """Write an INSERT of one row for each element of the parameters; DO NOTHING or DO UPDATE must follow.
 
     All rows share the values of the `shared` columns, which are parameters as well. The rows are inserted in
     the order of the key, so transactions that insert the same rows cannot deadlock.
@@ -115,7 +117,7 @@ def insertion(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = (
 
 
 def upsert(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = (), only_if: str = "true") -> str:
-    """Write an `insertion` that also updates rows whose other columns differ; RETURNING can be appended."""
+    """Write an `insertion` that updates stored rows whose other columns differ; RETURNING may follow."""
     table = columns[0].table.name
     others = [column for column in columns if column.name not in key]
     return f"""{insertion(columns, key=key, shared=shared)} DO UPDATE SET {assignments(others, "excluded")}
@@ -134,7 +136,7 @@ def arrays(
     return {c.name: _array(c, map(getters.get(c.name) or attrgetter(c.name), rows)) for c in columns}
 
 
-def array_literal(numbers: Sequence[float | None]) -> str:
+def _number_array_literal(numbers: Sequence[float | None]) -> str:
     """Write numbers as the text of a PostgreSQL array."""
     # PostgreSQL reads JSON's numbers, and null in any case of letters.
     return "{" + msgspec.json.encode(numbers)[1:-1].decode() + "}"
@@ -144,7 +146,8 @@ def _array(column: Column[Any], values: Iterable[Any]) -> list[Any]:
     kind = column.type
     if isinstance(kind, ARRAY):
         return [
-            _text_array_literal(v) if isinstance(kind.item_type, String) else array_literal(v) for v in values
+            _text_array_literal(v) if isinstance(kind.item_type, String) else _number_array_literal(v)
+            for v in values
         ]
     if isinstance(kind, Enum):
         return [None if value is None else value.value for value in values]
@@ -165,7 +168,7 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _is_text_of(column: Column[Any]) -> bool:
+def _is_sent_as_text(column: Column[Any]) -> bool:
     # `unnest` would flatten an array of arrays, and psycopg knows no binary JSON for text.
     return isinstance(column.type, (ARRAY, JSON))
 

@@ -14,11 +14,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from models.db.bulk import arrays, columns_of, run, upsert
+from models.db.bulk import arrays, columns_of, insertion, run, upsert
 from models.db.locks import lock
 from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.counts import PushCounter, PushCounts
-from models.lms.courses import Course, Enrollment, Section, User
+from models.lms.courses import Course, CourseUser, Enrollment, Section, User
 from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSection, PushedUser
 from models.payloads.json_values import at
 
@@ -103,7 +103,7 @@ class _CoursePush:
         ids = [int(user.id) for user in users]
         written = self._run(_UPSERT_USERS, **arrays(_USER, users))
         self._changed_user_ids = [row.id for row in written if not row.is_new]
-        added = {row.user_id for row in self._run(_INSERT_COURSE_USERS, ids=ids)}
+        added = {row.user_id for row in self._run(_INSERT_COURSE_USERS, user_id=ids)}
         updated = len(set(self._changed_user_ids) - added)
         self._counter.created += len(added)
         self._counter.updated += updated
@@ -179,6 +179,7 @@ def _require_none(issues: Iterable[ValidationIssue]) -> None:
 
 _ENROLLMENT_KEY: Final = ("section_id", "user_id", "type")
 _USER: Final = columns_of(User)
+_COURSE_USER: Final = columns_of(CourseUser, without={"course_id"})
 _SECTION: Final = columns_of(Section, without={"course_id"})
 _ENROLLMENT: Final = columns_of(Enrollment, without={"course_id"})
 
@@ -186,11 +187,10 @@ _ENROLLMENT: Final = columns_of(Enrollment, without={"course_id"})
 # is known to be theirs, and raises its revision, too.
 _UPSERT_USERS: Final = f"{upsert(_USER, key=['id'])} RETURNING id, xmax = 0 AS is_new"
 
-_INSERT_COURSE_USERS: Final = """
-    INSERT INTO course_users (course_id, user_id)
-    SELECT %(course_id)s, id FROM unnest(%(ids)b::bigint[]) AS pushed (id) ORDER BY id
-    ON CONFLICT DO NOTHING
-    RETURNING user_id"""
+_INSERT_COURSE_USERS: Final = (
+    insertion(_COURSE_USER, key=["course_id", "user_id"], shared=["course_id"])
+    + " DO NOTHING RETURNING user_id"
+)
 
 _DELETE_OTHER_COURSE_USERS: Final = """
     DELETE FROM course_users WHERE course_id = %(course_id)s AND user_id <> ALL (%(ids)b::bigint[])
