@@ -1,1 +1,1 @@
-"""PostgreSQL: the base of the tables, sessions, bulk statements, the schema and its migrations."""
+"""PostgreSQL: the base of the tables, sessions, locks, bulk statements, the schema and its migrations."""

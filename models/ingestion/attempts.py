@@ -36,9 +36,9 @@ _NO_QUESTIONS: Final = NewQuestionSet.of(())
 def apply_attempts(session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch]) -> PushCounts:
     """Store the attempts of a request that are new, or newer than the stored ones.
 
-    If anything changed, the last statement raises the revision of the quiz; only then do others who push
-    attempts at the same quiz wait. Raises NotFoundError, and InvalidInputError with every issue of the
-    request; the transaction must then be rolled back.
+    If anything changed, the last statement raises the revision of the quiz; until then, other pushes of
+    attempts at the quiz do not wait for its row. Raises NotFoundError, and InvalidInputError with every
+    issue of the request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
     return _AttemptPush(session, quiz).apply(iter(batches))

@@ -30,7 +30,6 @@ _MAX_YEAR: Final = 9998
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 Timestamp = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 _PATH_IN_MESSAGE: Final = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 
