@@ -14,7 +14,7 @@ from kombu import Queue as KombuQueue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, Queue, task_id
+from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, Queue
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -66,20 +66,20 @@ class JobPublisher:
             return False
         return True
 
-    def revoke(self, progress_id: int | None) -> bool:
-        """Spare the workers a cancelled job, if there is one; False if the broker did not take the message.
+    def revoke(self, message: JobMessage | None) -> bool:
+        """Spare the workers the last send of a cancelled job, if there is one; False if the broker refuses.
 
         The row has already decided. Celery's own `control.revoke` retries for ever if the broker is absent,
         so its message is sent from here.
         """
-        if progress_id is None:
+        if message is None:
             return True
         try:
             with self._celery.producer_pool.acquire(block=True, timeout=1) as producer:
                 producer.publish(
                     {
                         "method": "revoke",
-                        "arguments": {"task_id": task_id(progress_id), "terminate": False},
+                        "arguments": {"task_id": message.task_id, "terminate": False},
                         "destination": None,
                         "pattern": None,
                         "matcher": None,
@@ -91,7 +91,7 @@ class JobPublisher:
                     retry=False,
                 )
         except BROKER_FAILURES as error:
-            _log.warning("job_not_revoked", progress_id=progress_id, reason=type(error).__name__)
+            _log.warning("job_not_revoked", progress_id=message.progress_id, reason=type(error).__name__)
             return False
         return True
 

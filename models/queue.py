@@ -5,7 +5,7 @@ A message says that a row may be waiting. It carries no state, so a lost, late o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 GENERATE_REPORT = "quiz_reports.generate_report"
@@ -23,23 +23,19 @@ class Queue(StrEnum):
 
 @dataclass(frozen=True)
 class JobMessage:
-    """Says that a report's job may be waiting."""
+    """Says that a report's job may be waiting; those of one job are equal, whichever send of it they are."""
 
     report_id: int
     progress_id: int
     queue: Queue
+    send: int = field(compare=False)
 
     @property
     def task_id(self) -> str:
-        """The Celery task's id, one for each job, so that a revoke never hits a report's later job."""
-        return task_id(self.progress_id)
+        """The Celery task's id, one for each send: a revoke holds no later one."""
+        return f"progress-{self.progress_id}-{self.send}"
 
     @property
     def arguments(self) -> dict[str, int]:
         """The task's keyword arguments."""
         return {"report_id": self.report_id, "progress_id": self.progress_id}
-
-
-def task_id(progress_id: int) -> str:
-    """Name the Celery task of a Progress."""
-    return f"progress-{progress_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from celery import Celery, signals
+from kombu.transport import TRANSPORT_ALIASES
 
 from models.logs import configure_logging
 from models.publisher import SHARED_CONFIGURATION
@@ -45,6 +46,8 @@ CONFIGURATION: Final[dict[str, Any]] = {
 
 def create_celery(settings: Settings) -> Celery:
     """Make the application of a worker's processes; nothing is connected before a worker starts."""
+    # By the scheme of the URL, so that kombu still knows when to speak TLS.
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "workers.transport:Transport"))
     app = Celery("quiz-reports", broker=settings.redis_url)
     app.conf.update(CONFIGURATION)
     register_tasks(app, Resources(settings))

@@ -67,8 +67,8 @@ def cancel(progress_id: str) -> Response:
         if not (visitor.caller.is_admin or visitor.caller.user_id == _progress_of(report).user_id):
             raise ForbiddenError
         cancelled = cancel_progress(visitor.session, object_id(progress_id), cancel_message())
-    services().publisher.revoke(cancelled.id)
-    return answer(cancelled_progress_json(report, cancelled, links()))
+    services().publisher.revoke(cancelled.message)
+    return answer(cancelled_progress_json(report, cancelled.progress, links()))
 
 
 def _progress_of(report: QuizReport) -> Progress:

@@ -139,7 +139,7 @@ def abort(course_id: str, quiz_id: str, report_id: str) -> Response:
     with visit() as visitor:
         quiz, report = visitor.report(course_id, quiz_id, report_id)
         aborted = abort_report(visitor.session, quiz.id, report.id)
-    services().publisher.revoke(aborted.progress_id)
+    services().publisher.revoke(aborted.message)
     services().discard(aborted.storage_key)
     return Response(status=204)
 

@@ -205,12 +205,14 @@ def take_unclaimed_jobs(
     rows = session.execute(
         update(QuizReport)
         .where(QuizReport.id.in_(overdue.scalar_subquery()))
-        .values(enqueued_at=func.now())
-        .returning(QuizReport.id, QuizReport.progress_id, QuizReport.queue)
+        .values(enqueued_at=func.now(), send_count=QuizReport.send_count + 1)
+        .returning(QuizReport.id, QuizReport.progress_id, QuizReport.queue, QuizReport.send_count)
         .execution_options(synchronize_session=False)
     )
     return [
-        JobMessage(report_id, progress_id, queue) for report_id, progress_id, queue in rows if progress_id
+        JobMessage(report_id, progress_id, queue, send)
+        for report_id, progress_id, queue, send in rows
+        if progress_id
     ]
 
 

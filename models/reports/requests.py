@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from models.db.locks import lock
@@ -37,10 +37,18 @@ class Requested:
 
 @dataclass(frozen=True)
 class Aborted:
-    """What remains to be done after an abort is committed: a job to revoke, an object to delete."""
+    """What remains to be done after an abort is committed: a message to revoke, an object to delete."""
 
-    progress_id: int | None
+    message: JobMessage | None
     storage_key: str | None
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """A cancelled job: its Progress as it ended, and the message to revoke after the commit."""
+
+    progress: Progress
+    message: JobMessage | None
 
 
 def list_reports(
@@ -85,7 +93,7 @@ def request_report(
     if newest is None or newest.state is ReportState.GENERATED:
         report = _new_report(variant)
         report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
-        report.enqueued_at = func.now()
+        report.enqueued_at, report.send_count = func.now(), 1
         session.add(report)
         session.flush()
     else:
@@ -107,25 +115,29 @@ def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
         if report.progress_id is None:
             raise CannotAbortError("report is not being generated")
         file_ids = [] if report.file_id is None else [report.file_id]
-        if clear(session, [report.progress_id], file_ids, QuizReport.state == report.state):
+        if clear(session, [report.progress_id], file_ids, _is_unchanged(report)):
             return Aborted(
-                progress_id=report.progress_id if report.state is ReportState.QUEUED else None,
+                message=report.message if report.state is ReportState.QUEUED else None,
                 storage_key=None if report.file is None else report.file.storage_key,
             )
         # Another transaction changed the row between the two statements: read it again.
 
 
-def cancel_progress(session: Session, progress_id: int, message: str | None) -> Progress:
-    """Cancel a queued job, delete its Progress and return that as it ended.
+def cancel_progress(session: Session, progress_id: int, message: str | None) -> Cancelled:
+    """Cancel a queued job and delete its Progress.
 
     Raises CannotCancelError if the job is no longer queued.
     """
-    progress = find_progress_report(session, progress_id).progress
-    if progress is None or not clear(session, [progress_id], [], QuizReport.state == ReportState.QUEUED):
-        raise CannotCancelError("progress can not be cancelled")
-    session.expunge(progress)
-    progress.message = message
-    return progress
+    while True:
+        report = find_progress_report(session, progress_id)
+        progress = report.progress
+        if progress is None or report.state is not ReportState.QUEUED:
+            raise CannotCancelError("progress can not be cancelled")
+        if clear(session, [progress_id], [], _is_unchanged(report)):
+            session.expunge(progress)
+            progress.message = message
+            return Cancelled(progress, report.message)
+        # Another transaction changed the row between the two statements: read it again.
 
 
 def clear(
@@ -204,6 +216,11 @@ _BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"))
 _BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"))
 
 
+def _is_unchanged(report: QuizReport) -> ColumnElement[bool]:
+    """The state and the last send are those that were read, so that the last one is revoked."""
+    return and_(QuizReport.state == report.state, QuizReport.send_count == report.send_count)
+
+
 def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizReport:
     report = session.scalar(statement, ids)
     if report is None:
@@ -276,6 +293,7 @@ def _queue_again(session: Session, report: QuizReport, progress: Progress, queue
             progress_id=progress.id,
             queue=queue,
             enqueued_at=func.now(),
+            send_count=1,
             tries=0,
             updated_at=func.now(),
         ),

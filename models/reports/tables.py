@@ -108,6 +108,7 @@ class QuizReport(Base):
     progress_id: Mapped[int | None] = mapped_column(ForeignKey("progress.id"), unique=True)
     queue: Mapped[Queue] = mapped_column(enum_by_value(Queue), default=Queue.SMALL)
     enqueued_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
+    send_count: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)
     claim_token: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     lease_until: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
@@ -130,8 +131,10 @@ class QuizReport(Base):
 
     @property
     def message(self) -> JobMessage | None:
-        """The message that tells the workers of this report's job, if it has one."""
-        return None if self.progress_id is None else JobMessage(self.id, self.progress_id, self.queue)
+        """The last message that told the workers of this report's job, if it has one."""
+        if self.progress_id is None:
+            return None
+        return JobMessage(self.id, self.progress_id, self.queue, self.send_count)
 
     def is_current(self, quiz: Quiz, course: Course, analysis_version: str) -> bool:
         """Whether the file was made from the present data by the present analysis."""

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from celery import Celery
 
-from models.queue import GENERATE_REPORT, Queue, task_id
+from models.queue import GENERATE_REPORT, Queue
 from tests.chaos.conftest import Run
 from tests.chaos.test_workers import files, job, tries
 from tests.waiting import wait_for
@@ -44,7 +44,7 @@ def test_repeated_and_wrong_messages_do_no_harm(run: Run) -> None:
         progress_id = job(run, report_id)
         good = {"report_id": report_id, "progress_id": progress_id}
         for _ in range(10):
-            send(publisher, kwargs=good, id_=task_id(progress_id))
+            send(publisher, kwargs=good, id_=f"progress-{progress_id}-1")
         send(publisher, kwargs={"report_id": _NOBODY, "progress_id": _NOBODY})
         # Older forms: the id alone, by position, with more than there is now, under another name.
         send(publisher, args=[report_id])
@@ -173,4 +173,4 @@ def waiting_jobs(run: Run) -> Counter[int]:
     """Count the messages that wait, by the Progress that they name."""
     with run.stack.broker() as client:
         messages = [m for queue in Queue for m in client.lrange(queue.value, 0, -1)]
-    return Counter(int(json.loads(m)["headers"]["id"].removeprefix("progress-")) for m in messages)
+    return Counter(int(json.loads(m)["headers"]["id"].split("-")[1]) for m in messages)

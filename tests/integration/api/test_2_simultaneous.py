@@ -90,7 +90,7 @@ class TestHint:
         with redis.Redis.from_url(redis_url) as broker:
             (message,) = [json.loads(raw) for raw in broker.lrange("small", 0, -1)]
         assert message["headers"]["task"] == "quiz_reports.generate_report"
-        assert message["headers"]["id"] == f"progress-{report['progress_url'].rsplit('/', 1)[1]}"
+        assert message["headers"]["id"] == f"progress-{report['progress_url'].rsplit('/', 1)[1]}-1"
 
     def test_what_makes_no_job_is_not_announced(self, api: Api, redis_url: str) -> None:
         api.generated()

@@ -193,9 +193,9 @@ def test_a_unique_index_makes_two_live_reports_of_a_variant_impossible(database:
         """
         WITH job AS (INSERT INTO progress (user_id, completion) VALUES (1, 0) RETURNING id)
         INSERT INTO quiz_reports (quiz_id, report_type, includes_all_versions, includes_sis_ids, anonymous,
-                                  state, queue, tries, progress_id)
+                                  state, queue, send_count, tries, progress_id)
         SELECT quiz_id, report_type, includes_all_versions, includes_sis_ids, anonymous,
-               'queued', 'small', 0, job.id
+               'queued', 'small', 1, 0, job.id
         FROM quiz_reports, job
         """
     )
@@ -308,7 +308,7 @@ def test_a_failed_report_is_queued_again_in_its_row_with_a_new_progress(database
 @pytest.mark.contract("2 Abort", "a queued job is aborted and never runs")
 def test_an_abort_of_a_queued_job_is_final(database: Database) -> None:
     message = must(request(database))
-    assert abort(database, message.report_id) == Aborted(progress_id=message.progress_id, storage_key=None)
+    assert abort(database, message.report_id) == Aborted(message=message, storage_key=None)
     assert claim(database, message) is None
     assert report(database, message.report_id).state is ReportState.IDLE
 
@@ -331,7 +331,7 @@ def test_an_abort_of_a_generated_report_removes_file_and_progress_and_keeps_the_
 ) -> None:
     message = generated(database)
     file = must(report(database, message.report_id).file)
-    assert abort(database, message.report_id) == Aborted(progress_id=None, storage_key=file.storage_key)
+    assert abort(database, message.report_id) == Aborted(message=None, storage_key=file.storage_key)
     assert report(database, message.report_id).state is ReportState.IDLE
     with pytest.raises(NotFoundError), database.transaction() as session:
         find_file_report(session, file.id)
@@ -356,7 +356,7 @@ def test_of_an_abort_and_a_start_exactly_one_wins(database: Database) -> None:
 def test_a_cancelled_job_shows_how_it_ended_and_is_gone(database: Database) -> None:
     message = must(request(database))
     with database.transaction() as session:
-        ended = cancel_progress(session, message.progress_id, "not needed")
+        ended = cancel_progress(session, message.progress_id, "not needed").progress
     assert (ended.id, ended.message) == (message.progress_id, "not needed")
     assert claim(database, message) is None
     with pytest.raises(NotFoundError), database.transaction() as session:

@@ -1,0 +1,167 @@
+"""The workers' end of the broker: a message that is not one of ours is logged and dropped.
+
+Anything may have been written to Redis, and Celery believes what it finds there: an envelope that it cannot read
+ends the worker and is put back for the next one, and one that it can read may set time limits, compress its
+body or name further tasks. So what is delivered to Celery is made anew from the few values of our messages.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from kombu.transport import redis
+from kombu.transport.virtual import Empty
+
+from models.queue import GENERATE_REPORT, Queue
+
+log = structlog.get_logger(__name__)
+
+_MOST_BODY_LENGTH: Final = 16 * 1024
+_MOST_TEXT_LENGTH: Final = 255
+_MOST_ID: Final = 2**63 - 1
+
+# What operators ask of workers. Celery's other commands stop a worker, its queues or its jobs.
+_QUESTIONS: Final = frozenset(
+    {"active", "active_queues", "ping", "registered", "reserved", "revoked", "scheduled", "stats"}
+)
+
+# Redis has answered, so the connection is well.
+_ANSWERED: Final = redis.Transport.channel_errors
+
+
+class InvalidMessageError(Exception):
+    """The message is not one that the service or its operators send."""
+
+
+class QoS(redis.QoS):  # type: ignore[misc]
+    """The messages that no worker has acknowledged yet; one that cannot be put back is dropped."""
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message back into its queue."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError, *_ANSWERED) as error:
+            log.error("message_refused", reason=type(error).__name__)
+            self._remove_from_indices(tag).execute()
+
+
+class Channel(redis.Channel):  # type: ignore[misc]
+    """A channel that drops what is not JSON."""
+
+    QoS = QoS
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)
+        except (ValueError, RecursionError) as error:
+            # Redis has removed it from its list already.
+            log.error("message_refused", reason=type(error).__name__)
+            raise Empty from None
+
+    def _receive_one(self, c: Any) -> Any:
+        try:
+            return super()._receive_one(c)
+        except (ValueError, RecursionError) as error:
+            log.error("message_refused", reason=type(error).__name__)
+            raise Empty from None
+
+
+class Transport(redis.Transport):  # type: ignore[misc]
+    """Kombu's transport over Redis, which delivers only messages of ours."""
+
+    Channel = Channel
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        try:
+            checked = job_message(message, queue) if queue in set(Queue) else control_message(message)
+        except (InvalidMessageError, ValueError, RecursionError) as error:
+            log.error("message_refused", queue=queue, reason=str(error)[:_MOST_TEXT_LENGTH])
+            return
+        super()._deliver(checked, queue)
+
+
+def job_message(message: Any, queue: str) -> dict[str, Any]:
+    """Return a job's message, made anew; raise InvalidMessageError or ValueError if it is none."""
+    headers, body = _parts(message)
+    if headers.get("task") != GENERATE_REPORT:
+        raise InvalidMessageError("unknown task")
+    task_id = _text(headers.get("id"))
+    match body:
+        case [[], {"report_id": report_id, "progress_id": progress_id, **others}, _] if not others:
+            arguments = {"report_id": _id(report_id), "progress_id": _id(progress_id)}
+        case _:
+            raise InvalidMessageError("other arguments than a report and its Progress")
+    made = [[], arguments, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    task = {"lang": "py", "task": GENERATE_REPORT, "id": task_id, "root_id": task_id, "ignore_result": True}
+    return _envelope(task, made, queue)
+
+
+def control_message(message: Any) -> dict[str, Any]:
+    """Return a revoke or a question, made anew; raise InvalidMessageError or ValueError if it is neither."""
+    _, body = _parts(message)
+    if not isinstance(body, dict):
+        raise InvalidMessageError("not a command")
+    method, arguments, destination = body.get("method"), body.get("arguments"), body.get("destination")
+    match method, arguments:
+        case "revoke", {"task_id": str(task_id)} if not arguments.get("terminate"):
+            made = {"task_id": _text(task_id), "terminate": False}
+        case str(question), _ if question in _QUESTIONS:
+            made = {}
+        case _:
+            raise InvalidMessageError("a command that is not accepted")
+    if destination is not None and not isinstance(destination, list):
+        raise InvalidMessageError("a destination that is not a list")
+    command = {"method": method, "arguments": made, "destination": destination}
+    match body.get("reply_to"):
+        case {"routing_key": routing_key}:
+            command["reply_to"] = {"exchange": "reply.celery.pidbox", "routing_key": _text(routing_key)}
+            command["ticket"] = _text(body.get("ticket"))
+        case None:
+            pass
+        case _:
+            raise InvalidMessageError("an address for replies that is none")
+    return _envelope({"clock": 0, "expires": 0}, command, "")
+
+
+def _parts(message: Any) -> tuple[Mapping[str, Any], Any]:
+    match message:
+        case {
+            "headers": dict(headers),
+            "body": str(body),
+            "properties": {"body_encoding": "base64"},
+            "content-type": "application/json",
+        } if len(body) <= _MOST_BODY_LENGTH:
+            return headers, json.loads(base64.b64decode(body, validate=True))
+    raise InvalidMessageError("not an envelope")
+
+
+def _envelope(headers: Mapping[str, Any], body: Any, queue: str) -> dict[str, Any]:
+    return {
+        "headers": headers,
+        "body": base64.b64encode(json.dumps(body).encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "properties": {
+            "body_encoding": "base64",
+            "delivery_tag": str(uuid.uuid4()),
+            "delivery_info": {"exchange": "", "routing_key": queue},
+            "priority": 0,
+        },
+    }
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _MOST_TEXT_LENGTH:
+        raise InvalidMessageError("an id that is not a short text")
+    return value
+
+
+def _id(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= _MOST_ID:
+        raise InvalidMessageError("an id that is not a positive integer")
+    return value
