@@ -1,8 +1,8 @@
 """The workers' end of the broker: a message that is not one of ours is logged and dropped.
 
-Anything may have been written to Redis, and Celery believes what it finds there: an envelope that it cannot read
-ends the worker and is put back for the next one, and one that it can read may set time limits, compress its
-body or name further tasks. So what is delivered to Celery is made anew from the few values of our messages.
+Anything may have been written to Redis, and Celery believes what it finds there: an envelope that it cannot
+read ends the worker and is put back for the next one, and one that it can read may set time limits, compress
+its body or name further tasks. So what Celery gets is made anew from the few values of a message of ours.
 """
 
 from __future__ import annotations
@@ -30,34 +30,41 @@ _QUESTIONS: Final = frozenset(
     {"active", "active_queues", "ping", "registered", "reserved", "revoked", "scheduled", "stats"}
 )
 
-# Redis has answered, so the connection is well.
-_ANSWERED: Final = redis.Transport.channel_errors
+# What a message that is not one makes Celery and Redis raise; the connection is well.
+_UNREADABLE: Final[tuple[type[Exception], ...]] = (
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    *redis.Transport.channel_errors,
+)
 
 
 class InvalidMessageError(Exception):
     """The message is not one that the service or its operators send."""
 
 
-class QoS(redis.QoS):  # type: ignore[misc]
+class QoS(redis.QoS):
     """The messages that no worker has acknowledged yet; one that cannot be put back is dropped."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put a message back into its queue."""
         try:
             super().restore_by_tag(tag, client, leftmost)
-        except (AttributeError, LookupError, RecursionError, TypeError, ValueError, *_ANSWERED) as error:
+        except _UNREADABLE as error:
             log.error("message_refused", reason=type(error).__name__)
-            self._remove_from_indices(tag).execute()
+            self._remove_from_indices(tag).execute()  # type: ignore[attr-defined]
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class Channel(redis.Channel):
     """A channel that drops what is not JSON."""
 
     QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]
         except (ValueError, RecursionError) as error:
             # Redis has removed it from its list already.
             log.error("message_refused", reason=type(error).__name__)
@@ -65,20 +72,20 @@ class Channel(redis.Channel):  # type: ignore[misc]
 
     def _receive_one(self, c: Any) -> Any:
         try:
-            return super()._receive_one(c)
+            return super()._receive_one(c)  # type: ignore[misc]
         except (ValueError, RecursionError) as error:
             log.error("message_refused", reason=type(error).__name__)
             raise Empty from None
 
 
-class Transport(redis.Transport):  # type: ignore[misc]
+class Transport(redis.Transport):
     """Kombu's transport over Redis, which delivers only messages of ours."""
 
     Channel = Channel
 
-    def _deliver(self, message: Any, queue: str) -> None:
+    def _deliver(self, message: Any, queue: str | None) -> None:
         try:
-            checked = job_message(message, queue) if queue in set(Queue) else control_message(message)
+            checked = job_message(message, str(queue)) if queue in set(Queue) else control_message(message)
         except (InvalidMessageError, ValueError, RecursionError) as error:
             log.error("message_refused", queue=queue, reason=str(error)[:_MOST_TEXT_LENGTH])
             return
@@ -108,7 +115,7 @@ def control_message(message: Any) -> dict[str, Any]:
         raise InvalidMessageError("not a command")
     method, arguments, destination = body.get("method"), body.get("arguments"), body.get("destination")
     match method, arguments:
-        case "revoke", {"task_id": str(task_id)} if not arguments.get("terminate"):
+        case "revoke", {"task_id": str(task_id), **options} if not options.get("terminate"):
             made = {"task_id": _text(task_id), "terminate": False}
         case str(question), _ if question in _QUESTIONS:
             made = {}

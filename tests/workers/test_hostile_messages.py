@@ -116,7 +116,7 @@ def envelope(content: Any = b"", **others: Any) -> dict[str, Any]:
     return {name: part for name, part in message.items() if part is not None}
 
 
-GOOD = [[], {"report_id": 1, "progress_id": 1}, {}]
+GOOD: list[Any] = [[], {"report_id": 1, "progress_id": 1}, {}]
 _DEEP = b"[" * 100_000 + b"]" * 100_000
 _BOMB = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
 BAD_ENVELOPES: Mapping[str, bytes] = {
@@ -191,7 +191,7 @@ DISREGARDED: Mapping[str, dict[str, Any]] = {
 
 
 def test_bytes_that_are_no_message_are_dropped_and_the_worker_goes_on(node: Node) -> None:
-    messages = BAD_ENVELOPES | {name: json.dumps(m).encode() for name, m in BAD_MESSAGES.items()}
+    messages = {**BAD_ENVELOPES, **{name: json.dumps(m).encode() for name, m in BAD_MESSAGES.items()}}
     for name, message in messages.items():
         refused = node.log.read_text().count("message_refused")
         node.broker.lpush(Queue.SMALL.value, message)
