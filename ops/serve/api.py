@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 from typing import NoReturn
 
 import click
@@ -14,6 +13,7 @@ import click
 from models.logs import configure_logging
 from models.settings import Settings
 from ops.local.supervisor import stop_signals
+from ops.serve.metrics_folder import make_metrics_folder
 
 # How long a client may send nothing in the middle of a request, and take nothing of an answer.
 _SILENT_SECONDS = 20
@@ -48,7 +48,8 @@ def serve(host: str, port: int, *options: str) -> NoReturn:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_SECONDS)
     listener.set_inheritable(True)
     # /metrics speaks for all processes of this server; prometheus-client reads this at its import.
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="quiz-reports-metrics-"))
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(make_metrics_folder())
     bind = f"fd://{listener.fileno()}"
     command = ["-P", "-m", "gunicorn", "--config", "python:ops.serve.gunicorn_conf", "--bind", bind, *options]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
