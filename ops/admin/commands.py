@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from models.db.session import Database
 from models.errors import NotFoundError
+from models.settings import Settings
 from ops.local.data_directory import data_dir_option, settings_here
 
 
@@ -33,6 +35,22 @@ def migrate_command(data_dir: Path) -> None:
     click.echo(f"the database is at revision {newest_revision()}")
 
 
+def _require_known_scopes(
+    _context: click.Context, _option: click.Parameter, scopes: tuple[str, ...]
+) -> tuple[str, ...]:
+    if scopes:
+        # Imported here because the other commands have no use for the routes.
+        from api.app import create_app
+        from api.openapi.document import routes
+
+        known = {route.scope for route in routes(create_app(Settings())) if route.scope is not None}
+        for scope in scopes:
+            if scope not in known:
+                near = difflib.get_close_matches(scope, known, n=3, cutoff=0.5) or sorted(known)
+                raise click.BadParameter(f"no route has the scope {scope}; there are " + ", ".join(near))
+    return scopes
+
+
 @click.group("token")
 def token_group() -> None:
     """Create, list and revoke access tokens."""
@@ -42,7 +60,12 @@ def token_group() -> None:
 @click.option("--user", type=click.IntRange(1), required=True, metavar="ID", help="Whose token, by LMS id.")
 @click.option("--admin", is_flag=True, help="May do everything, pushing data in too.")
 @click.option(
-    "--scope", "scopes", multiple=True, metavar="S", help="Limit to this route; give it repeatedly."
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="S",
+    callback=_require_known_scopes,
+    help="Limit to this route; give it repeatedly.",
 )
 @click.option("--expires", type=click.IntRange(1), metavar="DAYS", help="After how many days it ends.")
 @data_dir_option

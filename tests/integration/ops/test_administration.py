@@ -21,6 +21,9 @@ def run(*arguments: str) -> Result:
     return CliRunner(catch_exceptions=False).invoke(cli, arguments)
 
 
+PROGRESS, FILE = "url:GET|/api/v1/progress/:id", "url:GET|/api/v1/files/:id"
+
+
 @pytest.fixture
 def database_here(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
     monkeypatch.setenv("DATABASE_URL", database.url)
@@ -51,7 +54,7 @@ def create(*options: str) -> str:
     [
         (["--user", "7"], 7, False, set()),
         (["--user", "7", "--admin", "--expires", "1"], 7, True, set()),
-        (["--user", "8", "--scope", "a", "--scope", "b"], 8, False, {"a", "b"}),
+        (["--user", "8", "--scope", PROGRESS, "--scope", FILE], 8, False, {PROGRESS, FILE}),
     ],
 )
 @pytest.mark.contract("9 Commands", "token create prints the token alone, list and revoke")
