@@ -9,7 +9,7 @@ import uuid
 import structlog
 from flask import Flask, g, request
 from werkzeug import Response
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.body_input import BodyInput
@@ -23,12 +23,13 @@ from api.routes.ingestion import ingestion
 from api.routes.new_quiz_reports import new_quiz_reports
 from api.routes.progress import progress
 from api.routes.quiz_reports import quiz_reports
-from api.services import Services
+from api.services import Services, services
 from models.logs import configure_logging
 from models.settings import Settings
 
 _MOST_BODY_BYTES = 2**20
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+_MOST_HOST_LENGTH = 255
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -56,11 +57,11 @@ def create_app(settings: Settings) -> Flask:
     ):
         app.register_blueprint(blueprint)
     app.before_request(_begin)
+    app.before_request(_require_valid_host)
     app.before_request(refuse_what_waited_too_long)
     app.before_request(_read_body)
     app.after_request(_finish)
-    if settings.public_url.startswith("https://"):
-        app.after_request(_require_https)
+    app.after_request(_require_https)
     if hops := settings.trusted_proxies:
         # Only what our own proxy overwrites: it passes on a client's port and prefix as they came.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -83,6 +84,14 @@ def _begin() -> None:
     g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _require_valid_host() -> None:
+    # It stands in links where no public address is set. HTTP/1.0 may leave it out.
+    given = request.environ.get("HTTP_HOST")
+    # Werkzeug reads one that is not a host and a port as empty.
+    if given is not None and (not request.host or len(given) > _MOST_HOST_LENGTH):
+        raise BadRequest
 
 
 def _read_body() -> None:
@@ -121,7 +130,9 @@ def _finish(response: Response) -> Response:
 
 
 def _require_https(response: Response) -> Response:
-    response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    # Where no proxy is trusted to say how the client came, the public address tells.
+    if request.is_secure or services().settings.public_url.startswith("https://"):
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
 

@@ -136,14 +136,19 @@ def _visit(opened: Callable[[], AbstractContextManager[Session]]) -> Iterator[Vi
     token = _token()
     if token is None:
         raise UnauthenticatedError
-    if "requests_left" not in g:
-        # A push is authorized twice, before and after its body is received, and counts once.
-        g.requests_left = services().rate_limit.take(token)
-    # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
-    caller = None if token.startswith(PREFIX) else services().tokens.read(token)
+    try:
+        # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
+        caller = None if token.startswith(PREFIX) else services().tokens.read(token)
+    except InvalidTokenError:
+        services().rate_limit.take_guess(request.remote_addr)
+        raise
     with opened() as session:
         if caller is None and (caller := find_caller(session, token)) is None:
+            services().rate_limit.take_guess(request.remote_addr)
             raise InvalidTokenError
+        if "requests_left" not in g:
+            # A push is authorized twice, before and after its body is received, and counts once.
+            g.requests_left = services().rate_limit.take(token)
         g.user_id = caller.user_id
         _require_scope(caller)
         yield Visit(session, caller)

@@ -1,9 +1,11 @@
-"""How often one token may be used: so many requests in each minute of the clock, counted in Redis."""
+"""How often in a minute a token may be used and an address may send a bad one, counted in Redis."""
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import time
+import zlib
 from collections.abc import Callable
 
 import redis
@@ -15,6 +17,8 @@ from api.errors import TooManyRequestsError
 from models.settings import Settings
 
 _WINDOW_SECONDS = 60
+# Addresses share this many counters, so that no attacker can fill Redis.
+_MOST_NETWORKS = 2**16
 # A limit is not worth a slow answer.
 _PATIENCE_SECONDS = 0.1
 
@@ -44,14 +48,23 @@ class RateLimit:
 
         None where there is no limit, or nobody who could count.
         """
+        # The token itself is kept nowhere.
+        return self._count("rate", hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+
+    def take_guess(self, address: str | None) -> None:
+        """Count a bad token, by the address that sent it; raise TooManyRequestsError beyond the limit.
+
+        Good tokens from the address are still accepted: others may share it.
+        """
+        self._count("guesses", str(zlib.crc32(_network(address).encode()) % _MOST_NETWORKS))
+
+    def _count(self, kind: str, name: str) -> int | None:
         if self._redis is None:
             return None
         now = self._clock()
-        # The token itself is kept nowhere.
-        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         try:
             with self._redis.pipeline() as commands:
-                key = f"quiz-reports:rate:{name}:{int(now // _WINDOW_SECONDS)}"
+                key = f"quiz-reports:{kind}:{name}:{int(now // _WINDOW_SECONDS)}"
                 commands.incr(key)
                 commands.expire(key, 2 * _WINDOW_SECONDS)
                 used = int(commands.execute()[0])
@@ -66,3 +79,16 @@ class RateLimit:
         """Give back the connections."""
         if self._redis is not None:
             self._redis.close()
+
+
+def _network(address: str | None) -> str:
+    """Name the IPv4 address, or the /64 of IPv6, which is what one subscriber has."""
+    try:
+        parsed = ipaddress.ip_address(address or "")
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(ipaddress.ip_network((int(parsed), 64), strict=False))
+        parsed = parsed.ipv4_mapped
+    return str(parsed)

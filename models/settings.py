@@ -205,7 +205,7 @@ class Settings:
         "QUIZ_REPORTS_RATE_LIMIT",
         _not_negative,
         0,
-        "requests a minute that one token may make; 0: no limit",
+        "requests a minute that one token may make, and bad tokens that one address may send; 0: no limit",
     )
     retention_days: int = _setting(
         "QUIZ_REPORTS_RETENTION_DAYS",
