@@ -21,13 +21,24 @@ _BACKLOG = 2048
 
 @click.command("api")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
-@click.option("--threads", type=click.IntRange(1), default=16, show_default=True, help="In each process.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port to listen on."
+)
+@click.option(
+    "--processes", type=click.IntRange(1), default=2, show_default=True, help="The number of processes."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="The number of threads in each process.",
+)
 def api_command(host: str, port: int, processes: int, threads: int) -> None:
     """Run the web process until SIGTERM; requests that have begun are finished.
 
-    Put a proxy that buffers in front of it, as docker-compose.yml does, and set QUIZ_REPORTS_TRUSTED_PROXIES.
+    Needs DATABASE_URL, REDIS_URL, STORAGE_URL and SECRET_KEY. In production, put a proxy that buffers in
+    front of it, as docker-compose.yml does, and set QUIZ_REPORTS_TRUSTED_PROXIES.
     """
     Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
     serve(host, port, "--workers", str(processes), "--threads", str(threads))

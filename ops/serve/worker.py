@@ -45,7 +45,11 @@ class _QueueNames(click.ParamType[tuple[Queue, ...]]):
     help="The queues to take jobs from.",
 )
 @click.option(
-    "--concurrency", type=click.IntRange(1), default=1, show_default=True, help="Reports at a time (slots)."
+    "--concurrency",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="The number of slots: reports at a time.",
 )
 @click.option(
     "--heartbeat-file",
@@ -59,7 +63,7 @@ def worker_command(
     """Run a worker until SIGTERM; it then gives a report that has begun 25 seconds to finish.
 
     One slot takes both queues, small reports first. Of two slots or more, one takes only small reports, so
-    these never wait behind large ones.
+    these never wait behind large ones. Needs DATABASE_URL, REDIS_URL and STORAGE_URL.
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
     if one_node or concurrency == 1 or len(queues) == 1:
