@@ -111,7 +111,7 @@ class EmbeddedPostgres(EmbeddedServer):
         shipped = self._binary("postgres").parent.parent.name.removeprefix("pginstall")
         if shipped and made_by != shipped:
             raise EmbeddedServerError(
-                f"{self._home} was created by PostgreSQL {made_by}, and {shipped} is installed: "
+                f"{self._home} was made by PostgreSQL {made_by}, and {shipped} is installed: "
                 "dump it with the old version, or choose another --data-dir"
             )
 
