@@ -1,9 +1,9 @@
-# Everything lives in .venv: nothing is installed anywhere else, and nothing asks for root.
+# Everything is installed in .venv, and nothing needs root.
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-# What `make run` needs, and what everything else needs beside it.
+# Marks that the requirements of `make run`, and those of development, are installed.
 INSTALLED := .venv/.installed
 DEVELOPED := .venv/.developed
 AUDIT_LOG := .venv/pip-audit.log
@@ -12,62 +12,62 @@ AUDIT_LOG := .venv/pip-audit.log
 .DELETE_ON_ERROR:
 .PHONY: help run install test check audit advisories lock conformance format bench chaos fresh migration clean
 
-help: ## print this
+help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: install ## run the whole service here, with the sample course, until Ctrl-C; port=8001 takes another port
+run: install ## run the whole service here, with the sample course, until Ctrl-C; port=8001 for another port
 	@$(BIN)/quiz-reports up --sample $(if $(port),--port '$(port)')
 
-install: $(INSTALLED) ## set up .venv; the command is then .venv/bin/quiz-reports
+install: $(INSTALLED) ## set up .venv with the command .venv/bin/quiz-reports
 
-test: $(DEVELOPED) ## run all tests against real servers
+test: $(DEVELOPED) ## run the tests against a real PostgreSQL and a real broker
 	@$(BIN)/python -m pytest
 
 check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a minute
-	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted: run make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/python -m pytest --quiet workers/analysis workers/formats tests/unit
 
-conformance: $(DEVELOPED) ## print which tests show which rule of the contract
+conformance: $(DEVELOPED) ## print which tests cover which rule of the contract
 	@$(BIN)/python -m tests.conformance
 
-audit: $(DEVELOPED) ## look for insecure code, licences that are not allowed, migrations that lock, and known holes in what we use
+audit: $(DEVELOPED) ## check for insecure code, licences, migrations that lock tables, and known vulnerabilities of the libraries
 	@$(BIN)/bandit --quiet -ll --configfile pyproject.toml --recursive api models ops workers
 	@$(BIN)/pip-licenses > .venv/licences.log
 	@$(BIN)/alembic upgrade head --sql > .venv/migrations.sql 2> .venv/alembic.log || { cat .venv/alembic.log; exit 1; }
 	@$(BIN)/squawk .venv/migrations.sql > .venv/squawk.log || { cat .venv/squawk.log; exit 1; }
 	@$(MAKE) --no-print-directory advisories
 
-# A known hole is a failure. Where advisories cannot be reached, that is said, and nothing is claimed.
+# A known vulnerability fails. If the advisories cannot be reached, that is printed instead of a result.
 advisories:
 	@if $(BIN)/pip-audit --disable-pip --no-deps --requirement constraints.txt --progress-spinner off --timeout 10 > $(AUDIT_LOG) 2>&1; \
 	then echo "advisories: $$(grep -c 'could not be audited' $(AUDIT_LOG)) of $$(grep -c == constraints.txt) packages could not be looked up"; \
 	elif grep -q '^Found [0-9]* known' $(AUDIT_LOG); then cat $(AUDIT_LOG) >&2; exit 1; \
 	else echo "advisories could not be asked: $$(tail -n 1 $(AUDIT_LOG))"; fi
 
-lock: $(DEVELOPED) ## pin what the image installs, with hashes, to the versions of constraints.txt
+lock: $(DEVELOPED) ## write the image's requirements, with hashes, from constraints.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 		--python-version 3.13 --python-platform linux --constraint constraints.txt --output-file ops/docker/requirements.lock pyproject.toml
 
-format: $(DEVELOPED) ## put the code into the one format
+format: $(DEVELOPED) ## format the code
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format .
 
-bench: $(DEVELOPED) ## measure, and write the table to a file
+bench: $(DEVELOPED) ## measure each figure against a reference; the table goes to build/bench
 	@$(BIN)/python -m ops.benchmarks
 
-chaos: $(DEVELOPED) ## break servers and processes on purpose, and check what was promised
+chaos: $(DEVELOPED) ## break servers and processes on purpose, and check that the promises hold
 	@$(BIN)/python -m pytest tests/chaos
 
-fresh: $(DEVELOPED) ## run it in fresh clones, as newcomers do: ways="root-home umask" takes these only
+fresh: $(DEVELOPED) ## try the commands of README in fresh clones; ways="root-home umask" tries only these
 	@$(BIN)/python -P tests/fresh.py $(ways)
 
-migration: $(DEVELOPED) ## write a migration for what changed in the tables: make migration m="add a column"
-	@test -n "$(m)" || { echo 'say what it does: make migration m="add a column"' >&2; exit 2; }
+migration: $(DEVELOPED) ## write a migration for changes of the tables: make migration m="add a column"
+	@test -n "$(m)" || { echo 'describe the change: make migration m="add a column"' >&2; exit 2; }
 	@$(BIN)/python -m ops.admin.new_migration "$(m)"
 
-clean: ## remove .venv and the caches; the data in .quiz-reports stays
+clean: ## remove .venv and the caches, but not the data in .quiz-reports
 	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(INSTALLED): pyproject.toml constraints.txt

@@ -32,7 +32,7 @@ class Uploads:
 
     def __init__(self, folder: str, most_files: int) -> None:
         self._folder = folder or None
-        self._columns = threading.BoundedSemaphore(most_files)
+        self._slots = threading.BoundedSemaphore(most_files)
 
     @contextmanager
     def receive(self, most_bytes: int) -> Iterator[Body]:
@@ -62,7 +62,7 @@ class Uploads:
 
     @contextmanager
     def _file(self) -> Iterator[io.FileIO]:
-        if not self._columns.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise NotReceivedError("Too many large bodies are being received. Please try again.")
         try:
             with ExitStack() as opened:
@@ -71,7 +71,7 @@ class Uploads:
                     file = opened.enter_context(tempfile.TemporaryFile(buffering=0, dir=self._folder))
                 yield file
         finally:
-            self._columns.release()
+            self._slots.release()
 
 
 def chunks_of(body: Body) -> Iterator[bytes]:
@@ -103,7 +103,7 @@ def _no_room_is_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _log.warning("body not stored", reason=str(error))
+        _log.warning("body_not_stored", reason=str(error))
         raise NotReceivedError("There is no room to receive the body. Please try again later.") from error
 
 

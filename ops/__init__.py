@@ -1,1 +1,1 @@
-"""Where the service is put together and run."""
+"""The command line, and all that deploys, runs and measures the service."""

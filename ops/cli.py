@@ -1,4 +1,4 @@
-"""The command `quiz-reports`: what there is to call; each command is imported only when it is used."""
+"""The command `quiz-reports`: its subcommands, each imported only when it is used."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ import click
 
 from models.errors import InvalidSettingError, QuizReportsError
 
-# Name: where the command is, and its line in --help (kept here so that --help imports nothing).
+# The module and object of each subcommand, and its line in --help, which thus imports none of them.
 _COMMANDS = {
-    "up": ("ops.up:up_command", "Run everything on this machine, until Ctrl-C."),
+    "up": ("ops.up:up_command", "Run everything on this machine, until Ctrl-C; start here."),
     "api": ("ops.serve.api:api_command", "Run the web process."),
     "worker": ("ops.serve.worker:worker_command", "Run a worker, which computes the reports."),
-    "sweeper": ("ops.serve.api:sweeper_command", "Run the sweeper, which finds lost jobs."),
-    "migrate": ("ops.admin.commands:migrate_command", "Bring the database's tables up to date."),
+    "sweeper": ("ops.serve.sweeper:sweeper_command", "Run the sweeper, which publishes lost jobs again."),
+    "migrate": (
+        "ops.admin.commands:migrate_command",
+        "Create the database's tables, or bring them up to date.",
+    ),
     "token": ("ops.admin.commands:token_group", "Create, list and revoke access tokens."),
     "import": ("ops.client.commands:import_command", "Push course, quiz and submission files."),
-    "report": ("ops.client.commands:report_command", "Ask for a report, wait for it, save it."),
-    "doctor": ("ops.admin.doctor:doctor_command", "Check every part, and say how to mend it."),
+    "report": ("ops.client.commands:report_command", "Request a report, wait for it, save its file."),
+    "doctor": ("ops.admin.doctor:doctor_command", "Check every part, and tell how to fix what fails."),
 }
 
 
 class _LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one when it is called."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature.
         return list(_COMMANDS)
@@ -45,7 +48,7 @@ class _LazyGroup(click.Group):
             if error.name != "psutil":
                 raise
             raise click.ClickException(
-                f"{cmd_name} needs more than this installation has: pip install 'quiz-reports[embedded]'"
+                f"{cmd_name} needs a package that is not installed: pip install 'quiz-reports[embedded]'"
             ) from None
         return command
 
@@ -63,15 +66,17 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Canvas-compatible quiz reports: student_analysis and item_analysis.
 
-    To try it, `quiz-reports up --sample`: it starts the whole service here and makes reports of a sample
-    course. Every command has a --help of its own. Settings come from the environment: ops/settings.md.
+    To try it, run `quiz-reports up --sample`: it starts the whole service on this machine and generates the
+    reports of a sample course. In production, run `migrate` once, then `api`, `worker` and `sweeper`, as many
+    of each as needed. Each command has its own --help. Settings come from the environment: ops/settings.md
+    lists them.
     """
 
 
 def main() -> NoReturn:
-    """Run the command line: exit 0 done, 1 failed, 2 wrong use; an error is one line on standard error."""
+    """Run the command line: exit with 0 on success, 1 on failure, 2 on wrong usage; an error is one line."""
     for stream in (sys.stdout, sys.stderr):
-        # A path or a name that the terminal's encoding lacks must not end a service.
+        # A path or a name that the terminal's encoding cannot express must not end a service.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -87,7 +92,7 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # The reader of our output, such as `head`, has closed it.
         sys.stderr.close()
         sys.exit(1)
     except Exception as error:
@@ -103,13 +108,13 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _explained(error: Exception) -> str | None:
-    """Say in one line what failed and what to do; None for what nobody foresaw: that needs its traceback."""
+    """Describe an error and its remedy in one line; None if it is unexpected and needs its traceback."""
     if isinstance(error, InvalidSettingError):
         return f"{error}: settings come from the environment, ops/settings.md lists them"
     if isinstance(error, QuizReportsError):
         return str(error)
     reason = str(getattr(error, "orig", None) or error).split("\n")[0]
-    # By name, because these libraries are not imported just to name their errors.
+    # By name, since importing these libraries for their errors would slow every command.
     match f"{type(error).__module__.split('.')[0]}.{type(error).__name__}":
         case "sqlalchemy.OperationalError" | "sqlalchemy.InterfaceError" | "psycopg.OperationalError":
             return f"the database does not answer: {reason}: check DATABASE_URL"
@@ -118,7 +123,7 @@ def _explained(error: Exception) -> str | None:
         case "redis.ConnectionError" | "redis.TimeoutError" | "kombu.OperationalError":
             return f"the broker does not answer: {reason}: check REDIS_URL"
         case "redis.AuthenticationError":
-            return f"the broker does not let us in: {reason}: check the password in REDIS_URL"
+            return f"the broker refuses the password: {reason}: check REDIS_URL"
     return str(error) if isinstance(error, OSError) else None
 
 

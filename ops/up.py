@@ -1,4 +1,4 @@
-"""`quiz-reports up`: the whole service on one machine, under one process that stops all it started."""
+"""`quiz-reports up`: the whole service on one machine, as children of one process."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from ops.local.private_files import write_private
 from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
 
 _READY_SECONDS = 120.0
-# Each of our processes carries this variable, so that a later start finds orphans.
+# The environment of each process of the service has this variable, so that a later start finds orphans.
 _MARK = "QUIZ_REPORTS_UP"
 _ADMINISTRATOR = 1
 
 
 class LocalStackError(QuizReportsError):
-    """The stack cannot start; the message says what to do."""
+    """The service cannot start; the message says what to do."""
 
 
 class LocalStack:
@@ -47,19 +47,19 @@ class LocalStack:
 
     @property
     def base_url(self) -> str:
-        """Where the API of this stack answers."""
+        """The address of the API."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, stop: Event) -> Ready | None:
-        """Start all parts and return when the API is ready; None if it was stopped before."""
+        """Start all parts, and return when the API is ready; None if it was stopped before."""
         if not is_free(self.port):
             raise LocalStackError(f"port {self.port} is taken by another program: choose one with --port")
-        self.directory.forget_ready()
+        self.directory.remove_ready()
         _end_orphans(self.directory)
-        database_url = self.settings.database_url or self._serve(
+        database_url = self.settings.database_url or self._start_server(
             EmbeddedPostgres(self.directory.path / "postgres", log=self.directory.log("postgres"))
         )
-        redis_url = self.settings.redis_url or self._serve(
+        redis_url = self.settings.redis_url or self._start_server(
             EmbeddedValkey(self.directory.path / "valkey", log=self.directory.log("valkey"))
         )
         token = self._prepare_database(database_url)
@@ -71,12 +71,12 @@ class LocalStack:
         return ready
 
     def stop(self) -> None:
-        """Stop all parts, the last started first, and leave no process and no note behind."""
-        self.directory.forget_ready()
+        """Stop all parts, the last started first, and remove `ready.json`."""
+        self.directory.remove_ready()
         self.supervisor.stop()
         _end_orphans(self.directory)
 
-    def _serve(self, server: EmbeddedServer) -> str:
+    def _start_server(self, server: EmbeddedServer) -> str:
         self.supervisor.start(server)
         return server.url
 
@@ -109,7 +109,7 @@ class LocalStack:
             ("sweeper",),
             ("api", "--port", str(self.port)),
         ):
-            # Safe path: a folder named `api` or `models` where the user stands is not ours.
+            # -P: a folder named `api` or `models` in the current directory must not be imported.
             command = [sys.executable, "-P", "-m", "ops.cli", name, *arguments]
             self.supervisor.start(ChildProcess(name, command, environ, self.directory.log(name)))
 
@@ -119,40 +119,49 @@ class LocalStack:
         with httpx.Client(base_url=self.base_url, timeout=5, trust_env=False) as client:
             while time.monotonic() < deadline:
                 try:
-                    answer = client.get("/readyz")
+                    response = client.get("/readyz")
                 except httpx.TransportError as error:
                     reason = str(error)
                 else:
-                    if answer.status_code == httpx.codes.OK:
+                    if response.status_code == httpx.codes.OK:
                         return True
-                    reason = answer.text
+                    reason = response.text
                 if stop.wait(0.1):
                     return False
-                self.supervisor.look()
-        raise LocalStackError(f"the API does not get ready ({reason}): see {self.directory.log('api')}")
+                self.supervisor.poll()
+        raise LocalStackError(f"the API did not become ready ({reason}): see {self.directory.log('api')}")
 
 
 @click.command("up")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="The port of the API; 0: any free one.",
 )
 @data_dir_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
     default=lambda: max(2, min(os.cpu_count() or 1, 8)),
-    show_default="one a processor, at least 2",
-    help="Reports at a time.",
+    show_default="one per processor, from 2 to 8",
+    help="How many reports are generated at a time.",
 )
-@click.option("--sample", is_flag=True, help="Load the sample course and make its reports.")
+@click.option("--sample", is_flag=True, help="Load the sample course and generate its reports.")
 def up_command(port: int, data_dir: Path, workers: int, *, sample: bool) -> None:
     """Run everything on this machine, until Ctrl-C.
 
-    Starts a PostgreSQL and a Valkey of its own in the data directory (or uses DATABASE_URL and REDIS_URL),
-    then the API, a worker and the sweeper. When all is ready it writes ready.json there and prints the
-    address. A part that dies is started again.
+    Starts PostgreSQL and Valkey in the data directory (or uses those of DATABASE_URL and REDIS_URL), then the
+    API, a worker and the sweeper. When the API is ready, prints its address and writes it to ready.json in
+    that directory, with an administrator's token. A part that ends is started again; the logs are in logs/.
+
+    \b
+    Example:
+      quiz-reports up --sample
+      quiz-reports report 101 201 item_analysis      (in another terminal)
     """
-    # Whatever a part writes here is its owner's only: reports, logs, data.
+    # Only the owner may read the reports, logs and data that the parts write.
     os.umask(0o077)
     directory = DataDirectory(data_dir)
     with directory.lock(), stop_signals() as stop:
@@ -178,7 +187,7 @@ def _serve(stack: LocalStack, ready: Ready, stop: Event, *, sample: bool) -> Non
 
 
 def _make_sample_reports(stack: LocalStack, ready: Ready, stop: Event) -> None:
-    """Run the sample beside the watch over the parts; its failure is ours."""
+    """Run the sample in a thread while the parts are supervised; raise its failure."""
     from ops.sample import run_sample
 
     failures: list[Exception] = []
@@ -194,11 +203,11 @@ def _make_sample_reports(stack: LocalStack, ready: Ready, stop: Event) -> None:
 
     threading.Thread(target=run, name="sample", daemon=True).start()
     while not done.wait(0.2) and not stop.is_set():
-        stack.supervisor.look()
+        stack.supervisor.poll()
     if failures and not stop.is_set():
         raise failures[0]
 
 
 def _end_orphans(directory: DataDirectory) -> None:
-    """End our processes that an earlier stack on this folder left, because it was killed itself."""
+    """End the processes of an earlier run on this directory that was killed."""
     end_orphans(lambda process: process.environ().get(_MARK) == str(directory.path))

@@ -1,1 +1,1 @@
-"""What an operator does: migrations, tokens, checks."""
+"""The commands of an operator: migrations, tokens, checks."""

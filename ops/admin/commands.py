@@ -1,4 +1,4 @@
-"""What an operator does to the database: migrations and access tokens."""
+"""Commands that change the database: migrations and access tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def _database(data_dir: Path) -> Iterator[Database]:
 @click.command("migrate")
 @data_dir_option
 def migrate_command(data_dir: Path) -> None:
-    """Apply the migrations that are missing; any number of processes may do so at once."""
+    """Apply the migrations that are missing; any number of processes may do so at once.
+
+    A database of a version before the first release is refused.
+    """
     from models.db.schema import migrate, newest_revision
 
     with _database(data_dir) as database:
@@ -57,24 +60,32 @@ def token_group() -> None:
 
 
 @token_group.command("create")
-@click.option("--user", type=click.IntRange(1), required=True, metavar="ID", help="Whose token, by LMS id.")
-@click.option("--admin", is_flag=True, help="May do everything, pushing data in too.")
+@click.option(
+    "--user", type=click.IntRange(1), required=True, metavar="ID", help="The LMS id of the token's user."
+)
+@click.option("--admin", is_flag=True, help="Allow everything, including pushing data.")
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     metavar="S",
     callback=_require_known_scopes,
-    help="Limit to this route; give it repeatedly.",
+    help="Limit the token to this route; may be repeated.",
 )
-@click.option("--expires", type=click.IntRange(1), metavar="DAYS", help="After how many days it ends.")
+@click.option(
+    "--expires",
+    type=click.IntRange(1),
+    metavar="DAYS",
+    help="The number of days until it expires.  [default: never]",
+)
 @data_dir_option
 def create_command(
     user: int, scopes: tuple[str, ...], expires: int | None, data_dir: Path, *, admin: bool
 ) -> None:
-    """Issue a token and print it, alone; it is not kept and cannot be shown again.
+    """Issue a token and print it. Only its hash is stored, so it cannot be shown again.
 
-    A scope is spelled as Canvas does: url:GET|/api/v1/courses/:course_id/quizzes
+    Without --admin and --scope, the token reads what its user may read. A scope is spelled as in Canvas, for
+    example url:GET|/api/v1/courses/:course_id/quizzes/:quiz_id/reports
     """
     from models.access.tokens import create_token
 
@@ -86,13 +97,13 @@ def create_command(
 @token_group.command("list")
 @data_dir_option
 def list_command(data_dir: Path) -> None:
-    """List the tokens: id, last four characters, user, rights, end."""
+    """List the tokens: id, last four characters, user, rights, expiry."""
     from models.access.tokens import list_tokens
 
     with _database(data_dir) as database, database.transaction() as session:
         for token in list_tokens(session):
             rights = [*(["admin"] if token.is_admin else []), *token.scopes] or ["reading"]
-            end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "no end"
+            end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "no expiry"
             click.echo(f"{token.id}\t…{token.last_four}\tuser {token.user_id}\t{' '.join(rights)}\t{end}")
 
 
@@ -100,7 +111,7 @@ def list_command(data_dir: Path) -> None:
 @click.argument("token_id", metavar="ID", type=int)
 @data_dir_option
 def revoke_command(token_id: int, data_dir: Path) -> None:
-    """Refuse a token from now on; `quiz-reports token list` shows the ids."""
+    """Revoke a token at once; `quiz-reports token list` shows the ids."""
     from models.access.tokens import revoke_token
 
     with _database(data_dir) as database, database.transaction() as session:

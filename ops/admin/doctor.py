@@ -1,8 +1,9 @@
-"""`quiz-reports doctor`: one line a check, with what is wrong and how to mend it."""
+"""`quiz-reports doctor`: checks of each part, one line each, with a remedy if it fails."""
 
 from __future__ import annotations
 
 import secrets
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,44 +25,44 @@ _QUEUED_TOO_LONG = "60 seconds"
 _PROBE = b"quiz-reports doctor"
 
 
-class AilmentError(QuizReportsError):
-    """A check failed: what is wrong, and how to mend it."""
+class CheckFailedError(QuizReportsError):
+    """A check failed; the message names the fault and the remedy."""
 
-    def __init__(self, wrong: str, remedy: str) -> None:
-        super().__init__(f"{wrong}: {remedy}")
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}: {remedy}")
 
 
 @dataclass(frozen=True)
 class Check:
-    """A part of the service, and a function that says how it is or raises."""
+    """A part of the service, and a function that describes its state or raises."""
 
     name: str
     examine: Callable[[Settings], str]
 
     def run(self, settings: Settings) -> bool:
-        """Examine and print the line; whether all is well."""
+        """Examine the part and print its line; return whether the check passed."""
         try:
-            finding, well = self.examine(settings), True
+            finding, passed = self.examine(settings), True
         except InvalidSettingError as error:
-            finding, well = f"{error}: see ops/settings.md, or start quiz-reports up", False
+            finding, passed = f"{error}: see ops/settings.md, or start quiz-reports up", False
         except QuizReportsError as error:
-            finding, well = str(error), False
-        click.echo(f"{'ok  ' if well else 'FAIL'} {self.name:<10} {' '.join(finding.split())}")
-        return well
+            finding, passed = str(error), False
+        click.echo(f"{'ok  ' if passed else 'FAIL'} {self.name:<10} {' '.join(finding.split())}")
+        return passed
 
 
 def check_settings(settings: Settings) -> str:
-    """Examine whether all that the processes need is set."""
+    """Check that every setting without a default is set."""
     settings.require("database_url", "redis_url", "storage_url", "secret_key")
-    return "all that is needed is set"
+    return "every required setting is set"
 
 
 def check_database(settings: Settings) -> str:
-    """Examine whether PostgreSQL answers."""
+    """Check that PostgreSQL responds."""
     database = _database(settings)
     try:
         with database.transaction() as session:
-            return f"PostgreSQL {session.scalar(text('SHOW server_version'))} answers"
+            return f"PostgreSQL {session.scalar(text('SHOW server_version'))} responds"
     except DBAPIError as error:
         raise _no_database(error) from None
     finally:
@@ -69,7 +70,7 @@ def check_database(settings: Settings) -> str:
 
 
 def check_migrations(settings: Settings) -> str:
-    """Examine whether the tables are what this release expects."""
+    """Check that the tables are at the revision of this release."""
     database = _database(settings)
     try:
         with database.engine.connect() as connection:
@@ -80,33 +81,31 @@ def check_migrations(settings: Settings) -> str:
         database.dispose()
     require_released(applied)
     if applied != newest:
-        raise AilmentError(
-            f"the tables are at {applied or 'nothing yet'}, this release needs {newest}",
+        raise CheckFailedError(
+            f"the tables are at revision {applied or 'none'}, this release needs {newest}",
             "run quiz-reports migrate",
         )
-    return f"the tables are at {newest}"
+    return f"the tables are at revision {newest}"
 
 
 def check_broker(settings: Settings) -> str:
-    """Examine whether the broker takes messages, and keeps them."""
+    """Check that the broker responds and never evicts a message."""
     settings.require("redis_url")
     client = redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
     try:
         client.ping()
         policy = client.info("memory").get("maxmemory_policy", "noeviction")
     except redis.AuthenticationError as error:
-        raise AilmentError(f"the broker does not let us in ({error})", "check REDIS_URL's password") from None
+        raise CheckFailedError(f"the broker refuses the password ({error})", "check REDIS_URL") from None
     except (redis.RedisError, OSError) as error:
-        raise AilmentError(
-            f"the broker does not answer ({error})", "start it, or check REDIS_URL; reports wait meanwhile"
+        raise CheckFailedError(
+            f"the broker does not respond ({error})", "start it, or check REDIS_URL; reports wait meanwhile"
         ) from None
     finally:
         client.close()
     if policy != "noeviction":
-        raise AilmentError(
-            f"the broker may throw messages away ({policy})", "set maxmemory-policy noeviction"
-        )
-    return "it answers and evicts nothing"
+        raise CheckFailedError(f"the broker may evict messages ({policy})", "set maxmemory-policy noeviction")
+    return "it responds and evicts nothing"
 
 
 def check_storage(settings: Settings) -> str:
@@ -120,37 +119,53 @@ def check_storage(settings: Settings) -> str:
         found = b"".join(store.read(key))
         store.delete(key)
     except QuizReportsError as error:
-        raise AilmentError(
+        raise CheckFailedError(
             f"{settings.storage_url} cannot be used ({error})",
             "check that it exists, that this user may write to it, and STORAGE_URL and the AWS_* variables",
         ) from None
     if found != _PROBE:
-        raise AilmentError(f"{settings.storage_url} gave back other bytes", "look at the store itself")
+        raise CheckFailedError(
+            f"{settings.storage_url} returned other bytes than were stored", "check the store itself"
+        )
     return "an object was written, read and deleted"
 
 
+def check_uploads(settings: Settings) -> str:
+    """Check that the API could store a large body while it is received."""
+    folder = settings.upload_folder or tempfile.gettempdir()
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(_PROBE)
+    except OSError as error:
+        raise CheckFailedError(
+            f"{folder} cannot hold large bodies ({error.strerror})",
+            "check that it exists and that this user may write to it, or set QUIZ_REPORTS_UPLOAD_FOLDER",
+        ) from None
+    return f"large bodies are received in {folder}"
+
+
 def check_workers(settings: Settings) -> str:
-    """Examine whether a worker answers within a second, and no report waits for one."""
+    """Check that a worker responds within a second, and that no report has waited long."""
     from models.publisher import BROKER_FAILURES, JobPublisher
 
     waiting = _waiting_reports(settings)
-    # A broker that is gone would be asked again and again.
+    # Celery would retry for long if the broker did not respond.
     check_broker(settings)
     publisher = JobPublisher(settings.redis_url)
     try:
         nodes = publisher.count_workers(within_seconds=1.0)
     except BROKER_FAILURES as error:
-        raise AilmentError(f"workers cannot be asked ({error})", "see the broker's line") from None
+        raise CheckFailedError(f"workers cannot be counted ({error})", "see the line of the broker") from None
     finally:
         publisher.close()
     if not nodes:
-        raise AilmentError("no worker answers", "start quiz-reports worker")
+        raise CheckFailedError("no worker responds", "start quiz-reports worker")
     if waiting:
-        raise AilmentError(
+        raise CheckFailedError(
             f"{waiting} reports have waited for more than {_QUEUED_TOO_LONG}",
-            "start more workers; see that quiz-reports sweeper runs",
+            "start more workers; check that quiz-reports sweeper runs",
         )
-    return f"{nodes} nodes answer, no report waits too long"
+    return f"{nodes} nodes respond, no report has waited too long"
 
 
 def _waiting_reports(settings: Settings) -> int:
@@ -170,9 +185,11 @@ def _database(settings: Settings) -> Database:
     return Database(settings.require("database_url").database_url, pool_size=1)
 
 
-def _no_database(error: DBAPIError) -> AilmentError:
+def _no_database(error: DBAPIError) -> CheckFailedError:
     reason = str(error.orig).splitlines()[0]
-    return AilmentError(f"no answer ({reason})", "start it, or check DATABASE_URL; run quiz-reports migrate")
+    return CheckFailedError(
+        f"no response ({reason})", "start it, or check DATABASE_URL; run quiz-reports migrate"
+    )
 
 
 CHECKS = (
@@ -181,6 +198,7 @@ CHECKS = (
     Check("migrations", check_migrations),
     Check("broker", check_broker),
     Check("storage", check_storage),
+    Check("uploads", check_uploads),
     Check("workers", check_workers),
 )
 
@@ -190,15 +208,19 @@ CHECKS = (
     "--only",
     multiple=True,
     type=click.Choice([check.name for check in CHECKS]),
-    help="Only this check; give it repeatedly.",
+    help="Run this check only; may be repeated.",
 )
 @data_dir_option
 @click.pass_context
 def doctor_command(context: click.Context, only: tuple[str, ...], data_dir: Path) -> None:
-    """Check settings, database, migrations, broker, storage and workers, one line each.
+    """Check settings, database, migrations, broker, storage, uploads and workers, one line each.
 
-    Without DATABASE_URL it looks at the stack that `quiz-reports up` runs in the data directory. Exit
-    status 1 if anything is wrong.
+    A line that begins with FAIL ends with a remedy; the exit status is then 1. Without DATABASE_URL, the
+    stack that `quiz-reports up` runs in the data directory is checked.
+
+    \b
+    Example, as a health check:
+      quiz-reports doctor --only database --only broker
     """
     settings = settings_here(data_dir)
     results = [check.run(settings) for check in CHECKS if not only or check.name in only]

@@ -1,4 +1,4 @@
-"""Writes a migration for what changed in the tables: `python -m ops.admin.new_migration "add a column"`."""
+"""Write a migration for changes of the tables: `python -m ops.admin.new_migration "add a column"`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ops.local.embedded import EmbeddedPostgres
 
 
 def main() -> None:
-    """Compare the code's tables with those of a new database at the newest migration, and write the rest."""
+    """Compare the code's tables with a database at the newest migration, and write the differences."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder), durable=False) as postgres:
         database = Database(postgres.url)
         migrate(database.engine)

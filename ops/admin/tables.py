@@ -13,7 +13,7 @@ from models.db.base import Base
 
 
 def all_tables() -> MetaData:
-    """Import every module of `models`, so that no table is missing, and return the tables."""
+    """Import every module of `models`, so that every table is known, and return the tables."""
     for module in pkgutil.walk_packages(models.__path__, "models."):
         # Alembic runs the modules of this package, with a context of its own.
         if not module.name.startswith(models.db.migrations.__name__):

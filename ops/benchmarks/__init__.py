@@ -1,1 +1,1 @@
-"""The benchmarks: `make bench` measures each figure against a reference in the same run."""
+"""The benchmarks of `make bench`, which measure each figure against a reference in the same run."""

@@ -21,7 +21,7 @@ from ops.benchmarks.plans import measure_plans
 from ops.benchmarks.pushing import measure_pushing
 from ops.benchmarks.reports import measure_reports
 from ops.benchmarks.small_reports import measure_small_reports
-from ops.benchmarks.stack import Plan, Stack, running_stack, say
+from ops.benchmarks.stack import BenchmarkStack, Plan, log_line, running_stack
 from ops.benchmarks.starts import measure_starts
 from ops.benchmarks.table import as_json, table
 from ops.benchmarks.web import measure_web
@@ -30,7 +30,7 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 QUICK_SIZES = (1_000, 10_000)
 SMALLEST = 100
 
-Measure = Callable[[Stack], Iterator[Outcome]]
+Measure = Callable[[BenchmarkStack], Iterator[Outcome]]
 
 FIGURES: dict[str, tuple[str, Measure]] = {
     "reports": ("both reports at every size: time, growth, memory, correctness", measure_reports),
@@ -44,28 +44,36 @@ FIGURES: dict[str, tuple[str, Measure]] = {
 
 
 @click.command("benchmarks", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", is_flag=True, help="Small sizes and short runs: does it work, not how fast it is.")
-@click.option("--only", metavar="NAME", multiple=True, help="Measure this alone; give it repeatedly.")
-@click.option("--sizes", metavar="N,N,…", help=f"Attempts of a quiz.  [default: {','.join(map(str, SIZES))}]")
-@click.option("--runs", type=click.IntRange(1), default=3, show_default=True, help="How often, for medians.")
+@click.option("--quick", is_flag=True, help="Small sizes and short runs, to see that the benchmarks work.")
+@click.option("--only", metavar="NAME", multiple=True, help="Measure this figure only; may be repeated.")
+@click.option(
+    "--sizes", metavar="N,N,…", help=f"The numbers of attempts.  [default: {','.join(map(str, SIZES))}]"
+)
+@click.option(
+    "--runs", type=click.IntRange(1), default=3, show_default=True, help="The number of runs of each figure."
+)
 @click.option(
     "--json",
     "json_path",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("build/bench/bench.json"),
     show_default=True,
-    help="Where all runs go; the table (.md) and the plot of growth (.svg) go beside it.",
+    help="The file for all runs; the table (.md) and the plot of growth (.svg) are written beside it.",
 )
 def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json_path: Path) -> None:
-    """Measure the service against what the same work must cost at least, in the same run.
+    """Measure the service against a reference that does the least possible work, in the same run.
 
-    Starts a PostgreSQL and a Valkey of its own in a temporary folder, durable as those of `quiz-reports up`,
-    or uses DATABASE_URL and REDIS_URL: an empty database that may be filled. All data is made up from a seed.
-    Each figure is the median of several runs, in turns with its reference; the least and the most stand
-    beside it. The files are compared row by row with a slow and plain computation. A full run needs some
-    10 GB of disk and a quarter of an hour.
+    Starts PostgreSQL and Valkey in a temporary folder, as durable as those of `quiz-reports up`, or uses
+    DATABASE_URL (an empty database, which is filled) and REDIS_URL. All data is generated from a seed. Each
+    figure is the median of several runs that alternate with its reference; the minimum and maximum are given
+    beside it. Each file of up to 100,000 attempts is compared row by row with a plain computation in
+    tests/reference, so a clone is needed. A full run takes 10 GB of disk and a quarter of an hour.
+
+    \b
+    Example:
+      python -m ops.benchmarks --quick --only small
     """
-    # Stopped from outside, it clears away its servers and their gigabytes as it does on Ctrl-C.
+    # On SIGTERM, servers and their gigabytes are removed as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     plan = Plan(_sizes(sizes, quick=quick), runs, quick)
     names = _names(only)
@@ -74,10 +82,10 @@ def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json
     try:
         with running_stack(plan) as stack:
             for name in names:
-                say(f"measuring {name}: {FIGURES[name][0]}")
+                log_line(f"measuring {name}: {FIGURES[name][0]}")
                 outcomes.extend(FIGURES[name][1](stack))
     finally:
-        # The figures of many minutes are not lost by the last one's failure.
+        # A failure of one figure must not lose those that took many minutes before it.
         if outcomes:
             _write(json_path, began, outcomes)
     click.echo(_machine(began))
@@ -93,7 +101,7 @@ def _sizes(text: str | None, *, quick: bool) -> Sequence[int]:
     except ValueError:
         sizes = []
     if not sizes or sizes[0] < SMALLEST:
-        raise click.UsageError(f"--sizes takes numbers from {SMALLEST} on, like 1000,10000")
+        raise click.UsageError(f"--sizes takes numbers from {SMALLEST} on, for example 1000,10000")
     return sizes
 
 
@@ -113,7 +121,7 @@ def _write(path: Path, began: datetime.datetime, outcomes: Sequence[Outcome]) ->
 
 
 def _machine(began: datetime.datetime) -> str:
-    """Say when and on what this was measured."""
+    """Describe when and on which machine this was measured."""
     load = os.getloadavg()[0]
     return (
         f"{began:%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {platform.machine()}, "

@@ -1,4 +1,4 @@
-"""A bare Flask route with one ORM SELECT by primary key, on the service's own server: a reference."""
+"""A reference: a bare Flask route with one ORM SELECT by primary key, on the server of the service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ops.serve.api import serve
 
 
 def create_bare_app() -> Flask:
-    """Make an application of one route, `/quizzes/<id>`, from the environment."""
+    """Create an application with the route `/quizzes/<id>`, from the environment."""
     settings = Settings.from_env()
     app = Flask(__name__, static_folder=None)
 

@@ -1,4 +1,4 @@
-"""What the service does every day, done once in this process so that its statements can be looked at."""
+"""The everyday work of the service, done in this process so that its SQL statements can be recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPORT_TYPES = ("student_analysis", "item_analysis")
 
 
 class Everyday:
-    """A client without a network between, and a worker without a queue."""
+    """A client without a network, and a worker without a queue."""
 
     def __init__(self, settings: Settings, token: str, population: Population) -> None:
         self._app = create_app(settings)
@@ -29,28 +29,28 @@ class Everyday:
 
     def list_reports(self) -> Any:
         """List the two reports."""
-        return self._ask("GET", "/reports")
+        return self._call("GET", "/reports")
 
     def request(self, report_type: str, *, all_versions: bool = True) -> Any:
-        """Ask for a report."""
-        wish = {"report_type": report_type, "includes_all_versions": all_versions}
-        return self._ask("POST", "/reports", {"quiz_report": wish})
+        """Request a report."""
+        params = {"report_type": report_type, "includes_all_versions": all_versions}
+        return self._call("POST", "/reports", {"quiz_report": params})
 
     def show(self, report: Any) -> Any:
-        """Look at a report."""
-        return self._ask("GET", f"/reports/{report['id']}")
+        """Show a report."""
+        return self._call("GET", f"/reports/{report['id']}")
 
     def make(self, report: Any) -> None:
-        """Make the file of a report that was asked for."""
+        """Generate the file of a report that was requested."""
         generate(self._resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
 
     def push(self, number: int) -> Any:
         """Push the quiz's first attempt under another number."""
         attempt = {**self._population.pushed(self._population.block(0), 0), "attempt": number}
-        return self._ask("PUT", "/submissions", {"quiz_submissions": [attempt]})
+        return self._call("PUT", "/submissions", {"quiz_submissions": [attempt]})
 
     def all(self) -> None:
-        """Do all of it: make every report, ask again, list, show, push a new attempt and push it again."""
+        """Request, generate, request again, show and list every report; push a new attempt twice."""
         for report_type in REPORT_TYPES:
             for all_versions in (True, False):
                 report = self.request(report_type, all_versions=all_versions)
@@ -62,13 +62,13 @@ class Everyday:
             self.push(99)
 
     def close(self) -> None:
-        """Give back the connections of both."""
+        """Close the connections of both."""
         self._app.extensions["quiz_reports"].close()
         self._resources.database.dispose()
         self._resources.snapshots.close()
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self._client.open(f"{self._quiz}{path}", method=method, headers=self._headers, json=body)
-        if answer.status_code != 200:
-            raise BenchmarkError(f"{method} {path} was answered with {answer.status}: {answer.text[:500]}")
-        return answer.json
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        response = self._client.open(f"{self._quiz}{path}", method=method, headers=self._headers, json=body)
+        if response.status_code != 200:
+            raise BenchmarkError(f"{method} {path} returned {response.status}: {response.text[:500]}")
+        return response.json

@@ -1,7 +1,7 @@
-"""The questions of a made-up quiz, each with all the responses that anybody gives to it.
+"""The questions of a synthetic quiz, each with all the responses that students give to it.
 
-A response is kept three times over, as independent statements of one fact: as the LMS would push it, as the
-columns of an attempt hold it, and by what it is worth.
+Each response is stated independently in three ways: as the LMS would push it, as the columns of an attempt
+store it, and by its points.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ class Response:
 
     @property
     def counts_as_correct(self) -> bool:
-        """Whether `n correct` counts it."""
+        """Whether `n correct` counts the response."""
         return self.entry["correct"] is not False
 
 
 @dataclass(frozen=True)
 class Item:
-    """A question: its definition as pushed, and its responses: none, then the right one, then others."""
+    """A question as pushed, and its responses: first none, then the correct one, then the others."""
 
     question: Json
     responses: Sequence[Response]
 
     @property
     def kind(self) -> QuestionType:
-        """How it is asked."""
+        """The type of the question."""
         return QuestionType(self.question["question_type"])
 
 
@@ -59,11 +59,11 @@ _Maker = Callable[[random.Random, Json], Item]
 
 
 def make_exam(quiz_id: int, questions: int, *, seed: int) -> list[Item]:
-    """Make a quiz: a tenth multi-part questions, a twentieth essays (rounded up), the rest choice questions.
+    """Make the questions: a tenth multi-part, a twentieth essays (rounded up), the rest choice questions.
 
-    The same arguments give the same quiz.
+    The same arguments give the same questions.
     """
-    dice = random.Random(f"exam {quiz_id} {questions} {seed}")  # noqa: S311 - made-up data, not a secret.
+    dice = random.Random(f"exam {quiz_id} {questions} {seed}")  # noqa: S311 - synthetic data, not a secret.
     multi_part: Sequence[_Maker] = (_blanks, _dropdowns, _matching, _multiple_answers)
     parts, essays = round(questions / 10), -(-questions // 20)
     makers: list[_Maker] = [multi_part[n % len(multi_part)] for n in range(parts)] + [_essay] * essays
@@ -97,7 +97,7 @@ def _nothing(question: Json) -> Response:
 
 
 def _choice(question: Json, kind: QuestionType, texts: Sequence[str], right: int) -> Item:
-    """Make a question of one answer out of a list."""
+    """Make a question with one correct answer of several."""
     answers = [
         {"id": _answer_id(question, n), "text": text, "weight": 100 if n == right else 0}
         for n, text in enumerate(texts)
@@ -124,7 +124,7 @@ def _true_false(dice: random.Random, question: Json) -> Item:
 
 
 def _essay(dice: random.Random, question: Json) -> Item:
-    """Make an essay question; half the essays have two paragraphs."""
+    """Make an essay question, of which half the responses have two paragraphs."""
     responses = [_nothing_written(question)]
     for number in range(_ESSAYS):
         parts = 1 + number % 2
@@ -143,7 +143,7 @@ def _nothing_written(question: Json) -> Response:
 
 @dataclass(frozen=True)
 class _Part:
-    """One part of a multi-part response: what it adds to the entry, its piece of the cell, if it is right."""
+    """One part of a multi-part response: its fields of the entry, its text in the cell, its correctness."""
 
     given: Mapping[str, Any]
     piece: str | None
@@ -153,9 +153,9 @@ class _Part:
 def _multi_part(
     question: Json, kind: QuestionType, answers: Sequence[Json], parts: Sequence[Sequence[_Part]], **more: Any
 ) -> Item:
-    """Make a question of several parts, each given with its possible contents, the empty one last.
+    """Make a question of several parts, each with its possible contents, the empty one last.
 
-    Its responses are all combinations: the one in which all is right stands second, after the empty one.
+    The responses are all combinations: first the empty one, then the correct one, then the others.
     """
     combinations = sorted(itertools.product(*parts), key=lambda parts: not all(p.is_right for p in parts))
     empty = tuple(contents[-1] for contents in parts)
@@ -175,7 +175,7 @@ def _combined(question: Json, parts: Sequence[_Part]) -> Response:
 
 
 def _blanks(dice: random.Random, question: Json) -> Item:
-    """Two blanks, filled rightly, wrongly, with a comma, or not at all."""
+    """Make two blanks: filled correctly, wrongly, with a comma, or left empty."""
     answers, parts = [], []
     for number, blank in enumerate(("first", "second")):
         answer_id, word = _answer_id(question, number), sentence(dice, 9).rstrip(".").replace(",", "")
@@ -194,7 +194,7 @@ def _blanks(dice: random.Random, question: Json) -> Item:
 
 
 def _dropdowns(dice: random.Random, question: Json) -> Item:
-    """Two dropdowns of three answers."""
+    """Make two dropdowns of three answers each."""
     answers, parts = [], []
     for number, blank in enumerate(("cause", "effect")):
         ids = [_answer_id(question, 3 * number + n) for n in range(3)]
@@ -219,7 +219,7 @@ def _chosen(blank: str, answer_id: int) -> Json:
 
 
 def _matching(dice: random.Random, question: Json) -> Item:
-    """Three left sides, four right ones."""
+    """Make a matching question of three left sides and four right ones."""
     matches = [{"match_id": 10 + n, "text": sentence(dice, 12).replace(",", "")} for n in range(4)]
     answers, parts = [], []
     for number in range(3):
@@ -245,7 +245,7 @@ def _matched(answer_id: int, left: str, matches: Sequence[Json], right: int) -> 
 
 
 def _multiple_answers(dice: random.Random, question: Json) -> Item:
-    """Four boxes to tick, two of them rightly."""
+    """Make four checkboxes, two of which are correct."""
     answers, parts = [], []
     for number in range(4):
         answer_id, wanted = _answer_id(question, number), number % 2 == 0

@@ -1,4 +1,4 @@
-"""A plot of time over size, both on logarithmic scales: time in proportion to size is a line of slope 1."""
+"""The plot of time over size on logarithmic scales, where proportional growth is a line of slope 1."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Points = Sequence[tuple[int, Spread]]
 
 _REFERENCE = "psql \\copy of the same rows"
 
-# Colour, marker and line, and where the medians stand beside their points; the reference goes without.
+# Colour, marker and line, and the offset of the medians' labels; the reference has no labels.
 _STYLES = (("#0b5c8a", "o-", (-20, 8)), ("#b5470b", "s-", (20, -15)), ("#666666", "^--", None))
 
 
 def growth_lines(outcomes: Sequence[Outcome]) -> dict[str, Points]:
-    """Pick the times of both reports and of their reference; nothing where one is missing."""
+    """Select the times of both reports and of their reference; empty if one is missing."""
     sizes = [
         (measured, int(size), outcome)
         for outcome in outcomes
@@ -43,13 +43,13 @@ def growth_lines(outcomes: Sequence[Outcome]) -> dict[str, Points]:
 
 def write_growth_plot(path: Path, title: str, lines: Mapping[str, Points]) -> None:
     """Write the plot as an SVG."""
-    # Text stays text, and the same figures make the same bytes.
+    # Text remains text, and the same figures give the same bytes.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "growth"}):
         growth_plot(title, lines).savefig(path, format="svg", metadata={"Date": None, "Title": title})
 
 
 def growth_plot(title: str, lines: Mapping[str, Points]) -> Figure:
-    """Plot up to three named lines: medians over sizes, each with a bar from the least to the most."""
+    """Plot up to three named lines: medians over sizes, with bars from the minimum to the maximum."""
     figure = Figure(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.subplots()
     for (name, points), (colour, style, labels) in zip(lines.items(), _STYLES, strict=False):
@@ -57,9 +57,9 @@ def growth_plot(title: str, lines: Mapping[str, Points]) -> Figure:
         below = [spread.median - spread.least for _, spread in points]
         above = [spread.most - spread.median for _, spread in points]
         axes.errorbar(sizes, medians, (below, above), fmt=style, color=colour, label=name, capsize=3)
-        for path in zip(sizes, medians, strict=True) if labels else ():
+        for point in zip(sizes, medians, strict=True) if labels else ():
             axes.annotate(
-                f"{path[1]:.3g}", path, labels, textcoords="offset points", ha="center", color=colour
+                f"{point[1]:.3g}", point, labels, textcoords="offset points", ha="center", color=colour
             )
     axes.set(xscale="log", yscale="log", xlabel="attempts of 50 questions", ylabel="seconds")
     axes.set_title(title, loc="left", fontweight="bold", pad=12)

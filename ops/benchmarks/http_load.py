@@ -1,4 +1,4 @@
-"""A client that keeps connections open and asks for the same page again and again; it costs little itself."""
+"""A cheap client that requests one URL over and over on connections that stay open."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ _CONNECTIONS = 8
 
 
 def requests_per_second(url: str, *, token: str, duration: float) -> float:
-    """Ask for a page over eight connections for so many seconds; each answer must be a 200."""
+    """Request a URL over eight connections for `duration` seconds; each response must be a 200."""
     until = time.perf_counter() + duration
     with ThreadPoolExecutor(_CONNECTIONS) as clients:
-        asking = [clients.submit(_ask_until, url, token, until) for _ in range(_CONNECTIONS)]
+        counts = [clients.submit(_request_until, url, token, until) for _ in range(_CONNECTIONS)]
     try:
-        return sum(client.result() for client in asking) / duration
+        return sum(client.result() for client in counts) / duration
     except (BenchmarkError, OSError) as error:
         raise BenchmarkError(f"{url}: {error}") from error
 
 
-def _ask_until(url: str, token: str, until: float) -> int:
+def _request_until(url: str, token: str, until: float) -> int:
     parts = urlsplit(url)
     request = (
         f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
         "Accept: application/json\r\n\r\n"
     ).encode()
-    answered = 0
+    responses = 0
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.perf_counter() < until:
             connection.sendall(request)
-            _read_answer(connection)
-            answered += 1
-    return answered
+            _read_response(connection)
+            responses += 1
+    return responses
 
 
-def _read_answer(connection: socket.socket) -> None:
+def _read_response(connection: socket.socket) -> None:
     received = b""
     while (end := received.find(b"\r\n\r\n")) < 0:
         received += _receive(connection)
     head = received[:end]
     length = _LENGTH.search(head)
     if b" 200 " not in head[:20] or length is None:
-        raise BenchmarkError(f"answered {head[:60]!r}")
+        raise BenchmarkError(f"unexpected response: {head[:60]!r}")
     missing = int(length[1]) - (len(received) - end - 4)
     while missing > 0:
         missing -= len(_receive(connection))

@@ -1,4 +1,4 @@
-"""Puts made-up courses and attempts straight into the tables, by COPY, as if they had been pushed."""
+"""The loader that writes synthetic courses and attempts into the tables by COPY, as if they were pushed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from models.lms.courses import CourseUser, Enrollment, EnrollmentState, Enrollme
 from models.lms.quizzes import QuestionSet, QuestionVersion, Quiz, QuizType, ScoringPolicy
 from ops.benchmarks.population import BLOCK, Block, Course, Population
 
-# No reader looks at a digest; only a push compares it, and then the row counts as changed.
+# Only a push compares digests; it then takes the row for changed.
 _NO_DIGEST = b""
 
 
 class Loader:
-    """Loads into one database."""
+    """Loads courses and quizzes into one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def load(self, population: Population) -> None:
-        """Load a quiz with its attempts into a course that is there."""
+        """Load a quiz with its attempts into a course that was loaded before."""
         question_set_id = self._load_quiz(population)
         responses = Responses(population)
         with self._copying() as connection:
@@ -52,7 +52,7 @@ class Loader:
                     _copy(connection, table, rows)
 
     def settle(self) -> None:
-        """Do now what PostgreSQL would do by itself a little later: vacuum, analyze, write out."""
+        """Vacuum and analyze now, which PostgreSQL would otherwise do during a measurement."""
         with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("SET statement_timeout = 0"))
             connection.execute(text("VACUUM (ANALYZE)"))
@@ -95,7 +95,7 @@ class Loader:
 
 
 class Responses:
-    """The response arrays of a population's attempts, gathered from those of each distinct response."""
+    """The response columns of a population's attempts, gathered from one value per distinct response."""
 
     def __init__(self, population: Population) -> None:
         responses = [response for item in population.items for response in item.responses]
@@ -108,7 +108,7 @@ class Responses:
         self._correct = np.array([response.counts_as_correct for response in responses])
 
     def rows(self, block: Block, question_set_id: int) -> pa.Table:
-        """Return a block of attempts as rows of their table."""
+        """Return a block of attempts as rows of the table."""
         population, size = self._population, len(block.number)
         chosen = block.codes + self._offsets
         n_correct = self._correct[chosen].sum(axis=1)
@@ -146,7 +146,7 @@ def _roster(course: Course, students: range) -> Iterator[tuple[Any, pa.Table]]:
     )
     ids = pa.array([user["id"] for user in users], pa.int64())
     yield CourseUser, pa.table({"course_id": _repeated(course.id, len(ids)), "user_id": ids})
-    places = [
+    enrolled = [
         (course.section(number)["id"], course.user_id(s))
         for s in students
         for number in course.sections_of(s)
@@ -155,11 +155,11 @@ def _roster(course: Course, students: range) -> Iterator[tuple[Any, pa.Table]]:
         Enrollment,
         pa.table(
             {
-                "section_id": pa.array([section_id for section_id, _ in places], pa.int64()),
-                "user_id": pa.array([user_id for _, user_id in places], pa.int64()),
-                "type": pa.repeat(EnrollmentType.STUDENT.value, len(places)),
-                "enrollment_state": pa.repeat(EnrollmentState.ACTIVE.value, len(places)),
-                "course_id": _repeated(course.id, len(places)),
+                "section_id": pa.array([section_id for section_id, _ in enrolled], pa.int64()),
+                "user_id": pa.array([user_id for _, user_id in enrolled], pa.int64()),
+                "type": pa.repeat(EnrollmentType.STUDENT.value, len(enrolled)),
+                "enrollment_state": pa.repeat(EnrollmentState.ACTIVE.value, len(enrolled)),
+                "course_id": _repeated(course.id, len(enrolled)),
             }
         ),
     )
@@ -179,7 +179,7 @@ def _times(moments: Any) -> pa.Array:
 
 
 def _lists(responses: pa.Array, chosen: Any) -> pa.Array:
-    """Return a list of responses for each row of indices."""
+    """Return the list of responses for each row of indices."""
     rows, width = chosen.shape
     starts = pa.array(np.arange(rows + 1) * width, pa.int32())
     return pa.ListArray.from_arrays(starts, responses.take(pa.array(chosen.ravel())))

@@ -1,4 +1,4 @@
-"""Figure of one attempt that is too long to hold comfortably: an essay of five megabytes."""
+"""The memory that a report takes if one attempt has an essay of five megabytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most
 from ops.benchmarks.memory import MIB
 from ops.benchmarks.population import Population
 from ops.benchmarks.report_maker import report_maker
-from ops.benchmarks.stack import BenchmarkError, Stack, say
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, log_line
 from ops.benchmarks.words import sentence
 
 _ESSAY_BYTES = 5_000_000
@@ -23,11 +23,11 @@ _TEXTS = text("SELECT texts FROM attempts WHERE id = :id")
 _REPLACE = text("UPDATE attempts SET texts = :texts WHERE id = :id")
 
 
-def measure_long_essay(stack: Stack) -> Iterator[Outcome]:
-    """Put the essay into one attempt, make the report, and take it out again."""
+def measure_long_essay(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Put the essay into one attempt, generate the report, and restore the attempt."""
     population = stack.population(stack.plan.main_size)
-    say(f"a report of {population.attempts:,} attempts, one with an essay of 5 MB")
-    essay = sentence(random.Random("a long essay"), _ESSAY_BYTES)  # noqa: S311 - made-up data, not a secret.
+    log_line(f"a report of {population.attempts:,} attempts, one with an essay of 5 MB")
+    essay = sentence(random.Random("a long essay"), _ESSAY_BYTES)  # noqa: S311 - synthetic data, not a secret.
     peaks = []
     for _ in range(stack.plan.runs):
         before = _replace_first_text(stack, population, essay)
@@ -46,12 +46,14 @@ def measure_long_essay(stack: Stack) -> Iterator[Outcome]:
     )
 
 
-def _replace_first_text(stack: Stack, population: Population, words: str) -> str:
-    """Give one attempt another first text; return the one it had."""
+def _replace_first_text(stack: BenchmarkStack, population: Population, words: str) -> str:
+    """Replace the first text of one attempt; return the previous one."""
     with stack.database.transaction() as session:
         attempt_id = session.execute(_ANY_ATTEMPT, {"quiz_id": population.quiz_id}).scalar_one()
         texts = session.execute(_TEXTS, {"id": attempt_id}).scalar_one()
-        path = next(path for path, given in enumerate(texts) if given)
-        before: str = texts[path]
-        session.execute(_REPLACE, {"id": attempt_id, "texts": [*texts[:path], words, *texts[path + 1 :]]})
+        position = next(position for position, given in enumerate(texts) if given)
+        before: str = texts[position]
+        session.execute(
+            _REPLACE, {"id": attempt_id, "texts": [*texts[:position], words, *texts[position + 1 :]]}
+        )
     return before

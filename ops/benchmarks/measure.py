@@ -1,4 +1,4 @@
-"""What a benchmark measures: spreads of repeated runs, and outcomes that are held against a goal."""
+"""The measurements: spreads of repeated runs, and outcomes that are compared with a goal."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Spread:
 
     @property
     def median(self) -> float:
-        """The value that stands for all."""
+        """The median, which represents the runs."""
         return statistics.median(self.values)
 
     @property
     def least(self) -> float:
-        """The smallest of them."""
+        """The minimum."""
         return min(self.values)
 
     @property
     def most(self) -> float:
-        """The largest of them."""
+        """The maximum."""
         return max(self.values)
 
     def times(self, factor: float) -> Spread:
@@ -36,7 +36,7 @@ class Spread:
 
 
 class Comparison(StrEnum):
-    """What of the measured median and the reference's is held against the goal."""
+    """How the measured median and that of the reference give the figure that is compared with the goal."""
 
     RATIO = "×"
     DIFFERENCE = "more"
@@ -44,7 +44,7 @@ class Comparison(StrEnum):
 
 
 class Bound(StrEnum):
-    """On which side of its limit a figure is good."""
+    """The side of its limit on which a figure meets the goal."""
 
     AT_MOST = "≤"
     AT_LEAST = "≥"
@@ -59,7 +59,7 @@ class Goal:
     comparison: Comparison = Comparison.RATIO
 
     def compared(self, measured: Spread, reference: Spread | None) -> float:
-        """Return the figure that is held against the limit."""
+        """Return the figure that is compared with the limit."""
         match self.comparison, reference:
             case Comparison.RATIO, Spread():
                 return measured.median / reference.median
@@ -69,13 +69,13 @@ class Goal:
                 return measured.median
 
     def is_met_by(self, figure: float) -> bool:
-        """Tell whether a figure is good enough."""
+        """Whether a figure meets the goal."""
         return figure <= self.limit if self.bound is Bound.AT_MOST else figure >= self.limit
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One row of the table; without a goal it is for information."""
+    """One row of the table; without a goal it is informative only."""
 
     figure: str
     work: str
@@ -88,33 +88,33 @@ class Outcome:
 
     @property
     def compared(self) -> float | None:
-        """The figure that is held against the goal."""
+        """The figure that is compared with the goal."""
         return None if self.goal is None else self.goal.compared(self.measured, self.reference)
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
+        """Whether the goal is met; None without a goal."""
         return None if self.goal is None or self.compared is None else self.goal.is_met_by(self.compared)
 
 
 def at_most(limit: float, comparison: Comparison = Comparison.RATIO) -> Goal:
-    """Make a goal that is met from its limit downwards."""
+    """Make a goal that figures up to its limit meet."""
     return Goal(Bound.AT_MOST, limit, comparison)
 
 
 def at_least(limit: float, comparison: Comparison = Comparison.RATIO) -> Goal:
-    """Make a goal that is met from its limit upwards."""
+    """Make a goal that figures from its limit on meet."""
     return Goal(Bound.AT_LEAST, limit, comparison)
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Return how long an action takes."""
+    """Return how many seconds an action takes."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
 def interleaved(runs: int, *actions: Callable[[], float]) -> list[Spread]:
-    """Run measurements in turns, so that whatever else the machine does falls on all of them alike."""
+    """Alternate the measurements, so that other load on the machine affects all of them alike."""
     results = [[action() for action in actions] for _ in range(runs)]
     return [Spread(values) for values in zip(*results, strict=True)]

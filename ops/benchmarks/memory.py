@@ -1,4 +1,4 @@
-"""How much memory processes take, and what they have loaded."""
+"""The memory of processes, and the libraries that they have loaded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MIB = 2.0**20
 
 
 def peak_bytes(pid: int | None = None) -> int:
-    """Return the most memory that a process ever had resident, pages shared with its parent included.
+    """Return the peak of the resident memory of a process, including pages shared with its parent.
 
-    Where the system does not tell, what it has now.
+    On a system that does not record the peak, return the current size.
     """
     status = Path(f"/proc/{pid or 'self'}/status")
     if status.exists():
@@ -22,5 +22,5 @@ def peak_bytes(pid: int | None = None) -> int:
 
 
 def has_loaded(pid: int, name: str) -> bool:
-    """Tell whether a process has a shared library with this name in its path in memory."""
+    """Whether a process has mapped a file with this name in its path."""
     return any(name in region.path for region in psutil.Process(pid).memory_maps())

@@ -1,7 +1,6 @@
-"""A Celery worker that does nothing, with the service's own settings: the reference of small reports.
+"""A reference for small reports: a Celery worker with the settings of the service whose task does nothing.
 
-A task that is done adds a byte to the file that NOOP_FILE names, which costs next to nothing to write and
-to look at.
+Each task appends a byte to the file that NOOP_FILE names, whose size is cheap to read.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ FILE_VARIABLE = "NOOP_FILE"
 
 
 def create_noop(settings: Settings, **configuration: Any) -> Celery:
-    """Make the application of worker and publisher."""
+    """Create the Celery application of worker and publisher."""
     app = Celery(NAME, broker=settings.redis_url, set_as_current=False)
     queues = [Queue(NAME, routing_key=NAME)]
     app.conf.update({**CONFIGURATION, "task_default_queue": NAME, "task_queues": queues, **configuration})

@@ -1,4 +1,4 @@
-"""Figures of query plans: no sequential scan of a large table where an index should serve."""
+"""The figure of query plans: no hot statement scans a large table sequentially."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ops.benchmarks.everyday import Everyday
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most
 from ops.benchmarks.population import Population
 from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
-from ops.benchmarks.stack import Stack, say
+from ops.benchmarks.stack import BenchmarkStack, log_line
 from workers.extract import queries
 
 _SMALL = 10
-# A table that is smaller than this is read as quickly as its index.
+# A smaller table is read as fast as its index.
 _LARGE_ROWS = 5_000
 _CHUNKS = 50
 
 
-def measure_plans(stack: Stack) -> Iterator[Outcome]:
-    """Count the sequential scans in what the service does with a small quiz beside a huge one."""
+def measure_plans(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Count the sequential scans in the work on a small quiz beside a huge one."""
     large, small = stack.population(max(stack.plan.sizes)), stack.population(_SMALL)
-    say(f"plans of the hot statements beside a quiz of {large.attempts:,} attempts")
+    log_line(f"plans of the hot statements beside a quiz of {large.attempts:,} attempts")
     everyday = Everyday(stack.settings, stack.admin_token, small)
     with recorded_statements() as statements:
         everyday.all()
     everyday.close()
     scans = list(large_scans(stack, [*statements, *_chunks(stack, large)]))
     for table, sql in scans:
-        say(f"{table} is scanned by {' '.join(sql.split())[:1000]}")
+        log_line(f"{table} is scanned by {' '.join(sql.split())[:1000]}")
     yield Outcome(
         figure="plans/sequential_scans",
         work=f"sequential scans in {len(statements)} hot statements, {large.attempts:,} attempts",
@@ -40,8 +40,8 @@ def measure_plans(stack: Stack) -> Iterator[Outcome]:
     )
 
 
-def large_scans(stack: Stack, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
-    """Yield the sequential scans of tables with many rows."""
+def large_scans(stack: BenchmarkStack, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield the sequential scans of large tables, with their statements."""
     with stack.database.transaction() as session:
         large = set(
             session.scalars(
@@ -53,8 +53,8 @@ def large_scans(stack: Stack, statements: Sequence[Statement]) -> Iterator[tuple
     return ((table, sql) for table, sql in scans if table in large)
 
 
-def _chunks(stack: Stack, population: Population) -> Sequence[Statement]:
-    """Return how a worker fetches a chunk of a huge quiz, at most the fiftieth part of it."""
+def _chunks(stack: BenchmarkStack, population: Population) -> Sequence[Statement]:
+    """Return the statements that fetch a chunk of a huge quiz, at most a fiftieth of it."""
     most = min(stack.settings.chunk_attempts, population.attempts // _CHUNKS)
     with stack.database.transaction() as session:
         ids = list(

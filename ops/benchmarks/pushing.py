@@ -1,4 +1,4 @@
-"""Figures of data in: a whole exam in one push, and one attempt to a small quiz and to a huge one."""
+"""The figures of pushes: a whole exam at once, and one attempt to a small quiz and to a huge one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ops.benchmarks.measure import Outcome, Spread, at_most, interleaved, second
 from ops.benchmarks.population import BLOCK, Course, Population, students_of
 from ops.benchmarks.psql import copy_rows
 from ops.benchmarks.report_maker import report_maker
-from ops.benchmarks.stack import BenchmarkError, Stack, say
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, log_line
 
 _COURSE, _FIRST_QUIZ = 200, 2_000
 _QUESTIONS = 50
@@ -27,12 +27,12 @@ _SMALL = 10
 _SINGLE_PUSHES = 100
 _SLOWEST_BULK, _SLOWEST_SINGLE = 6.0, 1.2
 _BLOCK_BYTES = 2**20
-# Beyond what `Population` makes: no push here meets an attempt that is stored.
+# `Population` makes no attempts with such numbers, so no push here updates a stored attempt.
 _FIRST_NEW_ATTEMPT = 10
 
 
-def measure_pushing(stack: Stack) -> Iterator[Outcome]:
-    """Measure pushes through the API, and check a report of what was pushed."""
+def measure_pushing(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Measure pushes through the API, and check a report of the pushed attempts."""
     with stack.api() as api:
         client = Pusher(api.address, stack.admin_token)
         yield _bulk(stack, client)
@@ -40,7 +40,7 @@ def measure_pushing(stack: Stack) -> Iterator[Outcome]:
 
 
 class Pusher:
-    """A client that sends bodies as they are, in large blocks, over a connection that stays open."""
+    """A client that sends bodies unchanged, in large blocks, over a connection that stays open."""
 
     def __init__(self, address: str, token: str) -> None:
         self._connection = http.client.HTTPConnection(
@@ -49,34 +49,34 @@ class Pusher:
         self._token = token
 
     def put(self, path: str, body: Any, content_type: str = "application/json") -> Any:
-        """Send a body, bytes or an open file, and return what the answer says."""
+        """Send a body, bytes or an open file, and return the JSON of the response."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type}
         if not isinstance(body, bytes):
             headers["Content-Length"] = str(Path(body.name).stat().st_size)
         try:
             self._connection.request("PUT", f"/api/v1/courses/{path}", body=body, headers=headers)
-            answer = self._connection.getresponse()
-            content = answer.read()
+            response = self._connection.getresponse()
+            content = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise BenchmarkError(f"PUT {path} failed: {error!r}") from error
-        if answer.status != http.HTTPStatus.OK:
-            raise BenchmarkError(f"PUT {path} was answered with {answer.status}: {content[:500]!r}")
+        if response.status != http.HTTPStatus.OK:
+            raise BenchmarkError(f"PUT {path} returned {response.status}: {content[:500]!r}")
         return json.loads(content)
 
-    def rest(self) -> None:
-        """Close the connection until the next request: the server keeps an idle one for seconds only."""
+    def disconnect(self) -> None:
+        """Close the connection until the next request, since the server soon closes an idle one."""
         self._connection.close()
 
 
-def _bulk(stack: Stack, client: Pusher) -> Outcome:
-    """Push a quiz's attempts as NDJSON, then copy the same rows in with psql, each run in a new quiz."""
+def _bulk(stack: BenchmarkStack, client: Pusher) -> Outcome:
+    """Push the attempts of a new quiz in each run, then copy the same rows in with psql."""
     size = stack.plan.main_size
     course = Course(_COURSE, students_of(size))
     stack.loader.load_course(course)
     pushes, copies = [], []
     for run in range(stack.plan.runs):
         population = Population(course, _FIRST_QUIZ + run, attempts=size, questions=_QUESTIONS)
-        say(f"pushing {size:,} attempts, run {run + 1}")
+        log_line(f"pushing {size:,} attempts, run {run + 1}")
         pushes.append(_push(stack, client, population))
         if run == 0:
             _check(stack, population)
@@ -92,28 +92,28 @@ def _bulk(stack: Stack, client: Pusher) -> Outcome:
     )
 
 
-def _push(stack: Stack, client: Pusher, population: Population) -> float:
+def _push(stack: BenchmarkStack, client: Pusher, population: Population) -> float:
     quiz = f"{population.course.id}/quizzes/{population.quiz_id}"
     client.put(quiz, msgspec.json.encode({"quiz": population.definition()}))
     file = stack.folder / "attempts.ndjson"
-    client.rest()
+    client.disconnect()
     write_ndjson(population, file)
     with file.open("rb") as body:
         took = seconds(lambda: client.put(f"{quiz}/submissions", body, "application/x-ndjson"))
-    client.rest()
+    client.disconnect()
     file.unlink()
     return took
 
 
-def _check(stack: Stack, population: Population) -> None:
-    """See that the report of what was pushed is right, row by row."""
+def _check(stack: BenchmarkStack, population: Population) -> None:
+    """Compare the report of the pushed attempts row by row."""
     with report_maker(stack) as maker:
         made = maker.make(population.quiz_id, ReportType.STUDENT_ANALYSIS)
         check_reports(stack, population, {ReportType.STUDENT_ANALYSIS: made.file})
 
 
-def _copy_in(stack: Stack, quiz_id: int) -> float:
-    """Take the rows of a quiz out and away, and measure how long psql takes to put them in again."""
+def _copy_in(stack: BenchmarkStack, quiz_id: int) -> float:
+    """Move the rows of a quiz to a file, and measure how long psql takes to copy them in again."""
     file = stack.folder / "attempts.copy"
     copy_rows(stack, f"(SELECT * FROM attempts WHERE quiz_id = {quiz_id:d})", f"to '{file}'")  # noqa: S608
     _remove(stack, quiz_id)
@@ -123,18 +123,18 @@ def _copy_in(stack: Stack, quiz_id: int) -> float:
     return took
 
 
-def _remove(stack: Stack, quiz_id: int) -> None:
+def _remove(stack: BenchmarkStack, quiz_id: int) -> None:
     with stack.database.transaction() as session:
         session.execute(text("SET LOCAL statement_timeout = 0"))
         session.execute(text("DELETE FROM attempts WHERE quiz_id = :quiz_id"), {"quiz_id": quiz_id})
     stack.loader.settle()
 
 
-def _single(stack: Stack, client: Pusher) -> Outcome:
-    """Push one new attempt at a time, in turns to the largest quiz and to one of ten attempts."""
+def _single(stack: BenchmarkStack, client: Pusher) -> Outcome:
+    """Push single new attempts, alternately to the largest quiz and to one of ten attempts."""
     small, large = stack.population(_SMALL), stack.population(max(stack.plan.sizes))
     numbers = itertools.count(_FIRST_NEW_ATTEMPT)
-    say(f"pushing single attempts to a quiz of {large.attempts:,} and to one of {small.attempts}")
+    log_line(f"pushing single attempts to a quiz of {large.attempts:,} and to one of {small.attempts}")
 
     def push(population: Population, number: int) -> float:
         block = population.block(population.attempts // 2 // BLOCK * BLOCK)

@@ -1,4 +1,4 @@
-"""The statements that the service sends while it does something, and how PostgreSQL would answer them."""
+"""The statements that the service sends, and the plans that PostgreSQL has for them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import psycopg
 
 from workers.extract.snapshot import SnapshotConnection
 
-# What EXPLAIN takes; the others open transactions, set options, or take locks.
+# EXPLAIN accepts these; the others open transactions, set options, or take locks.
 _PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement with its parameters, as it went to the server."""
+    """A statement with its parameters, as it was sent to the server."""
 
     sql: str
     parameters: Any = None
@@ -26,29 +26,29 @@ class Statement:
 
 @contextlib.contextmanager
 def recorded_statements() -> Iterator[list[Statement]]:
-    """Note every statement that this process sends: through psycopg, and through a report's snapshot."""
+    """Record every statement that this process sends, through psycopg or through the snapshot of a report."""
     statements: list[Statement] = []
     execute: Callable[..., Any] = psycopg.Cursor.execute
     read = SnapshotConnection.read
 
-    def note_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+    def record_execute(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
         sql = query.decode() if isinstance(query, bytes) else str(query)
         statements.append(Statement(sql, params))
         return execute(cursor, query, params, **options)
 
-    def note_read(connection: SnapshotConnection, sql: str) -> Any:
+    def record_read(connection: SnapshotConnection, sql: str) -> Any:
         statements.append(Statement(sql))
         return read(connection, sql)
 
     with (
-        mock.patch.object(psycopg.Cursor, "execute", note_execute),
-        mock.patch.object(SnapshotConnection, "read", note_read),
+        mock.patch.object(psycopg.Cursor, "execute", record_execute),
+        mock.patch.object(SnapshotConnection, "read", record_read),
     ):
         yield statements
 
 
 def sequential_scans(url: str, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
-    """Yield for each sequential scan in the statements' plans the table and the statement."""
+    """Yield the table and the statement of each sequential scan in the plans of the statements."""
     with psycopg.connect(url) as connection:
         for statement in statements:
             if not statement.sql.lstrip().upper().startswith(_PLANNED):
@@ -58,11 +58,11 @@ def sequential_scans(url: str, statements: Sequence[Statement]) -> Iterator[tupl
 
 
 def _plan(connection: psycopg.Connection[Any], statement: Statement) -> Any:
-    # Nothing of it is executed, not even of a statement that writes.
+    # EXPLAIN executes nothing, not even a statement that writes.
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (FORMAT JSON) {statement.sql}".encode(), statement.parameters)
         row = cursor.fetchone()
-    assert row is not None  # noqa: S101 - EXPLAIN answers with one row.
+    assert row is not None  # noqa: S101 - EXPLAIN returns one row.
     return row[0][0]["Plan"]
 
 

@@ -1,4 +1,4 @@
-"""Makes reports in a child like a worker's, without a queue between, and hands over time, memory and file."""
+"""Generation of reports in a child process like that of a worker, without a queue, with time and memory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from models.lms.quizzes import Quiz
 from models.reports.requests import abort_report, find_report, request_report
 from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import ReportType, Variant, analysis_version
-from ops.benchmarks.stack import BenchmarkError, Stack
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack
 
 
 @dataclass(frozen=True)
-class Made:
-    """A report that was made: how long it took, the child's peak of memory until then, and its file."""
+class GeneratedReport:
+    """A generated report: its time, the peak memory of the child so far, and its file."""
 
     report_id: int
     seconds: float
@@ -31,16 +31,16 @@ class Made:
     file: Path
 
 
-class ReportMaker:
-    """One child that makes reports, one after the other."""
+class ReportGenerator:
+    """A child process that generates reports, one after the other."""
 
-    def __init__(self, stack: Stack, orders: IO[str], results: IO[str]) -> None:
+    def __init__(self, stack: BenchmarkStack, orders: IO[str], results: IO[str]) -> None:
         self._stack = stack
         self._orders = orders
         self._results = results
 
-    def make(self, quiz_id: int, report_type: ReportType) -> Made:
-        """Make a report with all attempts and SIS ids; the file of the one before is removed."""
+    def make(self, quiz_id: int, report_type: ReportType) -> GeneratedReport:
+        """Generate a report of all attempts with SIS ids; the file of the previous one is removed."""
         report = queue_report(self._stack, quiz_id, report_type)
         self._orders.write(f"{report.id} {report.progress_id}\n")
         self._orders.flush()
@@ -48,14 +48,14 @@ class ReportMaker:
         with self._stack.database.transaction() as session:
             report = find_report(session, quiz_id, report.id)
             if not line or report.state is not ReportState.GENERATED or report.file is None:
-                raise BenchmarkError(f"the {report_type} of quiz {quiz_id} was not made: {report.state}")
+                raise BenchmarkError(f"the {report_type} of quiz {quiz_id} was not generated: {report.state}")
             file = self._stack.file_of(report.file.storage_key)
-        return Made(report_id=report.id, file=file, **json.loads(line))
+        return GeneratedReport(report_id=report.id, file=file, **json.loads(line))
 
 
 @contextlib.contextmanager
-def report_maker(stack: Stack) -> Iterator[ReportMaker]:
-    """Run a child that makes reports while the block lasts."""
+def report_maker(stack: BenchmarkStack) -> Iterator[ReportGenerator]:
+    """Run such a child while the block lasts."""
     log = stack.folder / "logs" / "worker-child.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("ab") as errors:
@@ -70,12 +70,12 @@ def report_maker(stack: Stack) -> Iterator[ReportMaker]:
     with process:
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for.
         assert process.stdout is not None  # noqa: S101
-        yield ReportMaker(stack, process.stdin, process.stdout)
+        yield ReportGenerator(stack, process.stdin, process.stdout)
         process.stdin.close()
 
 
-def queue_report(stack: Stack, quiz_id: int, report_type: ReportType) -> QuizReport:
-    """Queue a report as a request for it would, but send no message; an existing file is forgotten first."""
+def queue_report(stack: BenchmarkStack, quiz_id: int, report_type: ReportType) -> QuizReport:
+    """Queue a report as a POST would, without a job message; a current file is removed first."""
     with stack.database.transaction() as session:
         quiz = session.get_one(Quiz, quiz_id)
         course = session.get_one(Course, quiz.course_id)
@@ -94,12 +94,12 @@ def queue_report(stack: Stack, quiz_id: int, report_type: ReportType) -> QuizRep
 
         report = request()
         if report.state is ReportState.GENERATED:
-            _forget_file(stack, session, report)
+            _remove_file(stack, session, report)
             report = request()
         return report
 
 
-def _forget_file(stack: Stack, session: Session, report: QuizReport) -> None:
+def _remove_file(stack: BenchmarkStack, session: Session, report: QuizReport) -> None:
     aborted = abort_report(session, report.quiz_id, report.id)
     if aborted.storage_key is not None:
         stack.file_of(aborted.storage_key).unlink()

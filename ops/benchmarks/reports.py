@@ -1,4 +1,4 @@
-"""Figures of the two reports at every size: time, growth, memory, and that the files are right."""
+"""The figures of the two reports at each size: time, growth, memory, and the check of the files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ops.benchmarks.checking import check_reports
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, seconds
 from ops.benchmarks.memory import MIB
 from ops.benchmarks.psql import copy_rows, rows_of_student_analysis
-from ops.benchmarks.report_maker import Made, ReportMaker, report_maker
-from ops.benchmarks.stack import Stack, say
+from ops.benchmarks.report_maker import GeneratedReport, ReportGenerator, report_maker
+from ops.benchmarks.stack import BenchmarkStack, log_line
 
 _SLOWEST_COPY = {ReportType.STUDENT_ANALYSIS: 2.5, ReportType.ITEM_ANALYSIS: 1.5}
 _GROWTH = 1.1
@@ -26,7 +26,7 @@ COPY = "`psql \\copy` of the same rows out"
 
 @dataclass(frozen=True)
 class Size:
-    """What was measured of one report at one size."""
+    """The measurements of one report at one size."""
 
     attempts: int
     seconds: Spread
@@ -36,8 +36,8 @@ class Size:
 Growth = Mapping[ReportType, Sequence[Size]]
 
 
-def measure_reports(stack: Stack) -> Iterator[Outcome]:
-    """Measure both reports at all sizes, in one child a size, and `psql \\copy` at the main size."""
+def measure_reports(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Measure both reports and `psql \\copy` at each size, with a new child process for each size."""
     growth: dict[ReportType, list[Size]] = defaultdict(list)
     for attempts in stack.plan.sizes:
         made, copies = _runs(stack, attempts)
@@ -54,15 +54,17 @@ def measure_reports(stack: Stack) -> Iterator[Outcome]:
         yield from _growth(report_type, sizes)
 
 
-def _runs(stack: Stack, attempts: int) -> tuple[Mapping[ReportType, Sequence[Made]], Spread]:
-    """Make each report as often as runs are wanted, in turns with the reference."""
+def _runs(
+    stack: BenchmarkStack, attempts: int
+) -> tuple[Mapping[ReportType, Sequence[GeneratedReport]], Spread]:
+    """Generate each report once in each run, alternately with the reference."""
     quiz_id = stack.population(attempts).quiz_id
-    made: dict[ReportType, list[Made]] = defaultdict(list)
+    made: dict[ReportType, list[GeneratedReport]] = defaultdict(list)
     copies = []
     with report_maker(stack) as maker:
         _warm(maker, quiz_id)
         for run in range(stack.plan.runs):
-            say(f"reports of {attempts:,} attempts, run {run + 1}")
+            log_line(f"reports of {attempts:,} attempts, run {run + 1}")
             for report_type in ReportType:
                 made[report_type].append(maker.make(quiz_id, report_type))
             if run == 0 and attempts <= stack.plan.main_size:
@@ -75,12 +77,12 @@ def _runs(stack: Stack, attempts: int) -> tuple[Mapping[ReportType, Sequence[Mad
     return made, Spread(copies)
 
 
-def _warm(maker: ReportMaker, quiz_id: int) -> None:
-    """Let a child do what it does once in its life: connect, and fill the server's caches."""
+def _warm(maker: ReportGenerator, quiz_id: int) -> None:
+    """Let the child connect and the server fill its caches, which happens once."""
     maker.make(quiz_id, ReportType.ITEM_ANALYSIS)
 
 
-def _against_copy(stack: Stack, report_type: ReportType, size: Size, copies: Spread) -> Outcome:
+def _against_copy(stack: BenchmarkStack, report_type: ReportType, size: Size, copies: Spread) -> Outcome:
     is_main = size.attempts == stack.plan.main_size
     return Outcome(
         figure=f"{report_type}/{size.attempts}",
@@ -105,7 +107,7 @@ def _memory(report_type: ReportType, size: Size) -> Outcome:
 
 
 def _growth(report_type: ReportType, sizes: Sequence[Size]) -> Iterator[Outcome]:
-    """Compare the largest size with ten times the one a tenth of it, and fit the exponent."""
+    """Compare the largest size with ten times a tenth of it, and fit the exponent."""
     by_size = {size.attempts: size for size in sizes}
     largest = sizes[-1]
     if tenth := by_size.get(largest.attempts // 10):
@@ -130,7 +132,7 @@ def _growth(report_type: ReportType, sizes: Sequence[Size]) -> Iterator[Outcome]
 
 
 def exponent(sizes: Sequence[Size]) -> float:
-    """Return the slope of log time over log size, by least squares: 1 is in proportion."""
+    """Return the slope of log time over log size, by least squares; 1 is proportional growth."""
     x = [math.log(size.attempts) for size in sizes]
     y = [math.log(size.seconds.median) for size in sizes]
     return statistics.linear_regression(x, y).slope

@@ -1,4 +1,4 @@
-"""Figures of small reports: from the request to the file, how many a second, and with two workers."""
+"""The figures of small reports: the time from POST to file, and the rates of one worker and of two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ops.benchmarks.measure import Comparison, Outcome, at_least, at_most, inter
 from ops.benchmarks.noop_worker import FILE_VARIABLE, NAME, create_noop
 from ops.benchmarks.population import Course, Population, students_of
 from ops.benchmarks.report_maker import queue_report
-from ops.benchmarks.stack import BenchmarkError, Stack, log_says, say, wait_until
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, log_contains, log_line, wait_until
 
 _ATTEMPTS, _QUESTIONS = 30, 20
 _COURSE, _FIRST_QUIZ = 100, 1_000
@@ -24,7 +24,7 @@ _NOOPS = 2_000
 _PAUSE_SECONDS = 0.002
 
 
-def measure_small_reports(stack: Stack) -> Iterator[Outcome]:
+def measure_small_reports(stack: BenchmarkStack) -> Iterator[Outcome]:
     """Measure a small report through API and queue, and the rate of one worker and of two."""
     quizzes = _load(stack, 40 if stack.plan.quick else 200)
     with contextlib.ExitStack() as running:
@@ -35,8 +35,8 @@ def measure_small_reports(stack: Stack) -> Iterator[Outcome]:
     yield _two_workers(stack, quizzes)
 
 
-def _load(stack: Stack, count: int) -> Sequence[int]:
-    say(f"loading {count} quizzes of {_ATTEMPTS} × {_QUESTIONS}")
+def _load(stack: BenchmarkStack, count: int) -> Sequence[int]:
+    log_line(f"loading {count} quizzes of {_ATTEMPTS} × {_QUESTIONS}")
     course = Course(_COURSE, students_of(_ATTEMPTS))
     stack.loader.load_course(course)
     quizzes = range(_FIRST_QUIZ, _FIRST_QUIZ + count)
@@ -47,25 +47,25 @@ def _load(stack: Stack, count: int) -> Sequence[int]:
 
 
 class Noops:
-    """A Celery worker of one process that does nothing, and the way to send it tasks."""
+    """A Celery worker of one process that does nothing, and the publisher of its tasks."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: BenchmarkStack) -> None:
         self._done = stack.folder / "noops"
         self._app = create_noop(stack.settings, broker_transport_options=dict(PUBLISH_TIMEOUTS))
 
     @classmethod
     @contextlib.contextmanager
-    def worker(cls, stack: Stack) -> Iterator[Noops]:
+    def worker(cls, stack: BenchmarkStack) -> Iterator[Noops]:
         """Run the worker while the block lasts."""
         noops = cls(stack)
         environ = {FILE_VARIABLE: str(noops._done)}
         with stack.running("noop", "ops.benchmarks.noop_worker", environ=environ) as process:
-            wait_until(lambda: log_says(process, b" ready."), process)
+            wait_until(lambda: log_contains(process, b" ready."), process)
             noops.run(1)
             yield noops
 
     def run(self, count: int) -> float:
-        """Send so many tasks; return the seconds until all are done."""
+        """Send `count` tasks; return the seconds until all are done."""
         wanted = self._count() + count
         began = time.perf_counter()
         for _ in range(count):
@@ -77,9 +77,9 @@ class Noops:
         return self._done.stat().st_size if self._done.exists() else 0
 
 
-def _latency(stack: Stack, address: str, quizzes: Sequence[int], noops: Noops) -> Outcome:
-    """Ask for a report of each quiz, and wait until its file is there."""
-    say("small reports: POST to file ready")
+def _latency(stack: BenchmarkStack, address: str, quizzes: Sequence[int], noops: Noops) -> Outcome:
+    """Request a report of each quiz, and wait for its file."""
+    log_line("small reports: POST to file ready")
     headers = {"Authorization": f"Bearer {stack.admin_token}"}
     with httpx.Client(base_url=address, headers=headers, timeout=30, trust_env=False) as client:
         remaining = iter([*quizzes, *reversed(quizzes)])
@@ -103,8 +103,8 @@ def _latency(stack: Stack, address: str, quizzes: Sequence[int], noops: Noops) -
 def _seconds_to_file(client: httpx.Client, quiz_id: int) -> float:
     reports = f"/api/v1/courses/{_COURSE}/quizzes/{quiz_id}/reports"
     began = time.perf_counter()
-    asked = client.post(reports, data={"quiz_report[report_type]": "student_analysis"})
-    report = asked.raise_for_status().json()
+    response = client.post(reports, data={"quiz_report[report_type]": "student_analysis"})
+    report = response.raise_for_status().json()
     while "file" not in report:
         if time.perf_counter() > began + 30:
             raise BenchmarkError(f"the report of quiz {quiz_id} has no file after 30 seconds")
@@ -113,9 +113,9 @@ def _seconds_to_file(client: httpx.Client, quiz_id: int) -> float:
     return time.perf_counter() - began
 
 
-def _rate(stack: Stack, quizzes: Sequence[int], noops: Noops) -> Outcome:
-    """Let one worker process empty a queue of small reports."""
-    say("small reports a second")
+def _rate(stack: BenchmarkStack, quizzes: Sequence[int], noops: Noops) -> Outcome:
+    """Let one worker process drain a queue of small reports."""
+    log_line("small reports a second")
     publisher = JobPublisher(stack.settings.redis_url)
     _drain(stack, publisher, quizzes[:20])
     made, nothing = interleaved(
@@ -134,9 +134,9 @@ def _rate(stack: Stack, quizzes: Sequence[int], noops: Noops) -> Outcome:
     )
 
 
-def _two_workers(stack: Stack, quizzes: Sequence[int]) -> Outcome:
-    """Empty the same queue with one worker and with two, in turns."""
-    say("small reports with two workers and with one")
+def _two_workers(stack: BenchmarkStack, quizzes: Sequence[int]) -> Outcome:
+    """Drain the same queue with one worker and with two, alternately."""
+    log_line("small reports with two workers and with one")
     publisher = JobPublisher(stack.settings.redis_url)
 
     def with_two() -> float:
@@ -162,18 +162,18 @@ def _two_workers(stack: Stack, quizzes: Sequence[int]) -> Outcome:
     )
 
 
-def _drain(stack: Stack, publisher: JobPublisher, quizzes: Sequence[int]) -> float:
+def _drain(stack: BenchmarkStack, publisher: JobPublisher, quizzes: Sequence[int]) -> float:
     """Queue a report of each quiz; return the seconds from the first message to the last file."""
     messages = [queue_report(stack, quiz_id, ReportType.STUDENT_ANALYSIS).message for quiz_id in quizzes]
     began = time.perf_counter()
     for message in messages:
         if not publisher.send(message):
-            raise BenchmarkError("the broker did not take a message")
+            raise BenchmarkError("the broker did not accept a message")
     wait_until(lambda: not _live(stack), pause=0.01)
     return time.perf_counter() - began
 
 
-def _live(stack: Stack) -> bool:
+def _live(stack: BenchmarkStack) -> bool:
     with stack.database.transaction() as session:
         live = text("SELECT EXISTS (SELECT FROM quiz_reports WHERE state IN ('queued', 'running'))")
         return bool(session.execute(live).scalar_one())

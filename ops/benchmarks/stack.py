@@ -1,4 +1,4 @@
-"""The servers and processes that a run of the benchmarks uses, and what all figures share."""
+"""The servers and processes of a run of the benchmarks, and the data that its figures share."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _ADMINISTRATOR = 1
 
 
 class BenchmarkError(QuizReportsError):
-    """A benchmark cannot run, or found a wrong result; the message says which."""
+    """A benchmark cannot run or found a wrong result; the message says why."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run is asked to do."""
+    """The extent of a run."""
 
     sizes: Sequence[int]
     runs: int
@@ -47,23 +47,23 @@ class Plan:
 
     @property
     def main_size(self) -> int:
-        """The attempts of the figures that are taken at one size."""
+        """The number of attempts for figures that are measured at one size."""
         return 100_000 if 100_000 in self.sizes else max(self.sizes)
 
 
 @dataclass(frozen=True)
 class RunningApi:
-    """A web process."""
+    """A running web server."""
 
     port: int
 
     @property
     def address(self) -> str:
-        """Where it answers."""
+        """The address of the API."""
         return f"http://127.0.0.1:{self.port}"
 
     def processes(self) -> list[psutil.Process]:
-        """List the master and its children, which all hold the socket that it listens on."""
+        """List the master and its children, which all hold the listening socket."""
         return [p for p in psutil.Process().children(recursive=True) if self._is_held_by(p)]
 
     def _is_held_by(self, process: psutil.Process) -> bool:
@@ -71,7 +71,7 @@ class RunningApi:
         return any(s.status == psutil.CONN_LISTEN and s.laddr.port == self.port for s in sockets)
 
 
-class Stack:
+class BenchmarkStack:
     """A database, a broker and a folder, and the quizzes that were loaded so far."""
 
     def __init__(self, plan: Plan, settings: Settings, folder: Path) -> None:
@@ -95,21 +95,21 @@ class Stack:
 
     @cached_property
     def admin_token(self) -> str:
-        """A token that may do everything."""
+        """The token of an administrator."""
         with self.database.transaction() as session:
             return create_token(session, user_id=_ADMINISTRATOR, admin=True)
 
     def file_of(self, storage_key: str) -> Path:
-        """Where a stored object lies."""
+        """Return the path of a stored object."""
         return Path(self.settings.storage_url.removeprefix("file://")) / storage_key
 
     def population(self, attempts: int) -> Population:
-        """Return the quiz of fifty questions with so many attempts, loaded when it is first asked for."""
+        """Return the quiz of fifty questions with this number of attempts; it is loaded at the first call."""
         if attempts not in self._populations:
             number = 1 + len(self._populations)
             course = Course(number, students_of(attempts))
             population = Population(course, number, attempts=attempts, questions=50)
-            say(f"loading {attempts:,} attempts × 50 questions")
+            log_line(f"loading {attempts:,} attempts × 50 questions")
             self.loader.load_course(course)
             self.loader.load(population)
             self.loader.settle()
@@ -120,7 +120,7 @@ class Stack:
     def running(
         self, name: str, *command: str, environ: Mapping[str, str] | None = None
     ) -> Iterator[ChildProcess]:
-        """Run a Python module of ours while the block lasts; its output goes to a new log of that name."""
+        """Run a Python module while the block lasts; its output goes to a new log of this name."""
         log = self.folder / "logs" / f"{name}.log"
         log.unlink(missing_ok=True)
         environment = {**self.environ, **(environ or {})}
@@ -133,23 +133,23 @@ class Stack:
 
     @contextlib.contextmanager
     def api(self) -> Iterator[RunningApi]:
-        """Run the web process with its own defaults, from the moment that it is ready."""
+        """Run the web process with its defaults; the block begins when it is ready."""
         api = RunningApi(free_port())
         with self.running("api", "ops.cli", "api", "--port", str(api.port)) as process:
-            wait_until(lambda: answers(f"{api.address}/readyz"), process)
+            wait_until(lambda: responds(f"{api.address}/readyz"), process)
             yield api
 
     @contextlib.contextmanager
     def worker(self, name: str = "worker") -> Iterator[ChildProcess]:
-        """Run a worker of one slot, from the moment that it takes jobs."""
+        """Run a worker of one slot; the block begins when it takes jobs."""
         with self.running(name, "ops.cli", "worker", "--concurrency", "1") as process:
-            wait_until(lambda: log_says(process, b" ready."), process)
+            wait_until(lambda: log_contains(process, b" ready."), process)
             yield process
 
 
 @contextlib.contextmanager
-def running_stack(plan: Plan) -> Iterator[Stack]:
-    """Start servers in a folder of their own, durable as those of `up`, or use those that are named."""
+def running_stack(plan: Plan) -> Iterator[BenchmarkStack]:
+    """Start servers as durable as those of `up` in a temporary folder, or use those of the environment."""
     named = Settings.from_env()
     folder = Path(tempfile.mkdtemp(prefix="quiz-reports-bench-"))
     with contextlib.ExitStack() as stack:
@@ -163,26 +163,26 @@ def running_stack(plan: Plan) -> Iterator[Stack]:
             secret_key=_SECRET_KEY,
             log_level="warning",
         )
-        running = Stack(plan, settings, folder)
+        running = BenchmarkStack(plan, settings, folder)
         stack.callback(running.database.dispose)
         migrate(running.database.engine)
         configure_logging(settings)
         yield running
 
 
-def say(line: str) -> None:
-    """Tell on standard error what is going on."""
+def log_line(line: str) -> None:
+    """Write a line about the course of the run to standard error."""
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
     sys.stderr.flush()
 
 
-def log_says(process: ChildProcess, words: bytes) -> bool:
-    """Tell whether a process has logged some words."""
+def log_contains(process: ChildProcess, words: bytes) -> bool:
+    """Whether the log of a process contains these bytes."""
     return process.log is not None and words in process.log.read_bytes()
 
 
-def answers(url: str) -> bool:
-    """Tell whether a page is there."""
+def responds(url: str) -> bool:
+    """Whether a URL responds with a 200."""
     try:
         return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
@@ -190,13 +190,13 @@ def answers(url: str) -> bool:
 
 
 def wait_until(
-    is_so: Callable[[], bool], process: ChildProcess | None = None, *, pause: float = 0.005
+    condition: Callable[[], bool], process: ChildProcess | None = None, *, pause: float = 0.005
 ) -> None:
-    """Return once it is so; raise BenchmarkError if the process ends or the patience does."""
+    """Return once the condition holds; raise BenchmarkError if the process ends, or after a minute."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not is_so():
+    while not condition():
         if time.monotonic() > deadline or (process is not None and not process.is_running()):
             name, log = (process.name, process.log) if process is not None else ("it", None)
             words = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
-            raise BenchmarkError(f"{name} does not get ready: {words}")
+            raise BenchmarkError(f"{name} did not become ready: {words}")
         time.sleep(pause)

@@ -1,4 +1,4 @@
-"""Figures of starting: the command's help, the web process, a worker."""
+"""The figures of starting: the help of the command, the web process, a worker."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, interleaved, seconds
-from ops.benchmarks.stack import BenchmarkError, Stack, say
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, log_line
 
 _HELP_SECONDS, _API_SECONDS, _WORKER_SECONDS = 0.5, 2.0, 4.0
 _FEWEST_RUNS = 5
 
 
-def measure_starts(stack: Stack) -> Iterator[Outcome]:
-    """Measure how long it takes until each answers, from the start of its process."""
-    say("starting the command, the API and a worker")
+def measure_starts(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Measure the time from the start of each process until it is ready."""
+    log_line("starting the command, the API and a worker")
     help_text, api, worker = interleaved(
         max(_FEWEST_RUNS, stack.plan.runs),
         lambda: seconds(_help),

@@ -1,4 +1,4 @@
-"""What a run found, as a table for people and as JSON for programs."""
+"""The outcomes of a run, as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLUMNS = ("work", "measured", "reference", "its time", "compared", "goal", "me
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return the outcomes as a table in Markdown, its columns aligned."""
+    """Return the outcomes as a Markdown table with aligned columns."""
     rows = [_COLUMNS, *(_row(outcome) for outcome in outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = [

@@ -1,4 +1,4 @@
-"""Figures of the web process: requests a second, and what it holds in memory."""
+"""The figures of the web process: requests a second, and memory."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from ops.benchmarks.http_load import requests_per_second
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_least, at_most, interleaved
 from ops.benchmarks.memory import MIB, has_loaded, peak_bytes
 from ops.benchmarks.report_maker import report_maker
-from ops.benchmarks.stack import BenchmarkError, RunningApi, Stack, answers, say, wait_until
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, RunningApi, log_line, responds, wait_until
 from ops.local.ports import free_port
 
 _MOST_MIB = 150.0
 _NOT_FOR_THE_WEB = ("pandas", "numpy", "pyarrow", "polars")
 
 
-def measure_web(stack: Stack) -> Iterator[Outcome]:
-    """Measure showing a report, in turns with a bare route on the same server, then look at the memory."""
-    say("GET of a report, requests a second")
+def measure_web(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Measure GETs of a report, alternately with a bare route on the same server, and then the memory."""
+    log_line("GET of a report, requests a second")
     port = free_port()
     bare = f"http://127.0.0.1:{port}"
     with (
         stack.api() as api,
         stack.running("bare", "ops.benchmarks.bare_api", "--port", str(port)) as process,
     ):
-        wait_until(lambda: answers(f"{bare}/readyz"), process)
-        quiz_id, path = _a_report(stack)
+        wait_until(lambda: responds(f"{bare}/readyz"), process)
+        quiz_id, path = _generate_report(stack)
         yield _rate(stack, f"{api.address}{path}", f"{bare}/quizzes/{quiz_id}")
         yield _memory(api)
 
 
-def _a_report(stack: Stack) -> tuple[int, str]:
-    """Make a report; return its quiz's id and its path."""
+def _generate_report(stack: BenchmarkStack) -> tuple[int, str]:
+    """Generate a report; return the id of its quiz and its path."""
     population = stack.population(stack.plan.sizes[0])
     with report_maker(stack) as maker:
         report_id = maker.make(population.quiz_id, ReportType.ITEM_ANALYSIS).report_id
@@ -40,28 +40,28 @@ def _a_report(stack: Stack) -> tuple[int, str]:
     return population.quiz_id, f"{course}/quizzes/{population.quiz_id}/reports/{report_id}"
 
 
-def _rate(stack: Stack, show: str, bare: str) -> Outcome:
+def _rate(stack: BenchmarkStack, show: str, bare: str) -> Outcome:
     duration = 1.0 if stack.plan.quick else 5.0
 
-    def ask(url: str, duration: float = duration) -> float:
+    def rate(url: str, duration: float = duration) -> float:
         return requests_per_second(url, token=stack.admin_token, duration=duration)
 
     for url in (show, bare):
-        ask(url, 1.0)
-    shown, answered = interleaved(stack.plan.runs, lambda: ask(show), lambda: ask(bare))
+        rate(url, 1.0)
+    measured, reference = interleaved(stack.plan.runs, lambda: rate(show), lambda: rate(bare))
     return Outcome(
         figure="web/rate",
         work="GET of a report, requests a second",
         unit="/s",
-        measured=shown,
+        measured=measured,
         reference_work="a bare Flask route with one ORM SELECT",
-        reference=answered,
+        reference=reference,
         goal=at_least(1 / 2),
     )
 
 
 def _memory(api: RunningApi) -> Outcome:
-    """Find the process of the API that holds most; none may have loaded what only workers need."""
+    """Measure the largest process of the API; none may have loaded the libraries of the workers."""
     processes = api.processes()
     for process in processes:
         if loaded := [name for name in _NOT_FOR_THE_WEB if has_loaded(process.pid, f"/{name}/")]:

@@ -1,4 +1,4 @@
-"""Words of a course in biology, strung together to texts of real lengths."""
+"""Random texts of realistic lengths, from the words of a biology course."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORDS = """
     receptor hormone root leaf photosynthesis respiration mitochondrion chloroplast ribosome population
     selection inheritance dominant recessive experiment hypothesis measured result shows higher lower than
     without within its their some most every only also called usually
-""".split()  # noqa: SIM905 - a text of words reads better than a list of them; so below.
+""".split()  # noqa: SIM905 - a text of words reads better than a list of them; the same below.
 
 _FIRST_NAMES = """
     Ann Bao Carla Dmitri Elif Femi Grete Hiro Ines José Kofi Léa Mina Noor Olu Priya Quinn Rosa Søren Tuana
@@ -23,7 +23,7 @@ _LAST_NAMES = """
 
 
 def sentence(dice: random.Random, length: int) -> str:
-    """Make a text of about so many characters, with commas, a few quotes, and a full stop."""
+    """Make a text of about `length` characters, with commas, a few quotes, and a full stop."""
     words: list[str] = []
     size = 0
     while size < length:
@@ -39,7 +39,7 @@ def sentence(dice: random.Random, length: int) -> str:
 
 
 def person(number: int) -> str:
-    """Name somebody; one in forty has a comma in the name."""
+    """Return a name; one in forty contains a comma."""
     first = _FIRST_NAMES[number % len(_FIRST_NAMES)]
     last = _LAST_NAMES[number // len(_FIRST_NAMES) % len(_LAST_NAMES)]
     name = f"{first} {last}"

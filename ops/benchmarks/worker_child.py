@@ -1,6 +1,6 @@
-"""A process that is forked as a worker's child is, makes the reports it is told to, and tells what it took.
+"""A process that is forked like the child of a worker and generates the reports that it is told to.
 
-A line of input is a report's id and its Progress's; a line of output holds seconds and the peak of memory.
+Each line of input has the ids of a report and its Progress, each line of output the seconds and peak memory.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from workers.resources import Resources
 
 
 def main() -> None:
-    """Load what a worker loads, fork, and let the child work."""
+    """Load what a worker loads, fork, and generate reports in the child."""
     settings = Settings.from_env()
     create_celery(settings)
     if child := os.fork():
         os.waitpid(child, 0)
         return
     results = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    # Whatever the report logs is no result.
+    # The log must not mix with the results.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     resources = Resources(settings)
     for line in sys.stdin:

@@ -1,1 +1,1 @@
-"""What somebody uses who talks to a running service."""
+"""The HTTP client of a running service, and the commands that use it."""

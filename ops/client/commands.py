@@ -1,4 +1,4 @@
-"""The commands of somebody who uses a running service: push files in, take a report out."""
+"""The commands that use a running service: push files, and fetch a report."""
 
 from __future__ import annotations
 
@@ -17,22 +17,30 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _connection_options(command: _Command) -> _Command:
-    """Add the options that say which service is spoken to, and as whom."""
+    """Add the options that name the service and the token."""
     for option in (
         data_dir_option,
         click.option(
-            "--token", envvar="QUIZ_REPORTS_TOKEN", metavar="TOKEN", help="Default: $QUIZ_REPORTS_TOKEN."
+            "--token",
+            envvar="QUIZ_REPORTS_TOKEN",
+            metavar="TOKEN",
+            help="The access token.  [default: $QUIZ_REPORTS_TOKEN]",
         ),
-        click.option("--url", envvar="QUIZ_REPORTS_URL", metavar="URL", help="Default: $QUIZ_REPORTS_URL."),
+        click.option(
+            "--url",
+            envvar="QUIZ_REPORTS_URL",
+            metavar="URL",
+            help="The address of the service.  [default: $QUIZ_REPORTS_URL]",
+        ),
     ):
         command = option(command)
     return command
 
 
 def _connect(url: str | None, token: str | None, data_dir: Path) -> Client:
-    """Open a client; what is not given comes from the stack that runs on the data directory.
+    """Open a client; the default is the stack that runs on the data directory.
 
-    Its administrator's token is for itself alone: no other address is ever given it.
+    The administrator's token of that stack is never sent to another address.
     """
     ready = None if url and token else DataDirectory(data_dir).read_ready()
     if not url:
@@ -58,8 +66,13 @@ def _connect(url: str | None, token: str | None, data_dir: Path) -> Client:
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--course", metavar="ID", help="The course, where a file does not say it, or says another.")
-@click.option("--quiz", type=click.IntRange(1), metavar="ID", help="The quiz, likewise.")
+@click.option("--course", metavar="ID", help="The course, if a file does not name it or names another.")
+@click.option(
+    "--quiz",
+    type=click.IntRange(1),
+    metavar="ID",
+    help="The quiz, if a file does not name it or names another.",
+)
 @_connection_options
 def import_command(
     paths: tuple[Path, ...],
@@ -71,18 +84,20 @@ def import_command(
 ) -> None:
     """Push course, quiz and submission files.
 
-    A file holds what the API's three PUTs take, with the ids inside, in any order of files:
+    A file holds the body of one of the API's three PUTs, with the ids inside. The files may be given in any
+    order:
 
     \b
       {"course": {"id": 101, "name": ..., "users": [...]}}
       {"quiz": {"id": 201, "course_id": 101, "questions": [...]}}
       {"course_id": 101, "quiz_id": 201, "quiz_submissions": [...]}
 
-    A file that ends in .ndjson or .jsonl holds submissions, one attempt a line; say whose they are with
-    --course and --quiz. It is read as it is sent, so it may be large (1 GiB).
+    A file that ends in .ndjson or .jsonl holds submissions, one attempt per line; name their quiz with
+    --course and --quiz. Such a file may have up to 1 GiB.
 
     Each file is stored whole or not at all; the first that is refused ends the import. Pushing a file again
-    changes nothing. With `quiz-reports up` running, its address and token need not be given.
+    changes nothing. While the service is busy, the import waits for up to a minute and sends the file again.
+    If `quiz-reports up` is running, --url and --token can be left out.
 
     \b
     Example:
@@ -105,10 +120,10 @@ def _push(client: Client, file: ImportFile) -> None:
     except RefusedError as error:
         if len(error.reasons) == 1:
             raise click.ClickException(f"{file.path} was {error}") from None
-        places = len(error.reasons)
-        at_least = "at least " if places == 20 else ""
+        count = len(error.reasons)
+        at_least = "at least " if count == 20 else ""
         click.echo(
-            f"quiz-reports: {file.path}: {at_least}{places} places are not valid, nothing of it was stored:",
+            f"quiz-reports: {file.path}: {at_least}{count} values are not valid, nothing of it was stored:",
             err=True,
         )
         for reason in error.reasons:
@@ -121,13 +136,13 @@ def _push(client: Client, file: ImportFile) -> None:
 @click.argument("course", metavar="COURSE")
 @click.argument("quiz", metavar="QUIZ", type=click.IntRange(1))
 @click.argument("report_type", metavar="TYPE", type=click.Choice(REPORT_TYPES))
-@click.option("--all-versions", is_flag=True, help="Every attempt, not only the one that counts.")
+@click.option("--all-versions", is_flag=True, help="Include every attempt, not only the one that counts.")
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Where to save it; - is standard output.  [default: quiz_QUIZ_TYPE.csv]",
+    help="The file to write; - is standard output.  [default: quiz_QUIZ_TYPE.csv]",
 )
 @_connection_options
 def report_command(
@@ -141,14 +156,14 @@ def report_command(
     *,
     all_versions: bool,
 ) -> None:
-    """Ask for a report, wait for it, and save it.
+    """Request a report, wait for it, and save its file.
 
-    COURSE is an id or sis_course_id:ABC, QUIZ an id, TYPE student_analysis (a row an attempt) or
-    item_analysis (a row a question). If the report is being made already, that one is waited for; if nothing
-    has changed since it was made, it comes at once.
+    COURSE is an id or sis_course_id:ABC, QUIZ an id, TYPE student_analysis (a row per student) or
+    item_analysis (a row per question). If the report is already being generated, the command waits for it; if
+    nothing has changed since it was generated, the file is there at once.
 
-    The file is saved whole or not at all, in place of an older one of its name, and its path printed. With
-    `quiz-reports up` running, its address and token need not be given.
+    The file is saved whole or not at all, replaces an older one of its name, and its path is printed. If
+    `quiz-reports up` is running, --url and --token can be left out.
 
     \b
     Example:
@@ -169,9 +184,9 @@ def report_command(
 
 
 def wait_with_bar(client: Client, course: int | str, report: Report, label: str, to: TextIO) -> Report:
-    """Wait for a report behind a progress bar; return it with its file.
+    """Wait for a report with a progress bar; return it with its file.
 
-    Where nobody watches, the bar is its label on a line.
+    If the output is not a terminal, only the label is printed.
     """
     if report.file is not None:
         return report

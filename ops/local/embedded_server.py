@@ -1,4 +1,4 @@
-"""A server process on a directory of its own, which dies with the process that started it."""
+"""A server process with its own directory, which ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class EmbeddedServerError(QuizReportsError):
 
 
 class EmbeddedServer(ABC):
-    """A server process on a directory: started again on the same directory, it has the same data."""
+    """A server process on a directory; a restart on the same directory has the same data."""
 
     name: str
     PROCESS_NAME: ClassVar[str]
-    # From polite to final; each gets its share of the patience.
+    # From gentle to final; each gets an equal share of the patience.
     STOP_SIGNALS: ClassVar[tuple[signal.Signals, ...]]
 
     def __init__(self, directory: Path, *, durable: bool = True, log: Path | None = None) -> None:
@@ -41,31 +41,31 @@ class EmbeddedServer(ABC):
         self.durable = durable
         self.log = log or self.directory / f"{self.PROCESS_NAME}.log"
         self.port = 0
-        # Who runs it, if not we ourselves.
+        # The user that the server runs as, if not the one of this process.
         self._user: ServerUser | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients connect, password included."""
+        """The URL that clients connect to, with the password."""
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Make the files that the server needs, where they do not yet exist."""
+        """Create the files that the server needs, unless they exist."""
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """The command line to run, in the server's home."""
+        """The command line, which is run in the server's home."""
 
     @abstractmethod
-    def _answers(self) -> bool:
-        """Whether the server takes requests now."""
+    def _responds(self) -> bool:
+        """Whether the server accepts requests now."""
 
     @property
     @abstractmethod
     def _home(self) -> Path:
-        """The working directory: the server's data; an orphan is recognised by it."""
+        """The working directory, which holds the data; orphans are recognised by it."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -75,7 +75,7 @@ class EmbeddedServer(ABC):
         self.stop()
 
     def start(self) -> None:
-        """Start the server and return when it answers; an orphan on this directory is ended first."""
+        """Start the server, and return when it responds; an orphan on this directory is ended first."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         end_orphans(self._is_orphan, first=self.STOP_SIGNALS[0])
@@ -87,10 +87,10 @@ class EmbeddedServer(ABC):
             raise
 
     def ask_to_stop(self) -> None:  # noqa: B027 - Not abstract: it is the same for each server.
-        """Do nothing yet: those who use a server may need it until they have ended."""
+        """Do nothing yet: the parts that use a server may need it until they have ended."""
 
     def stop(self, patience: float = 30.0) -> None:
-        """Stop the server, at first politely."""
+        """Stop the server, gently at first."""
         if self._process is None:
             return
         for stop_signal in self.STOP_SIGNALS:
@@ -104,7 +104,7 @@ class EmbeddedServer(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id, while it runs."""
         return self._process.pid if self.is_running() and self._process else None
 
     def is_running(self) -> bool:
@@ -116,14 +116,14 @@ class EmbeddedServer(ABC):
             self.port = self._choose_port()
             if self._launch():
                 return
-            # Somebody was faster on that port, or a backend of the last run was not yet gone.
+            # Another program took the port, or a backend of the last run had not ended yet.
             (self.directory / "port").unlink(missing_ok=True)
-        raise EmbeddedServerError(f"{self.name} does not start: {self._last_words()} (see {self.log})")
+        raise EmbeddedServerError(f"{self.name} does not start: {self._last_error()} (see {self.log})")
 
     def _launch(self) -> bool:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                # A polite end: the server may finish what it does.
+                # The gentle signal, so that the server may finish what it does.
                 dies_with_parent(self._command(), self.STOP_SIGNALS[0]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -131,7 +131,7 @@ class EmbeddedServer(ABC):
                 cwd=self._home,
                 env=server_environment(),
                 umask=0o077,
-                # Ctrl-C in a terminal reaches a whole process group; the order of stopping is ours.
+                # Ctrl-C in a terminal signals a whole process group; the supervisor stops parts in order.
                 process_group=0,
                 **(self._user.options if self._user else {}),
             )
@@ -139,15 +139,15 @@ class EmbeddedServer(ABC):
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 return False
-            if self._answers():
+            if self._responds():
                 return True
             time.sleep(_POLL_SECONDS)
         raise EmbeddedServerError(
-            f"{self.name} does not answer after {_START_SECONDS:.0f} seconds: see {self.log}"
+            f"{self.name} does not respond after {_START_SECONDS:.0f} seconds: see {self.log}"
         )
 
     def _choose_port(self) -> int:
-        # Started again after it died: clients know the port.
+        # A restarted server keeps its port, since its clients know it.
         if self.port and is_free(self.port):
             return self.port
         remembered = self.directory / "port"
@@ -158,16 +158,16 @@ class EmbeddedServer(ABC):
         return port
 
     def _is_orphan(self, process: psutil.Process) -> bool:
-        """Tell a server that an earlier run left on this directory; two servers on one would ruin it."""
+        """Recognise a server that an earlier run left on this directory; two servers would ruin its data."""
         return bool(process.name() == self.PROCESS_NAME and process.cwd() == str(self._home))
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
         return next((line.strip() for line in reversed(lines) if "FATAL" in line or "rror" in line), "")
 
 
 def in_wheel(package: str, pattern: str, name: str, setting: str) -> Path:
-    """Find a program that a wheel brings; raise EmbeddedServerError if the wheel is not installed."""
+    """Find a program in a wheel; raise EmbeddedServerError if the wheel is not installed."""
     spec = importlib.util.find_spec(package)
     found = sorted(Path(spec.origin).parent.glob(pattern)) if spec and spec.origin else []
     if not found:
@@ -179,5 +179,5 @@ def in_wheel(package: str, pattern: str, name: str, setting: str) -> Path:
 
 
 def server_environment() -> dict[str, str]:
-    """Make a server's environment: it may run as another user, who can read it, so it holds no setting."""
+    """Return the environment of a server: without settings, since another user may be able to read it."""
     return {name: text for name, text in os.environ.items() if name in _HARMLESS or name.startswith("LC_")}

@@ -1,4 +1,4 @@
-"""Processes that an earlier run left behind because it was killed itself."""
+"""Orphans: processes that outlived the run that started them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 def end_orphans(
     is_orphan: Callable[[psutil.Process], bool], *, first: signal.Signals = signal.SIGTERM
 ) -> None:
-    """End every process that is recognised: at first politely, after a while for good."""
+    """End every orphan: with the given signal first, after 15 seconds with SIGKILL."""
     orphans = [process for process in psutil.process_iter() if _recognised(process, is_orphan)]
     _send(orphans, first)
     _, stubborn = psutil.wait_procs(orphans, timeout=15)
@@ -21,7 +21,7 @@ def end_orphans(
 
 
 def _recognised(process: psutil.Process, is_orphan: Callable[[psutil.Process], bool]) -> bool:
-    # It ended just now, or it is another user's and so not ours.
+    # The process has just ended, or belongs to another user and so is not ours.
     with suppress(psutil.Error, OSError):
         return is_orphan(process)
     return False
@@ -29,6 +29,6 @@ def _recognised(process: psutil.Process, is_orphan: Callable[[psutil.Process], b
 
 def _send(processes: list[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
-        # One that ended with its parent, a moment ago, is what is wanted.
+        # The process may have ended by itself in the meantime.
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)

@@ -1,4 +1,4 @@
-"""Processes that end when their parent does, however it ended."""
+"""The parent death signal: child processes end when their parent does, however it ended."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 
 def dies_with_parent(command: Sequence[str], death_signal: signal.Signals = signal.SIGTERM) -> list[str]:
-    """Return the command line that runs `command` and lets the kernel signal it when its parent dies.
+    """Return a command line that runs `command` and has the kernel signal it when its parent dies.
 
-    Where `setpriv` of util-linux is missing, the command line is the same; the next start ends orphans.
+    Without `setpriv` of util-linux the command line is unchanged, and the next start ends the orphans.
     """
     setpriv = _setpriv()
     prefix = [setpriv, "--pdeathsig", death_signal.name.removeprefix("SIG"), "--"] if setpriv else []

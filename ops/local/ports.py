@@ -6,14 +6,14 @@ import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
-# Most systems take the ports of outgoing connections from above these, so none of those comes between the
-# moment when a port is found and the one when a server listens on it.
+# Most systems take the ports of outgoing connections from above this range, so no such connection takes a
+# port between its discovery and the start of the server.
 _FIRST, _LAST = 20_000, 32_000
 _MOST_GUESSES = 1_000
 
 
 def free_port() -> int:
-    """Find a port of the loopback that nobody listens on now; raise OSError if there is none."""
+    """Find a free port of the loopback; raise OSError if there is none."""
     for _ in range(_MOST_GUESSES):
         if is_free(port := _FIRST + secrets.randbelow(_LAST - _FIRST)):
             return port
@@ -21,9 +21,9 @@ def free_port() -> int:
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Tell whether a server could listen on this port now."""
+    """Whether a server could listen on this port now."""
     with socket.socket() as probe:
-        # As servers do: connections of an earlier one that still wind down are no hindrance.
+        # Servers set this as well: closing connections of an earlier server do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

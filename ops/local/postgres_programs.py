@@ -1,4 +1,4 @@
-"""A copy of PostgreSQL's programs that another user can run, wherever the wheel lies."""
+"""A copy of PostgreSQL's programs that another user can run, wherever the wheel is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOLDERS = ("/var/tmp", "/var/lib", "/opt", "/dev/shm")  # noqa: S108 - mkdtemp 
 
 
 class ProgramsCopy:
-    """The programs beside a symbolic link to them, by which a later start finds and removes them."""
+    """A copy of the programs, and a symbolic link by which a later start finds and removes it."""
 
     def __init__(self, link: Path) -> None:
         self._link = link
@@ -27,7 +27,7 @@ class ProgramsCopy:
     def make(self, bin_folder: Path, user: ServerUser) -> Path:
         """Copy an installation to the first folder from which the user can run it; return its `bin`.
 
-        Folders may be closed to others, or allow no programs at all, so each is tried by running one.
+        A folder may be closed to others, or may not allow programs, so each is tried by running one.
         """
         self.remove()
         tried = []
@@ -57,13 +57,13 @@ class ProgramsCopy:
             self._link.unlink()
 
     def _hold(self, copy: Path) -> None:
-        # What cleans temporary folders of old files leaves a locked one alone.
+        # Programs that clean up temporary folders leave a locked one alone.
         self._lock = os.open(copy, os.O_RDONLY)
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
 
 def _copied(bin_folder: Path, copy: Path) -> Path:
-    # The programs look for their libraries beside the package, and for their other files beside `bin`.
+    # The programs find their libraries beside the package, and their other files beside `bin`.
     installation = bin_folder.parent
     package = installation.parent
     target = copy / package.name / installation.name
@@ -71,7 +71,7 @@ def _copied(bin_folder: Path, copy: Path) -> Path:
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():
         shutil.copytree(libraries, copy / libraries.name)
-    # Root's umask may have closed them to everybody else.
+    # Root's umask may have made them unreadable to other users.
     for path in (copy, *copy.rglob("*")):
         if not path.is_symlink():
             path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o555)

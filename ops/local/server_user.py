@@ -1,4 +1,4 @@
-"""The user that an embedded server runs as when root starts it: one that nothing else on the machine has."""
+"""The user that an embedded server runs as if root starts it: one that nothing else on the machine uses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TypedDict
 
 import psutil
 
-# No distribution and no service manager hands these out, and a container of 65,536 ids has them too.
+# No distribution or service manager assigns these ids, and a container with 65,536 ids has them too.
 _UNUSED_IDS = range(60_578, 61_184)
 
 
 class UserOptions(TypedDict, total=False):
-    """The options of `subprocess` that choose a user."""
+    """The options of `subprocess` that set a user."""
 
     user: int
     group: int
@@ -26,18 +26,18 @@ class UserOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class ServerUser:
-    """A user and a group by their numbers; neither needs a name."""
+    """The ids of a user and a group, neither of which needs a name."""
 
     uid: int
     gid: int
 
     @property
     def options(self) -> UserOptions:
-        """What makes `subprocess` start a program as this user: without root's groups and capabilities."""
+        """The options for running a program as this user, without root's groups and capabilities."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def take(self, folder: Path) -> None:
-        """Give a folder and all in it to this user: the folder last, so that its owner tells of the rest."""
+        """Give a folder and its content to this user; the folder last, so that its owner implies the rest."""
         for path, folders, files in os.walk(folder, topdown=False):
             for name in (*folders, *files):
                 os.lchown(Path(path, name), self.uid, self.gid)
@@ -45,15 +45,15 @@ class ServerUser:
 
 
 def nobody() -> ServerUser:
-    """Find the user that every system has for work without rights."""
+    """Return the unprivileged user that every system has."""
     entry = pwd.getpwnam("nobody")
     return ServerUser(entry.pw_uid, entry.pw_gid)
 
 
 def owner_alone(folder: Path) -> ServerUser:
-    """Return the owner of a server's data, which gets one of its own where that is root or `nobody`.
+    """Return the owner of a server's data; if that is root or `nobody`, give the data an owner of its own.
 
-    Where the system lets root have no further user, as in some containers, `nobody` keeps it.
+    If root may not use further ids, as in some containers, `nobody` becomes the owner.
     """
     status = folder.stat()
     owner, shared = ServerUser(status.st_uid, status.st_gid), nobody()

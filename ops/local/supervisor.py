@@ -1,4 +1,4 @@
-"""Keeps several processes going: one that dies is started again, and in the end all stop in order."""
+"""The supervisor of several processes: it restarts one that ends, and in the end stops all in order."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from ops.local.parent_death import dies_with_parent
 
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 30.0
-# Who has run for so long was well: the next pause is a short one again.
-_WELL_AFTER_SECONDS = 60.0
-_LOOK_SECONDS = 0.2
+# A part that ran for this long was healthy, so the pause before its restart is the first one again.
+_HEALTHY_AFTER_SECONDS = 60.0
+_POLL_SECONDS = 0.2
 _LOG_BYTES = 10 * 2**20
 
 
 class Part(Protocol):
-    """Something that runs beside us: a process of ours or an embedded server."""
+    """A supervised part: a process of the service or an embedded server."""
 
     @property
     def name(self) -> str:
-        """What the console calls it."""
+        """Its name in messages."""
 
     def start(self) -> None:
-        """Start it, again if need be."""
+        """Start it, for the first time or again."""
 
     def ask_to_stop(self) -> None:
-        """Let it begin to stop, if it can do so while others still run."""
+        """Let it begin to stop, if it may do so while others still run."""
 
     def stop(self, patience: float = ...) -> None:
-        """Stop it and return when it has ended."""
+        """Stop it, and return when it has ended."""
 
     def is_running(self) -> bool:
         """Whether it is alive."""
 
     @property
     def log(self) -> Path | None:
-        """Where to read why it ended."""
+        """The log that tells why it ended."""
 
 
 class ChildProcess:
-    """A process of ours that ends when we do, with a process group of its own."""
+    """A child process with its own process group, which ends when this process does."""
 
     def __init__(
         self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path | None = None
@@ -59,11 +59,11 @@ class ChildProcess:
         self.environ = dict(environ)
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        # A second SIGTERM makes a worker drop what it is about to finish.
+        # A second SIGTERM would make a worker drop the report that it is about to finish.
         self._asked = False
 
     def start(self) -> None:
-        """Start the process; its output is added to the log, or goes where ours goes."""
+        """Start the process; its output is appended to the log, or inherited from this process."""
         self._asked = False
         output = None if self.log is None else _open_log(self.log)
         try:
@@ -73,7 +73,7 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=None if output is None else subprocess.STDOUT,
-                # Ctrl-C in a terminal reaches a whole process group; the order of stopping is ours.
+                # Ctrl-C in a terminal signals a whole process group; the supervisor stops parts in order.
                 process_group=0,
             )
         finally:
@@ -87,7 +87,7 @@ class ChildProcess:
             self._process.terminate()
 
     def stop(self, patience: float = 30.0) -> None:
-        """Ask the process to end, and after our patience kill all that is left of its group."""
+        """Ask the process to end, and kill what remains of its group when the patience is over."""
         if self._process is None:
             return
         if self._process.poll() is None:
@@ -109,7 +109,7 @@ class ChildProcess:
         try:
             os.killpg(group, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            # Nobody is left of it; macOS says so by the second name.
+            # The group is empty, which macOS reports by the second error.
             return
 
 
@@ -122,16 +122,16 @@ class _Watch:
 
 
 class Supervisor:
-    """Runs parts in the order given, starts again whoever dies, and stops them in the reverse order."""
+    """Starts parts in the given order, restarts those that end, and stops all in the reverse order."""
 
     def __init__(
         self,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         *,
         patience: float = 30.0,
         first_pause: float = _FIRST_PAUSE_SECONDS,
     ) -> None:
-        self._say = say
+        self._log = log
         self._patience = patience
         self._first_pause = first_pause
         self._watches: list[_Watch] = []
@@ -142,29 +142,29 @@ class Supervisor:
         self._watches.append(watch)
         self._start(watch)
 
-    def look(self) -> None:
-        """Start again whoever has died and has waited long enough."""
+    def poll(self) -> None:
+        """Restart the parts that have ended and whose pause is over."""
         now = time.monotonic()
         for watch in self._watches:
             if watch.part.is_running():
                 continue
             if watch.due_at is None:
-                if now - watch.started_at > _WELL_AFTER_SECONDS:
+                if now - watch.started_at > _HEALTHY_AFTER_SECONDS:
                     watch.pause = self._first_pause
                 watch.due_at = now + watch.pause
                 message = f" (see {watch.part.log})" if watch.part.log else ""
-                self._say(f"{watch.part.name} has ended: it is started again in {watch.pause:g} s{message}")
+                self._log(f"{watch.part.name} has ended: it is started again in {watch.pause:g} s{message}")
                 watch.pause = min(2 * watch.pause, _LONGEST_PAUSE_SECONDS)
             elif now >= watch.due_at:
                 self._start_again(watch)
 
     def run_until(self, stop: Event) -> None:
-        """Watch the parts until the event is set."""
-        while not stop.wait(_LOOK_SECONDS):
-            self.look()
+        """Restart parts that end, until the event is set."""
+        while not stop.wait(_POLL_SECONDS):
+            self.poll()
 
     def stop(self) -> None:
-        """Stop all parts, the last started first; an interrupt on the way makes us hurry, not give up."""
+        """Stop all parts, the last started first; an interrupt shortens the patience and abandons no part."""
         for watch in reversed(self._watches):
             watch.part.ask_to_stop()
         while self._watches:
@@ -185,13 +185,13 @@ class Supervisor:
         try:
             self._start(watch)
         except QuizReportsError as error:
-            # It counts as dead once more: the next try comes after a longer pause.
-            self._say(str(error))
+            # The part counts as ended again, so the next try comes after a longer pause.
+            self._log(str(error))
 
 
 @contextmanager
 def stop_signals() -> Iterator[Event]:
-    """Give an event that SIGTERM or Ctrl-C sets; a second signal cuts the patience short."""
+    """Provide an event that SIGTERM or Ctrl-C sets; a second signal raises KeyboardInterrupt."""
     stop = Event()
 
     def ask_to_stop(*_: object) -> None:

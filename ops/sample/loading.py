@@ -1,6 +1,6 @@
-"""Does with the sample course what an LMS and a teacher do: pushes it, asks for its reports, saves them.
+"""Use the sample course as an LMS and a teacher would: push it, request its reports, save their files.
 
-The course lies beside this module in files; README.md tells what is in them.
+The course is kept in files beside this module, which README.md describes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import msgspec
 from ops.client.commands import wait_with_bar
 from ops.client.http import Client, Report
 
-# What JSON holds.
+# A JSON object.
 Json = dict[str, Any]
 
 _DATA = Path(__file__).parent
@@ -42,12 +42,12 @@ class SampleQuiz:
 
     @property
     def has_later_attempts(self) -> bool:
-        """Whether a student came again."""
+        """Whether a student took the quiz more than once."""
         return any(submission["attempt"] > 1 for submission in self.submissions)
 
 
 def sample_files() -> dict[str, Json]:
-    """Return the content of each file of the course that `quiz-reports import` takes, by its name."""
+    """Return the contents of the files that `quiz-reports import` accepts, by their names."""
     files = {path.name: json.loads(path.read_bytes()) for path in sorted(_DATA.glob("*.json"))}
     quiz = files["lsat_quiz.json"]["quiz"]
     files["lsat_submissions.json"] = {
@@ -59,9 +59,9 @@ def sample_files() -> dict[str, Json]:
 
 
 def _lsat_submissions() -> Iterator[Json]:
-    """Yield a thousand attempts: a line holds the first that has its pattern of responses, and how many do.
+    """Yield a thousand attempts: each line holds the first with a pattern of responses, and their number.
 
-    The others differ only by their ids and by their time, a second after one another.
+    The others differ by their ids, and were each finished a second after the one before.
     """
     for line in (_DATA / "lsat_patterns.ndjson").read_bytes().splitlines():
         pattern = json.loads(line)
@@ -93,7 +93,7 @@ def sample_quizzes() -> list[SampleQuiz]:
 
 
 def write_sample(directory: Path) -> list[Path]:
-    """Write the course into a directory and return the files."""
+    """Write the course into a directory, and return the paths of the files."""
     directory.mkdir(parents=True, exist_ok=True)
     files = sample_files()
     for name, content in files.items():
@@ -103,16 +103,16 @@ def write_sample(directory: Path) -> list[Path]:
 
 
 def run_sample(base_url: str, admin_token: str, output_dir: Path) -> None:
-    """Load the course into a running service, and save the reports of its quizzes with a preview.
+    """Push the course to a running service, save the reports of its quizzes, and print how they begin.
 
-    Done again it changes nothing: the service then has the same data, and hands out the same files.
+    A second run pushes the same data, so the reports stay current and the same files are saved.
     """
     output_dir.mkdir(parents=True, exist_ok=True)
     quizzes = sample_quizzes()
     with Client(base_url, admin_token) as client:
         _load(client, quizzes)
         saved = [path for quiz in quizzes for path in _make_reports(client, quiz, output_dir)]
-    click.echo(f"\nThe reports of the sample course are in {output_dir}; how they begin:")
+    click.echo(f"\nThe reports of the sample course are in {output_dir} and begin like this:")
     for path in saved:
         _preview(path)
 
@@ -131,11 +131,11 @@ def _load(client: Client, quizzes: list[SampleQuiz]) -> None:
 
 
 def _make_reports(client: Client, quiz: SampleQuiz, output_dir: Path) -> Iterator[Path]:
-    """Ask for both reports of a quiz, of all attempts too where students came again; yield the files."""
+    """Request both reports of a quiz, and of all attempts if a student has several; yield the files."""
     click.echo(f"reports of quiz {quiz.id}, {quiz.definition['title']}")
     for report in client.reports(quiz.course_id, quiz.id):
         if not report.generatable:
-            click.echo(f"  {report.report_type}: a survey has no right answers, so there is none")
+            click.echo(f"  {report.report_type}: not for surveys, which have no right answers")
             continue
         yield _make_report(client, quiz, report, output_dir, all_versions=False)
         if quiz.has_later_attempts and report.report_type == "student_analysis":
@@ -157,7 +157,7 @@ def _make_report(
 
 
 def _preview(path: Path) -> None:
-    """Show the first lines of a file, as much of each as the terminal is wide."""
+    """Print the first lines of a file, cut to the width of the terminal."""
     width = max(_NARROWEST, shutil.get_terminal_size().columns)
     click.echo(f"\n{path}")
     with path.open(encoding="utf-8", newline="\n") as file:

@@ -1,1 +1,1 @@
-"""One process each, for production."""
+"""The processes of production, a module each."""

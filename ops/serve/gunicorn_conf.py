@@ -1,4 +1,4 @@
-"""gunicorn's configuration: `quiz-reports api` adds address, processes and threads on the command line."""
+"""The configuration of gunicorn; `quiz-reports api` adds the address, processes and threads."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ _settings = Settings.from_env()
 
 
 class WithoutRequests(logging.Filter):
-    """Take out of gunicorn's lines what clients sent: a malformed line or an address may hold a token."""
+    """Remove from gunicorn's log lines what clients sent: malformed requests and URLs may hold a token."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the line; all of them are kept."""
+        """Shorten the record; none is dropped."""
         line = str(record.msg)
         if line.startswith("Invalid request from"):
             record.msg = line.partition(": ")[0]
         elif line.startswith("Error handling request"):
             record.msg, record.args = "Error handling request", ()
         elif record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
-            # The listening socket's own limits; a traceback would be the client's to write.
+            # The listening socket's limits; otherwise a client could fill the log with tracebacks.
             record.msg, record.exc_info = "Connection closed: the client neither sent nor read", None
         return True
 
 
 def on_starting(_server: Any) -> None:
-    """Log as the service does, and import the application once, so that the children share its memory."""
+    """Log as the service does, and import the application, so that the children share its memory."""
     configure_logging(_settings)
     import api.app  # noqa: F401
 
 
 def on_reload(_server: Any) -> None:
-    """Log as the service does: gunicorn has just set up its own logging again."""
+    """Log as the service does: a reload has set up gunicorn's own logging again."""
     configure_logging(_settings)
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Spare the collector of garbage what stays for ever."""
+    """Exclude the loaded application from garbage collection: it stays for ever."""
     gc.freeze()
 
 
 def on_exit(_server: Any) -> None:
-    """Remove the processes' figures."""
+    """Remove the metrics of the processes."""
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -58,14 +58,14 @@ worker_class = "gthread"
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
-# A verifier makes a long line.
+# A URL with a verifier is long.
 limit_request_line = 8190
-# Proxies are believed in one place: the application's trusted_proxies.
+# Forwarded headers are handled in one place: by the application's trusted_proxies.
 forwarded_allow_ips = ""
 control_socket_disable = True
-# gunicorn puts this folder on the import path, and the one where it was started must not stand there.
+# gunicorn puts this folder on the import path; by default it is the current one, which is not ours.
 chdir = str(Path(__file__).parents[2])
-# The children's heartbeats are files; a slow disk would make them look frozen.
+# The children's heartbeats are files; on a slow disk they would seem frozen.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 loglevel = _settings.log_level
 logconfig_dict = {

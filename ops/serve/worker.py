@@ -1,4 +1,4 @@
-"""A worker: one Celery node, or two of which one takes only small reports."""
+"""The worker process: one Celery node, or two of which one takes only small reports."""
 
 from __future__ import annotations
 
@@ -29,31 +29,41 @@ class _QueueNames(click.ParamType[tuple[Queue, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            asked = {Queue(name.strip()) for name in str(value).split(",")}
+            named = {Queue(name.strip()) for name in str(value).split(",")}
         except ValueError:
             self.fail(f"{value!r} is not a list of {', '.join(Queue)}", param, ctx)
-        # The order in which a slot looks into them.
-        return tuple(queue for queue in Queue if queue in asked)
+        # A slot polls its queues in this order.
+        return tuple(queue for queue in Queue if queue in named)
 
 
 @click.command("worker")
-@click.option("--queues", type=_QueueNames(), default="small,large", show_default=True)
 @click.option(
-    "--concurrency", type=click.IntRange(1), default=1, show_default=True, help="Reports at a time (slots)."
+    "--queues",
+    type=_QueueNames(),
+    default="small,large",
+    show_default=True,
+    help="The queues to take jobs from.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="The number of slots: reports at a time.",
 )
 @click.option(
     "--heartbeat-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Touch PATH-QUEUES every ten seconds, for a health check to look at.",
+    help="Touch PATH-QUEUES every ten seconds, for a health check.",
 )
 @click.option("--one-node", is_flag=True, hidden=True)
 def worker_command(
     queues: tuple[Queue, ...], concurrency: int, heartbeat_file: Path | None, *, one_node: bool
 ) -> None:
-    """Run a worker until SIGTERM, which lets a report that has begun be finished.
+    """Run a worker until SIGTERM; it then gives a report that has begun 25 seconds to finish.
 
-    One slot takes both queues, small reports first. From two slots on, one of them takes only small
-    reports, so these never wait behind large ones.
+    One slot takes both queues, small reports first. Of two slots or more, one takes only small reports, so
+    these never wait behind large ones. Needs DATABASE_URL, REDIS_URL and STORAGE_URL.
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
     if one_node or concurrency == 1 or len(queues) == 1:
@@ -82,8 +92,8 @@ def _node(queues: str, slots: int, heartbeat_file: Path | None) -> ChildProcess:
 
 
 def _run_node(settings: Settings, queues: tuple[Queue, ...], slots: int, heartbeat_file: Path | None) -> None:
-    # SIGTERM then means: stop taking jobs, give the running one its soft timeout, hand back what is left.
-    # Celery reads this when it is imported.
+    # With this, SIGTERM means: take no more jobs, give the running one its soft timeout, return the rest.
+    # Celery reads it when it is imported.
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     from workers.app import create_celery
 
@@ -98,7 +108,7 @@ def _run_node(settings: Settings, queues: tuple[Queue, ...], slots: int, heartbe
 
 
 def _touch_regularly(app: Celery, path: Path) -> None:
-    """Let the node's own event loop touch a file: a node that is stuck stops doing so."""
+    """Let the node's event loop touch a file, so that a stuck node is noticed."""
     from celery import bootsteps
 
     class Heartbeat(bootsteps.StartStopStep):

@@ -73,7 +73,7 @@ def test_create_prints_a_token_alone_and_it_is_good(
 def test_list_shows_tokens_without_giving_them_away(database_here: Database) -> None:
     token = create("--user", "7", "--admin")
 
-    assert run("token", "list").stdout == f"1\t…{token[-4:]}\tuser 7\tadmin\tno end\n"
+    assert run("token", "list").stdout == f"1\t…{token[-4:]}\tuser 7\tadmin\tno expiry\n"
 
 
 @pytest.mark.contract("9 Commands", "token create prints the token alone, list and revoke")

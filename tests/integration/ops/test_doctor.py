@@ -12,13 +12,14 @@ import redis
 from models.errors import UnreleasedSchemaError
 from models.settings import Settings
 from ops.admin.doctor import (
-    AilmentError,
     Check,
+    CheckFailedError,
     check_broker,
     check_database,
     check_migrations,
     check_settings,
     check_storage,
+    check_uploads,
     check_workers,
 )
 
@@ -27,7 +28,8 @@ NOBODY_LISTENS = "127.0.0.1:1"
 
 @pytest.mark.contract("9 Commands", "doctor says what is wrong")
 def test_a_healthy_service_is_well(settings: Settings) -> None:
-    for examine in (check_settings, check_database, check_migrations, check_broker, check_storage):
+    checks = (check_settings, check_database, check_migrations, check_broker, check_storage, check_uploads)
+    for examine in checks:
         assert examine(settings)
 
 
@@ -39,12 +41,12 @@ def test_the_storage_check_leaves_nothing_behind(settings: Settings, tmp_path: P
 def test_a_database_that_does_not_answer(settings: Settings) -> None:
     lost = replace(settings, database_url=f"postgresql://u:p@{NOBODY_LISTENS}/d")
     for examine in (check_database, check_migrations, check_workers):
-        with pytest.raises(AilmentError, match="check DATABASE_URL"):
+        with pytest.raises(CheckFailedError, match="check DATABASE_URL"):
             examine(lost)
 
 
 def test_tables_that_are_not_there(settings: Settings, empty_database_url: str) -> None:
-    with pytest.raises(AilmentError, match="run quiz-reports migrate"):
+    with pytest.raises(CheckFailedError, match="run quiz-reports migrate"):
         check_migrations(replace(settings, database_url=empty_database_url))
 
 
@@ -59,7 +61,7 @@ def test_tables_of_an_unreleased_version(settings: Settings, empty_database_url:
 
 def test_a_broker_that_does_not_answer(settings: Settings) -> None:
     for examine in (check_broker, check_workers):
-        with pytest.raises(AilmentError):
+        with pytest.raises(CheckFailedError):
             examine(replace(settings, redis_url=f"redis://{NOBODY_LISTENS}/0"))
 
 
@@ -67,7 +69,7 @@ def test_a_broker_that_may_throw_messages_away(settings: Settings) -> None:
     with redis.Redis.from_url(settings.redis_url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         try:
-            with pytest.raises(AilmentError, match="set maxmemory-policy noeviction"):
+            with pytest.raises(CheckFailedError, match="set maxmemory-policy noeviction"):
                 check_broker(settings)
         finally:
             client.config_set("maxmemory-policy", "noeviction")
@@ -75,12 +77,26 @@ def test_a_broker_that_may_throw_messages_away(settings: Settings) -> None:
 
 def test_a_folder_that_cannot_be_written(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "a file").touch()
-    with pytest.raises(AilmentError, match="STORAGE_URL"):
+    with pytest.raises(CheckFailedError, match="STORAGE_URL"):
         check_storage(replace(settings, storage_url=f"file://{tmp_path}/a file/folder"))
 
 
+@pytest.mark.parametrize("name", ["missing", "a file"])
+def test_an_upload_folder_that_cannot_be_written(name: str, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(CheckFailedError, match="QUIZ_REPORTS_UPLOAD_FOLDER"):
+        check_uploads(replace(settings, upload_folder=str(tmp_path / name)))
+
+
+def test_the_upload_check_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    assert str(folder) in check_uploads(replace(settings, upload_folder=str(folder)))
+    assert not list(folder.iterdir())
+
+
 def test_no_worker(settings: Settings) -> None:
-    with pytest.raises(AilmentError, match="no worker answers: start quiz-reports worker"):
+    with pytest.raises(CheckFailedError, match="no worker responds: start quiz-reports worker"):
         check_workers(settings)
 
 

@@ -36,7 +36,7 @@ def test_a_part_that_dies_is_started_again_after_a_pause_and_that_is_said(tmp_pa
     supervisor.start(child("print('hello')", log))
 
     def has_come_back_twice() -> bool:
-        supervisor.look()
+        supervisor.poll()
         return len(lines(log)) >= 3
 
     wait_for(has_come_back_twice)

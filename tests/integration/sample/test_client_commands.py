@@ -74,7 +74,7 @@ def test_a_refused_file_names_each_place_on_a_line(
     lines = [line for line in ended.err.splitlines() if line != "bad.json"]
     assert ended.status == 1
     assert lines[0].startswith("quiz-reports: bad.json: ")
-    assert "places are not valid, nothing of it was stored" in lines[0]
+    assert "values are not valid, nothing of it was stored" in lines[0]
     assert all(line.startswith("  quiz_submissions[") for line in lines[1:])
 
 

@@ -38,7 +38,7 @@ def test_the_same_seed_makes_the_same_attempts(population: Population) -> None:
 
 
 def test_the_order_of_the_attempts_is_not_the_order_of_the_report(population: Population) -> None:
-    places = population.path(np.arange(ATTEMPTS))
+    places = population.positions(np.arange(ATTEMPTS))
 
     assert sorted(places) == list(range(ATTEMPTS))
     assert np.abs(np.corrcoef(places, np.arange(ATTEMPTS))[0, 1]) < 0.1

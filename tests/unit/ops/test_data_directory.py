@@ -35,7 +35,7 @@ def test_the_note_is_its_owners_only_and_can_be_taken_back(tmp_path: Path) -> No
 
     assert (tmp_path / "ready.json").stat().st_mode & 0o777 == 0o600
     assert directory.read_ready() == READY
-    directory.forget_ready()
+    directory.remove_ready()
     assert directory.read_ready() is None
 
 

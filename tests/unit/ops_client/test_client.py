@@ -158,6 +158,33 @@ def test_submissions_are_streamed_with_their_length(
     assert asked[0].content == b"{}\n{}\n"
 
 
+def test_a_push_is_sent_again_whole_while_the_service_is_busy(
+    service: Callable[..., Client], asked: list[httpx.Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    busy = httpx.Response(503, headers={"Retry-After": "7"}, json={"errors": [{"message": "busy"}]})
+    counts = answer({"created": 2, "updated": 0, "unchanged": 0, "deleted": 0})
+    client = service(busy, refusal(429, "too many"), counts)
+
+    assert client.put_submissions(101, 201, [b"{}\n", b"{}\n"], 6).created == 2
+    assert [request.content for request in asked] == [b"{}\n{}\n"] * 3
+    assert pauses == [7.0, 1.0]
+
+
+def test_a_push_to_a_service_that_stays_busy_is_refused_after_a_minute(
+    service: Callable[..., Client], asked: list[httpx.Request]
+) -> None:
+    busy = [
+        httpx.Response(503, headers={"Retry-After": "30"}, json={"errors": [{"message": "busy"}]})
+        for _ in range(9)
+    ]
+
+    with pytest.raises(RefusedError, match="503: busy"):
+        service(*busy).put_course(101, {"name": "Bio"})
+    assert len(asked) == 4
+
+
 def test_a_course_may_be_named_by_its_sis_id(
     service: Callable[..., Client], asked: list[httpx.Request]
 ) -> None:

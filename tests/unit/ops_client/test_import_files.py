@@ -54,6 +54,25 @@ def test_submissions_become_lines_and_stay_as_they_are_written(
     assert sum(shown) == len(pushed[0].content)
 
 
+def test_lines_that_are_sent_again_are_shown_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    path = written(tmp_path / "s.ndjson", '{"id": 1}\n' * 100_000)
+    counts = {"created": 1, "updated": 0, "unchanged": 0, "deleted": 0}
+    responses = [httpx.Response(503, headers={"Retry-After": "1"}), httpx.Response(200, json=counts)]
+    bodies: list[bytes] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        return responses[len(bodies) - 1]
+
+    shown: list[int] = []
+    with Client("http://127.0.0.1:9", "secret", transport=httpx.MockTransport(handle)) as client:
+        opened(path, course="101", quiz_id=201).push(client, shown.append)
+
+    assert bodies == [path.read_bytes()] * 2
+    assert sum(shown) == path.stat().st_size
+
+
 @pytest.mark.parametrize("suffix", [".ndjson", ".jsonl"])
 def test_lines_are_sent_as_they_are(
     suffix: str, tmp_path: Path, recording_client: Client, pushed: list[httpx.Request]
