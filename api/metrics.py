@@ -15,9 +15,9 @@ from sqlalchemy import text
 from models.db.session import Database
 
 REQUESTS: Final = Counter(
-    "quiz_reports_requests", "Requests that were answered.", ["method", "route", "status"]
+    "quiz_reports_requests", "Requests that were served.", ["method", "route", "status"]
 )
-REQUEST_SECONDS: Final = Histogram("quiz_reports_request_seconds", "Time to answer.", ["method", "route"])
+REQUEST_SECONDS: Final = Histogram("quiz_reports_request_seconds", "Time to respond.", ["method", "route"])
 
 _JOBS: Final = text(
     """

@@ -244,7 +244,7 @@ class TestOrderOfChecks:
     def test_credentials_before_the_body_is_received(self, api: Api, headers: dict[str, str]) -> None:
         # Without an input, reading the body would be a bad request.
         environ = {"wsgi.input": None, "CONTENT_LENGTH": "100"}
-        given = {"content_type": "application/json", "environ_overrides": environ}
+        given: dict[str, Any] = {"content_type": "application/json", "environ_overrides": environ}
         assert api.post(REPORTS, None, headers=headers, **given).status_code == 401
         assert api.post(REPORTS, **given).status_code == 400
 
