@@ -1,1 +1,1 @@
-"""The web door: HTTP requests to use cases, rows to Canvas JSON."""
+"""The web entry point: HTTP requests to use cases, rows to Canvas's JSON."""

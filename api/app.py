@@ -1,4 +1,4 @@
-"""The wiring of the web door."""
+"""The application: its blueprints, and what happens before and after each request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from werkzeug import Response
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from api.auth import check_token_before_body
 from api.body_input import BodyInput
 from api.errors import UnsupportedContentError, register_error_handlers
+from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.overload import refuse_what_waited_too_long
 from api.pages.documentation import documentation
 from api.routes.courses import courses
 from api.routes.files import files
-from api.routes.health import REQUEST_SECONDS, REQUESTS, health
+from api.routes.health import health
 from api.routes.ingestion import ingestion
 from api.routes.new_quiz_reports import new_quiz_reports
 from api.routes.progress import progress
@@ -36,7 +38,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 def create_app(settings: Settings) -> Flask:
-    """Make the application; nothing is connected before the first request that needs it."""
+    """Make the application; it connects to servers when a request first needs them."""
     if settings.jwt_jwks_url:
         settings.require("jwt_issuer", "jwt_audience")
     app = Flask(__name__, static_folder=None)
@@ -63,7 +65,7 @@ def create_app(settings: Settings) -> Flask:
     app.after_request(_finish)
     app.after_request(_require_https)
     if hops := settings.trusted_proxies:
-        # Only what our own proxy overwrites: it passes on a client's port and prefix as they came.
+        # Only headers that our own proxy overwrites: it passes on a client's port and prefix unchanged.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
@@ -80,8 +82,8 @@ def from_env() -> Flask:
 def _begin() -> None:
     g.began = time.perf_counter()
     request.environ["wsgi.input"] = BodyInput(request.environ["wsgi.input"])
-    asked = request.headers.get("X-Request-Id", "")
-    g.request_id = asked if _REQUEST_ID.fullmatch(asked) else uuid.uuid4().hex
+    given_id = request.headers.get("X-Request-Id", "")
+    g.request_id = given_id if _REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -97,12 +99,16 @@ def _require_valid_host() -> None:
 def _read_body() -> None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedContentError("The body must not be compressed.")
-    if request.method != "PUT":
-        # A slow sender must not hold a connection to the database; data that is pushed in is read later.
-        body = request.get_data()
-        # Werkzeug cuts a body of unknown length at the limit, without a word.
-        if request.content_length is None and len(body) >= _MOST_BODY_BYTES:
-            raise RequestEntityTooLarge
+    if request.method == "PUT":
+        # Its route receives the body, which may be large.
+        return
+    if request.method == "POST" and request.content_length != 0:
+        check_token_before_body()
+    # The body is read before a route takes a connection, so a slow client holds none.
+    body = request.get_data()
+    # Werkzeug silently cuts a body of unknown length at the limit.
+    if request.content_length is None and len(body) >= _MOST_BODY_BYTES:
+        raise RequestEntityTooLarge
 
 
 def _finish(response: Response) -> Response:
@@ -113,7 +119,7 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault(name, value)
     seconds = time.perf_counter() - g.began
     route = request.url_rule.rule if request.url_rule else "none"
-    # Anybody can invent methods, and each would be counted by itself for ever.
+    # Clients can invent methods, and each would add a time series.
     method = request.method if request.method in _METHODS else "other"
     REQUESTS.labels(method, route, response.status_code).inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)

@@ -1,23 +1,24 @@
-"""Who calls, what their token lets them do, and what they are in a course.
+"""The caller of a request, the scope of their token, and what they may reach.
 
-The checks come in one order: 401, scope, the course's 404, 403, the rest's 404.
+The checks run in one order: 401, scope, the course's 404, 403, the rest's 404.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
 from api.errors import ForbiddenError, InsufficientScopeError, InvalidTokenError, UnauthenticatedError
-from api.params import FORMS, course_key, is_object_id, object_id
+from api.media_types import FORMS
+from api.params import course_key, object_id, object_id_or_none
 from api.services import services
 from models.access.permissions import (
+    Roles,
     find_active_roles,
     find_quiz_context,
     find_report_context,
@@ -26,80 +27,108 @@ from models.access.permissions import (
 )
 from models.access.tokens import PREFIX, Caller, find_caller
 from models.errors import NotFoundError
-from models.lms.courses import Course, EnrollmentType, find_course
-from models.lms.quizzes import Quiz, find_quiz_and_course
+from models.lms.courses import Course, find_course
+from models.lms.quizzes import Quiz, find_quiz_and_course, find_quiz_by_assignment
+from models.reports.requests import find_file_report, find_progress_report
 from models.reports.tables import QuizReport
 
-_BEARER = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
-_VIEW_SCOPE = "quiz_reports_scope"
+_BEARER: Final = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
+_VIEW_SCOPE: Final = "quiz_reports_scope"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class CourseAccess:
-    """A course that the caller may read the statistics of."""
+    """A course whose statistics the caller may read."""
 
     course: Course
     sees_sis_ids: bool
 
-    def require(self, report: QuizReport) -> QuizReport:
-        """Return a report of the course if the caller may have its file, else raise ForbiddenError."""
-        if report.includes_sis_ids and not self.sees_sis_ids:
-            raise ForbiddenError
-        return report
+
+@dataclass(frozen=True)
+class QuizAccess(CourseAccess):
+    """The same, with a quiz of the course."""
+
+    quiz: Quiz
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One request of a known caller, with the transaction that it runs in."""
+class ReportAccess(QuizAccess):
+    """The same, with a report of the quiz whose file the caller may have."""
+
+    report: QuizReport
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """An authorized request: the caller, and the session of the route.
+
+    Its methods find what a path names. They raise NotFoundError, and ForbiddenError for a course whose
+    statistics the caller may not read.
+    """
 
     session: Session
     caller: Caller
 
     def course(self, course_id: str) -> CourseAccess:
-        """Find a course by what stands in the path: NotFoundError, then ForbiddenError."""
+        """Find a course."""
         course = find_course(self.session, course_key(course_id))
-        return self._enter(course, find_active_roles(self.session, course.id, self.caller.user_id))
+        roles = find_active_roles(self.session, course.id, self.caller.user_id)
+        return CourseAccess(course, self._sees_sis_ids(roles))
 
-    def quiz(self, course_id: str, quiz_id: str) -> tuple[CourseAccess, Quiz]:
-        """Find a quiz below its course; NotFoundError also where it belongs to another."""
-        found = find_quiz_context(self.session, course_key(course_id), _number(quiz_id), self.caller.user_id)
-        access = self._enter(found.course, found.roles)
+    def quiz(self, course_id: str, quiz_id: str) -> QuizAccess:
+        """Find a quiz of a course."""
+        found = find_quiz_context(
+            self.session, course_key(course_id), object_id_or_none(quiz_id), self.caller.user_id
+        )
+        sees_sis_ids = self._sees_sis_ids(found.roles)
         if found.quiz is None:
             raise NotFoundError
-        return access, found.quiz
+        return QuizAccess(found.course, sees_sis_ids, found.quiz)
 
-    def report(self, course_id: str, quiz_id: str, report_id: str) -> tuple[Quiz, QuizReport]:
-        """Find a report below its quiz and course that the caller may have: NotFoundError, ForbiddenError."""
+    def quiz_of_assignment(self, course_id: str, assignment_id: str) -> QuizAccess:
+        """Find the quiz of an assignment of a course."""
+        found = self.course(course_id)
+        quiz = find_quiz_by_assignment(self.session, found.course.id, object_id(assignment_id))
+        return QuizAccess(found.course, found.sees_sis_ids, quiz)
+
+    def report(self, course_id: str, quiz_id: str, report_id: str) -> ReportAccess:
+        """Find a report of a quiz of a course."""
         found = find_report_context(
             self.session,
             course_key(course_id),
-            _number(quiz_id),
-            _number(report_id),
+            object_id_or_none(quiz_id),
+            object_id_or_none(report_id),
             self.caller.user_id,
         )
-        access = self._enter(found.course, found.roles)
+        sees_sis_ids = self._sees_sis_ids(found.roles)
         if found.quiz is None or found.report is None:
             raise NotFoundError
-        return found.quiz, access.require(found.report)
+        return _report_access(found.course, sees_sis_ids, found.quiz, found.report)
 
-    def quiz_of(self, report: QuizReport) -> Quiz:
-        """Find the quiz of a report that was found by its Progress or file, if the caller may have it."""
+    def report_of_progress(self, progress_id: str) -> ReportAccess:
+        """Find the report of a Progress."""
+        return self._report_without_course(find_progress_report(self.session, object_id(progress_id)))
+
+    def report_of_file(self, file_id: str) -> ReportAccess:
+        """Find the report of a file."""
+        return self._report_without_course(find_file_report(self.session, object_id(file_id)))
+
+    def _report_without_course(self, report: QuizReport) -> ReportAccess:
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
         if not roles and not self.caller.is_admin:
-            # The path names no course, so a 403 would tell an outsider that there is such an id.
+            # The path names no course, so a 403 would tell an outsider that the id exists.
             raise NotFoundError
-        self._enter(course, roles).require(report)
-        return quiz
+        return _report_access(course, self._sees_sis_ids(roles), quiz, report)
 
-    def _enter(self, course: Course, roles: frozenset[EnrollmentType]) -> CourseAccess:
+    def _sees_sis_ids(self, roles: Roles) -> bool:
         if self.caller.is_admin:
-            return CourseAccess(course, sees_sis_ids=True)
+            return True
         if not may_read_statistics(roles):
             raise ForbiddenError
-        return CourseAccess(course, sees_sis_ids=may_see_sis_ids(roles))
+        return may_see_sis_ids(roles)
 
 
 def scope(name: str) -> Callable[[View], View]:
@@ -113,50 +142,49 @@ def scope(name: str) -> Callable[[View], View]:
 
 
 def scope_of(view: Callable[..., Any]) -> str | None:
-    """Tell the scope that a route declares."""
+    """Return the scope that a route declares, or None if it needs no token."""
     return getattr(view, _VIEW_SCOPE, None)
 
 
-@contextmanager
-def visit() -> Iterator[Visit]:
-    """Open the transaction of a route for a caller whose token lets them use it."""
-    with _visit(services().database.transaction) as visitor:
-        yield visitor
+def authorized(session: Session) -> RequestContext:
+    """Check the token of the request and its scope; call it first in the block of the session.
 
-
-@contextmanager
-def reading_visit() -> Iterator[Visit]:
-    """Open a session, for a route that only reads, for a caller whose token lets them use it."""
-    with _visit(services().database.reading) as visitor:
-        yield visitor
-
-
-@contextmanager
-def _visit(opened: Callable[[], AbstractContextManager[Session]]) -> Iterator[Visit]:
+    Raises UnauthenticatedError, TooManyRequestsError, InvalidTokenError and InsufficientScopeError.
+    """
     token = _token()
     if token is None:
         raise UnauthenticatedError
     try:
-        # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
-        caller = None if token.startswith(PREFIX) else services().tokens.read(token)
+        # A session takes a connection for its first statement. Keys that a JSON Web Token needs are therefore
+        # fetched without holding one.
+        caller = find_caller(session, token) if token.startswith(PREFIX) else services().tokens.read(token)
+        if caller is None:
+            raise InvalidTokenError
     except InvalidTokenError:
         services().rate_limit.take_guess(request.remote_addr)
         raise
-    with opened() as session:
-        if caller is None and (caller := find_caller(session, token)) is None:
-            services().rate_limit.take_guess(request.remote_addr)
-            raise InvalidTokenError
-        if "requests_left" not in g:
-            # A push is authorized twice, before and after its body is received, and counts once.
-            g.requests_left = services().rate_limit.take(token)
-        g.user_id = caller.user_id
-        _require_scope(caller)
-        yield Visit(session, caller)
+    if "requests_left" not in g:
+        # The token of one request may be checked twice, and counts once.
+        g.requests_left = services().rate_limit.take(token)
+    g.user_id = caller.user_id
+    _require_scope(caller)
+    return RequestContext(session, caller)
+
+
+def check_token_before_body() -> None:
+    """Refuse a request whose token is missing or invalid before its body is received.
+
+    The token of a form is in the body, so it is checked later.
+    """
+    if _declared_scope() is None or (_token_outside_body() is None and request.mimetype in FORMS):
+        return
+    with services().database.reading() as session:
+        authorized(session)
 
 
 def _require_scope(caller: Caller) -> None:
-    """Without scopes a token may do everything but push data in, which an administrator's may as well."""
-    needed = scope_of(current_app.view_functions[request.endpoint or ""])
+    """A token without scopes may use every route but the PUTs, which need an administrator's token."""
+    needed = _declared_scope()
     if needed is None:
         raise RuntimeError(f"{request.endpoint} declares no scope")
     if needed in caller.scopes:
@@ -165,14 +193,24 @@ def _require_scope(caller: Caller) -> None:
         raise InsufficientScopeError
 
 
-def _number(object_id_text: str) -> int | None:
-    """Read an id; one that is no integer names nothing, but only those in the course are told."""
-    return object_id(object_id_text) if is_object_id(object_id_text) else None
+def _declared_scope() -> str | None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return None if view is None else scope_of(view)
 
 
 def _token() -> str | None:
-    if bearer := _BEARER.fullmatch(request.headers.get("Authorization", "")):
-        return bearer[1]
-    if token := request.args.get("access_token"):
+    if (token := _token_outside_body()) is not None:
         return token
     return request.form.get("access_token") if request.mimetype in FORMS else None
+
+
+def _token_outside_body() -> str | None:
+    if bearer := _BEARER.fullmatch(request.headers.get("Authorization", "")):
+        return bearer[1]
+    return request.args.get("access_token") or None
+
+
+def _report_access(course: Course, sees_sis_ids: bool, quiz: Quiz, report: QuizReport) -> ReportAccess:
+    if report.includes_sis_ids and not sees_sis_ids:
+        raise ForbiddenError
+    return ReportAccess(course, sees_sis_ids, quiz, report)

@@ -1,4 +1,4 @@
-"""The input that a body is read from."""
+"""The stream from which a request's body is read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from werkzeug.exceptions import BadRequest
 
 
 class Readable(Protocol):
-    """What a WSGI server gives to read a body from."""
+    """The input stream of a WSGI server."""
 
     def read(self, size: int = ..., /) -> bytes:
-        """Read at most so many bytes."""
+        """Read at most `size` bytes."""
 
 
 class BodyInput:
-    """A server's input, where a body that cannot be read is a bad request and not an error of ours."""
+    """The input stream of a server, where a body that cannot be read is a bad request."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read at most so many bytes; raise BadRequest for a broken chunk or a connection that ended."""
+        """Read at most `size` bytes; raises BadRequest for a broken chunk or a closed connection."""
         try:
             return self._stream.read(size)
         except Exception as error:
-            # Each server has exceptions of its own for what is not HTTP.
+            # Each server has its own exceptions for invalid HTTP.
             raise BadRequest from error

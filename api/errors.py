@@ -1,4 +1,4 @@
-"""The one table: which exception is answered with which status and body. Every error is JSON."""
+"""The table of errors: the status and the body of each exception. Every error is JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RETRY_SECONDS = 2
 
 
 class ApiError(Exception):
-    """Whatever the web door itself refuses."""
+    """The base of the refusals of the API itself."""
 
 
 class UnauthenticatedError(ApiError):
@@ -48,27 +48,27 @@ class InsufficientScopeError(ApiError):
 
 
 class ForbiddenError(ApiError):
-    """The caller is known and may not do this."""
+    """The caller is known and not allowed to do this."""
 
 
 class InvalidParameterError(ApiError):
-    """The request cannot be understood; the message says which part."""
+    """The request cannot be understood; the message names the part."""
 
 
 class UnsupportedContentError(ApiError):
-    """The body is of a type or an encoding that this route does not read."""
+    """The route does not read bodies of this type or encoding."""
 
 
 class BodyTooLargeError(ApiError):
-    """The body is larger than this route reads."""
+    """The body is larger than the route accepts."""
 
 
 class NotReceivedError(ApiError):
-    """The body cannot be received just now; the message says why."""
+    """The body cannot be received at the moment; the message says why."""
 
 
 class TooManyRequestsError(ApiError):
-    """The token was used more often than the rate limit lets it."""
+    """The token has been used more often than the rate limit allows."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__("Rate limit exceeded.")
@@ -76,14 +76,14 @@ class TooManyRequestsError(ApiError):
 
 
 class UnavailableError(ApiError):
-    """Something that the request needs does not answer just now."""
+    """A server that the request needs does not respond at the moment."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """How one kind of exception is answered.
+    """The response to one kind of exception.
 
-    Without `text` the exception speaks for itself. A `terse` body holds no `message` beside `errors`.
+    Without `text`, the message of the exception is shown. A `terse` body has `errors` and no `message`.
     """
 
     status: int
@@ -93,13 +93,16 @@ class Case:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_logged: bool = False
 
-    def answer(self, error: Exception) -> Response:
-        """Make the answer to an exception of this kind."""
+    def response(self, error: Exception, *, error_report_id: str | None = None) -> Response:
+        """Make the response to an exception of this kind, with the id of its log line if it has one."""
         text = self.text if self.text is not None else str(error)
         body: dict[str, Any] = {} if self.name is None else {"status": self.name}
         if not self.terse:
             body["message"] = text
-        body["errors"] = _places(error) or [{"message": text}]
+        body["errors"] = _issues(error) or [{"message": text}]
+        if error_report_id is not None:
+            body["errors"][0]["error_code"] = self.name
+            body["error_report_id"] = error_report_id
         headers = dict(self.headers)
         if isinstance(error, TooManyRequestsError):
             headers["Retry-After"] = str(error.retry_after)
@@ -118,6 +121,7 @@ _NOT_RECEIVED = dataclasses.replace(_UNAVAILABLE, text=None)
 _CONFLICT = Case(409, "conflict", headers={"Retry-After": str(_RETRY_SECONDS)})
 _UNPROCESSABLE = Case(422, "unprocessable_entity")
 _BAD_REQUEST = Case(400, "bad_request")
+_UNFORESEEN = Case(500, "internal_server_error", "An error occurred.")
 
 CASES: Mapping[type[Exception], Case] = {
     UnauthenticatedError: Case(
@@ -144,7 +148,7 @@ CASES: Mapping[type[Exception], Case] = {
     sqlalchemy.exc.TimeoutError: _UNAVAILABLE,
 }
 
-# The names and words of what Flask and Werkzeug refuse by themselves.
+# The names and texts of what Flask and Werkzeug refuse.
 _HTTP_CASES: Mapping[int, Case] = {
     400: Case(400, "bad_request", "The request can not be read."),
     404: _NOT_FOUND,
@@ -156,57 +160,52 @@ _HTTP_CASES: Mapping[int, Case] = {
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Answer every exception of an application by the table."""
+    """Respond to every exception of an application by the table."""
     for kind, case in CASES.items():
-        app.register_error_handler(kind, _by(case))
-    app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unforeseen)
+        app.register_error_handler(kind, _handler(case))
+    app.register_error_handler(HTTPException, _respond_to_http_error)
+    app.register_error_handler(Exception, _respond_to_unforeseen)
 
 
-def _by(case: Case) -> Callable[[Exception], Response]:
-    def answer(error: Exception) -> Response:
+def _handler(case: Case) -> Callable[[Exception], Response]:
+    def respond(error: Exception) -> Response:
         if case.is_logged:
             _log.warning("service_unavailable", kind=type(error).__name__, reason=_first_line(error))
-        return case.answer(error)
+        return case.response(error)
 
-    return answer
+    return respond
 
 
-def _answer_http(error: HTTPException) -> Response:
+def _respond_to_http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return error.get_response()
     case = _HTTP_CASES.get(status) or Case(status, error.name.lower().replace(" ", "_"), error.name)
-    answer = case.answer(error)
+    response = case.response(error)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
-            answer.headers[name] = value
-    return answer
+            response.headers[name] = value
+    return response
 
 
-def _answer_unforeseen(error: Exception) -> Response:
+def _respond_to_unforeseen(error: Exception) -> Response:
     report_id = uuid.uuid4().hex
     _log.error("request_failed", error_report_id=report_id, exc_info=error)
-    text = "An error occurred."
-    return json_response(
-        {
-            "status": "internal_server_error",
-            "message": text,
-            "errors": [{"message": text, "error_code": "internal_server_error"}],
-            "error_report_id": report_id,
-        },
-        status=500,
-    )
+    return _UNFORESEEN.response(error, error_report_id=report_id)
 
 
-def _places(error: Exception) -> list[dict[str, str]]:
+def _issues(error: Exception) -> list[dict[str, str]]:
     if not isinstance(error, InvalidInputError):
         return []
     return [
-        {"place": p.path, "message": f"{p.path}: {p.reason}" if p.path else p.reason} for p in error.issues
+        {
+            "place": issue.path,
+            "message": f"{issue.path}: {issue.reason}" if issue.path else issue.reason,
+        }
+        for issue in error.issues
     ]
 
 
 def _first_line(error: Exception) -> str:
-    # What follows the first line of a database error are its statement and the values in it.
+    # The further lines of a database error are its statement and the values in it.
     return (str(error).splitlines() or [""])[0]

@@ -1,4 +1,4 @@
-"""JSON Web Tokens that the LMS signs: who the caller is; what they may do stands in the roster."""
+"""JSON Web Tokens that the LMS signs: they name the caller, and the roster says what the caller may do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _log = structlog.stdlib.get_logger(__name__)
 def fetch_keys(url: str) -> Mapping[str, Any]:
     """Fetch a JSON Web Key Set; raise httpx.HTTPError or ValueError if that fails.
 
-    A redirect counts as failed: the setting alone says where the keys come from.
+    A redirect is a failure: only the setting says where the keys come from.
     """
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     with (
@@ -38,14 +38,14 @@ def fetch_keys(url: str) -> Mapping[str, Any]:
     ):
         keys = json.loads(_read_all(response.raise_for_status()))
     if not isinstance(keys, dict):
-        raise ValueError("the key set is no object")
+        raise ValueError("the key set is not an object")
     return keys
 
 
 def _read_all(response: httpx.Response) -> bytes:
-    """Read a body that is neither large nor slow nor packed, so that it cannot become large."""
+    """Read a body; one that is compressed, large or slow is a ValueError."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise ValueError("the key set is packed")
+        raise ValueError("the key set is compressed")
     deadline = time.monotonic() + _FETCH_SECONDS
     body = b""
     for chunk in response.iter_raw():
@@ -58,15 +58,15 @@ def _read_all(response: httpx.Response) -> bytes:
 class KeySet(jwt.PyJWKClient):
     """The signing keys that the LMS publishes, kept and looked up by PyJWKClient.
 
-    A key id that is not known makes it fetch again, so that rotated keys work at once, but not more often
-    than every few seconds: anybody can invent key ids. Known keys go on working while the LMS is away.
+    An unknown key id causes another fetch, so that rotated keys work at once. Clients can invent key ids, so
+    there is a pause between fetches. Known keys remain valid while the LMS is unavailable.
     """
 
     FRESH_SECONDS = 300.0
     PAUSE_SECONDS = 10.0
 
     def __init__(self, url: str, *, fetch: Callable[[str], Mapping[str, Any]] = fetch_keys) -> None:
-        # It would count the pause from fetches that went well only; `fetch_data` counts it from each.
+        # PyJWKClient counts its pause from successful fetches only; `fetch_data` counts it from every fetch.
         super().__init__(url, lifespan=self.FRESH_SECONDS, cooldown_duration=0)
         self._fetch = fetch
         self._lock = threading.Lock()
@@ -74,10 +74,13 @@ class KeySet(jwt.PyJWKClient):
         self._fetched_at = -float("inf")
 
     def key(self, key_id: str | None) -> jwt.PyJWK:
-        """Return the key of this id; InvalidTokenError if there is none, UnavailableError if none is yet."""
+        """Return the key of this id.
+
+        Raises InvalidTokenError if there is none, and UnavailableError if no keys could be fetched so far.
+        """
         try:
             if key_id is None:
-                # An LMS that publishes a single key need not name it.
+                # An LMS that publishes a single key does not have to name it.
                 (only,) = self.get_signing_keys()
                 return only
             return self.get_signing_key(key_id)
@@ -87,7 +90,7 @@ class KeySet(jwt.PyJWKClient):
             raise InvalidTokenError("unknown signing key") from error
 
     def fetch_data(self) -> Mapping[str, Any]:
-        """Return what the LMS published when it last answered; PyJWKClientConnectionError if it never did."""
+        """Return the key set as last fetched; raises PyJWKClientConnectionError if no fetch has succeeded."""
         with self._lock:
             if time.monotonic() - self._fetched_at >= self.PAUSE_SECONDS:
                 self._fetched_at = time.monotonic()
@@ -96,7 +99,7 @@ class KeySet(jwt.PyJWKClient):
                 except (httpx.HTTPError, ValueError, RecursionError) as error:
                     _log.warning("signing_keys_not_fetched", url=self.uri, reason=type(error).__name__)
         if self._published is None:
-            raise jwt.PyJWKClientConnectionError("nothing was fetched yet")
+            raise jwt.PyJWKClientConnectionError("no keys have been fetched")
         return self._published
 
 
@@ -111,7 +114,7 @@ class TokenReader:
             self._keys = KeySet(settings.jwt_jwks_url)
 
     def read(self, token: str) -> Caller:
-        """Tell who the caller is, or raise InvalidTokenError."""
+        """Return the caller, or raise InvalidTokenError."""
         if self._keys is None:
             raise InvalidTokenError("no JSON Web Tokens are accepted")
         try:

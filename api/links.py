@@ -1,4 +1,4 @@
-"""The absolute URLs that stand in answers; each begins with the address that clients use."""
+"""The absolute URLs in responses; each begins with the address that clients use."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Links:
     verifiers: Verifiers
 
     def quiz(self, quiz: Quiz) -> str:
-        """Where a quiz is."""
+        """Return the URL of a quiz."""
         return f"{self.base}/api/v1/courses/{quiz.course_id}/quizzes/{quiz.id}"
 
     def quiz_page(self, quiz: Quiz) -> str:
-        """Where a person looks at a quiz."""
+        """Return the URL of a quiz's page for people."""
         return f"{self.base}/courses/{quiz.course_id}/quizzes/{quiz.id}"
 
     def report(self, report: QuizReport, quiz: Quiz) -> str:
-        """Where a report is."""
+        """Return the URL of a report."""
         return f"{self.quiz(quiz)}/reports/{report.id}"
 
     def progress(self, progress: Progress) -> str:
-        """Where the Progress of a job is."""
+        """Return the URL of a Progress."""
         return f"{self.base}/api/v1/progress/{progress.id}"
 
     def download(self, file: File) -> str:
-        """Where a file's bytes are, with a fresh verifier."""
+        """Return the URL of a file's bytes, with a fresh verifier."""
         query = urlencode({"download_frd": 1, "verifier": self.verifiers.issue(file.id, file.uuid)})
         return f"{self.base}/files/{file.id}/download?{query}"
 
@@ -66,6 +66,6 @@ class Links:
 
 
 def links() -> Links:
-    """Make the URLs of this request: below the public address that is set, else below the request's own."""
+    """Make the URLs of this request, below the public address or, if none is set, the request's own."""
     base = services().settings.public_url or request.url_root.rstrip("/")
     return Links(base, services().verifiers)

@@ -1,7 +1,7 @@
-"""More requests than can be answered: those that waited too long for the server are refused at once.
+"""Under overload, requests that have waited too long for the server are refused at once.
 
-The client of such a request has most likely given up or will ask again; to answer it nevertheless would let
-all that stand behind it wait as long. How long a request waited is known where a proxy stamps it.
+The client of such a request has most likely given up, or will retry. Serving it would make all later
+requests wait as long. The waiting time is known if a trusted proxy stamps each request.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from api.services import services
 
 # `t=1700000000.123` as nginx writes it; others write milliseconds or microseconds, with or without `t=`.
 _STAMP = re.compile(r"(?:t=)?(\d{1,17}(?:\.\d{1,9})?)", re.ASCII)
-# Times of our day in each unit lie above the first number and below the next.
+# Each unit with the number that times of today exceed in it: microseconds, milliseconds, seconds.
 _UNITS = ((1e14, 1e6), (1e11, 1e3), (0.0, 1.0))
 
-# Reads are cheap to retry. A change waits longer: of a hundred requests for one report at the same time each
-# is to get its answer, and a push would have to be sent again as a whole.
+# Reads are cheap to retry, so they wait at most half a second. Changes wait longer: a hundred simultaneous
+# requests for one report must all get a response, and a push would have to be sent again as a whole.
 _MOST_SECONDS = {"GET": 0.5, "HEAD": 0.5}
 _MOST_SECONDS_OF_CHANGES = 10.0
-# These tell how things are, above all now; and to restart what is busy helps nobody.
+# An overloaded service must still be observed, and restarting it would not help.
 _NEVER_REFUSED = frozenset({"health.alive", "health.ready", "health.metrics"})
 
 
 def refuse_what_waited_too_long() -> None:
-    """Raise UnavailableError for a request that waited for longer than it may."""
+    """Raise UnavailableError for a request that has waited too long."""
     if not services().settings.trusted_proxies or request.endpoint in _NEVER_REFUSED:
         return
     waited = seconds_since(request.headers.get("X-Request-Start", ""), time.time())
@@ -37,9 +37,9 @@ def refuse_what_waited_too_long() -> None:
 
 
 def seconds_since(stamp: str, now: float) -> float:
-    """Tell how long ago a proxy stamped a request.
+    """Return the seconds since a proxy stamped a request.
 
-    Zero where the stamp cannot be read, or where it lies ahead because the clocks differ.
+    Zero if the stamp cannot be read, or if it lies in the future because the clocks differ.
     """
     if (found := _STAMP.fullmatch(stamp.strip())) is None:
         return 0.0

@@ -1,4 +1,8 @@
-"""Canvas's many spellings of parameters, read into frozen values."""
+"""The parameters of a request, in all of Canvas's spellings, read into frozen values.
+
+A bad parameter is a 400, which comes after 401, 403 and 404. Routes therefore read parameters that can be bad
+after they have found what the path names.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,14 @@ import msgspec
 from flask import request
 
 from api.errors import InvalidParameterError, UnsupportedContentError
+from api.media_types import FORMS, JSON
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
 from models.payloads.strict_json import require_strict
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
 _FALSE = frozenset({"false", "0", "off", "no", "f", ""})
-# The same as a pattern of JSON Schema, which knows no way to ignore upper and lower case.
+# The same as a pattern of JSON Schema, which cannot ignore case.
 TRUE_OR_FALSE = r"^\s*({})\s*$".format(
     "|".join(
         "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else letter for letter in word)
@@ -29,12 +34,11 @@ _ID = re.compile("-?[0-9]{1,19}")
 _SIS_COURSE = "sis_course_id:"
 _INCLUDABLE = frozenset({"file", "progress"})
 _MOST_PER_PAGE = 100
-FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 @dataclass(frozen=True)
-class ReportWish:
-    """What a request for a report asks for; the type is as it came, since only a quiz can judge it."""
+class ReportParams:
+    """The parameters of a request for a report; its type is checked later, since that needs the quiz."""
 
     report_type: object
     includes_all_versions: bool
@@ -43,8 +47,8 @@ class ReportWish:
 
 
 @dataclass(frozen=True)
-class ListWish:
-    """What a request for a quiz's reports, or for one of them, asks for."""
+class ListParams:
+    """The parameters of a request that lists or shows reports."""
 
     includes_all_versions: bool
     include: frozenset[str]
@@ -52,31 +56,33 @@ class ListWish:
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list is asked for."""
+    """A page of a list, as a request asks for it."""
 
     number: int
     size: int
 
     @property
     def offset(self) -> int:
-        """How many entries come before it."""
+        """The number of entries before the page."""
         return (self.number - 1) * self.size
 
 
 def object_id(text: str) -> int:
-    """Read an id of a path; one that is no integer names nothing."""
-    if not is_object_id(text):
+    """Read an id in a path; raises NotFoundError if it is not an integer of 64 bits."""
+    if (number := object_id_or_none(text)) is None:
         raise NotFoundError
+    return number
+
+
+def object_id_or_none(text: str) -> int | None:
+    """Read an id in a path, or return None if it is not an integer of 64 bits."""
+    if _ID.fullmatch(text) is None or not MIN_ID <= int(text) <= MAX_ID:
+        return None
     return int(text)
 
 
-def is_object_id(text: str) -> bool:
-    """Whether a part of a path can be an id."""
-    return _ID.fullmatch(text) is not None and MIN_ID <= int(text) <= MAX_ID
-
-
 def course_key(text: str) -> int | str:
-    """Read a course of a path: an id, or `sis_course_id:` and the SIS id as a text."""
+    """Read a course in a path: its id, or its SIS id as a string after `sis_course_id:`."""
     if not text.startswith(_SIS_COURSE):
         return object_id(text)
     sis_id = text.removeprefix(_SIS_COURSE)
@@ -85,10 +91,10 @@ def course_key(text: str) -> int | str:
     return sis_id
 
 
-def report_wish() -> ReportWish:
+def report_params() -> ReportParams:
     """Read a request for a report: form, multipart, query, JSON or JSON-API."""
     sources = _Sources()
-    return ReportWish(
+    return ReportParams(
         report_type=sources.nested("report_type"),
         includes_all_versions=_all_versions(sources),
         format=sources.nested("format"),
@@ -96,22 +102,30 @@ def report_wish() -> ReportWish:
     )
 
 
-def list_wish() -> ListWish:
-    """Read a request for reports that stand already; a GET may have its parameters in its body, too."""
+def new_quiz_report_params() -> ReportParams:
+    """Read the same request as New Quizzes makes it: it must name a format."""
+    params = report_params()
+    if params.format != "csv":
+        raise InvalidParameterError("invalid quiz report format: only csv is supported")
+    return params
+
+
+def list_params() -> ListParams:
+    """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
     sources = _Sources()
-    return ListWish(includes_all_versions=_all_versions(sources), include=_include(sources))
+    return ListParams(includes_all_versions=_all_versions(sources), include=_include(sources))
 
 
 def cancel_message() -> str | None:
-    """Read why a job is cancelled."""
+    """Read the reason for a cancellation."""
     message = _Sources().top("message")
     if message is None or isinstance(message, str):
         return message
-    raise InvalidParameterError("message must be a text")
+    raise InvalidParameterError("message must be a string")
 
 
 def page() -> Page:
-    """Read which page of a list is asked for; what makes no sense counts as absent, as in Canvas."""
+    """Read which page of a list is requested; as in Canvas, invalid numbers are ignored."""
     number, size = (_natural(request.args.get(name, "")) for name in ("page", "per_page"))
     return Page(number or 1, min(size or 10, _MOST_PER_PAGE))
 
@@ -121,7 +135,7 @@ def _natural(text: str) -> int:
 
 
 class _Sources:
-    """A request's parameters: those of the query stand before those of the body, as in Canvas."""
+    """A request's parameters; as in Canvas, the query takes precedence over the body."""
 
     def __init__(self) -> None:
         self._flat = [request.args]
@@ -129,32 +143,32 @@ class _Sources:
         if body := request.get_data():
             self._read_body(body)
         if any("\0" in text for source in self._flat for text in _texts(source)):
-            raise InvalidParameterError("The request holds a NUL character.")
+            raise InvalidParameterError("The request contains a NUL character.")
 
     def _read_body(self, body: bytes) -> None:
         if request.mimetype in FORMS:
             self._flat.append(request.form)
-        elif request.mimetype == "application/json" or request.mimetype.endswith("+json"):
+        elif request.mimetype == JSON or request.mimetype.endswith("+json"):
             self._json = _read_json(body)
         else:
             raise UnsupportedContentError("The body must be a form or JSON.")
 
     def top(self, name: str) -> object:
-        """Return a parameter at the top level; the last of several, None if there is none."""
+        """Return a parameter at the top level, the last of several, or None."""
         for source in self._flat:
             if values := source.getlist(name):
                 return values[-1]
         return self._json.get(name)
 
     def nested(self, name: str) -> object:
-        """Return a parameter of the report that is asked for; None if there is none."""
+        """Return a parameter of the requested report, or None."""
         for key in (f"quiz_report[{name}]", f"quiz_reports[][{name}]", f"quiz_reports[0][{name}]"):
             if (value := self.top(key)) is not None:
                 return value
         return self._json_report.get(name)
 
     def all(self, name: str) -> Iterator[object]:
-        """Give every value of a parameter that may be a list, in any of its spellings."""
+        """Yield every value of a parameter that may be a list, in any of its spellings."""
         for source in self._flat:
             yield from source.getlist(name)
             yield from source.getlist(f"{name}[]")

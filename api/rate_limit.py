@@ -1,4 +1,4 @@
-"""How often in a minute a token may be used and an address may send a bad one, counted in Redis."""
+"""Counts in Redis how often in a minute a token is used, and an address sends a bad one."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from models.settings import Settings
 _WINDOW_SECONDS = 60
 # Addresses share this many counters, so that no attacker can fill Redis.
 _MOST_NETWORKS = 2**16
-# A limit is not worth a slow answer.
-_PATIENCE_SECONDS = 0.1
+# A limit is not worth a slow response.
+_TIMEOUT_SECONDS = 0.1
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class RateLimit:
-    """A limit that lets everybody through while Redis is away: reports matter more than the limit."""
+    """A limit that is not enforced while Redis is unavailable: reports matter more than the limit."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._most = settings.rate_limit
         self._clock = clock
-        # Nothing is connected before the first request: no connection crosses a fork.
+        # It connects at the first request, so no connection crosses a fork.
         self._redis = (
             redis.Redis.from_url(
                 settings.redis_url,
-                socket_timeout=_PATIENCE_SECONDS,
-                socket_connect_timeout=_PATIENCE_SECONDS,
+                socket_timeout=_TIMEOUT_SECONDS,
+                socket_connect_timeout=_TIMEOUT_SECONDS,
                 retry=Retry(NoBackoff(), 0),
             )
             if self._most
@@ -44,11 +44,11 @@ class RateLimit:
         )
 
     def take(self, token: str) -> int | None:
-        """Count a request, and tell how many are left in this minute; raise TooManyRequestsError at none.
+        """Count a request and return how many are left in this minute.
 
-        None where there is no limit, or nobody who could count.
+        Returns None if there is no limit, or if Redis is unavailable. Raises TooManyRequestsError.
         """
-        # The token itself is kept nowhere.
+        # The token itself is never stored.
         return self._count("rate", hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:32])
 
     def take_guess(self, address: str | None) -> None:
@@ -76,7 +76,7 @@ class RateLimit:
         return self._most - used
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         if self._redis is not None:
             self._redis.close()
 

@@ -1,4 +1,4 @@
-"""How an answer is written: JSON in the form that the caller asked for, validators, conditional answers."""
+"""How a response is written: JSON as the caller accepts it, ETags, conditional responses."""
 
 from __future__ import annotations
 
@@ -12,42 +12,37 @@ import msgspec
 from flask import request
 from werkzeug import Response
 
-from api.openapi.decorators import JSON, JSON_API
+from api.media_types import JSON, STRING_IDS
 from models.reports.tables import QuizReport
 
-STRING_IDS = "application/json+canvas-string-ids"
-
-# A verifier in a body is new each time and lives an hour: a body counts as the same for half of that.
+# Each verifier is new and valid for an hour, so two bodies that differ in it are the same for half of that.
 _VERIFIER = re.compile(rb"verifier=[A-Za-z0-9_.~-]+")
 _VERIFIER_REUSE_SECONDS = 1800
 
 
 def wants(mimetype: str) -> bool:
-    """Whether the caller's Accept names exactly this type; a wildcard asks for plain JSON."""
+    """Whether Accept names exactly this type; a wildcard means plain JSON."""
     return any(name.lower() == mimetype and quality > 0 for name, quality in request.accept_mimetypes)
 
 
-def answer(
-    payload: Any,
-    *,
-    json_api: bool = False,
-    headers: Mapping[str, str] | None = None,
+def serialized_response(
+    payload: Any, *, mimetype: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer 200 with what a serializer made, its ids as strings where the caller wants them so."""
+    """Return what a serializer made with status 200, its ids as strings if Accept asks for them."""
     if wants(STRING_IDS):
         payload = with_string_ids(payload)
-    response = json_response(payload, mimetype=JSON_API if json_api else JSON, headers=headers)
+    response = json_response(payload, mimetype=mimetype, headers=headers)
     response.vary.update(("Accept", "Accept-Language", "Authorization"))
     return response
 
 
 def retry_later(report: QuizReport) -> Mapping[str, str]:
-    """Make the header that tells when to look at a report again, while its job is waiting or at work."""
+    """Make the header that says when to ask for a report again, while its job is queued or running."""
     return {"Retry-After": "1"} if report.state.is_live else {}
 
 
 def conditional(response: Response) -> Response:
-    """Give an answer its ETag, and make it a 304 if the caller has it already."""
+    """Give a response its ETag, and turn it into a 304 if the caller has it already."""
     half_hour = str(int(time.time() // _VERIFIER_REUSE_SECONDS)).encode()
     body, verifiers = _VERIFIER.subn(b"", response.get_data())
     digest = hashlib.sha256(body + half_hour if verifiers else body)

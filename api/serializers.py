@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 from typing import Any
 
 from api.links import Links
-from api.translations import Texts
+from api.translations import Translations
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.tables import File, Progress, QuizReport, ReportState
@@ -29,29 +29,31 @@ Json = dict[str, Any]
 
 
 def utc(moment: datetime.datetime) -> str:
-    """Write a moment as ISO 8601 in UTC, to the second."""
+    """Write a time as ISO 8601 in UTC, to the second."""
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def report_json(report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -> Json:
-    """Write a QuizReport as plain JSON; `file` and `progress_url` stand there only once they exist."""
-    body = {"id": report.id, "quiz_id": quiz.id, **_report_fields(report, quiz, links, texts)}
+def report_json(report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:
+    """Write a QuizReport as plain JSON, with `file` and `progress_url` once they exist."""
+    body = {"id": report.id, "quiz_id": quiz.id, **_report_fields(report, quiz, links, translations)}
     if report.file is not None:
-        body["file"] = file_json(report.file, report, quiz, links, texts)
+        body["file"] = file_json(report.file, report, quiz, links, translations)
     if report.progress is not None:
         body["progress_url"] = links.progress(report.progress)
     return body
 
 
 def reports_json_api(
-    reports: Sequence[QuizReport], quiz: Quiz, links: Links, texts: Texts, include: Set[str]
+    reports: Sequence[QuizReport], quiz: Quiz, links: Links, translations: Translations, include: Set[str]
 ) -> Json:
-    """Write QuizReports in Canvas's early form of JSON-API, with what `include` asks for embedded."""
-    return {"quiz_reports": [_report_json_api(report, quiz, links, texts, include) for report in reports]}
+    """Write QuizReports in Canvas's early JSON-API; `include` names what is embedded."""
+    return {
+        "quiz_reports": [_report_json_api(report, quiz, links, translations, include) for report in reports]
+    }
 
 
 def progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
-    """Write the Progress of a report's job; a completed one tells in `results` where the file is."""
+    """Write the Progress of a report's job, with the file's URL in `results` once it is completed."""
     body = _progress_fields(report, progress, _PROGRESS_STATES[report.state], links)
     if report.file is not None:
         body["results"] = {"url": links.download(report.file)}
@@ -59,18 +61,18 @@ def progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
 
 
 def cancelled_progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
-    """Write the Progress of a job that was cancelled, as it ended; its report has left it behind."""
+    """Write the Progress of a cancelled job as it ended; its report no longer refers to it."""
     return _progress_fields(report, progress, "failed", links)
 
 
-def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -> Json:
+def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:
     """Write a File; its `url` carries a fresh verifier."""
     made_at = utc(file.created_at)
     return {
         "id": file.id,
         "uuid": str(file.uuid),
         "folder_id": None,
-        "display_name": texts.display_name(quiz, report.report_type),
+        "display_name": translations.display_name(quiz, report.report_type),
         "filename": _FILENAMES[report.report_type],
         "upload_status": "success",
         "content-type": "text/csv",
@@ -92,7 +94,7 @@ def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, texts: T
 
 
 def course_json(course: Course, *, sees_sis_ids: bool) -> Json:
-    """Write a Course; its SIS id stands there only for those who may see it."""
+    """Write a Course, with its SIS id if the caller may see it."""
     body: Json = {
         "id": course.id,
         "name": course.name,
@@ -120,10 +122,10 @@ def quiz_json(quiz: Quiz, question_count: int, links: Links) -> Json:
     }
 
 
-def _report_fields(report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -> Json:
+def _report_fields(report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:
     return {
         "report_type": report.report_type.value,
-        "readable_type": texts.readable_type(report.report_type),
+        "readable_type": translations.readable_type(report.report_type),
         "includes_all_versions": report.includes_all_versions,
         "includes_sis_ids": report.includes_sis_ids,
         "anonymous": report.anonymous,
@@ -134,14 +136,16 @@ def _report_fields(report: QuizReport, quiz: Quiz, links: Links, texts: Texts) -
     }
 
 
-def _report_json_api(report: QuizReport, quiz: Quiz, links: Links, texts: Texts, include: Set[str]) -> Json:
+def _report_json_api(
+    report: QuizReport, quiz: Quiz, links: Links, translations: Translations, include: Set[str]
+) -> Json:
     body = {
         "id": str(report.id),
-        **_report_fields(report, quiz, links, texts),
+        **_report_fields(report, quiz, links, translations),
         "links": {"quiz": links.quiz(quiz)},
     }
     if "file" in include and report.file is not None:
-        body["file"] = file_json(report.file, report, quiz, links, texts)
+        body["file"] = file_json(report.file, report, quiz, links, translations)
     if "progress" in include and report.progress is not None:
         body["progress"] = progress_json(report, report.progress, links)
     return body

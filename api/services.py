@@ -1,10 +1,10 @@
-"""What the routes lean on, made on first use in the process that serves: nothing of it crosses a fork."""
+"""The services that routes use, made on first use in the serving process, so that none crosses a fork."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from functools import cached_property
+from typing import Any, Self, TypeVar, cast, overload
 
 import structlog
 from flask import Flask, current_app
@@ -22,29 +22,23 @@ from models.storage import BlobStore, open_store
 
 _log = structlog.stdlib.get_logger(__name__)
 _EXTENSION = "quiz_reports"
-Part = TypeVar("Part")
+T = TypeVar("T")
 
 
-class Once(Generic[Part]):
-    """Something that is made when it is first asked for, once also among threads."""
+class _locked_cached_property(cached_property[T]):  # noqa: N801 - it is used as the decorator that it extends.
+    """A cached_property that is computed once among threads; since Python 3.12, functools has no lock."""
 
-    def __init__(self, make: Callable[[], Part]) -> None:
-        self._make = make
-        self._lock = threading.Lock()
-        self._made: list[Part] = []
+    _lock = threading.RLock()
 
-    def __call__(self) -> Part:
-        """Return it, and make it first if nobody has yet."""
-        if not self._made:
-            with self._lock:
-                if not self._made:
-                    self._made.append(self._make())
-        return self._made[0]
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
 
-    @property
-    def is_made(self) -> bool:
-        """Whether anybody has asked for it."""
-        return bool(self._made)
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> Any:
+        with self._lock:
+            return super().__get__(instance, owner)
 
 
 class Services:
@@ -55,38 +49,37 @@ class Services:
         self.verifiers = Verifiers(settings.secret_key)
         self.rate_limit = RateLimit(settings)
         self.uploads = Uploads(settings.upload_folder, settings.max_uploads)
-        self._database = Once(lambda: Database(settings.database_url))
-        self._store = Once(lambda: open_store(settings))
-        self._publisher = Once(lambda: JobPublisher(settings.redis_url))
-        self._tokens = Once(lambda: TokenReader(settings))
 
-    @property
+    @_locked_cached_property
     def database(self) -> Database:
         """Transactions on PostgreSQL."""
-        return self._database()
+        return Database(self.settings.database_url)
 
-    @property
+    @_locked_cached_property
     def store(self) -> BlobStore:
         """The bytes of report files."""
-        return self._store()
+        return open_store(self.settings)
 
-    @property
+    @_locked_cached_property
     def publisher(self) -> JobPublisher:
-        """The way to the workers."""
-        return self._publisher()
+        """The publisher of job messages to the workers."""
+        return JobPublisher(self.settings.redis_url)
 
-    @property
+    @_locked_cached_property
     def tokens(self) -> TokenReader:
         """The reader of the JSON Web Tokens that the LMS signs."""
-        return self._tokens()
+        return TokenReader(self.settings)
 
     @property
     def analysis_version(self) -> str:
-        """The analysis that makes today's files."""
+        """The version of the analysis that new files have."""
         return analysis_version(formula_guard=self.settings.formula_guard)
 
     def discard(self, storage_key: str | None) -> None:
-        """Delete an object that no row names any more, if there is one; the sweeper takes what stays."""
+        """Delete an object that no row names any more, if there is one.
+
+        If that fails, the sweeper deletes it later.
+        """
         if storage_key is None:
             return
         try:
@@ -104,8 +97,8 @@ class Services:
         return cast("Services", app.extensions[_EXTENSION])
 
     def close(self) -> None:
-        """Give back the connections that were opened."""
-        if self._database.is_made:
+        """Close the connections that were opened."""
+        if "database" in vars(self):
             self.database.dispose()
         self.rate_limit.close()
 

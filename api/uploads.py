@@ -1,7 +1,7 @@
-"""Bodies that are received whole before a change begins, so that a slow client holds nothing but a thread.
+"""Bodies are received whole before a change begins, so that a slow client occupies only a thread.
 
-A small body stays in memory. A larger one goes to a file without a name, which is gone when it is closed,
-also if the process is killed.
+A small body stays in memory. A larger one goes to an unnamed file, which the system deletes when it is
+closed or the process is killed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Body = io.BytesIO | io.FileIO
 
 
 class Uploads:
-    """Receives bodies; of those that need a file, only so many at a time."""
+    """Receives bodies; at most `most_files` of them use a file at the same time."""
 
     def __init__(self, folder: str, most_files: int) -> None:
         self._folder = folder or None
@@ -36,10 +36,10 @@ class Uploads:
 
     @contextmanager
     def receive(self, most_bytes: int) -> Iterator[Body]:
-        """Receive the body of the request; the block reads it, and at its end it is gone.
+        """Receive the body of the request; it exists until the end of the block.
 
-        Raises BodyTooLargeError, at once where the length is announced; NotReceivedError where there is no
-        slot or no room on the disk; ClientDisconnected where the client leaves early.
+        Raises BodyTooLargeError, at once if the length is announced; NotReceivedError if no slot is free or
+        the disk is full; ClientDisconnected if the client disconnects early.
         """
         announced = request.content_length
         if announced is not None and announced > most_bytes:
@@ -55,7 +55,7 @@ class Uploads:
                     _write(body, start)
                 _write(body, chunk)
             if announced is not None and body.tell() < announced:
-                # What came of it may well end with a whole line, and must not be stored for the whole.
+                # The part that arrived may end with a whole line, and must not be taken for the whole body.
                 raise ClientDisconnected
             body.seek(0)
             yield body
@@ -66,8 +66,8 @@ class Uploads:
             raise NotReceivedError("Too many large bodies are being received. Please try again.")
         try:
             with ExitStack() as opened:
-                with _no_room_is_told():
-                    # Without a buffer, nothing is left to be written when a full disk's file is closed.
+                with _disk_errors_reported():
+                    # Without a buffer, closing the file writes nothing, so it cannot fail on a full disk.
                     file = opened.enter_context(tempfile.TemporaryFile(buffering=0, dir=self._folder))
                 yield file
         finally:
@@ -75,13 +75,13 @@ class Uploads:
 
 
 def chunks_of(body: Body) -> Iterator[bytes]:
-    """Read a body in parts."""
+    """Read a body in chunks."""
     while chunk := body.read(_CHUNK_BYTES):
         yield chunk
 
 
 def _chunks(most_bytes: int) -> Iterable[bytes]:
-    # Werkzeug cuts a body of unknown length at its limit, without a word: a byte more tells that it did.
+    # Werkzeug silently cuts a body of unknown length at its limit, so the limit is one byte higher.
     request.max_content_length = most_bytes + 1
     received = 0
     while chunk := request.stream.read(_CHUNK_BYTES):
@@ -93,13 +93,13 @@ def _chunks(most_bytes: int) -> Iterable[bytes]:
 
 def _write(body: Body, chunk: bytes) -> None:
     rest = memoryview(chunk)
-    with _no_room_is_told():
+    with _disk_errors_reported():
         while rest:
             rest = rest[body.write(rest) :]
 
 
 @contextmanager
-def _no_room_is_told() -> Iterator[None]:
+def _disk_errors_reported() -> Iterator[None]:
     try:
         yield
     except OSError as error:

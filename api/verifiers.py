@@ -16,7 +16,7 @@ LIFETIME_SECONDS = 3600
 
 @dataclass(frozen=True)
 class SignedFile:
-    """A file as a verifier names it; the uuid tells it from a later one of the same id."""
+    """The file that a verifier names; the uuid distinguishes it from a later file with the same id."""
 
     file_id: str
     file_uuid: uuid.UUID
@@ -34,17 +34,17 @@ class _Signer(TimestampSigner):
 
 
 class Verifiers:
-    """Signs verifiers and reads them again; the clock gives seconds since 1970."""
+    """Signs and reads verifiers; the clock gives seconds since 1970."""
 
     def __init__(self, secret_key: str, clock: Callable[[], float] = time.time) -> None:
         self._signer = _Signer(secret_key, clock)
 
     def issue(self, file_id: int, file_uuid: uuid.UUID) -> str:
-        """Make a verifier for a file, a new one each time."""
+        """Make a new verifier for a file."""
         return self._signer.sign(f"{file_id}-{file_uuid.hex}-{secrets.token_hex(4)}").decode()
 
     def read(self, verifier: str) -> SignedFile | None:
-        """Tell which file a verifier was signed for; None if it is forged or expired."""
+        """Return the file that a verifier was signed for, or None if it is forged or expired."""
         try:
             signed = self._signer.unsign(verifier.encode(), max_age=LIFETIME_SECONDS).decode()
         except (BadSignature, UnicodeError):

@@ -1,4 +1,4 @@
-"""How a route says what it takes and gives: declared beside its scope, read by the OpenAPI document."""
+"""How a route declares what it reads and what it returns; the OpenAPI document is made from it."""
 
 from __future__ import annotations
 
@@ -6,34 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-JSON: Final = "application/json"
-JSON_API: Final = "application/vnd.api+json"
-FORM: Final = "application/x-www-form-urlencoded"
-MULTIPART: Final = "multipart/form-data"
-NDJSON: Final = "application/x-ndjson"
-CSV: Final = "text/csv"
-HTML: Final = "text/html"
-PLAIN: Final = "text/plain"
-
-_VIEW_DESCRIPTION: Final = "quiz_reports_description"
+_VIEW_OPERATION: Final = "quiz_reports_operation"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter outside the path and the body; its kind is a type that msgspec knows."""
+    """A parameter of the query; its kind is a type that msgspec knows."""
 
     name: str
     kind: Any
     text: str
     example: Any = None
-    path: str = "query"
 
 
 @dataclass(frozen=True)
 class Content:
-    """A body of one media type: what it looks like, and an example of it."""
+    """A body of one media type: its type, and an example."""
 
     kind: Any
     example: Any = None
@@ -41,15 +31,15 @@ class Content:
 
 @dataclass(frozen=True)
 class Link:
-    """Where an answer leads: another route, and which parts of the answer are its path's parameters."""
+    """A route that a response leads to, and where in the response the parameters of its path stand."""
 
     endpoint: str
     parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a route answers with one status; headers name those that `api.openapi.document` explains."""
+class ResponseSpec:
+    """What a route returns with one status; `api.openapi.document` explains the headers that are named."""
 
     text: str
     content: Mapping[str, Content] = field(default_factory=dict)
@@ -58,34 +48,33 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Description:
-    """What a route takes and gives beyond its path and its scope.
+class Operation:
+    """What a route reads and returns, beside its path and its scope.
 
-    `refusals` are the statuses of errors that this route alone has, each with the case; those that follow
-    from its scope, its path and its body are known without.
+    `refusals` are the error statuses that are particular to this route, each with its reason. The document
+    adds those that follow from the scope, the path and the body.
     """
 
-    answers: Mapping[int, Answer]
+    responses: Mapping[int, ResponseSpec]
     parameters: Sequence[Parameter] = ()
     body: Mapping[str, Content] = field(default_factory=dict)
-    body_is_needed: bool = True
+    body_is_required: bool = True
     refusals: Mapping[int, str] = field(default_factory=dict)
     notes: str = ""
-    takes_verifier: bool = False
-    asks_roles: bool = True
+    accepts_verifier: bool = False
+    checks_roles: bool = True
 
 
-def describe(answers: Mapping[int, Answer], **more: Any) -> Callable[[View], View]:
-    """Declare what a route answers and takes; the keywords are the fields of `Description`."""
-    description = Description(answers, **more)
+def describe(operation: Operation) -> Callable[[View], View]:
+    """Declare what a route reads and returns."""
 
     def declare(view: View) -> View:
-        setattr(view, _VIEW_DESCRIPTION, description)
+        setattr(view, _VIEW_OPERATION, operation)
         return view
 
     return declare
 
 
-def description_of(view: Callable[..., Any]) -> Description | None:
-    """Tell what a route declares."""
-    return getattr(view, _VIEW_DESCRIPTION, None)
+def operation_of(view: Callable[..., Any]) -> Operation | None:
+    """Return what a route declares, or None if it declares nothing."""
+    return getattr(view, _VIEW_OPERATION, None)

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from what each route declares: its rule, its scope, its description."""
+"""The OpenAPI 3.1 document, made from what each route declares: its path, its scope, its operation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from api.auth import scope_of
-from api.openapi.decorators import JSON, Answer, Content, Description, Parameter, description_of
+from api.media_types import JSON
+from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec, operation_of
 from api.openapi.request_bodies import Anything, Boolean, BooleanText
 from api.openapi.schemas import Error
 from api.params import TRUE_OR_FALSE
@@ -22,7 +23,7 @@ from models.payloads.json_values import Id, Text
 _SCHEMA: Final = "#/components/schemas/{name}"
 _TRUE_OR_FALSE: Final = {"type": "string", "pattern": TRUE_OR_FALSE}
 _NUMBER: Final = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
-# What a part of a path is called, which texts it may be, what it means, and one that could stand there.
+# Each parameter of a path: its schema, its meaning and an example.
 _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "course_id": (
         {"type": "string", "pattern": "^(-?[0-9]{1,19}|sis_course_id:[^/\u0000]+)$"},
@@ -42,13 +43,19 @@ _HEADERS: Final = {
         "The pages of the list: `current`, `first`, `last`, and `next` and `prev` where there are any.",
         True,
     ),
-    "ETag": ("Names this state; send it as `If-None-Match` to be told when nothing has changed.", True),
-    "Retry-After": ("After how many seconds to ask again.", False),
+    "ETag": (
+        "Names this state. Sent as `If-None-Match`, it is answered with 304 while nothing has changed.",
+        True,
+    ),
+    "Retry-After": ("The number of seconds after which to ask again.", False),
     "Location": ("Where the file is for the next five minutes.", True),
-    "Content-Disposition": ("The name to save the file under.", True),
-    "Content-Range": ("Which part of the file this is.", True),
-    "WWW-Authenticate": ("How to show who you are; absent where the token lacks the scope.", False),
-    "X-Rate-Limit-Remaining": ("Requests left to this token in this minute, where there is a limit.", False),
+    "Content-Disposition": ("The name of the file.", True),
+    "Content-Range": ("The part of the file that this is.", True),
+    "WWW-Authenticate": ("How to authenticate; absent where the token lacks the scope.", False),
+    "X-Rate-Limit-Remaining": (
+        "The requests that this token has left in this minute, where there is a limit.",
+        False,
+    ),
 }
 _HEADERS_OF_REFUSALS: Final = {
     401: ("WWW-Authenticate",),
@@ -56,18 +63,18 @@ _HEADERS_OF_REFUSALS: Final = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
-_WHENEVER: Final = (400, 413, 415, 500, 503)
+_ALWAYS_POSSIBLE: Final = (400, 413, 415, 500, 503)
 REFUSALS: Final[Mapping[int, str]] = {
-    400: "The request can not be understood; the message says which part.",
-    401: "No credentials, a token that is not good, or one that lacks the route's scope.",
+    400: "The request cannot be understood; the message says which part.",
+    401: "No credentials, an invalid token, or one that lacks the scope of the route.",
     403: "The caller may not do this.",
-    404: "No such thing, or not below that course.",
+    404: "The object does not exist, or does not belong to the course.",
     405: "The path has no such method.",
-    409: "Not now: something else is under way.",
+    409: "The state of the object does not allow it now.",
     413: "The body is too large.",
-    415: "The body is of a type or an encoding that is not read here.",
-    422: "Understood, and refused.",
-    429: "The token was used too often in this minute.",
+    415: "The type or the encoding of the body is not supported.",
+    422: "The request is understood, but its content is invalid or the state does not allow it.",
+    429: "The token has been used too often in this minute.",
     500: "An error in the service.",
     503: "The service is busy or being restarted.",
 }
@@ -81,13 +88,13 @@ _SECURITY: Final = {
         "type": "apiKey",
         "in": "query",
         "name": "access_token",
-        "description": "The same in the query; it may stand in a form, too.",
+        "description": "The same token as a parameter of the query; it may also be a field of a form.",
     },
     "verifier": {
         "type": "apiKey",
         "in": "query",
         "name": "verifier",
-        "description": "Stands in a File's `url`; good for that file and for an hour.",
+        "description": "A parameter of a File's `url`, valid for that file and for one hour.",
     },
 }
 _ABOUT: Final = """\
@@ -102,7 +109,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path, and what its view declares."""
+    """One method of one path, with the view that serves it."""
 
     method: str
     rule: Rule
@@ -115,20 +122,20 @@ class Route:
 
     @property
     def scope(self) -> str | None:
-        """The scope that a token needs; None where nobody is asked for a token."""
+        """The scope that a token needs, or None if the route needs no token."""
         return scope_of(self.view)
 
     @property
-    def description(self) -> Description:
-        """What the view declares; RuntimeError if it declares nothing."""
-        described = description_of(self.view)
-        if described is None:
+    def operation(self) -> Operation:
+        """What the view declares; raises RuntimeError if it declares nothing."""
+        operation = operation_of(self.view)
+        if operation is None:
             raise RuntimeError(f"{self.rule.endpoint} has no description")
-        return described
+        return operation
 
 
 def routes(app: Flask) -> Iterator[Route]:
-    """List every route of an application, but for what Flask answers by itself: HEAD and OPTIONS."""
+    """List the routes of an application, without HEAD and OPTIONS, which Flask adds."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield Route(method, rule, app.view_functions[rule.endpoint])
@@ -156,13 +163,13 @@ def document(app: Flask) -> Json:
 
 
 class _Schemas:
-    """Turns types into JSON schemas, and gathers those that have names."""
+    """Turns types into JSON schemas and collects the named ones."""
 
     def __init__(self) -> None:
         self.components: Json = {}
 
     def of(self, kind: Any) -> Json:
-        """Return the schema of a type; a mapping is one already."""
+        """Return the schema of a type; a mapping already is a schema."""
         if isinstance(kind, Mapping):
             return dict(kind)
         (schema,), found = msgspec.json.schema_components([kind], schema_hook=_leaf, ref_template=_SCHEMA)
@@ -187,7 +194,7 @@ def _leaf(kind: type[Any]) -> Json:
 
 
 def _operation(route: Route, schemas: _Schemas) -> Json:
-    described = route.description
+    described = route.operation
     operation: Json = {
         "operationId": route.rule.endpoint,
         "summary": (route.view.__doc__ or "").strip().splitlines()[0].rstrip("."),
@@ -204,7 +211,7 @@ def _operation(route: Route, schemas: _Schemas) -> Json:
         operation["parameters"] = parameters
     if described.body:
         operation["requestBody"] = {
-            "required": described.body_is_needed,
+            "required": described.body_is_required,
             "content": _contents(described.body, schemas),
         }
     return operation
@@ -214,7 +221,7 @@ def _security(route: Route) -> list[Json]:
     if route.scope is None:
         return []
     ways: list[Json] = [{"bearer": [route.scope]}, {"accessToken": [route.scope]}]
-    return [*ways, {"verifier": []}] if route.description.takes_verifier else ways
+    return [*ways, {"verifier": []}] if route.operation.accepts_verifier else ways
 
 
 def _path_parameter(name: str) -> Json:
@@ -230,13 +237,13 @@ def _path_parameter(name: str) -> Json:
 
 
 def _parameter(parameter: Parameter, schemas: _Schemas) -> Json:
-    written: Json = {
+    spec: Json = {
         "name": parameter.name,
-        "in": parameter.path,
+        "in": "query",
         "description": parameter.text,
         "schema": schemas.of(parameter.kind),
     }
-    return written if parameter.example is None else {**written, "example": parameter.example}
+    return spec if parameter.example is None else {**spec, "example": parameter.example}
 
 
 def _contents(contents: Mapping[str, Content], schemas: _Schemas) -> Json:
@@ -248,37 +255,38 @@ def _contents(contents: Mapping[str, Content], schemas: _Schemas) -> Json:
 
 
 def _responses(route: Route, schemas: _Schemas) -> Iterator[tuple[str, Json]]:
-    described = route.description
-    for status, answer in described.answers.items():
-        yield str(status), _answer(answer, schemas)
-    known = dict.fromkeys(_WHENEVER)
+    described = route.operation
+    for status, response in described.responses.items():
+        yield str(status), _response(response, schemas)
+    known = dict.fromkeys(_ALWAYS_POSSIBLE)
     if route.scope is not None:
         known |= dict.fromkeys((401, 404, 429))
-        known |= dict.fromkeys((403,) if described.asks_roles else ())
-    for status in sorted({*known, *described.refusals} - set(described.answers)):
+        known |= dict.fromkeys((403,) if described.checks_roles else ())
+    for status in sorted({*known, *described.refusals} - set(described.responses)):
         if text := described.refusals.get(status):
             yield str(status), _refusal(status, text, schemas)
         else:
             yield str(status), {"$ref": f"#/components/responses/Refused{status}"}
 
 
-def _answer(answer: Answer, schemas: _Schemas) -> Json:
-    written: Json = {
-        "description": answer.text,
-        "headers": {name: _reference(name) for name in ("X-Request-Id", *answer.headers)},
+def _response(response: ResponseSpec, schemas: _Schemas) -> Json:
+    spec: Json = {
+        "description": response.text,
+        "headers": {name: _reference(name) for name in ("X-Request-Id", *response.headers)},
     }
-    if answer.content:
-        written["content"] = _contents(answer.content, schemas)
-    if answer.links:
-        written["links"] = {
+    if response.content:
+        spec["content"] = _contents(response.content, schemas)
+    if response.links:
+        spec["links"] = {
             name: {"operationId": link.endpoint, "parameters": dict(link.parameters)}
-            for name, link in answer.links.items()
+            for name, link in response.links.items()
         }
-    return written
+    return spec
 
 
 def _refusal(status: int, text: str, schemas: _Schemas) -> Json:
-    return _answer(Answer(text, {JSON: Content(Error)}, _HEADERS_OF_REFUSALS.get(status, ())), schemas)
+    headers = _HEADERS_OF_REFUSALS.get(status, ())
+    return _response(ResponseSpec(text, {JSON: Content(Error)}, headers), schemas)
 
 
 def _reference(name: str) -> Json:

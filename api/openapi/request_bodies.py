@@ -1,7 +1,7 @@
-"""What JSON looks like in bodies: the types that the description of the API is made from.
+"""The types of request bodies in the description of the API.
 
-What the LMS pushes is described by the types that read it. The requests of clients come in more spellings
-than these; `api.params` reads them all.
+The payloads of the LMS are described by the types that read them. Clients spell their parameters in more
+ways than these types show; `api.params` reads them all.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from models.reports.variants import ReportType
 
 
 class Boolean:
-    """True or false, in one of the spellings that Canvas reads."""
+    """True or false, in any of the spellings that Canvas accepts."""
 
 
 class BooleanText:
-    """The same where everything is a text: in forms and in the query."""
+    """The same in forms and in the query, where each value is a text."""
 
 
 class Anything:
-    """Any value; what is not known is ignored."""
+    """Any value; unknown values are ignored."""
 
 
-class ReportWish(msgspec.Struct, kw_only=True):
-    """Which report is asked for."""
+class QuizReportRequest(msgspec.Struct, kw_only=True):
+    """The requested report."""
 
     report_type: ReportType
     includes_all_versions: Boolean | UnsetType = UNSET
 
 
-class ReportRequest(msgspec.Struct, kw_only=True):
+class QuizReportBody(msgspec.Struct, kw_only=True):
     """A request for a report as JSON."""
 
-    quiz_report: ReportWish
+    quiz_report: QuizReportRequest
     include: Anything | UnsetType = UNSET
 
 
-class JsonApiReportRequest(msgspec.Struct, kw_only=True):
+class JsonApiQuizReportBody(msgspec.Struct, kw_only=True):
     """A request for a report as JSON-API."""
 
-    quiz_reports: Annotated[list[ReportWish], Meta(min_length=1)]
+    quiz_reports: Annotated[list[QuizReportRequest], Meta(min_length=1)]
     include: Anything | UnsetType = UNSET
 
 
-class ReportForm(msgspec.Struct, kw_only=True):
+class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
@@ -61,28 +61,28 @@ class ReportForm(msgspec.Struct, kw_only=True):
     )
 
 
-class NewQuizWish(msgspec.Struct, kw_only=True):
-    """Which report is asked for, and how it is written."""
+class NewQuizReportRequest(msgspec.Struct, kw_only=True):
+    """The requested report and its format."""
 
     report_type: ReportType
     format: Literal["csv"]
 
 
-class NewQuizRequest(msgspec.Struct, kw_only=True):
-    """A request for a report in the form of New Quizzes."""
+class NewQuizReportBody(msgspec.Struct, kw_only=True):
+    """A request for a report as New Quizzes makes it."""
 
-    quiz_report: NewQuizWish
+    quiz_report: NewQuizReportRequest
 
 
-class NewQuizForm(msgspec.Struct, kw_only=True):
-    """The same as a form."""
+class NewQuizReportForm(msgspec.Struct, kw_only=True):
+    """The same request as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
     format: Literal["csv"] = msgspec.field(name="quiz_report[format]")
 
 
-class CancelRequest(msgspec.Struct, kw_only=True):
-    """Why a job is cancelled."""
+class CancelBody(msgspec.Struct, kw_only=True):
+    """The reason for a cancellation."""
 
     message: Annotated[str, Meta(pattern="^[^\u0000]*$")] | UnsetType | None = UNSET
 
@@ -94,14 +94,14 @@ class CourseBody(msgspec.Struct):
 
 
 def _like(kind: type[msgspec.Struct], **kinds: Any) -> Any:
-    """Make a type like the one that reads, without its defaults, and with the parts that it leaves unread."""
+    """Copy a type without its defaults; `kinds` gives the types of fields that it leaves undecoded."""
     fields = [
         (
-            known.name,
-            kinds.get(known.name, known.type),
-            msgspec.field() if known.required else msgspec.field(default=UNSET),
+            field.name,
+            kinds.get(field.name, field.type),
+            msgspec.field() if field.required else msgspec.field(default=UNSET),
         )
-        for known in msgspec.structs.fields(kind)
+        for field in msgspec.structs.fields(kind)
     ]
     return msgspec.defstruct(kind.__name__, fields, namespace={"__doc__": kind.__doc__}, kw_only=True)
 
@@ -114,8 +114,8 @@ def _maybe(kind: Any) -> Any:
     return kind | UnsetType | None
 
 
-class Answered(msgspec.Struct, kw_only=True):
-    """How one question was answered; further keys depend on its type."""
+class SubmissionDatum(msgspec.Struct, kw_only=True):
+    """The response to one question; further keys depend on the type of the question."""
 
     question_id: Id
     correct: Literal["partial", "undefined"] | bool | UnsetType | None = UNSET
@@ -136,7 +136,7 @@ QuizBody: Final = msgspec.defstruct(
     namespace={"__doc__": "A quiz with its questions."},
 )
 SubmissionLine: Final = _like(
-    Submission, submission_data=_maybe(_list_of(Answered)), quiz_data=_maybe(_list_of(_QUESTION))
+    Submission, submission_data=_maybe(_list_of(SubmissionDatum)), quiz_data=_maybe(_list_of(_QUESTION))
 )
 SubmissionsBody: Final = msgspec.defstruct(
     "SubmissionsBody",

@@ -1,6 +1,6 @@
-"""What JSON looks like in answers: the types that the description of the API is made from.
+"""The types of response bodies in the description of the API.
 
-The serializers make plain dictionaries; tests hold every answer against these.
+The serializers make plain dictionaries; the tests check every response against these types.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Moment = Annotated[
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
 
-class _Shown(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What an answer holds: these fields and no others."""
+class _ResponseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A JSON object of exactly these fields."""
 
 
-class File(_Shown, kw_only=True):
+class File(_ResponseBody, kw_only=True):
     """A finished report's file; its `url` works for an hour without a token."""
 
     id: Number64
@@ -57,30 +57,30 @@ class File(_Shown, kw_only=True):
     media_entry_id: None
 
 
-class Results(_Shown, kw_only=True):
-    """What a completed job has led to."""
+class Results(_ResponseBody, kw_only=True):
+    """The result of a completed job."""
 
     url: Annotated[Url, Meta(description="the file")]
 
 
-class Progress(_Shown, kw_only=True):
-    """How far the job of a report is."""
+class Progress(_ResponseBody, kw_only=True):
+    """The progress of the job of a report."""
 
     id: Number64
     context_id: Annotated[Number64, Meta(description="the report")]
     context_type: Literal["Quizzes::QuizStatistics"]
-    user_id: Annotated[Number64, Meta(description="who asked for it")]
+    user_id: Annotated[Number64, Meta(description="the user who requested the report")]
     tag: Literal["Quizzes::QuizStatistics"]
     completion: Annotated[float, Meta(ge=0, le=100, description="in percent")]
     workflow_state: Literal["queued", "running", "completed", "failed"]
     created_at: Moment
     updated_at: Moment
-    message: Annotated[str | None, Meta(description="why it failed")]
+    message: Annotated[str | None, Meta(description="the reason of a failure")]
     url: Url
     results: Results | UnsetType = UNSET
 
 
-class _ReportFields(_Shown, kw_only=True):
+class _ReportFields(_ResponseBody, kw_only=True):
     report_type: ReportType
     readable_type: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
     includes_all_versions: Annotated[bool, Meta(description="every attempt, or one per student")]
@@ -90,7 +90,7 @@ class _ReportFields(_Shown, kw_only=True):
     created_at: Moment
     updated_at: Moment
     url: Url
-    file: Annotated[File | UnsetType, Meta(description="there once the report is generated")] = UNSET
+    file: Annotated[File | UnsetType, Meta(description="present once the report is generated")] = UNSET
 
 
 class QuizReport(_ReportFields, kw_only=True):
@@ -98,37 +98,37 @@ class QuizReport(_ReportFields, kw_only=True):
 
     id: Number64
     quiz_id: Number64
-    progress_url: Annotated[Url | UnsetType, Meta(description="there once a job exists")] = UNSET
+    progress_url: Annotated[Url | UnsetType, Meta(description="present once a job exists")] = UNSET
 
 
-class QuizLink(_Shown, kw_only=True):
-    """What a report belongs to."""
+class QuizLink(_ResponseBody, kw_only=True):
+    """The quiz that a report belongs to."""
 
     quiz: Url
 
 
 class JsonApiReport(_ReportFields, kw_only=True):
-    """A report of a quiz in Canvas's early form of JSON-API; `include` asks for what is embedded."""
+    """A report of a quiz in Canvas's early JSON-API; `include` names what is embedded."""
 
     id: str
     links: QuizLink
     progress: Progress | UnsetType = UNSET
 
 
-class JsonApiMeta(_Shown, kw_only=True):
-    """What a list is of."""
+class JsonApiMeta(_ResponseBody, kw_only=True):
+    """What a list contains."""
 
     primaryCollection: Literal["quiz_reports"]  # noqa: N815 - the name is Canvas's.
 
 
-class JsonApiReports(_Shown, kw_only=True):
-    """Reports in Canvas's early form of JSON-API, also a single one."""
+class JsonApiReports(_ResponseBody, kw_only=True):
+    """Reports in Canvas's early JSON-API; a single report is a list of one."""
 
     quiz_reports: list[JsonApiReport]
-    meta: Annotated[JsonApiMeta | UnsetType, Meta(description="in the list alone")] = UNSET
+    meta: Annotated[JsonApiMeta | UnsetType, Meta(description="present in the list only")] = UNSET
 
 
-class Course(_Shown, kw_only=True):
+class Course(_ResponseBody, kw_only=True):
     """A course."""
 
     id: Number64
@@ -136,11 +136,11 @@ class Course(_Shown, kw_only=True):
     course_code: str | None
     workflow_state: Literal["available"]
     sis_course_id: Annotated[
-        str | UnsetType | None, Meta(description="there for those who may see SIS ids")
+        str | UnsetType | None, Meta(description="present if the caller may see SIS ids")
     ] = UNSET
 
 
-class Quiz(_Shown, kw_only=True):
+class Quiz(_ResponseBody, kw_only=True):
     """A quiz of a course."""
 
     id: Number64
@@ -155,42 +155,43 @@ class Quiz(_Shown, kw_only=True):
     html_url: Url
 
 
-class Counts(_Shown, kw_only=True):
-    """What a push changed."""
+class PushCounts(_ResponseBody, kw_only=True):
+    """The number of rows that a push changed."""
 
     created: Annotated[int, Meta(ge=0)]
     updated: Annotated[int, Meta(ge=0)]
     unchanged: Annotated[int, Meta(ge=0)]
     deleted: Annotated[int, Meta(ge=0)]
-    revision: Annotated[int, Meta(ge=0, description="of the roster or the quiz, after it")]
+    revision: Annotated[int, Meta(ge=0, description="of the roster or the quiz, after the push")]
 
 
-class Health(_Shown, kw_only=True):
-    """How the service is."""
+class Health(_ResponseBody, kw_only=True):
+    """The state of the service."""
 
     status: str
     reason: str | UnsetType = UNSET
 
 
-class ErrorEntry(_Shown, kw_only=True):
-    """One thing that is wrong."""
+class ErrorEntry(_ResponseBody, kw_only=True):
+    """One error."""
 
     message: str
     place: Annotated[
         str | UnsetType,
         Meta(
-            description="where in the body", examples=["quiz_submissions[17].submission_data[3].question_id"]
+            description="the path in the body",
+            examples=["quiz_submissions[17].submission_data[3].question_id"],
         ),
     ] = UNSET
     error_code: str | UnsetType = UNSET
 
 
-class Error(_Shown, kw_only=True):
-    """Why a request was refused."""
+class Error(_ResponseBody, kw_only=True):
+    """The reasons for which a request was refused."""
 
     errors: list[ErrorEntry]
     status: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
     error_report_id: Annotated[
-        str | UnsetType, Meta(description="what to look for in the log, after a 500")
+        str | UnsetType, Meta(description="the id to search for in the log, after a 500")
     ] = UNSET

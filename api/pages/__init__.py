@@ -1,1 +1,1 @@
-"""Pages for people, and what programs read about the API."""
+"""Pages for people, and the description of the API for programs."""

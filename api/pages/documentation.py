@@ -11,22 +11,24 @@ from flask import Blueprint, Flask, current_app, request
 from werkzeug import Response
 
 from api.links import links
-from api.openapi.decorators import HTML, JSON, Answer, Content, describe
+from api.media_types import HTML
+from api.openapi.decorators import describe
 from api.openapi.document import document
+from api.openapi.operations import documentation as operations
 from models.errors import NotFoundError
 
 documentation = Blueprint("documentation", __name__)
 
 _OURS: Final = resources.files(__package__ or "api.pages")
 _SWAGGER_UI: Final = resources.files("flask_swagger_ui") / "dist"
-# All that the page loads: where it lies, and its media type.
+# The files that the page loads, with their folders and media types.
 _PARTS: Final = {
     "documentation.js": (_OURS, "text/javascript"),
     "swagger-ui-bundle.js": (_SWAGGER_UI, "text/javascript"),
     "swagger-ui.css": (_SWAGGER_UI, "text/css"),
     "favicon-32x32.png": (_SWAGGER_UI, "image/png"),
 }
-# Its icons are data: URLs. No script or style of the page's text runs, and nothing comes from another host.
+# Its icons are data: URLs. Inline scripts and styles are forbidden, and so are other hosts.
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -34,7 +36,7 @@ _POLICY: Final = (
 
 
 @documentation.get("/openapi.json")
-@describe({200: Answer("This document.", {JSON: Content({"type": "object"})}, headers=["ETag"])})
+@describe(operations.OPENAPI)
 def openapi() -> Response:
     """Describe this API as OpenAPI 3.1."""
     response = Response(msgspec.json.encode(_document()), content_type="application/json; charset=utf-8")
@@ -43,7 +45,7 @@ def openapi() -> Response:
 
 
 @documentation.get("/docs")
-@describe({200: Answer("The page.", {HTML: Content({"type": "string"})})})
+@describe(operations.DOCS)
 def docs() -> Response:
     """Describe this API on a page for people."""
     page = _OURS.joinpath("documentation.html").read_bytes()
@@ -51,20 +53,17 @@ def docs() -> Response:
 
 
 @documentation.get("/docs/<page_part>")
-@describe(
-    {200: Answer("The file.", {kind: Content({"type": "string"}) for _, kind in _PARTS.values()})},
-    refusals={404: "The page has no such part."},
-)
+@describe(operations.docs_part(media_type for _, media_type in _PARTS.values()))
 def docs_part(page_part: str) -> Response:
-    """Give a script, the style or the icon of that page."""
+    """Serve a script, the style or the icon of that page."""
     if page_part not in _PARTS:
         raise NotFoundError
-    folder, kind = _PARTS[page_part]
-    return Response(folder.joinpath(page_part).read_bytes(), mimetype=kind)
+    folder, media_type = _PARTS[page_part]
+    return Response(folder.joinpath(page_part).read_bytes(), mimetype=media_type)
 
 
 def _document() -> dict[str, Any]:
-    # The application itself, since what stands for it in a request is another thing each time.
+    # The cache needs the application itself: the proxy is a different key in each request.
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return {**_described(app), "servers": [{"url": links().base}]}
 

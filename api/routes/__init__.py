@@ -1,1 +1,1 @@
-"""A module a resource: a route opens its transaction, calls one use case and responds."""
+"""One module for each resource; a route opens its transaction, calls one use case and responds."""

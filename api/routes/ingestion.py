@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from functools import partial
+from typing import TypeVar, TypeVarTuple
 
 from flask import Blueprint, request
+from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from api.auth import Visit, reading_visit, scope, visit
+from api.auth import authorized, scope
 from api.errors import UnsupportedContentError
-from api.openapi import request_bodies, schemas
-from api.openapi.decorators import JSON, NDJSON, Answer, Content, describe
+from api.media_types import JSON, NDJSON
+from api.openapi.decorators import describe
+from api.openapi.operations import ingestion as operations
 from api.params import course_key, object_id
-from api.responses import answer
+from api.responses import serialized_response
 from api.services import services
 from api.uploads import Body, chunks_of
 from models.ingestion.attempts import apply_attempts
@@ -26,138 +30,80 @@ from models.payloads.attempts import Batch, read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
 
-ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
+Payload = TypeVar("Payload")
+Ids = TypeVarTuple("Ids")
 
-_COUNTED = {
-    200: Answer("How many of the things that came were new to the service.", {JSON: Content(schemas.Counts)})
-}
-_REFUSED = {
-    422: "Something in the body is not valid: `errors` names each place, up to twenty. Nothing was stored.",
-}
-_COURSE = {
-    "course": {
-        "name": "Biology 101",
-        "sections": [{"id": 31, "name": "Section A"}],
-        "users": [{"id": 7, "name": "Ann Lee", "sis_user_id": "s0007"}],
-        "enrollments": [{"user_id": 7, "section_id": 31, "type": "StudentEnrollment"}],
-    }
-}
-_QUESTION = {
-    "id": 4000001,
-    "position": 1,
-    "question_type": "multiple_choice_question",
-    "question_text": "<p>Which one makes ATP?</p>",
-    "points_possible": 1.0,
-    "answers": [
-        {"id": 8001, "text": "Mitochondrion", "weight": 100},
-        {"id": 8002, "text": "Ribosome", "weight": 0},
-    ],
-}
-_QUIZ = {"quiz": {"title": "Cells", "quiz_type": "assignment", "questions": [_QUESTION]}}
-_ATTEMPT = {
-    "id": 501,
-    "user_id": 7,
-    "attempt": 1,
-    "workflow_state": "complete",
-    "score": 1.0,
-    "finished_at": "2026-09-10T09:12:31Z",
-    "updated_at": "2026-09-10T09:12:31Z",
-    "submission_data": [{"question_id": 4000001, "correct": True, "points": 1.0, "answer_id": 8001}],
-}
+ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
 
 
 @ingestion.put("")
 @scope("url:PUT|/api/v1/courses/:id")
-@describe(
-    _COUNTED,
-    body={JSON: Content(request_bodies.CourseBody, _COURSE)},
-    refusals=_REFUSED,
-    notes="Lists that are given replace the course's lists; lists left out stay.",
-    asks_roles=False,
-)
+@describe(operations.PUT_COURSE)
 def put_course(course_id: str) -> Response:
     """Store a course with its sections, users and enrollments."""
-    with reading_visit() as visitor:
-        _find_course_id(visitor, course_id)
-    with _received() as body:
-        course = read_course(body.read())
-        with visit() as visitor:
-            counts = apply_course(visitor.session, _find_course_id(visitor, course_id), course)
-    return _answer(counts)
+    return _push(partial(_course, course_id), lambda body: read_course(body.read()), apply_course)
 
 
 @ingestion.put("/quizzes/<quiz_id>")
 @scope("url:PUT|/api/v1/courses/:course_id/quizzes/:id")
-@describe(
-    _COUNTED,
-    body={JSON: Content(request_bodies.QuizBody, _QUIZ)},
-    refusals=_REFUSED,
-    notes='An entry of `questions` with `"entry_type": "quiz_group"` is a group and is skipped.',
-    asks_roles=False,
-)
+@describe(operations.PUT_QUIZ)
 def put_quiz(course_id: str, quiz_id: str) -> Response:
     """Store a quiz with its questions."""
-    with reading_visit() as visitor:
-        _find_ids(visitor, course_id, quiz_id)
-    with _received() as body:
-        pushed = read_quiz(body.read())
-        with visit() as visitor:
-            course, quiz = _find_ids(visitor, course_id, quiz_id)
-            counts = apply_quiz(visitor.session, course, quiz, pushed)
-    return _answer(counts)
+    return _push(partial(_quiz, course_id, quiz_id), lambda body: read_quiz(body.read()), apply_quiz)
 
 
 @ingestion.put("/quizzes/<quiz_id>/submissions")
 @scope("url:PUT|/api/v1/courses/:course_id/quizzes/:quiz_id/submissions")
-@describe(
-    _COUNTED,
-    body={
-        JSON: Content(request_bodies.SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
-        NDJSON: Content({"type": "string", "description": "An attempt a line."}),
-    },
-    refusals=_REFUSED,
-    notes="Beside what is named here, an answer has keys that depend on the question: `answer_<answer id>`,"
-    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`.",
-    asks_roles=False,
-)
+@describe(operations.PUT_SUBMISSIONS)
 def put_submissions(course_id: str, quiz_id: str) -> Response:
     """Store attempts at a quiz, as one document or as lines."""
-    with reading_visit() as visitor:
-        _find_ids(visitor, course_id, quiz_id)
-    with _received(NDJSON) as body:
-        batches = _read_batches(body)
-        with visit() as visitor:
-            course, quiz = _find_ids(visitor, course_id, quiz_id)
-            counts = apply_attempts(visitor.session, course, quiz, batches)
-    return _answer(counts)
+    return _push(partial(_quiz, course_id, quiz_id), _read_attempts, apply_attempts, NDJSON)
 
 
-def _find_course_id(visitor: Visit, course_id: str) -> int:
-    # A course that has no row yet is made, so a number need not be one of a course.
+def _push(
+    find: Callable[[Session], tuple[*Ids]],
+    read: Callable[[Body], Payload],
+    apply: Callable[[Session, *Ids, Payload], PushCounts],
+    *media_types: str,
+) -> Response:
+    """Check the request, receive its body, then check it again and apply the payload in one transaction.
+
+    The first check refuses callers before they send a large body. While a body is being received, the request
+    holds neither a connection nor a lock, so its token may be revoked meanwhile.
+    """
+    with services().database.reading() as session:
+        authorized(session)
+        find(session)
+    with _received(*media_types) as body:
+        payload = read(body)
+        with services().database.transaction() as session:
+            authorized(session)
+            counts = apply(session, *find(session), payload)
+    return serialized_response(dataclasses.asdict(counts))
+
+
+def _course(course_id: str, session: Session) -> tuple[int]:
+    # A push may create the course, so an id need not exist. A SIS id must.
     key = course_key(course_id)
-    return key if isinstance(key, int) else find_course(visitor.session, key).id
+    return (key if isinstance(key, int) else find_course(session, key).id,)
 
 
-def _find_ids(visitor: Visit, course_id: str, quiz_id: str) -> tuple[int, int]:
-    # Who may push into one course may push into all, so all that is asked of this one is that it is there.
-    return find_course(visitor.session, course_key(course_id)).id, object_id(quiz_id)
+def _quiz(course_id: str, quiz_id: str, session: Session) -> tuple[int, int]:
+    # The right to push is not tied to a course, so the course must only exist.
+    return find_course(session, course_key(course_id)).id, object_id(quiz_id)
 
 
-def _answer(counts: PushCounts) -> Response:
-    return answer(dataclasses.asdict(counts))
-
-
-def _received(*types: str) -> AbstractContextManager[Body]:
-    """Receive the body of the request, which is JSON or of one of these types."""
+def _received(*media_types: str) -> AbstractContextManager[Body]:
+    """Receive the body of the request, which is JSON or has one of these media types."""
     settings = services().settings
-    if request.mimetype in types:
+    if request.mimetype in media_types:
         return services().uploads.receive(settings.max_ndjson_bytes)
     if request.mimetype != JSON and not request.mimetype.endswith("+json"):
         raise UnsupportedContentError("The body must be JSON.")
     return services().uploads.receive(settings.max_json_bytes)
 
 
-def _read_batches(body: Body) -> Iterable[Batch]:
+def _read_attempts(body: Body) -> Iterable[Batch]:
     if request.mimetype == NDJSON:
         return read_lines(chunks_of(body), services().settings.max_json_bytes)
     return read_document(body.read())

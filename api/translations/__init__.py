@@ -1,6 +1,6 @@
-"""The few texts that people read, in the language that they ask for; English where none fits.
+"""The texts that people read, in the language of Accept-Language, or in English.
 
-The catalogues are gettext's, compiled when they are first needed: there is no build step to forget.
+The gettext catalogues are compiled on first use, so no build step can be forgotten.
 """
 
 from __future__ import annotations
@@ -30,40 +30,40 @@ READABLE_TYPES = {
 
 
 @dataclass(frozen=True)
-class Texts:
+class Translations:
     """The texts in one language."""
 
     catalogue: gettext.NullTranslations
 
     def readable_type(self, report_type: ReportType) -> str:
-        """Name a report type as people do."""
+        """Return the name of a report type."""
         return self.catalogue.gettext(READABLE_TYPES[report_type])
 
     def display_name(self, quiz: Quiz, report_type: ReportType) -> str:
-        """Name a report's file as people do."""
+        """Return the name of a report's file."""
         pattern = self.catalogue.gettext(DISPLAY_NAMES[report_type, quiz.quiz_type.is_survey])
         return pattern.replace("{title}", quiz.title)
 
 
 @lru_cache
-def texts_in(language: str) -> Texts:
-    """Load the texts of one of the languages."""
+def load_translations(language: str) -> Translations:
+    """Load the translations into one of LANGUAGES."""
     if language == ENGLISH:
-        return Texts(gettext.NullTranslations())
+        return Translations(gettext.NullTranslations())
     source = resources.files(__name__).joinpath(f"{language.replace('-', '_')}.po")
     compiled = io.BytesIO()
     write_mo(compiled, read_po(io.BytesIO(source.read_bytes())))
     compiled.seek(0)
-    return Texts(gettext.GNUTranslations(compiled))
+    return Translations(gettext.GNUTranslations(compiled))
 
 
-def texts() -> Texts:
-    """Choose the texts that the request's Accept-Language asks for."""
-    return texts_in(_language(tag for tag, quality in request.accept_languages if quality > 0))
+def translations() -> Translations:
+    """Return the translations that Accept-Language asks for."""
+    return load_translations(_language(tag for tag, quality in request.accept_languages if quality > 0))
 
 
 def _language(tags: Iterable[str]) -> str:
-    """Choose by language, the best wish first; a region that is not here is no reason for English."""
+    """Choose the first language that we have; its region may differ."""
     ours = {language.split("-")[0]: language for language in LANGUAGES}
     for tag in tags:
         if (wanted := tag.lower().replace("_", "-").split("-")[0]) in ours:

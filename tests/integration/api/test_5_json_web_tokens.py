@@ -13,9 +13,12 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import QueuePool
 
 from api.app import create_app
+from api.json_web_tokens import TokenReader
 from api.services import Services
+from models.access.tokens import Caller
 from tests.factories import CALLERS, COURSE_ID, Api, reports_path
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -95,3 +98,19 @@ def test_keys_that_cannot_be_fetched_are_a_503(api: Api) -> None:
     settings = replace(api.settings, jwt_jwks_url="http://127.0.0.1:1/jwks")
     answer = replace(api, app=create_app(settings)).get(COURSE, None, headers=bearer("teacher"))
     assert (answer.status_code, answer.json["status"]) == (503, "service_unavailable")
+
+
+def test_no_connection_is_held_while_keys_are_fetched(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = Services.of(api.app)
+    held: list[int] = []
+
+    def read(token: str) -> Caller:
+        pool = services.database.engine.pool
+        assert isinstance(pool, QueuePool)
+        held.append(pool.checkedout())
+        return TokenReader(api.settings).read(token)
+
+    monkeypatch.setattr(services.tokens, "read", read)
+    assert api.get(COURSE, None, headers=bearer("teacher")).status_code == 200
+    assert api.get(reports_path(), None, headers=bearer("teacher")).status_code == 200
+    assert held == [0, 0]

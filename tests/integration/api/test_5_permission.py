@@ -240,6 +240,14 @@ class TestOrderOfChecks:
             assert api.get(path, None).status_code == 401
         assert api.post(REPORTS, None, data=b"{", content_type="application/json").status_code == 401
 
+    @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}], ids=["none", "invalid"])
+    def test_credentials_before_the_body_is_received(self, api: Api, headers: dict[str, str]) -> None:
+        # Without an input, reading the body would be a bad request.
+        environ = {"wsgi.input": None, "CONTENT_LENGTH": "100"}
+        given: dict[str, Any] = {"content_type": "application/json", "environ_overrides": environ}
+        assert api.post(REPORTS, None, headers=headers, **given).status_code == 401
+        assert api.post(REPORTS, **given).status_code == 400
+
     @pytest.mark.contract(
         "5 Permission", "checks in order: 401, scope, the course's 404, 403, the rest's 404"
     )

@@ -1,0 +1,33 @@
+"""Report files."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.media_types import CSV, JSON
+from api.openapi import schemas
+from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec
+from api.openapi.operations.unchanged import NOT_MODIFIED
+from api.openapi.request_bodies import Anything
+
+_BYTES: Final = {CSV: Content({"type": "string"})}
+_HEADERS: Final = ["ETag", "Content-Disposition"]
+
+SHOW: Final = Operation(
+    {200: ResponseSpec("The File.", {JSON: Content(schemas.File)}, ["ETag"]), 304: NOT_MODIFIED}
+)
+
+DOWNLOAD: Final = Operation(
+    {
+        200: ResponseSpec("The file.", _BYTES, _HEADERS),
+        206: ResponseSpec("The requested part of the file.", _BYTES, [*_HEADERS, "Content-Range"]),
+        302: ResponseSpec(
+            "The address of the file in its store, if the service is set to redirect downloads.",
+            headers=["Location"],
+        ),
+        304: NOT_MODIFIED,
+    },
+    parameters=[Parameter("download_frd", Anything, "Part of a File's `url`, without effect.", "1")],
+    refusals={416: "The range lies outside the file."},
+    accepts_verifier=True,
+)

@@ -1,0 +1,35 @@
+"""Reports as New Quizzes requests them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.media_types import FORM, JSON, MULTIPART
+from api.openapi import schemas
+from api.openapi.decorators import Content, Link, Operation, ResponseSpec
+from api.openapi.request_bodies import NewQuizReportBody, NewQuizReportForm
+
+_FORM: Final = Content(
+    NewQuizReportForm, {"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
+)
+_PROGRESS: Final = {"progress_id": "$response.body#/id"}
+
+CREATE: Final = Operation(
+    {
+        200: ResponseSpec(
+            "The Progress of the job. Once completed, its `results` contain the URL of the file.",
+            {JSON: Content(schemas.Progress)},
+            headers=["Retry-After"],
+            links={"show": Link("progress.show", _PROGRESS), "cancel": Link("progress.cancel", _PROGRESS)},
+        )
+    },
+    body={
+        JSON: Content(NewQuizReportBody, {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}),
+        FORM: _FORM,
+        MULTIPART: _FORM,
+    },
+    refusals={
+        400: "The report type or the format is unknown, or the quiz is a survey, which has no item_analysis.",
+        409: "The report is already being generated.",
+    },
+)

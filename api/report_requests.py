@@ -1,0 +1,28 @@
+"""The request for a report, as both of its routes make it: parameters and rights become a variant."""
+
+from __future__ import annotations
+
+from api.auth import QuizAccess, RequestContext
+from api.params import ReportParams
+from api.services import services
+from models.reports.requests import Requested, request_report
+from models.reports.variants import Variant, parse_report_type
+
+
+def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
+    """Request the variant that the parameters and the caller's rights determine."""
+    variant = Variant.of(
+        found.quiz,
+        parse_report_type(params.report_type, found.quiz),
+        all_versions=params.includes_all_versions,
+        sis_ids=found.sees_sis_ids,
+    )
+    return request_report(
+        context.session,
+        found.course,
+        found.quiz,
+        variant,
+        user_id=context.caller.user_id,
+        analysis_version=services().analysis_version,
+        large_responses=services().settings.large_responses,
+    )
