@@ -9,7 +9,7 @@ from typing import Any, Final
 from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
 from models.content.questions import Question
 from models.errors import ValidationIssue
-from models.payloads.json_values import at
+from models.payloads.json_values import MOST_NUMBER, at, to_number
 
 # Partly correct, and not graded yet: neither counts as incorrect.
 _NOT_INCORRECT: Final = frozenset({"partial", "undefined"})
@@ -104,7 +104,8 @@ def _read_entry(
         responses.n_incorrect += 1
     points = entry.get("points")
     if points is not None:
-        responses.points[column.index] = points if type(points) is float else _to_points(points)
+        is_given = type(points) is float and -MOST_NUMBER <= points <= MOST_NUMBER
+        responses.points[column.index] = points if is_given else _to_points(points)
     if column.reader is not None:
         responses.texts[column.index] = column.reader.read(entry, attachments) or None
     elif column.choices is not None:
@@ -122,12 +123,10 @@ def _is_counted_correct(correct: object) -> bool:
 
 
 def _to_points(points: object) -> float:
-    if type(points) is int:
-        try:
-            return float(points)
-        except OverflowError:
-            raise InvalidResponseError("points", "is too large") from None
-    raise InvalidResponseError("points", "must be a number or null")
+    try:
+        return to_number(points)
+    except ValueError as error:
+        raise InvalidResponseError("points", str(error)) from None
 
 
 def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
