@@ -20,7 +20,7 @@ _MOST_MIB = 400.0
 
 _ANY_ATTEMPT = text("SELECT min(id) FROM attempts WHERE quiz_id = :quiz_id")
 _TEXTS = text("SELECT texts FROM attempts WHERE id = :id")
-_REPLACE = text("UPDATE attempts SET texts = :texts WHERE id = :id")
+_REPLACE = text("UPDATE attempts SET texts = :texts, response_bytes = response_bytes + :more WHERE id = :id")
 
 
 def measure_long_essay(stack: Stack) -> Iterator[Outcome]:
@@ -53,5 +53,7 @@ def _replace_first_text(stack: Stack, population: Population, words: str) -> str
         texts = session.execute(_TEXTS, {"id": attempt_id}).scalar_one()
         path = next(path for path, given in enumerate(texts) if given)
         before: str = texts[path]
-        session.execute(_REPLACE, {"id": attempt_id, "texts": [*texts[:path], words, *texts[path + 1 :]]})
+        replaced = [*texts[:path], words, *texts[path + 1 :]]
+        more = len(words.encode()) - len(before.encode())
+        session.execute(_REPLACE, {"id": attempt_id, "texts": replaced, "more": more})
     return before
