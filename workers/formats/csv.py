@@ -62,8 +62,8 @@ def lines(table: pa.Table, *, guard_formulas: bool = False) -> bytes:
 def float_texts(values: pa.Array) -> pa.DictionaryArray:
     """Return floats as texts by ``repr``, null for null; each distinct value is formatted once.
 
-    Values are distinguished by their bits, so 0.0 and -0.0 keep their own texts. Raises ValueError for NaN and
-    infinities.
+    Values are distinguished by their bits, so 0.0 and -0.0 keep their own texts. Raises ValueError for NaN
+    and infinities.
 
     >>> float_texts(pa.array([1.0, 1e-05, None])).to_pylist()
     ['1.0', '1e-05', None]
