@@ -1,14 +1,18 @@
 """HTML to text: titles only lose their tags, cells become readable plain text.
 
-All input may be hostile. The parser is libxml2's, which reads tags as browsers do: `6 < 7` is text. It drops
-elements nested deeper than two thousand, and no function here recurses.
+All input may be hostile. The parser is libxml2's, which reads tags as browsers do: `6 < 7` is text. It stops
+at elements nested deeper than two thousand, and no function here recurses.
+
+A long text is read as events. The parser's tree, which is faster for a short one, takes time that grows with
+the square of a tag's attributes.
 """
 
 from __future__ import annotations
 
 import html as entities
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from lxml import etree
 
@@ -24,6 +28,11 @@ _BLOCKS: Final = _HEADINGS | {
     "section", "summary", "table",
 }  # fmt: skip
 
+# As deep as the parser's tree. It compares an end tag with every element that is open.
+_MOST_DEPTH: Final = 2_048
+_LONGEST_FOR_TREE: Final = 10_000
+_PARSED_AT_ONCE: Final = 10_000
+
 # A no-break space does not count as white space: authors use it where a blank must stay.
 _WHITE_SPACE: Final = " \t\r\n"
 _WHITE_SPACE_RUN: Final = re.compile(f"[{_WHITE_SPACE}]+")
@@ -35,9 +44,9 @@ def strip_tags(html: str) -> str:
     if "<" not in html:
         return entities.unescape(html) if "&" in html else html
     # As an entity, a CR survives the parser, which would turn CR LF into one LF.
-    body = _parse(html.replace("\r", "&#13;"))
-    etree.strip_elements(body, *_UNSHOWN, with_tail=False)
-    return etree.tostring(body, method="text", encoding="unicode")
+    stripper = _Stripper()
+    _parse(html.replace("\r", "&#13;"), stripper)
+    return "".join(stripper.texts)
 
 
 def plain_text(html: str) -> str:
@@ -50,18 +59,132 @@ def plain_text(html: str) -> str:
     if "<" not in html:
         text = entities.unescape(html) if "&" in html else html
         return _spaced(text).strip(_WHITE_SPACE)
-    return _render(_parse(html))
+    renderer = _Renderer()
+    _parse(html, renderer)
+    return renderer.flow.text
 
 
-def _parse(html: str) -> etree._Element:
+class _Handler(Protocol):
+    """Takes the events of a document in its order, without what is not shown."""
+
+    def start(self, tag: str, attributes: Mapping[str, str | None], /) -> None:
+        """Begin an element."""
+
+    def end(self, tag: str, /) -> None:
+        """End the element that was begun last."""
+
+    def add_text(self, text: str, /) -> None:
+        """Add the text between two tags."""
+
+
+def _parse(html: str, handler: _Handler) -> None:
     # No tag can follow the last `>`, so every later `<` is a plain character.
     finished, end, rest = html.rpartition(">")
-    source = f"<body>{finished}{end}{rest.replace('<', '&lt;')}"
+    source = f"<body>{finished}{end}{rest.replace('<', '&lt;')}".encode("utf-8", "replace")
+    if len(source) <= _LONGEST_FOR_TREE:
+        _walk_tree(source, handler)
+    else:
+        _read_events(source, handler)
+
+
+def _walk_tree(source: bytes, handler: _Handler) -> None:
     # A parser holds a lock while it works, and a new one is cheap, so none is shared.
     parser = etree.HTMLParser(
         encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True
     )
-    return etree.fromstring(source.encode("utf-8", "replace"), parser)
+    walk = etree.iterwalk(etree.fromstring(source, parser), events=("start", "end"))
+    for event, element in walk:
+        tag = str(element.tag)
+        if event == "start" and tag in _UNSHOWN:
+            walk.skip_subtree()
+        elif event == "start":
+            handler.start(tag, element.attrib)
+            if element.text:
+                handler.add_text(element.text)
+        else:
+            if tag not in _UNSHOWN:
+                handler.end(tag)
+            if element.tail:
+                handler.add_text(element.tail)
+
+
+def _read_events(source: bytes, handler: _Handler) -> None:
+    target = _Target(handler)
+    parser = etree.HTMLParser(target=target, encoding="utf-8", huge_tree=True, no_network=True)
+    try:
+        for start in range(0, len(source), _PARSED_AT_ONCE):
+            parser.feed(source[start : start + _PARSED_AT_ONCE])
+        parser.close()
+    except _TooDeepError:
+        target.close()
+
+
+class _TooDeepError(Exception):
+    """The elements are nested too deeply."""
+
+
+class _Target:
+    """Receives the parser's events, and passes on those of what is shown."""
+
+    def __init__(self, handler: _Handler) -> None:
+        self._handler = handler
+        self._open: list[str] = []
+        self._unshown = 0
+        self._texts: list[str] = []
+
+    def start(self, tag: str | bytes, attributes: Mapping[Any, Any]) -> None:
+        self._flush()
+        tag = str(tag)
+        if len(self._open) >= _MOST_DEPTH:
+            raise _TooDeepError
+        self._open.append(tag)
+        self._unshown += tag in _UNSHOWN
+        if not self._unshown:
+            self._handler.start(tag, attributes)
+
+    def end(self, tag: str | bytes) -> None:
+        self._flush()
+        tag = self._open.pop()
+        if not self._unshown:
+            self._handler.end(tag)
+        self._unshown -= tag in _UNSHOWN
+        if not self._open:
+            # What follows the root is not part of the parser's tree, either.
+            self._unshown = 1
+
+    def data(self, text: str | bytes) -> None:
+        if not self._unshown:
+            self._texts.append(str(text))
+
+    def comment(self, text: str | bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        while self._open:
+            self.end(self._open[-1])
+        self._flush()
+
+    def _flush(self) -> None:
+        # A text comes in parts.
+        if self._texts:
+            self._handler.add_text("".join(self._texts))
+            self._texts.clear()
+
+
+class _Stripper:
+    """Keeps the texts."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def start(self, _tag: str, _attributes: Mapping[str, str | None], /) -> None:
+        pass
+
+    def end(self, _tag: str, /) -> None:
+        pass
+
+    def add_text(self, text: str, /) -> None:
+        self.texts.append(text)
 
 
 class _Flow:
@@ -134,19 +257,21 @@ class _Flow:
 
 
 class _Renderer:
-    """Walks a tree once, in document order; links and headings have their own flows."""
+    """Makes the text of a cell; links and headings have their own flows."""
 
     def __init__(self) -> None:
         self.flow = _Flow()
-        self._outer: list[tuple[etree._Element, _Flow]] = []
+        # Of each open link or heading: its depth, whether it is a heading, its address, the flow outside.
+        self._outer: list[tuple[int, bool, str, _Flow]] = []
+        self._depth = 0
         self._list_depth = 0
 
-    def start(self, element: etree._Element) -> None:
-        tag = element.tag
+    def start(self, tag: str, attributes: Mapping[str, str | None], /) -> None:
+        self._depth += 1
         if tag == "br":
             self.flow.break_line()
         elif tag == "img":
-            self.flow.add(_reference(_one_line(element.get("alt")), _one_line(element.get("src"))))
+            self.flow.add(_reference(_one_line(attributes.get("alt")), _one_line(attributes.get("src"))))
         elif tag == "li":
             self.flow.add_marker()
         elif tag in _CELLS:
@@ -154,44 +279,38 @@ class _Renderer:
         else:
             self._list_depth += tag in _LISTS
             self._separate(tag)
-        if self._is_own_flow(element):
-            self._outer.append((element, self.flow))
+        is_heading = tag in _HEADINGS
+        if (is_heading or (tag == "a" and "href" in attributes)) and self._may_have_flow(is_heading):
+            self._outer.append((self._depth, is_heading, _one_line(attributes.get("href")), self.flow))
             self.flow = _Flow()
-        self._add_text(element.text)
 
-    def end(self, element: etree._Element) -> None:
-        if self._outer and self._outer[-1][0] is element:
-            inner, (_, self.flow) = self.flow, self._outer.pop()
-            if element.tag in _HEADINGS:
-                self._add_heading(str(element.tag), inner.text)
+    def end(self, tag: str, /) -> None:
+        if self._outer and self._outer[-1][0] == self._depth:
+            inner = self.flow
+            _, is_heading, address, self.flow = self._outer.pop()
+            if is_heading:
+                self._add_heading(tag, inner.text)
             else:
-                self.flow.add_flow(inner, _reference(inner.text, _one_line(element.get("href"))))
-        if element.tag == "li":
+                self.flow.add_flow(inner, _reference(inner.text, address))
+        if tag == "li":
             self.flow.end_item()
         else:
-            self._separate(element.tag)
-        self._list_depth -= element.tag in _LISTS
-        self.add_tail(element)
+            self._separate(tag)
+        self._list_depth -= tag in _LISTS
+        self._depth -= 1
 
-    def add_tail(self, element: etree._Element) -> None:
-        self._add_text(element.tail)
+    def add_text(self, text: str, /) -> None:
+        self.flow.add_text(text)
 
-    def _add_text(self, text: str | None) -> None:
-        if text:
-            self.flow.add_text(text)
-
-    def _separate(self, tag: object) -> None:
+    def _separate(self, tag: str) -> None:
         if tag in _BLOCKS or (tag in _LISTS and self._list_depth == 1):
             self.flow.start_block()
         elif tag in _LINES or tag in _LISTS:
             self.flow.start_line()
 
-    def _is_own_flow(self, element: etree._Element) -> bool:
-        is_heading = element.tag in _HEADINGS
-        if not is_heading and (element.tag != "a" or element.get("href") is None):
-            return False
+    def _may_have_flow(self, is_heading: bool) -> bool:
         # At most one of each kind at a time: a thousand nested headings would take too long.
-        return all((outer.tag in _HEADINGS) != is_heading for outer, _ in self._outer)
+        return all(outer_is_heading != is_heading for _, outer_is_heading, _, _ in self._outer)
 
     def _add_heading(self, tag: str, text: str) -> None:
         if not text:
@@ -199,22 +318,6 @@ class _Renderer:
         width = max(len(line) for line in text.split("\n"))
         rows = ["*" * width, text, "*" * width] if tag == "h1" else [text, "-" * width]
         self.flow.add("\n".join(rows))
-
-
-def _render(body: etree._Element) -> str:
-    renderer = _Renderer()
-    walk = etree.iterwalk(body, events=("start", "end"))
-    for event, element in walk:
-        if element.tag in _UNSHOWN:
-            if event == "start":
-                walk.skip_subtree()
-            else:
-                renderer.add_tail(element)
-        elif event == "start":
-            renderer.start(element)
-        else:
-            renderer.end(element)
-    return renderer.flow.text
 
 
 def _reference(label: str, address: str) -> str:

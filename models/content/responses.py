@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
 from models.content.questions import Question
 from models.errors import ValidationIssue
-from models.payloads.json_values import at
+from models.payloads.json_values import MOST_NUMBER, at, to_number
+
+# An id or a null, and the points given.
+_BYTES_OF_RESPONSE: Final = 16
+
+# The labels of most answers are shorter and do not count.
+_SHORT_LABEL: Final = 100
 
 # Partly correct, and not graded yet: neither counts as incorrect.
 _NOT_INCORRECT: Final = frozenset({"partial", "undefined"})
@@ -28,6 +34,13 @@ class Responses:
     points: list[float | None]
     n_correct: int = 0
     n_incorrect: int = 0
+    label_bytes: int = field(default=0, compare=False)
+
+    @property
+    def response_bytes(self) -> int:
+        """About how many bytes the responses take in a report, with the long labels of chosen answers."""
+        texts = sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts if text)
+        return texts + self.label_bytes + _BYTES_OF_RESPONSE * len(self.points)
 
 
 @dataclass(slots=True)
@@ -44,6 +57,9 @@ class ResponseParser:
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.size = len(questions)
+        self._long_labels = {
+            index: sizes for index, question in enumerate(questions) if (sizes := _long_labels(question))
+        }
         self._columns = {
             question.id: _question_column(index, question) for index, question in enumerate(questions)
         }
@@ -70,6 +86,8 @@ class ResponseParser:
                 issues.append(
                     ValidationIssue(at(entry_path, error.key) if error.key else entry_path, error.reason)
                 )
+        for index, sizes in self._long_labels.items():
+            responses.label_bytes += sizes.get(responses.answer_ids[index], 0)
         return responses, issues
 
     def _find_column(self, entry: Any) -> _QuestionColumn:
@@ -84,6 +102,13 @@ class ResponseParser:
                 "question_id", f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}"
             )
         return column
+
+
+def _long_labels(question: Question) -> Mapping[int | None, int]:
+    if not question.question_type.is_choice:
+        return {}
+    sizes = {answer.id: len(answer.text) + len(answer.html) for answer in question.answers}
+    return {answer_id: size for answer_id, size in sizes.items() if size > _SHORT_LABEL}
 
 
 def _question_column(index: int, question: Question) -> _QuestionColumn:
@@ -104,7 +129,8 @@ def _read_entry(
         responses.n_incorrect += 1
     points = entry.get("points")
     if points is not None:
-        responses.points[column.index] = points if type(points) is float else _to_points(points)
+        is_given = type(points) is float and -MOST_NUMBER <= points <= MOST_NUMBER
+        responses.points[column.index] = points if is_given else _to_points(points)
     if column.reader is not None:
         responses.texts[column.index] = column.reader.read(entry, attachments) or None
     elif column.choices is not None:
@@ -122,12 +148,10 @@ def _is_counted_correct(correct: object) -> bool:
 
 
 def _to_points(points: object) -> float:
-    if type(points) is int:
-        try:
-            return float(points)
-        except OverflowError:
-            raise InvalidResponseError("points", "is too large") from None
-    raise InvalidResponseError("points", "must be a number or null")
+    try:
+        return to_number(points)
+    except ValueError as error:
+        raise InvalidResponseError("points", str(error)) from None
 
 
 def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:

@@ -10,8 +10,8 @@ from models.content.questions import Question, digest
 from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.question_sets import NewQuestionSet
 from models.payloads.json_values import at, decode
-from models.payloads.questions import find_repeated, read_question
-from models.payloads.strict_json import require_strict
+from models.payloads.questions import MOST_QUESTIONS, find_repeated, read_question
+from models.payloads.strict_json import MOST_ENTRIES, require_strict
 
 _MAX_QUESTION_SETS: Final = 200
 _MAX_QUESTIONS: Final = 10_000
@@ -39,7 +39,11 @@ class QuizDataReader:
         return question_set
 
     def _read(self, source: bytes, path: str) -> NewQuestionSet:
+        if source.count(b",") >= MOST_ENTRIES:
+            require_strict(source, path)
         entries = decode(source, list[msgspec.Raw], path)
+        if len(entries) > MOST_QUESTIONS:
+            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
         questions: list[tuple[str, Question, bytes]] = []
         issues: list[ValidationIssue] = []
         for index, entry in enumerate(entries):
@@ -49,6 +53,8 @@ class QuizDataReader:
                     questions.append((entry_path, *read))
             except InvalidInputError as error:
                 issues += error.issues
+            if len(issues) >= InvalidInputError.MOST_ISSUES:
+                break
         issues += find_repeated((entry_path, question.id) for entry_path, question, _ in questions)
         if issues:
             raise InvalidInputError(issues)
@@ -60,7 +66,7 @@ class QuizDataReader:
         if source in self._questions:
             return self._questions[source]
         require_strict(source, path)
-        pushed, issues = read_question(msgspec.json.decode(source), path)
+        pushed, issues = read_question(source, path)
         if issues:
             raise InvalidInputError(issues)
         read: _Read = None

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from models.errors import InvalidInputError, ValidationIssue
 from models.lms.courses import EnrollmentState, EnrollmentType
-from models.payloads.json_values import Id, at, decode_document
+from models.payloads.json_values import Id, Name, at, decode_document
 
 Key = TypeVar("Key", bound=Hashable)
-
-# The column has an index, whose entries are limited in size; Canvas has the same limit.
-SisId = Annotated[str, msgspec.Meta(max_length=255)]
 
 
 class PushedSection(msgspec.Struct):
     """A section of the course."""
 
     id: Id
-    name: str
-    sis_section_id: str | None = None
+    name: Name
+    sis_section_id: Name | None = None
 
 
 class PushedUser(msgspec.Struct):
     """A user of the course, whatever their role."""
 
     id: Id
-    name: str
-    sis_user_id: str | None = None
-    root_account: str | None = None
+    name: Name
+    sis_user_id: Name | None = None
+    root_account: Name | None = None
 
 
 class PushedEnrollment(msgspec.Struct):
@@ -52,9 +49,9 @@ class PushedEnrollment(msgspec.Struct):
 class PushedCourse(msgspec.Struct):
     """A course; what is left out stays as it is."""
 
-    name: str | UnsetType = UNSET
-    course_code: str | UnsetType | None = UNSET
-    sis_course_id: SisId | UnsetType | None = UNSET
+    name: Name | UnsetType = UNSET
+    course_code: Name | UnsetType | None = UNSET
+    sis_course_id: Name | UnsetType | None = UNSET
     include_root_accounts: bool | UnsetType = UNSET
     sections: list[PushedSection] | UnsetType = UNSET
     users: list[PushedUser] | UnsetType = UNSET

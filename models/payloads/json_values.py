@@ -2,7 +2,7 @@
 
 Refused are not only malformed JSON but also NaN, infinities, numbers out of range, NUL, lone surrogates,
 duplicate keys, deep nesting, and values of the wrong type: a number is not a boolean, nor a boolean a number.
-Unknown keys are ignored.
+Unknown keys are skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, ValidationIssue
-from models.payloads.strict_json import explain, require_strict
+from models.payloads.strict_json import explain, is_small, require_strict
 
 _DIGITS: Final = re.compile("-?[0-9]{1,19}", re.ASCII)
 
@@ -28,6 +28,17 @@ _MAX_YEAR: Final = 9998
 
 # What msgspec raises; a ValidationError is a DecodeError.
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+MOST_NAME_CHARACTERS: Final = 255
+MOST_TEXT_BYTES: Final = 8 * 2**20
+MOST_NUMBER: Final = 1e12
+
+# The name or title of something, or its id in another system. Some have an index, whose entries are limited
+# in size; Canvas has the same limit.
+Name = Annotated[str, msgspec.Meta(max_length=MOST_NAME_CHARACTERS)]
+
+# A score, points or a weight: what is computed of them stays finite.
+Number = Annotated[float, msgspec.Meta(ge=-MOST_NUMBER, le=MOST_NUMBER)]
 
 Timestamp = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 
@@ -70,6 +81,8 @@ def refusal(source: bytes, kind: Any, path: str, error: Exception) -> InvalidInp
     if not isinstance(error, msgspec.ValidationError):
         return InvalidInputError(explain(source, path, error))
     mismatch = _mismatch(error, path)
+    if not is_small(source):
+        return InvalidInputError([mismatch])
     try:
         value = msgspec.json.decode(source)
     except UNREADABLE as worse:
@@ -122,9 +135,20 @@ def to_id(value: object) -> int:
     raise ValueError("must be an integer, or a string of digits")
 
 
+def to_number(value: object) -> float:
+    """Read a score or points; raise ValueError if the value is not a number, or is out of range."""
+    if type(value) is not int and type(value) is not float:
+        raise ValueError("must be a number or null")
+    if not -MOST_NUMBER <= value <= MOST_NUMBER:
+        raise ValueError("must lie between -1e12 and 1e12")
+    return float(value)
+
+
 def to_text(value: object) -> str:
     """Read a text that may be written as a number or as null; raise ValueError if it is something else."""
     if isinstance(value, str):
+        if len(value) > MOST_TEXT_BYTES // 4 and len(value.encode()) > MOST_TEXT_BYTES:
+            raise ValueError(f"is longer than {MOST_TEXT_BYTES} bytes")
         return value
     if value is None:
         return ""

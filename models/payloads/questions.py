@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, ValidationIssue
 from models.lms.quizzes import QuestionType
-from models.payloads.json_values import Id, Text, at, convert_leaf, find_issues
+from models.payloads.json_values import UNREADABLE, Id, Number, Text, at, decoder, refusal
 
-_GROUP: Final = "quiz_group"
+MOST_QUESTIONS: Final = 10_000
+MOST_ANSWERS: Final = 5_000
+
+_GROUP: Final = b'"quiz_group"'
 _ANSWERED_BY_ID: Final = frozenset(
     {
         QuestionType.MULTIPLE_CHOICE,
@@ -44,7 +47,7 @@ class PushedAnswer(msgspec.Struct):
     id: Id | None = None
     text: Text = Text()
     html: Text = Text()
-    weight: float | None = None
+    weight: Number | None = None
     blank_id: Text = Text()
     match_id: Id | None = None
     left: Text = Text()
@@ -58,30 +61,48 @@ class PushedQuestion(msgspec.Struct):
     id: Id
     question_type: QuestionType
     question_text: Text = Text()
-    points_possible: float | None = None
+    points_possible: Number | None = None
     position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
-    answers: list[PushedAnswer] | None = None
+    answers: Annotated[list[PushedAnswer], msgspec.Meta(max_length=MOST_ANSWERS)] | None = None
     matches: list[PushedMatch] | None = None
 
 
-def read_questions(entries: Sequence[Any], path: str) -> tuple[list[PushedQuestion], list[ValidationIssue]]:
-    """Read the decoded list of a quiz's questions, without its groups; return the issues as well."""
-    read = [read_question(entry, at(path, index)) for index, entry in enumerate(entries)]
-    issues = [issue for _, found in read for issue in found]
-    issues += find_repeated(
-        (at(path, index), question.id) for index, (question, _) in enumerate(read) if question
-    )
-    return [question for question, _ in read if question], issues
+class _Entry(msgspec.Struct):
+    entry_type: msgspec.Raw = msgspec.Raw()
 
 
-def read_question(entry: Any, path: str) -> tuple[PushedQuestion | None, list[ValidationIssue]]:
-    """Read one decoded entry of a quiz's list; a question group gives neither a question nor an issue."""
-    if isinstance(entry, dict) and entry.get("entry_type") == _GROUP:
-        return None, []
+def read_questions(
+    entries: Sequence[msgspec.Raw], path: str
+) -> tuple[list[PushedQuestion], list[ValidationIssue]]:
+    """Read the list of a quiz's questions, without its groups; return the issues as well.
+
+    What follows the twentieth issue is not read.
+    """
+    if len(entries) > MOST_QUESTIONS:
+        return [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
+    read: list[tuple[str, PushedQuestion]] = []
+    issues: list[ValidationIssue] = []
+    for index, entry in enumerate(entries):
+        question, found = read_question(entry, at(path, index))
+        issues += found
+        if question:
+            read.append((at(path, index), question))
+        if len(issues) >= InvalidInputError.MOST_ISSUES:
+            break
+    issues += find_repeated((place, question.id) for place, question in read)
+    return [question for _, question in read], issues
+
+
+def read_question(
+    entry: bytes | msgspec.Raw, path: str
+) -> tuple[PushedQuestion | None, list[ValidationIssue]]:
+    """Read one entry of a quiz's list, which is JSON; a group gives neither a question nor an issue."""
     try:
-        question = msgspec.convert(entry, PushedQuestion, dec_hook=convert_leaf)
-    except msgspec.ValidationError:
-        return None, list(find_issues(entry, PushedQuestion, path))
+        if bytes(entry).startswith(b"{") and bytes(_decode_entry(entry).entry_type) == _GROUP:
+            return None, []
+        question = _decode(entry)
+    except UNREADABLE as error:
+        return None, list(refusal(bytes(entry), PushedQuestion, path, error).issues)
     return question, list(_check(question, path))
 
 
@@ -108,3 +129,7 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
             yield ValidationIssue(at(answer_path, "id"), "is also the id of an earlier answer")
         else:
             seen.add(answer.id)
+
+
+_decode_entry: Final = decoder(_Entry).decode
+_decode: Final = decoder(PushedQuestion).decode

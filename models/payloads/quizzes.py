@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from models.errors import InvalidInputError, ValidationIssue
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.payloads.json_values import Id, Timestamp, decode_document, find_invalid_time
+from models.payloads.json_values import Id, Name, Number, Timestamp, decode_document, find_invalid_time
 from models.payloads.questions import PushedQuestion, read_questions
 
 # What null stands for; a new quiz also gets these for what is left out.
@@ -28,14 +28,14 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 class PushedQuiz(msgspec.Struct):
     """A quiz as JSON; what is left out stays as it is."""
 
-    title: str | UnsetType = UNSET
+    title: Name | UnsetType = UNSET
     quiz_type: QuizType | UnsetType = UNSET
     anonymous_submissions: bool | UnsetType | None = UNSET
     published_at: Timestamp | UnsetType | None = UNSET
     scoring_policy: ScoringPolicy | UnsetType | None = UNSET
-    points_possible: float | UnsetType | None = UNSET
+    points_possible: Number | UnsetType | None = UNSET
     assignment_id: Id | UnsetType | None = UNSET
-    questions: list[Any] | UnsetType = UNSET
+    questions: list[msgspec.Raw] | UnsetType = UNSET
 
 
 # Those fields are columns of the table, by the same names.

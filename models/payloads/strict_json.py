@@ -1,6 +1,6 @@
-"""What no JSON of ours may hold, whatever its type: NUL, lone surrogates, repeated keys, deep nesting.
+"""What no JSON of ours may hold, whatever its type: NUL, lone surrogates, repeated keys, endless lists.
 
-The checks are made of passes at C's speed over the text; only what they suspect is looked at closely.
+The checks are passes over the text, which build nothing of it; only what they suspect is looked at closely.
 """
 
 from __future__ import annotations
@@ -14,12 +14,18 @@ from typing import Any, Final
 from models.errors import InvalidInputError, ValidationIssue
 
 MOST_DEPTH: Final = 20
+MOST_ENTRIES: Final = 500_000
+
+# Of a text with more values, not every issue is named, since they would have to be built.
+_MOST_VALUES: Final = 2_000_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
-# The closing quote is not required: looking for it again and again would take for ever where there is none.
-_STRING: Final = re.compile(r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?')
-_NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
-_INNERMOST: Final = re.compile(r"\[\]|\{\}")
+# A closing quote is not required: looking for it again and again would take for ever where there is none.
+_STRING: Final = r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?+'
+# A key; a bracket; or all that comes before the next of them, with empty objects and lists.
+_TOKEN: Final = re.compile(
+    rf'({_STRING})\s*+:|([\[\]{{}}])|(?:{_STRING}(?!\s*+:)|\{{\}}|\[\]|[^"\[\]{{}}])++'
+)
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MOST_KEY_CHARACTERS: Final = 100
 
@@ -31,10 +37,12 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
     deep: whoever decodes it will say where.
     """
     text = _text(source, path)
-    if is_deep(text, MOST_DEPTH - above):
-        raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
-    if "\\u0000" not in text and not _repeats_key(text):
+    repeats_key = _scan(text, MOST_DEPTH - above, path)
+    if "\\u0000" not in text and not repeats_key:
         return
+    if not is_small(source):
+        reason = "holds a key twice" if repeats_key else "holds a NUL character"
+        raise InvalidInputError([ValidationIssue(path, reason)])
     try:
         tree = _tree(text)
     except ValueError:
@@ -50,22 +58,61 @@ def explain(source: bytes, path: str, error: Exception) -> list[ValidationIssue]
     except InvalidInputError as refused:
         return list(refused.issues)
     try:
-        tree = _tree(source.decode())
+        tree = _tree(source.decode()) if is_small(source) else None
     except ValueError:
+        tree = None
+    if tree is None:
         return [ValidationIssue(path, f"is not valid JSON: {str(error).removeprefix('JSON is malformed: ')}")]
     return list(_not_strict(tree, path))
 
 
-def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
-    """Whether JSON is nested deeper than anything of ours."""
-    brackets = _NOT_BRACKETS.sub("", _STRING.sub("", text))
-    for _ in range(most):
-        outer = _INNERMOST.sub("", brackets)
-        if len(outer) == len(brackets):
-            # Nothing is left, or only what has no counterpart.
-            return len(outer) > most
-        brackets = outer
-    return bool(brackets)
+def is_small(source: bytes) -> bool:
+    """Whether all of some JSON may be built as Python's objects."""
+    return sum(map(source.count, (b",", b"{", b"["))) <= _MOST_VALUES
+
+
+def _scan(text: str, most_depth: int, path: str) -> bool:
+    """Tell whether an object has a key twice; raise InvalidInputError for deep nesting and endless lists."""
+    # Of each open object its keys, of each open list nothing; and how many entries each has at least.
+    keys: list[set[str] | None] = []
+    counts = [0]
+    repeats_key = False
+    for token in _TOKEN.finditer(text):
+        key, bracket = token.groups()
+        if key is not None:
+            if keys and (seen := keys[-1]) is not None:
+                key = _unescaped(key) if "\\" in key else key
+                repeats_key = repeats_key or key in seen
+                seen.add(key)
+                counts[-1] += 1
+        elif bracket is None:
+            counts[-1] += _commas(token[0])
+        elif bracket in "{[":
+            counts[-1] += keys[-1:] == [None]
+            if len(keys) >= most_depth:
+                raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
+            keys.append(set() if bracket == "{" else None)
+            counts.append(0)
+        elif keys:
+            keys.pop()
+            counts.pop()
+        if counts[-1] > MOST_ENTRIES:
+            raise InvalidInputError(
+                [ValidationIssue(path, f"holds a list of more than {MOST_ENTRIES} entries")]
+            )
+    return repeats_key
+
+
+def _commas(part: str) -> int:
+    return re.sub(_STRING, "", part).count(",") if len(part) > MOST_ENTRIES else 0
+
+
+def _unescaped(key: str) -> str:
+    try:
+        return f'"{json.loads(key)}"'
+    except ValueError:
+        # Whoever decodes it will say so.
+        return key
 
 
 def _text(source: bytes, path: str) -> str:
@@ -75,27 +122,6 @@ def _text(source: bytes, path: str) -> str:
         return source.decode()
     except UnicodeDecodeError as error:
         raise InvalidInputError([ValidationIssue(path, f"is not valid UTF-8 (byte {error.start})")]) from None
-
-
-class _RepeatedKeyError(Exception):
-    """Some object has a key twice."""
-
-
-def _require_distinct_keys(pairs: list[tuple[str, Any]]) -> None:
-    # Nothing is returned, so nothing of the document is kept.
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise _RepeatedKeyError
-
-
-def _repeats_key(text: str) -> bool:
-    try:
-        # Integers are not read: Python refuses those of thousands of digits.
-        json.loads(text, object_pairs_hook=_require_distinct_keys, parse_int=len)
-    except _RepeatedKeyError:
-        return True
-    except ValueError:
-        return False
-    return False
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -105,6 +105,7 @@ class Responses:
         self._answer_ids = pa.array([response.answer_id for response in responses], pa.int64())
         self._texts = pa.array([response.text for response in responses], pa.string())
         self._points = pa.array([response.points for response in responses], pa.float64())
+        self._sizes = np.array([16 + len((response.text or "").encode()) for response in responses])
         self._correct = np.array([response.counts_as_correct for response in responses])
 
     def rows(self, block: Block, question_set_id: int) -> pa.Table:
@@ -131,6 +132,7 @@ class Responses:
                 "answer_ids": _lists(self._answer_ids, chosen),
                 "texts": _lists(self._texts, chosen),
                 "points": _lists(self._points, chosen),
+                "response_bytes": pa.array(self._sizes[chosen].sum(axis=1), pa.int32()),
                 "digest": pa.repeat(_NO_DIGEST, size),
             }
         )

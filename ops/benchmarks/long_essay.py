@@ -20,7 +20,7 @@ _MOST_MIB = 400.0
 
 _ANY_ATTEMPT = text("SELECT min(id) FROM attempts WHERE quiz_id = :quiz_id")
 _TEXTS = text("SELECT texts FROM attempts WHERE id = :id")
-_REPLACE = text("UPDATE attempts SET texts = :texts WHERE id = :id")
+_REPLACE = text("UPDATE attempts SET texts = :texts, response_bytes = response_bytes + :more WHERE id = :id")
 
 
 def measure_long_essay(stack: BenchmarkStack) -> Iterator[Outcome]:
@@ -53,7 +53,7 @@ def _replace_first_text(stack: BenchmarkStack, population: Population, words: st
         texts = session.execute(_TEXTS, {"id": attempt_id}).scalar_one()
         position = next(position for position, given in enumerate(texts) if given)
         before: str = texts[position]
-        session.execute(
-            _REPLACE, {"id": attempt_id, "texts": [*texts[:position], words, *texts[position + 1 :]]}
-        )
+        replaced = [*texts[:position], words, *texts[position + 1 :]]
+        more = len(words.encode()) - len(before.encode())
+        session.execute(_REPLACE, {"id": attempt_id, "texts": replaced, "more": more})
     return before

@@ -144,6 +144,7 @@ class _ItemStatistics:
         self._answered_by_group = by_group.sum(axis=1)
         self._counts = by_group.sum(axis=0)
         self._sums = np.bincount(indices, weights=totals, minlength=width)
+        self._other_sums = _sums_of_others(np.where(np.arange(width) == _BLANK, 0.0, self._sums))
 
         key = _key(item)
         self._correct_by_group = np.zeros(3, np.int64) if key is None else by_group[:, _FIRST_OPTION + key]
@@ -186,18 +187,28 @@ class _ItemStatistics:
 
     def _point_biserial(self, code: int) -> float | None:
         """Return the point biserial of the responses with a code."""
-        others = np.arange(self._counts.size) != code
-        others[_BLANK] = False
-        chosen, unchosen = int(self._counts[code]), int(self._counts[others].sum())
+        chosen = int(self._counts[code])
+        unchosen = self._answered - chosen
         if not chosen or not unchosen:
             return None
         return psychometrics.point_biserial(
             float(self._sums[code] / chosen),
-            float(self._sums[others].sum() / unchosen),
+            float(self._other_sums[code] / unchosen),
             self._deviation,
             chosen,
             unchosen,
         )
+
+
+def _sums_of_others(sums: Floats) -> Floats:
+    """Return for each element the sum of all the others: of those before it and those after it.
+
+    Taking the element from the sum of all would lose digits.
+    """
+    before = np.concatenate([[0.0], np.cumsum(sums)[:-1]])
+    after = np.concatenate([np.cumsum(sums[::-1])[-2::-1], [0.0]])
+    total: Floats = before + after
+    return total
 
 
 def _row_order(item: Item) -> tuple[bool, int, str, int]:

@@ -69,7 +69,7 @@ def coefficient_alpha(item_variances: Sequence[float], total_variance: float) ->
     """Return Cronbach's alpha, the internal consistency of a quiz.
 
     k/(k − 1) · (1 − Σ item variances / Var(T)), with k the number of items. None for fewer than two items,
-    or if the totals do not vary.
+    or if the totals do not vary, or by so little that there is no quotient.
     Source: Cronbach, L. J. (1951), Coefficient alpha and the internal structure of tests, Psychometrika 16.
     For items scored 0 and 1 it equals Kuder and Richardson's formula 20.
 
@@ -79,7 +79,9 @@ def coefficient_alpha(item_variances: Sequence[float], total_variance: float) ->
     k = len(item_variances)
     if k < 2 or total_variance == 0:
         return None
-    return k / (k - 1) * (1 - sum(item_variances) / total_variance)
+    alpha = k / (k - 1) * (1 - sum(item_variances) / total_variance)
+    # The quotient by a variance next to nothing is no number.
+    return alpha if math.isfinite(alpha) else None
 
 
 def point_biserial(

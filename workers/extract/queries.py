@@ -39,8 +39,7 @@ def _submitted(course_id: int, quiz_id: int) -> str:
     return f"""
         SELECT a.id, a.question_set_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score,
                a.updated_at,
-               a.user_id IS NULL AS logged_out, pg_column_size(a.answer_ids) AS size_of_answers,
-               pg_column_size(a.texts) + pg_column_size(a.points) AS size_of_others
+               a.user_id IS NULL AS logged_out, a.response_bytes AS size
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
           AND (a.user_id IS NULL OR a.user_id IN (
@@ -49,17 +48,16 @@ def _submitted(course_id: int, quiz_id: int) -> str:
                 AND e.enrollment_state <> '{EnrollmentState.DELETED.value}'))"""  # noqa: S608
 
 
-_SIZE = "size_of_answers + size_of_others AS size"
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
 def all_attempts(course_id: int, quiz_id: int) -> str:
     """Select (id, question_set_id, size) of all attempts in the order of the student_analysis.
 
-    The size is that of the responses as stored, in bytes.
+    The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
     """
     return f"""
-        SELECT id, question_set_id, {_SIZE} FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT id, question_set_id, size FROM ({_submitted(course_id, quiz_id)}) AS submitted
         ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
@@ -94,14 +92,14 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
             ORDER BY user_id, logged_out_id, is_kept AND is_latest DESC, is_kept DESC,
                      CASE WHEN is_kept THEN attempt END, attempt DESC
         )
-        SELECT id, question_set_id, {_SIZE} FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
+        SELECT id, question_set_id, size FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
 def first_attempts(course_id: int, quiz_id: int) -> str:
     """Select (id, question_set_id, size) of each student's first submitted attempt."""
     return f"""
         SELECT id, question_set_id, size FROM (
-            SELECT DISTINCT ON (user_id) id, question_set_id, size_of_answers AS size
+            SELECT DISTINCT ON (user_id) id, question_set_id, size
             FROM ({_submitted(course_id, quiz_id)}) AS submitted
             WHERE NOT logged_out
             ORDER BY user_id, attempt, submission_id) AS first

@@ -16,7 +16,7 @@ _CHUNK_BYTES = 8 * 2**20
 class Selection:
     """The attempts of a report in row order, and their question sets in the order of first use.
 
-    `sizes` are the bytes that the responses of each attempt take in storage.
+    `sizes` are the bytes that the responses of each attempt take when they are read.
     """
 
     attempt_ids: npt.NDArray[np.int64]

@@ -62,13 +62,17 @@ def lines(table: pa.Table, *, guard_formulas: bool = False) -> bytes:
 def float_texts(values: pa.Array) -> pa.DictionaryArray:
     """Return floats as texts by ``repr``, null for null; each distinct value is formatted once.
 
-    Values are distinguished by their bits, so 0.0 and -0.0 keep their own texts.
+    Values are distinguished by their bits, so 0.0 and -0.0 keep their own texts. Raises ValueError for NaN
+    and infinities.
 
     >>> float_texts(pa.array([1.0, 1e-05, None])).to_pylist()
     ['1.0', '1e-05', None]
     """
     bits = values.view(pa.int64()).dictionary_encode()
-    distinct = bits.dictionary.to_numpy().view(np.float64).tolist()
+    floats = bits.dictionary.to_numpy().view(np.float64)
+    if not np.isfinite(floats).all():
+        raise ValueError("a file holds finite numbers only")
+    distinct = floats.tolist()
     return pa.DictionaryArray.from_arrays(bits.indices, pa.array(map(repr, distinct), pa.large_string()))
 
 

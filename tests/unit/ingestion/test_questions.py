@@ -15,14 +15,18 @@ from models.payloads.questions import read_questions
 PLACE = "quiz.questions"
 
 
+def raw(entries: tuple[Any, ...]) -> list[msgspec.Raw]:
+    return [msgspec.Raw(msgspec.json.encode(entry)) for entry in entries]
+
+
 def read(*entries: Any) -> list[Question]:
-    questions, issues = read_questions(entries, PLACE)
+    questions, issues = read_questions(raw(entries), PLACE)
     assert issues == []
     return [Question.of(pushed) for pushed in questions]
 
 
 def issues(*entries: Any) -> list[ValidationIssue]:
-    return read_questions(entries, PLACE)[1]
+    return read_questions(raw(entries), PLACE)[1]
 
 
 def choice(*answers: dict[str, Any], **fields: Any) -> dict[str, Any]:

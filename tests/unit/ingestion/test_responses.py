@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
 
 
 def parser(*questions: dict[str, Any]) -> ResponseParser:
-    found, issues = read_questions(questions, "quiz.questions")
+    found, issues = read_questions([msgspec.Raw(msgspec.json.encode(q)) for q in questions], "quiz.questions")
     assert issues == []
     return ResponseParser([Question.of(pushed) for pushed in found])
 
