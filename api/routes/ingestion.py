@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 from flask import Blueprint, request
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import OperationalError
 from werkzeug import Response
 
 from api.auth import Visit, reading_visit, scope, visit
@@ -103,8 +105,10 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
         pushed = read_quiz(body.read())
         with visit() as visitor:
             course, quiz = _find_ids(visitor, course_id, quiz_id)
-            counts = apply_quiz(visitor.session, course, quiz, pushed)
-    return _answer(counts)
+            applied = apply_quiz(visitor.session, course, quiz, pushed)
+    for storage_key in applied.withdrawn_keys:
+        services().discard(storage_key)
+    return _answer(applied.counts)
 
 
 @ingestion.put("/quizzes/<quiz_id>/submissions")
@@ -125,22 +129,32 @@ def put_submissions(course_id: str, quiz_id: str) -> Response:
     with reading_visit() as visitor:
         _find_ids(visitor, course_id, quiz_id)
     with _received(NDJSON) as body:
-        batches = _read_batches(body)
+        counts = _store_attempts(course_id, quiz_id, body)
+    return _answer(counts)
+
+
+def _store_attempts(course_id: str, quiz_id: str, body: Body, *, alone: bool = False) -> PushCounts:
+    try:
         with visit() as visitor:
             course, quiz = _find_ids(visitor, course_id, quiz_id)
-            counts = apply_attempts(visitor.session, course, quiz, batches)
-    return _answer(counts)
+            return apply_attempts(visitor.session, course, quiz, _read_batches(body), alone=alone)
+    except OperationalError as error:
+        if alone or not isinstance(error.orig, DeadlockDetected):
+            raise
+    body.seek(0)
+    return _store_attempts(course_id, quiz_id, body, alone=True)
 
 
 def _find_course_id(visitor: Visit, course_id: str) -> int:
     # A course that has no row yet is made, so a number need not be one of a course.
     key = course_key(course_id)
-    return key if isinstance(key, int) else find_course(visitor.session, key).id
+    found = key if isinstance(key, int) else find_course(visitor.session, key).id
+    return found
 
 
 def _find_ids(visitor: Visit, course_id: str, quiz_id: str) -> tuple[int, int]:
-    # Who may push into one course may push into all, so all that is asked of this one is that it is there.
-    return find_course(visitor.session, course_key(course_id)).id, object_id(quiz_id)
+    found = find_course(visitor.session, course_key(course_id)).id
+    return found, object_id(quiz_id)
 
 
 def _answer(counts: PushCounts) -> Response:
