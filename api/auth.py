@@ -88,13 +88,19 @@ class Visit:
         """Find the quiz of a report that was found by its Progress or file, if the caller may have it."""
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
-        if not roles and not self.caller.is_admin:
+        if not self.caller.may_enter(course.id) or not (roles or self.caller.is_admin):
             # The path names no course, so a 403 would tell an outsider that there is such an id.
             raise NotFoundError
         self._enter(course, roles).require(report)
         return quiz
 
+    def require_course(self, course_id: int) -> None:
+        """Raise ForbiddenError if the token is limited to other courses."""
+        if not self.caller.may_enter(course_id):
+            raise ForbiddenError
+
     def _enter(self, course: Course, roles: frozenset[EnrollmentType]) -> CourseAccess:
+        self.require_course(course.id)
         if self.caller.is_admin:
             return CourseAccess(course, sees_sis_ids=True)
         if not may_read_statistics(roles):
@@ -138,7 +144,8 @@ def _visit(opened: Callable[[], AbstractContextManager[Session]]) -> Iterator[Vi
         raise UnauthenticatedError
     if "requests_left" not in g:
         # A push is authorized twice, before and after its body is received, and counts once.
-        g.requests_left = services().rate_limit.take(token)
+        g.limited_as = services().rate_limit.name(token)
+        g.requests_left = services().rate_limit.take(g.limited_as)
     # Keys may have to be fetched, so a JSON Web Token is read before a connection is taken.
     caller = None if token.startswith(PREFIX) else services().tokens.read(token)
     with opened() as session:

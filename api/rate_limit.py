@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import time
 from collections.abc import Callable
 
@@ -26,6 +26,7 @@ class RateLimit:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._most = settings.rate_limit
+        self._key = b"rate-limit:" + settings.secret_key.encode()
         self._clock = clock
         # Nothing is connected before the first request: no connection crosses a fork.
         self._redis = (
@@ -39,7 +40,11 @@ class RateLimit:
             else None
         )
 
-    def take(self, token: str) -> int | None:
+    def name(self, token: str) -> str:
+        """Name what a token is counted as; without the secret key the name tells nothing of the token."""
+        return hmac.digest(self._key, token.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+    def take(self, name: str) -> int | None:
         """Count a request, and tell how many are left in this minute; raise TooManyRequestsError at none.
 
         None where there is no limit, or nobody who could count.
@@ -47,8 +52,6 @@ class RateLimit:
         if self._redis is None:
             return None
         now = self._clock()
-        # The token itself is kept nowhere.
-        name = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         try:
             with self._redis.pipeline() as commands:
                 key = f"quiz-reports:rate:{name}:{int(now // _WINDOW_SECONDS)}"

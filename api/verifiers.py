@@ -16,10 +16,14 @@ LIFETIME_SECONDS = 3600
 
 @dataclass(frozen=True)
 class SignedFile:
-    """A file as a verifier names it; the uuid tells it from a later one of the same id."""
+    """A file as a verifier names it; the uuid tells it from a later one of the same id.
+
+    Downloads count against the rate limit of the token that got the verifier, by the name of that.
+    """
 
     file_id: str
     file_uuid: uuid.UUID
+    limited_as: str = ""
 
 
 class _Signer(TimestampSigner):
@@ -39,9 +43,9 @@ class Verifiers:
     def __init__(self, secret_key: str, clock: Callable[[], float] = time.time) -> None:
         self._signer = _Signer(secret_key, clock)
 
-    def issue(self, file_id: int, file_uuid: uuid.UUID) -> str:
+    def issue(self, file_id: int, file_uuid: uuid.UUID, limited_as: str = "") -> str:
         """Make a verifier for a file, a new one each time."""
-        return self._signer.sign(f"{file_id}-{file_uuid.hex}-{secrets.token_hex(4)}").decode()
+        return self._signer.sign(f"{file_id}-{file_uuid.hex}-{secrets.token_hex(4)}-{limited_as}").decode()
 
     def read(self, verifier: str) -> SignedFile | None:
         """Tell which file a verifier was signed for; None if it is forged or expired."""
@@ -49,5 +53,5 @@ class Verifiers:
             signed = self._signer.unsign(verifier.encode(), max_age=LIFETIME_SECONDS).decode()
         except (BadSignature, UnicodeError):
             return None
-        file_id, file_uuid, _ = signed.split("-")
-        return SignedFile(file_id, uuid.UUID(file_uuid))
+        file_id, file_uuid, _, limited_as = signed.rsplit("-", 3)
+        return SignedFile(file_id, uuid.UUID(file_uuid), limited_as)

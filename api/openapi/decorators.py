@@ -72,7 +72,6 @@ class Description:
     refusals: Mapping[int, str] = field(default_factory=dict)
     notes: str = ""
     takes_verifier: bool = False
-    asks_roles: bool = True
 
 
 def describe(answers: Mapping[int, Answer], **more: Any) -> Callable[[View], View]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from flask import Blueprint, request
+from flask import Blueprint, g, request
 from werkzeug import Response
 
 from api.auth import reading_visit, scope
@@ -83,6 +83,8 @@ def _by_verifier(file_id: str) -> tuple[QuizReport, Quiz] | None:
         return None
     if signed.file_id != file_id:
         return None
+    if signed.limited_as:
+        g.requests_left = services().rate_limit.take(signed.limited_as)
     with services().database.transaction() as session:
         report = find_file_report(session, object_id(file_id))
         if _file_of(report).uuid != signed.file_uuid:

@@ -75,7 +75,6 @@ _ATTEMPT = {
     body={JSON: Content(request_bodies.CourseBody, _COURSE)},
     refusals=_REFUSED,
     notes="Lists that are given replace the course's lists; lists left out stay.",
-    asks_roles=False,
 )
 def put_course(course_id: str) -> Response:
     """Store a course with its sections, users and enrollments."""
@@ -84,7 +83,12 @@ def put_course(course_id: str) -> Response:
     with _received() as body:
         course = read_course(body.read())
         with visit() as visitor:
-            counts = apply_course(visitor.session, _find_course_id(visitor, course_id), course)
+            counts = apply_course(
+                visitor.session,
+                _find_course_id(visitor, course_id),
+                course,
+                may_take_sections_of=visitor.caller.may_enter,
+            )
     return _answer(counts)
 
 
@@ -95,7 +99,6 @@ def put_course(course_id: str) -> Response:
     body={JSON: Content(request_bodies.QuizBody, _QUIZ)},
     refusals=_REFUSED,
     notes='An entry of `questions` with `"entry_type": "quiz_group"` is a group and is skipped.',
-    asks_roles=False,
 )
 def put_quiz(course_id: str, quiz_id: str) -> Response:
     """Store a quiz with its questions."""
@@ -122,7 +125,6 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
     refusals=_REFUSED,
     notes="Beside what is named here, an answer has keys that depend on the question: `answer_<answer id>`,"
     " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`.",
-    asks_roles=False,
 )
 def put_submissions(course_id: str, quiz_id: str) -> Response:
     """Store attempts at a quiz, as one document or as lines."""
@@ -149,11 +151,13 @@ def _find_course_id(visitor: Visit, course_id: str) -> int:
     # A course that has no row yet is made, so a number need not be one of a course.
     key = course_key(course_id)
     found = key if isinstance(key, int) else find_course(visitor.session, key).id
+    visitor.require_course(found)
     return found
 
 
 def _find_ids(visitor: Visit, course_id: str, quiz_id: str) -> tuple[int, int]:
     found = find_course(visitor.session, course_key(course_id)).id
+    visitor.require_course(found)
     return found, object_id(quiz_id)
 
 

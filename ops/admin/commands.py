@@ -44,10 +44,24 @@ def token_group() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, metavar="S", help="Limit to this route; give it repeatedly."
 )
+@click.option(
+    "--course",
+    "courses",
+    multiple=True,
+    type=int,
+    metavar="ID",
+    help="Limit to this course, by its LMS id; give it repeatedly.",
+)
 @click.option("--expires", type=click.IntRange(1), metavar="DAYS", help="After how many days it ends.")
 @data_dir_option
 def create_command(
-    user: int, scopes: tuple[str, ...], expires: int | None, data_dir: Path, *, admin: bool
+    user: int,
+    scopes: tuple[str, ...],
+    courses: tuple[int, ...],
+    expires: int | None,
+    data_dir: Path,
+    *,
+    admin: bool,
 ) -> None:
     """Issue a token and print it, alone; it is not kept and cannot be shown again.
 
@@ -56,19 +70,22 @@ def create_command(
     from models.access.tokens import create_token
 
     with _database(data_dir) as database, database.transaction() as session:
-        token = create_token(session, user_id=user, admin=admin, scopes=scopes, expires_days=expires)
+        token = create_token(
+            session, user_id=user, admin=admin, scopes=scopes, course_ids=courses, expires_days=expires
+        )
     click.echo(token)
 
 
 @token_group.command("list")
 @data_dir_option
 def list_command(data_dir: Path) -> None:
-    """List the tokens: id, last four characters, user, rights, end."""
+    """List the tokens: id, last four characters, user, rights, courses, end."""
     from models.access.tokens import list_tokens
 
     with _database(data_dir) as database, database.transaction() as session:
         for token in list_tokens(session):
             rights = [*(["admin"] if token.is_admin else []), *token.scopes] or ["reading"]
+            rights += [f"course:{course_id}" for course_id in token.course_ids]
             end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "no end"
             click.echo(f"{token.id}\t…{token.last_four}\tuser {token.user_id}\t{' '.join(rights)}\t{end}")
 
