@@ -75,14 +75,14 @@ class RequestContext:
         """Find a course."""
         course = find_course(self.session, course_key(course_id))
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
-        return CourseAccess(course, self._sees_sis_ids(roles))
+        return CourseAccess(course, self._sees_sis_ids(course, roles))
 
     def quiz(self, course_id: str, quiz_id: str) -> QuizAccess:
         """Find a quiz of a course."""
         found = find_quiz_context(
             self.session, course_key(course_id), object_id_or_none(quiz_id), self.caller.user_id
         )
-        sees_sis_ids = self._sees_sis_ids(found.roles)
+        sees_sis_ids = self._sees_sis_ids(found.course, found.roles)
         if found.quiz is None:
             raise NotFoundError
         return QuizAccess(found.course, sees_sis_ids, found.quiz)
@@ -102,7 +102,7 @@ class RequestContext:
             object_id_or_none(report_id),
             self.caller.user_id,
         )
-        sees_sis_ids = self._sees_sis_ids(found.roles)
+        sees_sis_ids = self._sees_sis_ids(found.course, found.roles)
         if found.quiz is None or found.report is None:
             raise NotFoundError
         return _report_access(found.course, sees_sis_ids, found.quiz, found.report)
@@ -118,12 +118,18 @@ class RequestContext:
     def _report_without_course(self, report: QuizReport) -> ReportAccess:
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
-        if not roles and not self.caller.is_admin:
+        if not self.caller.may_enter(course.id) or not (roles or self.caller.is_admin):
             # The path names no course, so a 403 would tell an outsider that the id exists.
             raise NotFoundError
-        return _report_access(course, self._sees_sis_ids(roles), quiz, report)
+        return _report_access(course, self._sees_sis_ids(course, roles), quiz, report)
 
-    def _sees_sis_ids(self, roles: Roles) -> bool:
+    def require_course(self, course_id: int) -> None:
+        """Raise ForbiddenError if the token is limited to other courses."""
+        if not self.caller.may_enter(course_id):
+            raise ForbiddenError
+
+    def _sees_sis_ids(self, course: Course, roles: Roles) -> bool:
+        self.require_course(course.id)
         if self.caller.is_admin:
             return True
         if not may_read_statistics(roles):
@@ -165,7 +171,8 @@ def authorized(session: Session) -> RequestContext:
         raise
     if "requests_left" not in g:
         # The token of one request may be checked twice, and counts once.
-        g.requests_left = services().rate_limit.take(token)
+        g.limited_as = services().rate_limit.name(token)
+        g.requests_left = services().rate_limit.take(g.limited_as)
     g.user_id = caller.user_id
     _require_scope(caller)
     return RequestContext(session, caller)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from flask import request
+from flask import g, request
 
 from api.params import Page
 from api.services import services
@@ -21,6 +21,7 @@ class Links:
 
     base: str
     verifiers: Verifiers
+    limited_as: str = ""
 
     def quiz(self, quiz: Quiz) -> str:
         """Return the URL of a quiz."""
@@ -40,7 +41,8 @@ class Links:
 
     def download(self, file: File) -> str:
         """Return the URL of a file's bytes, with a fresh verifier."""
-        query = urlencode({"download_frd": 1, "verifier": self.verifiers.issue(file.id, file.uuid)})
+        verifier = self.verifiers.issue(file.id, file.uuid, self.limited_as)
+        query = urlencode({"download_frd": 1, "verifier": verifier})
         return f"{self.base}/files/{file.id}/download?{query}"
 
     def pages(self, path: str, page: Page, total: int) -> Mapping[str, str]:
@@ -68,4 +70,4 @@ class Links:
 def links() -> Links:
     """Make the URLs of this request, below the public address or, if none is set, the request's own."""
     base = services().settings.public_url or request.url_root.rstrip("/")
-    return Links(base, services().verifiers)
+    return Links(base, services().verifiers, g.get("limited_as", ""))

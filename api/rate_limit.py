@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import ipaddress
 import time
 import zlib
@@ -30,6 +30,7 @@ class RateLimit:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._most = settings.rate_limit
+        self._key = b"rate-limit:" + settings.secret_key.encode()
         self._clock = clock
         # It connects at the first request, so no connection crosses a fork.
         self._redis = (
@@ -43,13 +44,16 @@ class RateLimit:
             else None
         )
 
-    def take(self, token: str) -> int | None:
-        """Count a request and return how many are left in this minute.
+    def name(self, token: str) -> str:
+        """Return the name that a token is counted by; it reveals nothing without the secret key."""
+        return hmac.digest(self._key, token.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+    def take(self, name: str) -> int | None:
+        """Count a request of a token of this name and return how many are left in this minute.
 
         Returns None if there is no limit, or if Redis is unavailable. Raises TooManyRequestsError.
         """
-        # The token itself is never stored.
-        return self._count("rate", hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()[:32])
+        return self._count("rate", name)
 
     def take_guess(self, address: str | None) -> None:
         """Count a bad token, by the address that sent it; raise TooManyRequestsError beyond the limit.

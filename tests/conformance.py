@@ -38,6 +38,12 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "file and progress are embedded only where include asks; their ids stay integers",
         "the list adds its meta",
     ],
+    "2 Becoming anonymous": [
+        "files that name people are withdrawn with the same push",
+        "jobs that would name people fail with that reason",
+        "item analyses of what has become a survey are withdrawn",
+        "of the push and a job that race, the push wins",
+    ],
     "2 Variant": [
         "of each variant at most one report is queued or running",
     ],
@@ -122,6 +128,9 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "every error is JSON, every answer has X-Request-Id",
     ],
     "6 Data in": [
+        "a submission belongs to one quiz for good",
+        "a section moves to the course that pushes it last",
+        "a late retry does not bring back what was deleted",
         "every PUT is an idempotent upsert",
         "all or nothing",
         "counts and the revision",

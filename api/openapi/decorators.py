@@ -62,7 +62,6 @@ class Operation:
     refusals: Mapping[int, str] = field(default_factory=dict)
     notes: str = ""
     accepts_verifier: bool = False
-    checks_roles: bool = True
 
 
 def describe(operation: Operation) -> Callable[[View], View]:

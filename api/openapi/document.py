@@ -260,8 +260,7 @@ def _responses(route: Route, schemas: _Schemas) -> Iterator[tuple[str, Json]]:
         yield str(status), _response(response, schemas)
     known = dict.fromkeys(_ALWAYS_POSSIBLE)
     if route.scope is not None:
-        known |= dict.fromkeys((401, 404, 429))
-        known |= dict.fromkeys((403,) if described.checks_roles else ())
+        known |= dict.fromkeys((401, 403, 404, 429))
     for status in sorted({*known, *described.refusals} - set(described.responses)):
         if text := described.refusals.get(status):
             yield str(status), _refusal(status, text, schemas)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TypeVar, TypeVarTuple
 
 from flask import Blueprint, request
-from sqlalchemy.orm import Session
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import OperationalError
 from werkzeug import Response
 
-from api.auth import authorized, scope
+from api.auth import RequestContext, authorized, scope
 from api.errors import UnsupportedContentError
 from api.media_types import JSON, NDJSON
 from api.openapi.decorators import describe
@@ -30,9 +30,6 @@ from models.payloads.attempts import Batch, read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
 
-Payload = TypeVar("Payload")
-Ids = TypeVarTuple("Ids")
-
 ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
 
 
@@ -41,7 +38,17 @@ ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course
 @describe(operations.PUT_COURSE)
 def put_course(course_id: str) -> Response:
     """Store a course with its sections, users and enrollments."""
-    return _push(partial(_course, course_id), lambda body: read_course(body.read()), apply_course)
+    with _body_after_check(partial(_course, course_id)) as body:
+        course = read_course(body.read())
+        with services().database.transaction() as session:
+            context = authorized(session)
+            counts = apply_course(
+                session,
+                _course(course_id, context),
+                course,
+                may_take_sections_of=context.caller.may_enter,
+            )
+    return _counted(counts)
 
 
 @ingestion.put("/quizzes/<quiz_id>")
@@ -49,7 +56,13 @@ def put_course(course_id: str) -> Response:
 @describe(operations.PUT_QUIZ)
 def put_quiz(course_id: str, quiz_id: str) -> Response:
     """Store a quiz with its questions."""
-    return _push(partial(_quiz, course_id, quiz_id), lambda body: read_quiz(body.read()), apply_quiz)
+    with _body_after_check(partial(_quiz, course_id, quiz_id)) as body:
+        quiz = read_quiz(body.read())
+        with services().database.transaction() as session:
+            applied = apply_quiz(session, *_quiz(course_id, quiz_id, authorized(session)), quiz)
+    for storage_key in applied.withdrawn_keys:
+        services().discard(storage_key)
+    return _counted(applied.counts)
 
 
 @ingestion.put("/quizzes/<quiz_id>/submissions")
@@ -57,40 +70,53 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
 @describe(operations.PUT_SUBMISSIONS)
 def put_submissions(course_id: str, quiz_id: str) -> Response:
     """Store attempts at a quiz, as one document or as lines."""
-    return _push(partial(_quiz, course_id, quiz_id), _read_attempts, apply_attempts, NDJSON)
+    with _body_after_check(partial(_quiz, course_id, quiz_id), NDJSON) as body:
+        return _counted(_store_attempts(course_id, quiz_id, body))
 
 
-def _push(
-    find: Callable[[Session], tuple[*Ids]],
-    read: Callable[[Body], Payload],
-    apply: Callable[[Session, *Ids, Payload], PushCounts],
-    *media_types: str,
-) -> Response:
-    """Check the request, receive its body, then check it again and apply the payload in one transaction.
+def _store_attempts(course_id: str, quiz_id: str, body: Body, *, alone: bool = False) -> PushCounts:
+    """Store the attempts of a body, once more from its beginning if the database ended a deadlock here."""
+    try:
+        with services().database.transaction() as session:
+            course, quiz = _quiz(course_id, quiz_id, authorized(session))
+            return apply_attempts(session, course, quiz, _read_attempts(body), alone=alone)
+    except OperationalError as error:
+        if alone or not isinstance(error.orig, DeadlockDetected):
+            raise
+    body.seek(0)
+    return _store_attempts(course_id, quiz_id, body, alone=True)
 
-    The first check refuses callers before they send a large body. While a body is being received, the request
-    holds neither a connection nor a lock, so its token may be revoked meanwhile.
+
+@contextmanager
+def _body_after_check(check: Callable[[RequestContext], object], *media_types: str) -> Iterator[Body]:
+    """Check the request, then receive its body.
+
+    The check refuses callers before they send a large body. While a body is being received, the request holds
+    neither a connection nor a lock, and its token may be revoked. The transaction of the change therefore
+    checks again.
     """
     with services().database.reading() as session:
-        authorized(session)
-        find(session)
+        check(authorized(session))
     with _received(*media_types) as body:
-        payload = read(body)
-        with services().database.transaction() as session:
-            authorized(session)
-            counts = apply(session, *find(session), payload)
-    return serialized_response(dataclasses.asdict(counts))
+        yield body
 
 
-def _course(course_id: str, session: Session) -> tuple[int]:
+def _course(course_id: str, context: RequestContext) -> int:
     # A push may create the course, so an id need not exist. A SIS id must.
     key = course_key(course_id)
-    return (key if isinstance(key, int) else find_course(session, key).id,)
+    found = key if isinstance(key, int) else find_course(context.session, key).id
+    context.require_course(found)
+    return found
 
 
-def _quiz(course_id: str, quiz_id: str, session: Session) -> tuple[int, int]:
-    # The right to push is not tied to a course, so the course must only exist.
-    return find_course(session, course_key(course_id)).id, object_id(quiz_id)
+def _quiz(course_id: str, quiz_id: str, context: RequestContext) -> tuple[int, int]:
+    found = find_course(context.session, course_key(course_id)).id
+    context.require_course(found)
+    return found, object_id(quiz_id)
+
+
+def _counted(counts: PushCounts) -> Response:
+    return serialized_response(dataclasses.asdict(counts))
 
 
 def _received(*media_types: str) -> AbstractContextManager[Body]:

@@ -1,4 +1,4 @@
-"""Opaque access tokens: random, stored only as a hash, limited to scopes, revocable at once."""
+"""Opaque access tokens: random, stored only as a hash, limited to scopes and courses, revocable at once."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ class AccessToken(Base):
     user_id: Mapped[int] = mapped_column(BigInteger)
     is_admin: Mapped[bool]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    course_ids: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     expires_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[CreatedAt]
 
 
 # Every request executes this statement, so it is built once, and reads columns, which cost less than objects.
 _columns = AccessToken.__table__.c
-_FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes).where(
+_FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes, _columns.course_ids).where(
     _columns.sha256 == bindparam("sha256"),
     or_(_columns.expires_at.is_(None), _columns.expires_at > func.now()),
 )
@@ -42,11 +43,19 @@ _FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes).where(
 
 @dataclass(frozen=True)
 class Caller:
-    """The user of a request and their rights; without scopes every route is allowed but those of data in."""
+    """The user of a request and their rights.
+
+    Without scopes every route is allowed but those of data in; without course ids, every course.
+    """
 
     user_id: int
     is_admin: bool
     scopes: frozenset[str]
+    course_ids: frozenset[int] = frozenset()
+
+    def may_enter(self, course_id: int) -> bool:
+        """Whether the token is not limited to other courses."""
+        return not self.course_ids or course_id in self.course_ids
 
 
 def create_token(
@@ -55,6 +64,7 @@ def create_token(
     user_id: int,
     admin: bool = False,
     scopes: Sequence[str] = (),
+    course_ids: Sequence[int] = (),
     expires_days: int | None = None,
 ) -> str:
     """Issue a token and return it; this is the only time that it can be seen."""
@@ -67,6 +77,7 @@ def create_token(
             user_id=user_id,
             is_admin=admin,
             scopes=list(scopes),
+            course_ids=sorted(set(course_ids)),
             expires_at=expires_at,
         )
     )
@@ -80,7 +91,9 @@ def find_caller(session: Session, token: str) -> Caller | None:
     The row is found by the token's hash, so the time that it takes reveals nothing about the token.
     """
     row = session.execute(_FIND, {"sha256": _sha256(token)}).first()
-    return None if row is None else Caller(row.user_id, row.is_admin, frozenset(row.scopes))
+    if row is None:
+        return None
+    return Caller(row.user_id, row.is_admin, frozenset(row.scopes), frozenset(row.course_ids))
 
 
 def list_tokens(session: Session) -> Sequence[AccessToken]:

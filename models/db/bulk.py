@@ -116,13 +116,27 @@ def insertion(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = (
         ON CONFLICT ({", ".join(key)})"""  # noqa: S608
 
 
-def upsert(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = (), only_if: str = "true") -> str:
+def upsert(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = ()) -> str:
     """Write an `insertion` that updates stored rows whose other columns differ; RETURNING may follow."""
     table = columns[0].table.name
     others = [column for column in columns if column.name not in key]
     return f"""{insertion(columns, key=key, shared=shared)} DO UPDATE SET {assignments(others, "excluded")}
-        WHERE {only_if} AND ({", ".join(f"{table}.{column.name}" for column in others)})
+        WHERE ({", ".join(f"{table}.{column.name}" for column in others)})
             IS DISTINCT FROM ({", ".join(f"excluded.{column.name}" for column in others)})"""
+
+
+def update_changed(columns: Columns, *, key: Sequence[str], shared: Sequence[str] = ()) -> str:
+    """Write an UPDATE of the stored rows of these keys whose other columns differ; RETURNING may follow."""
+    table = columns[0].table.name
+    others = names([column for column in columns if column.name not in key])
+    own, pushed = ([f"{source}.{name}" for name in others.split(", ")] for source in (table, "pushed"))
+    values = [f"%({name})s" for name in shared]
+    return f"""
+        UPDATE {table} SET ({", ".join([*shared, others])}) = ROW ({", ".join([*values, *pushed])})
+        FROM ({from_arrays(columns)}) AS pushed
+        WHERE {" AND ".join(f"{table}.{name} = pushed.{name}" for name in key)}
+            AND ({", ".join([*(f"{table}.{name}" for name in shared), *own])})
+                IS DISTINCT FROM ({", ".join([*values, *pushed])})"""  # noqa: S608
 
 
 def arrays(

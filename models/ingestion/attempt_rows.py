@@ -1,4 +1,7 @@
-"""Rows of attempts: many are found, inserted, updated and deleted by one statement each."""
+"""Rows of attempts: many are found, inserted, updated and deleted by one statement each.
+
+A transaction claims and locks the submissions first, so none of their attempts changes beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from models.content.responses import Responses
-from models.db.bulk import Sent, arrays, assignments, columns_of, from_arrays, names, run, send
-from models.lms.attempts import Attempt, AttemptPayload
+from models.db.bulk import arrays, assignments, columns_of, from_arrays, names, run, send
+from models.lms.attempts import Attempt, AttemptPayload, DeletedAttempt
 from models.payloads.attempts import PushedAttempt, Submission
 
 Key = tuple[int, int]
@@ -20,7 +23,7 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """What must be known of a stored attempt; its row is locked until the transaction ends."""
+    """What must be known of a stored attempt; no other transaction changes it until this one ends."""
 
     id: int
     updated_at: datetime.datetime
@@ -64,16 +67,40 @@ class AttemptRow:
         return self.pushed.payload
 
 
-def lock_attempts(session: Session, keys: Collection[Key]) -> Mapping[Key, StoredAttempt]:
-    """Find the stored attempts with these keys, and lock their rows."""
+@dataclass(frozen=True)
+class Found:
+    """The stored attempts of some keys, and the `updated_at` of the deleted ones."""
+
+    stored: Mapping[Key, StoredAttempt]
+    deleted_at: Mapping[Key, datetime.datetime]
+
+
+def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> set[int]:
+    """Claim submissions for a quiz, and lock them; return those that belong to another quiz.
+
+    Of transactions that claim one submission for two quizzes at once, the second waits for the first.
+    """
+    ids = sorted(submission_ids)
+    send(session, _CLAIM, quiz_id=quiz_id, ids=ids)
+    rows = run(session, _LOCK_OWN, quiz_id=quiz_id, ids=ids)
+    return set(submission_ids) - {row.id for row in rows}
+
+
+def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Found:
+    """Find what is known of the attempts with these keys, whose submissions are locked."""
     submission_ids, attempts = [key[0] for key in keys], [key[1] for key in keys]
-    rows = run(session, _LOCK, submission_id=submission_ids, attempt=attempts)
-    return {
-        (row.submission_id, row.attempt): StoredAttempt(
-            row.id, row.updated_at, bytes(row.digest), row.question_set_id, row.n_responses
-        )
-        for row in rows
-    }
+    rows = run(session, _FIND, quiz_id=quiz_id, submission_id=submission_ids, attempt=attempts)
+    stored: dict[Key, StoredAttempt] = {}
+    deleted_at: dict[Key, datetime.datetime] = {}
+    for row in rows:
+        key = row.submission_id, row.attempt
+        if row.id is None:
+            deleted_at[key] = row.updated_at
+        else:
+            stored[key] = StoredAttempt(
+                row.id, row.updated_at, bytes(row.digest), row.question_set_id, row.n_responses
+            )
+    return Found(stored, deleted_at)
 
 
 def find_unknown_users(session: Session, course_id: int, user_ids: Collection[int]) -> set[int]:
@@ -82,33 +109,19 @@ def find_unknown_users(session: Session, course_id: int, user_ids: Collection[in
     return {row.user_id for row in rows}
 
 
-def find_submissions_of_other_quizzes(
-    session: Session, quiz_id: int, submission_ids: Collection[int]
-) -> set[int]:
-    """Find which of these submissions belong to another quiz."""
-    rows = run(session, _OF_OTHER_QUIZZES, quiz_id=quiz_id, submission_ids=sorted(submission_ids))
-    return {row.submission_id for row in rows}
-
-
 def send_attempts(
-    session: Session,
-    quiz_id: int,
-    *,
-    new: Sequence[AttemptRow],
-    changed: Sequence[AttemptRow],
-    deleted: Sequence[StoredAttempt],
-) -> Sent | None:
-    """Send the statements that write attempts; `inserted_keys` waits for what is returned."""
-    if deleted:
-        send(session, _DELETE, ids=[attempt.id for attempt in deleted])
+    session: Session, quiz_id: int, *, new: Sequence[AttemptRow], changed: Sequence[AttemptRow]
+) -> None:
+    """Send the statements that write attempts; new ones are no longer known as deleted."""
     if changed:
         send(session, _UPDATE, **arrays(_COLUMNS, changed, _GETTERS))
-    return send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, _GETTERS)) if new else None
+    if new:
+        send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, _GETTERS))
 
 
-def inserted_keys(sent: Sent | None) -> set[Key]:
-    """Return the keys of the inserted attempts; keys that another transaction has inserted are missing."""
-    return {(row.submission_id, row.attempt) for row in sent.rows()} if sent else set()
+def send_deletions(session: Session, deleted: Sequence[Submission]) -> None:
+    """Send the statement that deletes attempts, and keeps of each its key and `updated_at` alone."""
+    send(session, _DELETE, **arrays(_DELETED, deleted, {"submission_id": attrgetter("id")}))
 
 
 def _getter(name: str) -> Callable[[AttemptRow], Any]:
@@ -124,15 +137,32 @@ _COLUMNS: Final = [
 ]
 _GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
 _INSERTED: Final = names(columns_of(Attempt, without={"quiz_id", "id"}))
+_DELETED: Final = columns_of(DeletedAttempt)
 _UPDATED: Final = columns_of(Attempt, without={"quiz_id", "id", *_KEY})
 
-_LOCK: Final = """
+_CLAIM: Final = """
+    INSERT INTO submissions (id, quiz_id)
+    SELECT id, %(quiz_id)s FROM unnest(%(ids)b::bigint[]) AS pushed (id)
+    ORDER BY id
+    ON CONFLICT (id) DO NOTHING"""
+
+# A row of another quiz is not locked, so a push that is refused holds up no push to that quiz.
+_LOCK_OWN: Final = """
+    SELECT id FROM submissions WHERE id = ANY(%(ids)b::bigint[]) AND quiz_id = %(quiz_id)s
+    ORDER BY id
+    FOR NO KEY UPDATE"""
+
+_FIND: Final = """
+    WITH pushed AS (
+        SELECT * FROM unnest(%(submission_id)b::bigint[], %(attempt)b::integer[])
+            AS keys (submission_id, attempt)
+    )
     SELECT id, submission_id, attempt, updated_at, digest, question_set_id, cardinality(points) AS n_responses
-    FROM attempts
-    JOIN unnest(%(submission_id)b::bigint[], %(attempt)b::integer[]) AS pushed (submission_id, attempt)
-        USING (submission_id, attempt)
-    ORDER BY submission_id, attempt
-    FOR NO KEY UPDATE OF attempts"""
+    FROM attempts JOIN pushed USING (submission_id, attempt)
+    WHERE quiz_id = %(quiz_id)s
+    UNION ALL
+    SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, 0
+    FROM deleted_attempts JOIN pushed USING (submission_id, attempt)"""
 
 # A subquery for each row is one index lookup, whatever the planner knows of tables that have just grown; it
 # turns a join into a scan of a whole course, or of all attempts.
@@ -142,28 +172,23 @@ _UNKNOWN_USERS: Final = """
         SELECT true FROM course_users AS known
         WHERE known.course_id = %(course_id)s AND known.user_id = pushed.user_id) IS NULL"""
 
-_OF_OTHER_QUIZZES: Final = """
-    SELECT submission_id FROM unnest(%(submission_ids)b::bigint[]) AS pushed (submission_id)
-    WHERE (
-        SELECT true FROM attempts
-        WHERE attempts.submission_id = pushed.submission_id AND quiz_id <> %(quiz_id)s
-        ORDER BY attempt LIMIT 1)"""
-
 # Only constants and names of columns are put into these texts.
 _PUSHED: Final = f"WITH pushed AS MATERIALIZED ({from_arrays(_COLUMNS)})"
 
+# An attempt that is made anew after its deletion is no longer a deleted one.
 _INSERT: Final = f"""{_PUSHED},
-    inserted AS (
+    anew AS (
+        DELETE FROM deleted_attempts USING pushed
+        WHERE deleted_attempts.submission_id = pushed.submission_id
+            AND deleted_attempts.attempt = pushed.attempt
+    ), inserted AS (
         INSERT INTO attempts (quiz_id, {_INSERTED})
         SELECT %(quiz_id)s, {_INSERTED} FROM pushed
         ORDER BY submission_id, attempt
-        ON CONFLICT (submission_id, attempt) DO NOTHING
         RETURNING id, submission_id, attempt
-    ), payloads AS (
-        INSERT INTO attempt_payloads (attempt_id, payload)
-        SELECT inserted.id, payload FROM inserted JOIN pushed USING (submission_id, attempt)
     )
-    SELECT submission_id, attempt FROM inserted"""  # noqa: S608
+    INSERT INTO attempt_payloads (attempt_id, payload)
+    SELECT inserted.id, payload FROM inserted JOIN pushed USING (submission_id, attempt)"""  # noqa: S608
 
 _UPDATE: Final = f"""{_PUSHED},
     updated AS (
@@ -173,4 +198,11 @@ _UPDATE: Final = f"""{_PUSHED},
     SELECT id, payload FROM pushed
     ON CONFLICT (attempt_id) DO UPDATE SET payload = excluded.payload"""  # noqa: S608
 
-_DELETE: Final = "DELETE FROM attempts WHERE id = ANY(%(ids)b::bigint[])"
+_DELETE: Final = f"""
+    WITH deleted AS MATERIALIZED ({from_arrays(_DELETED)}), gone AS (
+        DELETE FROM attempts USING deleted
+        WHERE attempts.submission_id = deleted.submission_id AND attempts.attempt = deleted.attempt
+    )
+    INSERT INTO deleted_attempts ({names(_DELETED)})
+    SELECT * FROM deleted
+    ON CONFLICT (submission_id, attempt) DO UPDATE SET updated_at = excluded.updated_at"""  # noqa: S608

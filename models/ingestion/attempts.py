@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from models.db.bulk import Sent, pipelined, run
+from models.db.bulk import pipelined, run
 from models.db.locks import lock, lock_shared
 from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempt_rows import (
     AttemptRow,
+    Found,
     Key,
     StoredAttempt,
-    find_submissions_of_other_quizzes,
+    claim_submissions,
+    find_attempts,
     find_unknown_users,
-    inserted_keys,
-    lock_attempts,
     send_attempts,
+    send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
 from models.ingestion.question_sets import NewQuestionSet, QuestionSets, StoredQuestionSet
@@ -30,18 +31,23 @@ from models.lms.quizzes import Quiz
 from models.payloads.attempts import Batch, PushedAttempt
 from models.payloads.json_values import at
 
+_ALL_QUIZZES: Final = "ingestion:quizzes"
 _NO_QUESTIONS: Final = NewQuestionSet.of(())
 
 
-def apply_attempts(session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch]) -> PushCounts:
+def apply_attempts(
+    session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch], *, alone: bool = False
+) -> PushCounts:
     """Store the attempts of a request that are new, or newer than the stored ones.
 
     If anything changed, the last statement raises the revision of the quiz; until then, other pushes of
-    attempts at the quiz do not wait for its row. Raises NotFoundError, and InvalidInputError with every
-    issue of the request; the transaction must then be rolled back.
+    attempts at the quiz do not wait for its row. Two pushes of several attempts to different quizzes may wait
+    for each other's submissions; the one that the database then ends is to be repeated `alone`, when no other
+    push of several attempts runs. Raises NotFoundError, and InvalidInputError with every issue of the
+    request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
-    return _AttemptPush(session, quiz).apply(iter(batches))
+    return _AttemptPush(session, quiz, lock if alone else lock_shared).apply(iter(batches))
 
 
 def lock_name(quiz_id: int) -> str:
@@ -70,7 +76,7 @@ class _Lookup:
     """What the database knows of a batch: enough to derive the rows of its attempts without asking again."""
 
     attempts: Sequence[PushedAttempt]
-    deleted: Sequence[StoredAttempt]
+    deleted: Sequence[PushedAttempt]
     stored: Mapping[Key, StoredAttempt]
     question_set_ids: Mapping[Key, int]
     question_sets: Mapping[int, StoredQuestionSet]
@@ -78,26 +84,20 @@ class _Lookup:
 
 @dataclass(frozen=True)
 class _Writes:
-    """What is to be written of a batch."""
+    """What is to be written of a batch; of the deleted attempts, those that are not stored are only noted."""
 
     new: Sequence[AttemptRow] = ()
     changed: Sequence[AttemptRow] = ()
-    deleted: Sequence[StoredAttempt] = ()
-
-
-@dataclass(frozen=True)
-class _PendingWrites:
-    """What was sent to the server, which may still be writing it."""
-
-    writes: _Writes
-    sent: Sent | None = None
+    deleted: Sequence[PushedAttempt] = ()
+    stored: Mapping[Key, StoredAttempt] = field(default_factory=dict)
 
 
 class _AttemptPush:
     """One request: locks, the pipeline of its batches, and what must be known from one batch to the next."""
 
-    def __init__(self, session: Session, quiz: _TargetQuiz) -> None:
+    def __init__(self, session: Session, quiz: _TargetQuiz, lock_all: Callable[[Session, str], None]) -> None:
         self._session = session
+        self._lock_all = lock_all
         self._quiz = quiz
         self._question_sets = QuestionSets(session, quiz.id)
         self._quiz_data = QuizDataReader()
@@ -123,22 +123,21 @@ class _AttemptPush:
         # The server writes one batch while this process derives the rows of the next and reads the one after
         # it, so neither waits for the other. The server answers in order: a batch is therefore looked up
         # before the one before it is sent, or the lookup would wait for that write.
-        writes, pending = _Writes(), _PendingWrites(_Writes())
+        writes = _Writes()
         for batch in batches:
-            self._finish_writes(pending)
             lookup = self._check_and_look_up(batch)
-            pending = self._send(writes)
+            self._send(writes)
             writes = self._derive(lookup)
             if len(self._issues) >= InvalidInputError.MOST_ISSUES:
                 return
-        self._finish_writes(pending)
-        self._finish_writes(self._send(writes))
+        self._send(writes)
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
-        # A transaction that locks one attempt and then only the quiz's row cannot deadlock. Several attempts
-        # of one request, and what attempts share, are written by one transaction at a time.
+        # A transaction that locks one submission and then only the quiz's row cannot deadlock. Several
+        # attempts of one request, and what attempts share, are written by one transaction at a time.
         name = lock_name(self._quiz.id)
         if second or len(first.attempts) > 1:
+            self._lock_all(self._session, _ALL_QUIZZES)
             lock(self._session, name)
         elif any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
@@ -163,8 +162,8 @@ class _AttemptPush:
         submissions = [attempt.submission for attempt in attempts]
         user_ids = {int(s.user_id) for s in submissions if s.user_id is not None and not s.is_deleted}
         unknown_users = find_unknown_users(self._session, self._quiz.course_id, user_ids)
-        of_other_quizzes = find_submissions_of_other_quizzes(
-            self._session, self._quiz.id, {s.id for s in submissions}
+        of_other_quizzes = claim_submissions(
+            self._session, self._quiz.id, {attempt.key[0] for attempt in attempts}
         )
         for attempt in attempts:
             submission = attempt.submission
@@ -178,9 +177,10 @@ class _AttemptPush:
                 )
 
     def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Lookup:
-        stored = lock_attempts(self._session, [attempt.key for attempt in attempts])
-        candidates = [attempt for attempt in attempts if _may_change(attempt, stored.get(attempt.key))]
-        deleted = [stored[attempt.key] for attempt in candidates if attempt.submission.is_deleted]
+        found = find_attempts(self._session, self._quiz.id, [attempt.key for attempt in attempts])
+        stored = found.stored
+        candidates = [attempt for attempt in attempts if _may_change(attempt, found)]
+        deleted = [attempt for attempt in candidates if attempt.submission.is_deleted]
         kept = [attempt for attempt in candidates if not attempt.submission.is_deleted]
         self._counter.unchanged += len(attempts) - len(candidates)
         question_set_ids = self._find_question_sets(kept, stored)
@@ -205,29 +205,23 @@ class _AttemptPush:
                 self._counter.unchanged += 1
             else:
                 (changed if stored else new).append(row)
-        return _Writes(new, changed, lookup.deleted)
+        return _Writes(new, changed, lookup.deleted, lookup.stored)
 
-    def _send(self, writes: _Writes) -> _PendingWrites:
+    def _send(self, writes: _Writes) -> None:
+        """Send what is to be written and count it; the server may still be writing when this returns."""
         if self._issues:
             # Nothing of the request will be stored; the rest is only checked for further issues.
-            return _PendingWrites(_Writes())
-        sent = send_attempts(
-            self._session, self._quiz.id, new=writes.new, changed=writes.changed, deleted=writes.deleted
-        )
-        return _PendingWrites(writes, sent)
-
-    def _finish_writes(self, pending: _PendingWrites) -> None:
-        """Wait for what was sent, count it, and update the attempts that could not be inserted."""
-        writes, inserted = pending.writes, inserted_keys(pending.sent)
-        written = [*writes.changed, *(row for row in writes.new if row.pushed.key in inserted)]
-        self._counter.created += len(inserted)
+            return
+        if writes.deleted:
+            send_deletions(self._session, [attempt.submission for attempt in writes.deleted])
+        send_attempts(self._session, self._quiz.id, new=writes.new, changed=writes.changed)
+        deleted = [stored for a in writes.deleted if (stored := writes.stored.get(a.key))]
+        self._counter.created += len(writes.new)
         self._counter.updated += len(writes.changed)
-        self._counter.deleted += len(writes.deleted)
-        self._added_responses += sum(row.added_responses for row in written)
-        self._added_responses -= sum(attempt.n_responses for attempt in writes.deleted)
-        if conflicting := [row.pushed for row in writes.new if row.pushed.key not in inserted]:
-            # Another transaction has inserted them since they were looked up, so now they are found.
-            self._finish_writes(self._send(self._derive(self._look_up(conflicting))))
+        self._counter.deleted += len(deleted)
+        self._counter.unchanged += len(writes.deleted) - len(deleted)
+        self._added_responses += sum(row.added_responses for row in (*writes.new, *writes.changed))
+        self._added_responses -= sum(attempt.n_responses for attempt in deleted)
 
     def _find_question_sets(
         self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
@@ -265,11 +259,13 @@ class _AttemptPush:
         return self._counter.at_revision(raised.scalar_one())
 
 
-def _may_change(attempt: PushedAttempt, stored: StoredAttempt | None) -> bool:
-    """Whether an attempt may change anything: an older one must not undo a regrade."""
-    if stored is None:
-        return not attempt.submission.is_deleted
-    return attempt.submission.updated_at >= stored.updated_at
+def _may_change(attempt: PushedAttempt, found: Found) -> bool:
+    """Whether an attempt may change anything: a late one must undo neither a regrade nor a deletion."""
+    updated_at = attempt.submission.updated_at
+    if stored := found.stored.get(attempt.key):
+        return updated_at >= stored.updated_at
+    deleted_at = found.deleted_at.get(attempt.key)
+    return deleted_at is None or updated_at > deleted_at
 
 
 def _derive_row(

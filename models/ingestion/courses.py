@@ -1,12 +1,13 @@
 """A course is applied: its columns, sections, users and enrollments, all of a request or nothing.
 
 Every transaction takes its locks in the same order: the course's own, then users by id, then sections by id,
-and in the end the courses whose revisions rise, by id. So courses that share users can be pushed at once.
+then enrollments, and in the end the courses whose revisions rise, by id. So courses that share users can be
+pushed at once, and sections can move between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -14,7 +15,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from models.db.bulk import arrays, columns_of, insertion, run, upsert
+from models.db.bulk import arrays, columns_of, insertion, run, update_changed, upsert
 from models.db.locks import lock
 from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.counts import PushCounter, PushCounts
@@ -28,15 +29,22 @@ _SIS_ID_CONSTRAINT: Final = "uq_courses_sis_course_id"
 _SIS_ID_IN_USE: Final = ValidationIssue("course.sis_course_id", "belongs to another course")
 
 
-def apply_course(session: Session, course_id: int, payload: PushedCourse) -> PushCounts:
+def apply_course(
+    session: Session,
+    course_id: int,
+    payload: PushedCourse,
+    *,
+    may_take_sections_of: Callable[[int], bool] = lambda _: True,
+) -> PushCounts:
     """Store a course, and its lists if they are given; what is left out stays as it is.
 
-    If anything changed, the roster revision rises, as do those of the other courses of a changed user. Raises
-    InvalidInputError; the transaction must then be rolled back.
+    A section of another course moves with its enrollments if it may be taken from that course. If anything
+    changed, the roster revision rises, as do those of the other courses of a changed user or a moved section.
+    Raises InvalidInputError; the transaction must then be rolled back.
     """
     lock(session, f"ingestion:course:{course_id}")
     try:
-        return _CoursePush(session, course_id).apply(payload)
+        return _CoursePush(session, course_id, may_take_sections_of).apply(payload)
     except IntegrityError as error:
         if _SIS_ID_CONSTRAINT not in str(error.orig):
             raise
@@ -47,11 +55,14 @@ def apply_course(session: Session, course_id: int, payload: PushedCourse) -> Pus
 class _CoursePush:
     """One request."""
 
-    def __init__(self, session: Session, course_id: int) -> None:
+    def __init__(self, session: Session, course_id: int, may_take_sections_of: Callable[[int], bool]) -> None:
         self._session = session
         self._id = course_id
+        self._may_take_sections_of = may_take_sections_of
         self._counter = PushCounter()
         self._changed_user_ids: list[int] = []
+        self._removed_user_ids: list[int] = []
+        self._courses_of_moved_sections: set[int] = set()
 
     def apply(self, payload: PushedCourse) -> PushCounts:
         """Store the course and its lists, and raise revisions if anything changed."""
@@ -59,7 +70,12 @@ class _CoursePush:
         if payload.users is not UNSET:
             self._store_users(payload.users)
         if payload.sections is not UNSET:
-            self._store_sections(payload.sections)
+            self._store_sections(payload.sections, keeps_users=payload.users is UNSET)
+        if payload.enrollments is not UNSET:
+            self._lock_sections({int(enrollment.section_id) for enrollment in payload.enrollments})
+        if self._removed_user_ids:
+            deleted = self._run(_DELETE_ENROLLMENTS_OF_USERS, user_ids=self._removed_user_ids)
+            self._counter.deleted += len(deleted)
         if payload.enrollments is not UNSET:
             self._store_enrollments(payload.enrollments)
         return self._finish(columns)
@@ -108,23 +124,45 @@ class _CoursePush:
         self._counter.created += len(added)
         self._counter.updated += updated
         self._counter.unchanged += len(ids) - len(added) - updated
-        removed = [row.user_id for row in self._run(_DELETE_OTHER_COURSE_USERS, ids=ids)]
-        self._counter.deleted += len(removed)
-        if removed:
-            self._counter.deleted += len(self._run(_DELETE_ENROLLMENTS_OF_USERS, user_ids=removed))
+        self._removed_user_ids = [row.user_id for row in self._run(_DELETE_OTHER_COURSE_USERS, ids=ids)]
+        self._counter.deleted += len(self._removed_user_ids)
 
-    def _store_sections(self, sections: Sequence[PushedSection]) -> None:
-        ids = [int(section.id) for section in sections]
-        written = self._run(_UPSERT_SECTIONS, **arrays(_SECTION, sections))
-        of_other_courses = {row.id for row in self._run(_SECTIONS_OF_OTHER_COURSES, ids=ids)}
+    def _store_sections(self, sections: Sequence[PushedSection], *, keeps_users: bool) -> None:
+        parameters = arrays(_SECTION, sections)
+        ids: list[int] = parameters["id"]
+        added: set[int] = set()
+        course_ids: dict[int, int] = {}
+        while not course_ids.keys() >= set(ids):
+            # A second time if another transaction deletes a section between the two statements.
+            added |= {row.id for row in self._run(_INSERT_SECTIONS, **parameters)}
+            course_ids = {row.id: row.course_id for row in self._lock_sections(ids)}
+        moved = {id_: course_ids[id_] for id_ in ids if course_ids[id_] != self._id}
         _require_none(
             ValidationIssue(f"course.sections[{index}].id", f"{section_id} is a section of another course")
             for index, section_id in enumerate(ids)
-            if section_id in of_other_courses
+            if section_id in moved and not self._may_take_sections_of(moved[section_id])
         )
-        self._count(len(ids), written)
+        updated = self._run(_UPDATE_SECTIONS, **parameters)
+        self._counter.created += len(added)
+        self._counter.updated += len(updated)
+        self._counter.unchanged += len(ids) - len(added) - len(updated)
+        if moved:
+            self._move_enrollments(sorted(moved), keeps_users=keeps_users)
+            self._courses_of_moved_sections = set(moved.values())
         self._counter.deleted += len(self._run(_DELETE_ENROLLMENTS_OF_OTHER_SECTIONS, ids=ids))
         self._counter.deleted += len(self._run(_DELETE_OTHER_SECTIONS, ids=ids))
+
+    def _lock_sections(self, ids: Collection[int]) -> Sequence[Any]:
+        """Lock these sections and all of the course, by id, so that none moves until the transaction ends."""
+        return self._run(_LOCK_SECTIONS, ids=sorted(ids))
+
+    def _move_enrollments(self, section_ids: Sequence[int], *, keeps_users: bool) -> None:
+        """Move the enrollments of sections to this course, with their users if it pushes no list of users."""
+        self._run(_MOVE_ENROLLMENTS, section_ids=section_ids)
+        if keeps_users:
+            self._counter.created += len(self._run(_INSERT_USERS_OF_SECTIONS, section_ids=section_ids))
+        else:
+            self._run(_DELETE_ENROLLMENTS_OF_UNKNOWN_USERS)
 
     def _store_enrollments(self, enrollments: Sequence[PushedEnrollment]) -> None:
         _require_none(self._find_unknown(enrollments))
@@ -159,7 +197,11 @@ class _CoursePush:
         if not self._counter.has_changes:
             revision = select(Course.roster_revision).where(Course.id == self._id)
             return self._counter.at_revision(self._session.execute(revision).scalar_one())
-        locked = self._run(_LOCK_COURSES, user_ids=self._changed_user_ids)
+        locked = self._run(
+            _LOCK_COURSES,
+            user_ids=self._changed_user_ids,
+            other_course_ids=sorted(self._courses_of_moved_sections),
+        )
         if others := [row.id for row in locked if row.id != self._id]:
             self._run(_RAISE_REVISIONS, ids=others)
         raised = self._session.execute(
@@ -200,13 +242,32 @@ _DELETE_ENROLLMENTS_OF_USERS: Final = """
     DELETE FROM enrollments WHERE course_id = %(course_id)s AND user_id = ANY (%(user_ids)b::bigint[])
     RETURNING user_id"""
 
-_UPSERT_SECTIONS: Final = (
-    upsert(_SECTION, key=["id"], shared=["course_id"], only_if="sections.course_id = excluded.course_id")
-    + " RETURNING id, xmax = 0 AS is_new"
+# Sections are inserted, locked by id, then updated: only a locked row tells which course it moves from.
+_INSERT_SECTIONS: Final = insertion(_SECTION, key=["id"], shared=["course_id"]) + " DO NOTHING RETURNING id"
+
+_LOCK_SECTIONS: Final = """
+    SELECT id, course_id FROM sections WHERE id = ANY (%(ids)b::bigint[]) OR course_id = %(course_id)s
+    ORDER BY id
+    FOR NO KEY UPDATE"""
+
+_UPDATE_SECTIONS: Final = (
+    update_changed(_SECTION, key=["id"], shared=["course_id"]) + " RETURNING sections.id"
 )
 
-_SECTIONS_OF_OTHER_COURSES: Final = """
-    SELECT id FROM sections WHERE id = ANY (%(ids)b::bigint[]) AND course_id <> %(course_id)s"""
+_MOVE_ENROLLMENTS: Final = """
+    UPDATE enrollments SET course_id = %(course_id)s WHERE section_id = ANY (%(section_ids)b::bigint[])"""
+
+_INSERT_USERS_OF_SECTIONS: Final = """
+    INSERT INTO course_users (course_id, user_id)
+    SELECT DISTINCT %(course_id)s::bigint, user_id FROM enrollments
+    WHERE section_id = ANY (%(section_ids)b::bigint[])
+    ON CONFLICT DO NOTHING
+    RETURNING user_id"""
+
+_DELETE_ENROLLMENTS_OF_UNKNOWN_USERS: Final = """
+    DELETE FROM enrollments WHERE course_id = %(course_id)s AND NOT EXISTS (
+        SELECT FROM course_users
+        WHERE course_users.course_id = %(course_id)s AND course_users.user_id = enrollments.user_id)"""
 
 _DELETE_ENROLLMENTS_OF_OTHER_SECTIONS: Final = """
     DELETE FROM enrollments WHERE course_id = %(course_id)s AND section_id <> ALL (%(ids)b::bigint[])
@@ -236,6 +297,7 @@ _UPSERT_ENROLLMENTS: Final = (
 _LOCK_COURSES: Final = """
     SELECT id FROM courses
     WHERE id = %(course_id)s
+        OR id = ANY (%(other_course_ids)b::bigint[])
         OR id IN (SELECT course_id FROM course_users WHERE user_id = ANY (%(user_ids)b::bigint[]))
     ORDER BY id
     FOR NO KEY UPDATE"""

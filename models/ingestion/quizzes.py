@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import insert, select, update
@@ -18,17 +19,27 @@ from models.ingestion.question_sets import NewQuestionSet, QuestionSets
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.payloads.quizzes import COLUMNS, DEFAULTS, QuizChanges
+from models.reports.withdrawal import withdraw_reports
 
 _REQUIRED: Final = tuple(name for name in COLUMNS if name not in DEFAULTS)
 _ASSIGNMENT_CONSTRAINT: Final = "uq_quizzes_course_id_assignment_id"
 _ASSIGNMENT_IN_USE: Final = ValidationIssue("quiz.assignment_id", "belongs to another quiz of the course")
 
 
-def apply_quiz(session: Session, course_id: int, quiz_id: int, payload: QuizChanges) -> PushCounts:
+@dataclass(frozen=True)
+class AppliedQuiz:
+    """What a push changed, and the keys of the objects to delete once it is committed."""
+
+    counts: PushCounts
+    withdrawn_keys: Sequence[str] = ()
+
+
+def apply_quiz(session: Session, course_id: int, quiz_id: int, payload: QuizChanges) -> AppliedQuiz:
     """Store a quiz, and its questions if they are given; what is left out stays as it is.
 
-    The revision rises if anything changed, even the order of questions or answers alone. Raises NotFoundError
-    if there is no such course, and InvalidInputError; the transaction must then be rolled back.
+    If it becomes a survey, the reports that it may no longer have are withdrawn. The revision rises if
+    anything changed, even the order of questions or answers alone. Raises NotFoundError if there is no such
+    course, and InvalidInputError; the transaction must then be rolled back.
     """
     # A push of several attempts takes the same lock, so one transaction at a time adds question versions.
     lock(session, lock_name(quiz_id))
@@ -52,7 +63,7 @@ class _QuizPush:
         self._id = quiz_id
         self._counter = PushCounter()
 
-    def apply(self, payload: QuizChanges) -> PushCounts:
+    def apply(self, payload: QuizChanges) -> AppliedQuiz:
         """Store the quiz and its questions, and raise its revision if anything changed."""
         stored = self._find()
         columns = {**DEFAULTS, **stored, **payload.columns}
@@ -66,15 +77,16 @@ class _QuizPush:
         of_quiz = Quiz.id == self._id
         if not self._counter.has_changes:
             revision = self._session.execute(select(Quiz.revision).where(of_quiz)).scalar_one()
-            return self._counter.at_revision(revision)
-        changed = self._session.execute(
+            return AppliedQuiz(self._counter.at_revision(revision))
+        quiz = self._session.scalars(
             update(Quiz)
             .where(of_quiz)
             .values(**columns, revision=Quiz.revision + 1)
-            .returning(Quiz.revision)
-            .execution_options(synchronize_session=False)
-        )
-        return self._counter.at_revision(changed.scalar_one())
+            .returning(Quiz)
+            .execution_options(synchronize_session=False, populate_existing=True)
+        ).one()
+        withdrawn_keys = withdraw_reports(self._session, quiz) if stored and quiz.quiz_type.is_survey else ()
+        return AppliedQuiz(self._counter.at_revision(quiz.revision), withdrawn_keys)
 
     def _find(self) -> Mapping[str, Any]:
         """Find the columns of the stored quiz; empty if it is new."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.db.base import Base, OwnId, UtcTime, enum_by_value
+from models.db.base import Base, LmsId, OwnId, UtcTime, enum_by_value
 
 
 class AttemptState(StrEnum):
@@ -33,6 +33,30 @@ class AttemptState(StrEnum):
 
 
 SUBMITTED_STATES = (AttemptState.COMPLETE, AttemptState.PENDING_REVIEW)
+
+
+class QuizSubmission(Base):
+    """The quiz that a submission belongs to for good: the key lets no second quiz have it.
+
+    Every transaction that writes attempts of a submission locks its row, so it is also their order.
+    """
+
+    __tablename__ = "submissions"
+
+    id: Mapped[LmsId]
+    quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
+
+
+class DeletedAttempt(Base):
+    """What stays of an attempt that the LMS deleted: an older push of it must not bring it back."""
+
+    __tablename__ = "deleted_attempts"
+
+    submission_id: Mapped[int] = mapped_column(
+        ForeignKey("submissions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    updated_at: Mapped[UtcTime]
 
 
 class Attempt(Base):

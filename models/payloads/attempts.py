@@ -105,7 +105,8 @@ class PushedAttempt:
     @property
     def key(self) -> tuple[int, int]:
         """The key of the attempt: submission id and number of the attempt."""
-        return self.submission.id, self.submission.attempt
+        # psycopg sends an array of a subclass of int in a wrong form.
+        return int(self.submission.id), self.submission.attempt
 
     @property
     def quiz_data(self) -> bytes | None:

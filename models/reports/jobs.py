@@ -22,6 +22,7 @@ from models.reports.filenames import display_name
 from models.reports.requests import clear
 from models.reports.tables import File, Progress, QuizReport, ReportState
 from models.reports.variants import Variant
+from models.reports.withdrawal import locked_quiz
 
 # Identifies a claim in the log. Teachers see it, too, and can quote it to their administrator.
 REFERENCE = "report {report_id}, job {progress_id}"
@@ -130,13 +131,17 @@ def heartbeat(session: Session, claim: Claim, completion: float, *, lease_second
 
 
 def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
-    """Make the stored object the report's file; raise LeaseLostError if the claim no longer holds."""
+    """Make the stored object the report's file.
+
+    Raises LeaseLostError if the claim no longer holds, or if the quiz may no longer have such a report.
+    """
     file = File(storage_key=claim.storage_key, size=size, sha256=sha256)
     session.add(file)
     session.flush()
     _end(
         session,
         claim,
+        QuizReport.quiz_id == locked_quiz(claim.variant).c.id,
         state=ReportState.GENERATED,
         file_id=file.id,
         quiz_revision=snapshot.quiz_revision,
@@ -240,13 +245,14 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
     return [key for key in storage_keys if key not in known]
 
 
-def _end(session: Session, claim: Claim, **values: Any) -> None:
+def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> None:
     ended = session.execute(
         update(QuizReport)
         .where(
             QuizReport.id == claim.report_id,
             QuizReport.state == ReportState.RUNNING,
             QuizReport.claim_token == claim.token,
+            *conditions,
         )
         .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
         .returning(QuizReport.id)

@@ -78,13 +78,26 @@ def request_report(
     """Return the variant's report if it is current, else queue a job for it.
 
     Raises AlreadyBeingGeneratedError while one is queued or running, even if submissions have come in since:
-    a queued job reads its data when it starts, so it will include them.
+    a queued job reads its data when it starts, so it will include them. If the quiz has just become another
+    kind of survey, the variant is the one that it has now, or InvalidReportTypeError is raised.
     """
     newest = _newest_under_lock(session, course, quiz, variant)
     if newest is not None and newest.state.is_live:
         raise AlreadyBeingGeneratedError("report is already being generated")
     if newest is not None and newest.is_current(quiz, course, analysis_version):
         return Requested(newest, None)
+    # From here to the commit the quiz cannot become a survey that may not have this report.
+    session.refresh(quiz, with_for_update={"read": True})
+    if (present := variant.at(quiz)) != variant:
+        return request_report(
+            session,
+            course,
+            quiz,
+            present,
+            user_id=user_id,
+            analysis_version=analysis_version,
+            large_responses=large_responses,
+        )
 
     progress = Progress(user_id=user_id)
     session.add(progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -44,6 +44,11 @@ class Variant:
             anonymous=quiz.is_anonymous_survey,
         )
 
+    def at(self, quiz: Quiz) -> Variant:
+        """Return the variant as the quiz has it now, or raise InvalidReportTypeError."""
+        require_generatable(self.report_type, quiz)
+        return replace(self, anonymous=quiz.is_anonymous_survey)
+
     @property
     def lock_name(self) -> str:
         """The name of the advisory lock under which rows of this variant are created."""
@@ -64,9 +69,14 @@ def parse_report_type(name: object, quiz: Quiz) -> ReportType:
         report_type = ReportType(str(name))
     except ValueError:
         raise InvalidReportTypeError("invalid quiz report type") from None
+    require_generatable(report_type, quiz)
+    return report_type
+
+
+def require_generatable(report_type: ReportType, quiz: Quiz) -> None:
+    """Raise InvalidReportTypeError if the quiz cannot have a report of this type."""
     if not is_generatable(report_type, quiz):
         raise InvalidReportTypeError("item_analysis can not be generated for a survey")
-    return report_type
 
 
 def is_generatable(report_type: ReportType, quiz: Quiz) -> bool:

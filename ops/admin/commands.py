@@ -78,9 +78,23 @@ def token_group() -> None:
     metavar="DAYS",
     help="The number of days until it expires.  [default: never]",
 )
+@click.option(
+    "--course",
+    "courses",
+    multiple=True,
+    type=int,
+    metavar="ID",
+    help="Limit the token to this course, by its LMS id; may be repeated.",
+)
 @data_dir_option
 def create_command(
-    user: int, scopes: tuple[str, ...], expires: int | None, data_dir: Path, *, admin: bool
+    user: int,
+    scopes: tuple[str, ...],
+    courses: tuple[int, ...],
+    expires: int | None,
+    data_dir: Path,
+    *,
+    admin: bool,
 ) -> None:
     """Issue a token and print it. Only its hash is stored, so it cannot be shown again.
 
@@ -90,19 +104,22 @@ def create_command(
     from models.access.tokens import create_token
 
     with _database(data_dir) as database, database.transaction() as session:
-        token = create_token(session, user_id=user, admin=admin, scopes=scopes, expires_days=expires)
+        token = create_token(
+            session, user_id=user, admin=admin, scopes=scopes, course_ids=courses, expires_days=expires
+        )
     click.echo(token)
 
 
 @token_group.command("list")
 @data_dir_option
 def list_command(data_dir: Path) -> None:
-    """List the tokens: id, last four characters, user, rights, expiry."""
+    """List the tokens: id, last four characters, user, rights, courses, expiry."""
     from models.access.tokens import list_tokens
 
     with _database(data_dir) as database, database.transaction() as session:
         for token in list_tokens(session):
             rights = [*(["admin"] if token.is_admin else []), *token.scopes] or ["reading"]
+            rights += [f"course:{course_id}" for course_id in token.course_ids]
             end = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "no expiry"
             click.echo(f"{token.id}\t…{token.last_four}\tuser {token.user_id}\t{' '.join(rights)}\t{end}")
 

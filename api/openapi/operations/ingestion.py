@@ -48,7 +48,6 @@ def _push(notes: str, body: dict[str, Content]) -> Operation:
         body=body,
         refusals={422: "The body is invalid: `errors` names each place, up to twenty. Nothing was stored."},
         notes=notes,
-        checks_roles=False,
     )
 
 

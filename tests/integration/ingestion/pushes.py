@@ -118,7 +118,7 @@ class Lms:
         """Push only what is given of a quiz."""
         pushed = read_quiz(msgspec.json.encode({"quiz": fields}))
         with self.database.transaction() as session:
-            return apply_quiz(session, course_id, quiz_id, pushed)
+            return apply_quiz(session, course_id, quiz_id, pushed).counts
 
     def put_attempts(
         self, *attempts: dict[str, Any], quiz_id: int = QUIZ_ID, course_id: int = COURSE_ID

@@ -153,7 +153,6 @@ def test_a_user_of_another_course_is_new_to_this_one(lms: Lms) -> None:
     ("fields", "path"),
     [
         ({"sis_course_id": "2026-BIO-101"}, ["course.sis_course_id"]),
-        ({"sections": [{"id": 40, "name": "C"}, {"id": 31, "name": "D"}]}, ["course.sections[1].id"]),
         ({"enrollments": [ENROLLMENT]}, ["course.enrollments[0].section_id"]),
         (
             {"enrollments": [{**ENROLLMENT, "user_id": 9}], "users": []},

@@ -92,6 +92,6 @@ def test_an_upsert_updates_the_rows_whose_other_columns_differ() -> None:
     assert sql.endswith(
         "ON CONFLICT (id) DO UPDATE SET name = excluded.name, sis_user_id = excluded.sis_user_id,"
         " root_account = excluded.root_account"
-        " WHERE true AND (users.name, users.sis_user_id, users.root_account)"
+        " WHERE (users.name, users.sis_user_id, users.root_account)"
         " IS DISTINCT FROM (excluded.name, excluded.sis_user_id, excluded.root_account)"
     )

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("is_admin", sa.Boolean(), nullable=False),
         sa.Column("scopes", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("course_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
@@ -363,6 +364,28 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
     op.create_table(
+        "submissions",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("quiz_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["quiz_id"], ["quizzes.id"], name=op.f("fk_submissions_quiz_id_quizzes"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_submissions")),
+    )
+    op.create_table(
+        "deleted_attempts",
+        sa.Column("submission_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempt", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["submission_id"],
+            ["submissions.id"],
+            name=op.f("fk_deleted_attempts_submission_id_submissions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("submission_id", "attempt", name=op.f("pk_deleted_attempts")),
+    )
+    op.create_table(
         "attempts",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("quiz_id", sa.BigInteger(), nullable=False),
@@ -434,6 +457,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_attempts_user_id"), table_name="attempts")
     op.drop_index("ix_attempts_quiz_id_user_id", table_name="attempts")
     op.drop_table("attempts")
+    op.drop_table("deleted_attempts")
+    op.drop_table("submissions")
     op.drop_index(
         "uq_quiz_reports_live_variant",
         table_name="quiz_reports",

@@ -1,0 +1,83 @@
+"""What a quiz may no longer have: named reports once it is an anonymous survey, item analyses once a survey.
+
+A change of the quiz locks its row before it withdraws reports. To queue a job, and to finish one, takes a
+share of that lock and looks at the quiz again. So of a change and a job that race, the change wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import CTE, ColumnElement, and_, false, func, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from models.lms.quizzes import Quiz, QuizType
+from models.reports.requests import clear
+from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.variants import ReportType, Variant
+
+WITHDRAWN: Final = (
+    "The quiz has become a survey that may not have this report. Ask for its reports again: in an anonymous"
+    " survey they hold no names, and a survey has no item analysis."
+)
+
+_SURVEYS: Final = [kind for kind in QuizType if kind.is_survey]
+
+
+def withdraw_reports(session: Session, quiz: Quiz) -> Sequence[str]:
+    """Withdraw the reports that a quiz may no longer have; its row must be locked.
+
+    Their files are removed, and their queued and running jobs fail. Returns the keys of the objects to delete
+    once this is committed.
+    """
+    withdrawn = and_(
+        QuizReport.quiz_id == quiz.id,
+        or_(
+            QuizReport.report_type == ReportType.ITEM_ANALYSIS if quiz.quiz_type.is_survey else false(),
+            not_(QuizReport.anonymous) if quiz.is_anonymous_survey else false(),
+        ),
+    )
+    failed = session.scalars(
+        update(QuizReport)
+        .where(withdrawn, QuizReport.state.in_([ReportState.QUEUED, ReportState.RUNNING]))
+        .values(state=ReportState.FAILED, claim_token=None, lease_until=None, updated_at=func.now())
+        .returning(QuizReport.progress_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if failed:
+        session.execute(
+            update(Progress)
+            .where(Progress.id.in_(failed))
+            .values(message=WITHDRAWN, updated_at=func.now())
+            .execution_options(synchronize_session=False)
+        )
+    generated = session.execute(
+        select(QuizReport.progress_id, QuizReport.file_id, File.storage_key)
+        .join(File, File.id == QuizReport.file_id)
+        .where(withdrawn)
+        .order_by(QuizReport.id)
+        .with_for_update(of=QuizReport)
+    ).all()
+    if generated:
+        clear(session, [row.progress_id for row in generated], [row.file_id for row in generated])
+    return [row.storage_key for row in generated]
+
+
+def locked_quiz(variant: Variant) -> CTE:
+    """Select the variant's quiz if it may have such a report, and keep it from changing until the commit."""
+    return (
+        select(Quiz.id)
+        .where(Quiz.id == variant.quiz_id, *_conditions(variant))
+        .with_for_update(read=True)
+        .cte("locked_quiz")
+    )
+
+
+def _conditions(variant: Variant) -> Sequence[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if variant.report_type is ReportType.ITEM_ANALYSIS:
+        conditions.append(Quiz.quiz_type.not_in(_SURVEYS))
+    if not variant.anonymous:
+        conditions.append(not_(and_(Quiz.quiz_type.in_(_SURVEYS), Quiz.anonymous_submissions)))
+    return conditions
