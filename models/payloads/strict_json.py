@@ -1,6 +1,7 @@
 """What no JSON of ours may hold, whatever its type: NUL, lone surrogates, repeated keys, endless lists.
 
-The checks are passes over the text, which build nothing of a large one; what they suspect is looked at closely.
+The checks are passes over the text, which build nothing of a large one; only what they suspect is looked at
+closely.
 """
 
 from __future__ import annotations
