@@ -1,6 +1,7 @@
 """What no JSON of ours may hold, whatever its type: NUL, lone surrogates, repeated keys, endless lists.
 
-The checks are passes over the text, which build nothing of it; only what they suspect is looked at closely.
+The checks are passes over the text, which build nothing of a large one; only what they suspect is looked at
+closely.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _STRING: Final = r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?+'
 _TOKEN: Final = re.compile(
     rf'({_STRING})\s*+:|([\[\]{{}}])|(?:{_STRING}(?!\s*+:)|\{{\}}|\[\]|[^"\[\]{{}}])++'
 )
+_NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
+_INNERMOST: Final = re.compile(r"\[\]|\{\}")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MOST_KEY_CHARACTERS: Final = 100
 
@@ -37,7 +40,13 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
     deep: whoever decodes it will say where.
     """
     text = _text(source, path)
-    repeats_key = _scan(text, MOST_DEPTH - above, path)
+    if source.count(b",") >= MOST_ENTRIES:
+        repeats_key = _scan(text, MOST_DEPTH - above, path)
+    elif is_deep(text, MOST_DEPTH - above):
+        raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
+    else:
+        # Faster, but it builds what it reads.
+        repeats_key = _repeats_key(text)
     if "\\u0000" not in text and not repeats_key:
         return
     if not is_small(source):
@@ -69,6 +78,18 @@ def explain(source: bytes, path: str, error: Exception) -> list[ValidationIssue]
 def is_small(source: bytes) -> bool:
     """Whether all of some JSON may be built as Python's objects."""
     return sum(map(source.count, (b",", b"{", b"["))) <= _MOST_VALUES
+
+
+def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
+    """Whether JSON is nested deeper than anything of ours."""
+    brackets = _NOT_BRACKETS.sub("", re.sub(_STRING, "", text))
+    for _ in range(most):
+        outer = _INNERMOST.sub("", brackets)
+        if len(outer) == len(brackets):
+            # Nothing is left, or only what has no counterpart.
+            return len(outer) > most
+        brackets = outer
+    return bool(brackets)
 
 
 def _scan(text: str, most_depth: int, path: str) -> bool:
@@ -122,6 +143,27 @@ def _text(source: bytes, path: str) -> str:
         return source.decode()
     except UnicodeDecodeError as error:
         raise InvalidInputError([ValidationIssue(path, f"is not valid UTF-8 (byte {error.start})")]) from None
+
+
+class _RepeatedKeyError(Exception):
+    """Some object has a key twice."""
+
+
+def _require_distinct_keys(pairs: list[tuple[str, Any]]) -> None:
+    # Nothing is returned, so nothing of the document is kept.
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise _RepeatedKeyError
+
+
+def _repeats_key(text: str) -> bool:
+    try:
+        # Integers are not read: Python refuses those of thousands of digits.
+        json.loads(text, object_pairs_hook=_require_distinct_keys, parse_int=len)
+    except _RepeatedKeyError:
+        return True
+    except ValueError:
+        return False
+    return False
 
 
 class _Pairs(list[tuple[str, Any]]):
