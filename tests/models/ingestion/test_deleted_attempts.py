@@ -11,7 +11,7 @@ from tests.pushing import QUESTION, STUDENT, Lms, attempt
 from tests.races import ROUNDS, together
 
 EARLIER, LATER, LATEST = (f"2026-09-{day}T09:00:00Z" for day in ("09", "11", "12"))
-DELETION = {"workflow_state": "deleted", "updated_at": LATER}
+DELETION: dict[str, Any] = {"workflow_state": "deleted", "updated_at": LATER}
 
 
 def _counts(answer: Any) -> tuple[int, int, int, int]:
@@ -34,7 +34,7 @@ def test_a_late_retry_brings_no_deleted_attempt_back(lms: Lms, updated_at: str) 
 
 
 def test_what_stays_is_its_key_its_quiz_and_when(lms: Lms) -> None:
-    taker = {"user_id": None, "temporary_user_code": "a code of the taker"}
+    taker: dict[str, Any] = {"user_id": None, "temporary_user_code": "a code of the taker"}
     lms.put_attempts(0, [attempt(501, **taker)])
     lms.put_attempts(0, [attempt(501, **taker, **DELETION)])
 
