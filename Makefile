@@ -28,7 +28,7 @@ check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet workers/analysis workers/formats tests/unit
+	@$(BIN)/python -m pytest --quiet -m unit
 
 conformance: $(DEVELOPED) ## print which tests show which rule of the contract
 	@$(BIN)/python -m tests.conformance
@@ -58,7 +58,7 @@ bench: $(DEVELOPED) ## measure, and write the table to a file
 	@$(BIN)/python -m ops.benchmarks
 
 chaos: $(DEVELOPED) ## break servers and processes on purpose, and check what was promised
-	@$(BIN)/python -m pytest tests/chaos
+	@$(BIN)/python -m pytest tests/scenarios/chaos
 
 fresh: $(DEVELOPED) ## run it in fresh clones, as newcomers do: ways="root-home umask" takes these only
 	@$(BIN)/python -P tests/fresh.py $(ways)
