@@ -7,10 +7,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEVELOPED := .venv/.developed
 AUDIT_LOG := .venv/pip-audit.log
+# A module's tests stay in one process, which has a PostgreSQL and a broker of its own.
+IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test check audit advisories lock conformance format bench chaos fresh migration clean
+.PHONY: help run install test coverage check audit advisories lock conformance format bench chaos fresh migration clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,14 +24,17 @@ run: install ## run the whole service here, with the sample course, until Ctrl-C
 install: $(INSTALLED) ## set up .venv; the command is then .venv/bin/quiz-reports
 
 test: $(DEVELOPED) ## run all tests against real servers
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(IN_PARALLEL)
+
+coverage: $(DEVELOPED) ## run all tests, and count the branches that they take
+	@$(BIN)/python -m pytest $(IN_PARALLEL) $(WITH_COVERAGE)
 
 check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends this" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet -m unit
+	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios
 
 conformance: $(DEVELOPED) ## print which tests show which rule of the contract
 	@$(BIN)/python -m tests.conformance
@@ -68,7 +74,7 @@ migration: $(DEVELOPED) ## write a migration for what changed in the tables: mak
 	@$(BIN)/python -m ops.admin.new_migration "$(m)"
 
 clean: ## remove .venv and the caches; the data in .quiz-reports stays
-	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
@@ -28,9 +29,31 @@ for _variable in list(os.environ):
         del os.environ[_variable]
 
 
+# A busy machine is slow; how long an example takes shows nothing about the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+_SCENARIOS = Path(__file__).parent / "scenarios"
+# Fixtures that start a server or a process; all others of the kind ask for one of these.
+_SERVERS = frozenset({"server_directory", "postgres_url", "valkey_url"})
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell tests that need servers from those that need none."""
+    if item.get_closest_marker("integration"):
+        return
+    needs_servers = not _SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+    is_scenario = item.path.is_relative_to(_SCENARIOS)
+    item.add_marker("integration" if needs_servers or is_scenario else "unit")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests of endurance to CI, unless they are asked for by their mark."""
-    if os.environ.get("CI") or config.getoption("markexpr"):
+    """Begin with the scenarios; leave tests of endurance to CI, unless they are asked for by their mark."""
+    # Their modules take longest, and the process that gets the last one should not run alone for long.
+    items.sort(key=lambda item: not item.path.is_relative_to(_SCENARIOS))
+    if os.environ.get("CI") or "endurance" in config.getoption("markexpr"):
         return
     left_out = [item for item in items if item.get_closest_marker("endurance")]
     config.hook.pytest_deselected(items=left_out)

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from importlib.metadata import distribution, packages_distributions
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+pytestmark = pytest.mark.integration
 
 PROCESSES = [
     "api.app",

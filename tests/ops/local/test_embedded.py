@@ -16,6 +16,8 @@ from ops.local.embedded_server import EmbeddedServerError
 from ops.local.ports import is_free
 from ops.local.server_user import nobody
 
+pytestmark = pytest.mark.integration
+
 
 def test_postgres_keeps_its_data_after_a_kill(tmp_path: Path) -> None:
     directory = tmp_path / "a folder with spaces"

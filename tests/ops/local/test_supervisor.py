@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from ops.local.supervisor import ChildProcess, Supervisor
 from tests.waiting import wait_for
+
+pytestmark = pytest.mark.integration
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
