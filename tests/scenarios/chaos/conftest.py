@@ -11,7 +11,6 @@ import random
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from ops.local.embedded import EmbeddedServerError
 from tests.scenarios.chaos.client import Client
 from tests.scenarios.chaos.findings import Findings
 from tests.scenarios.chaos.invariants import Watch
+from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.school import School
 from tests.scenarios.chaos.stack import Stack
 from tests.scenarios.chaos.storage import FolderOnDisk
@@ -67,23 +67,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     path: Path = config.getoption("--table")
     findings.write(path)
     terminalreporter.write_line(f"written to {path}")
-
-
-@dataclass(frozen=True)
-class Run:
-    """Everything that a test of faults works with."""
-
-    stack: Stack
-    school: School
-    client: Client
-    watch: Watch
-    folder: FolderOnDisk
-    findings: Findings
-    jitter: random.Random
-
-    def rounds(self, full: int, cut: int) -> int:
-        """Tell how many rounds to make."""
-        return cut if self.findings.cut else full
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.scenarios.chaos.client import Answered, Client
-from tests.scenarios.chaos.conftest import Run
+from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.school import SMALL, Size
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import psutil
 
-from tests.scenarios.chaos.conftest import Run
+from tests.scenarios.chaos.run import Run
 
 # A child is replaced after 200 jobs, so memory goes up and down within this.
 _MOST_GROWTH = 1.3

@@ -11,7 +11,7 @@ import pytest
 
 from tests.scenarios.chaos.arrivals import answers_of_few, arrivals
 from tests.scenarios.chaos.client import Answered, faulty, statuses
-from tests.scenarios.chaos.conftest import Run
+from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.school import Size
 from tests.waiting import wait_for
 

@@ -12,8 +12,8 @@ import pytest
 from celery import Celery
 
 from models.queue import GENERATE_REPORT, Queue, task_id
-from tests.scenarios.chaos.conftest import Run
-from tests.scenarios.chaos.test_workers import files, job, tries
+from tests.scenarios.chaos.run import Run
+from tests.scenarios.chaos.stored import files, job, tries
 from tests.waiting import wait_for
 
 _NOBODY = 10**15

@@ -11,9 +11,9 @@ import httpx
 import psycopg
 
 from tests.scenarios.chaos.client import Answered, Client, faulty, statuses
-from tests.scenarios.chaos.conftest import Run
+from tests.scenarios.chaos.requests import ask_for_some, same_workers, wait_for_files
+from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.stack import crash, frozen
-from tests.scenarios.chaos.test_redis import ask_for_some, same_workers, wait_for_files
 from tests.waiting import wait_for
 
 # An answer of 503 may take as long as the client-side patience with a server that says nothing.

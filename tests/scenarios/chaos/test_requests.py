@@ -13,8 +13,9 @@ from typing import TypeVar
 import httpx
 
 from tests.scenarios.chaos.client import ITEM_ANALYSIS, STUDENT_ANALYSIS, faulty, statuses
-from tests.scenarios.chaos.conftest import Run
 from tests.scenarios.chaos.processes import ServiceProcess
+from tests.scenarios.chaos.run import Run
+from tests.scenarios.chaos.stored import objects, objects_of_job, rows
 from tests.waiting import wait_for
 
 _CLIENTS = 100
@@ -141,20 +142,3 @@ def wake(workers: list[ServiceProcess]) -> None:
 
 def path_of(url: str) -> str:
     return httpx.URL(url).raw_path.decode()
-
-
-def rows(run: Run, quiz_id: int) -> int:
-    with run.school.connect() as connection:
-        found = connection.execute("SELECT count(*) FROM quiz_reports WHERE quiz_id = %s", [quiz_id])
-        return int(found.fetchall()[0][0])
-
-
-def objects(run: Run, quiz_id: int) -> int:
-    """Count the objects of a quiz's jobs, by the ids that their rows have."""
-    with run.school.connect() as connection:
-        found = connection.execute("SELECT progress_id FROM quiz_reports WHERE quiz_id = %s", [quiz_id])
-        return sum(len(objects_of_job(run, progress_id)) for (progress_id,) in found)
-
-
-def objects_of_job(run: Run, progress_id: int) -> list[str]:
-    return [key for key in run.folder.objects() if key.startswith(f"reports/{progress_id}/")]

@@ -11,13 +11,14 @@ import psutil
 import pytest
 
 from tests.scenarios.chaos.client import ITEM_ANALYSIS, STUDENT_ANALYSIS, faulty, statuses
-from tests.scenarios.chaos.conftest import Run
 from tests.scenarios.chaos.load import load
 from tests.scenarios.chaos.processes import resident
+from tests.scenarios.chaos.requests import failed
+from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.school import Size
 from tests.scenarios.chaos.stack import LEASE_SECONDS, SWEEP_SECONDS
 from tests.scenarios.chaos.stopping_worker import STEPS
-from tests.scenarios.chaos.test_requests import objects, objects_of_job
+from tests.scenarios.chaos.stored import files, job, objects, objects_of_job, running, tries
 from tests.waiting import wait_for
 
 # More than the store keeps in memory before it writes, and more than one chunk of attempts.
@@ -207,41 +208,3 @@ def tidy(run: Run) -> int:
     run.watch.excuse_no_object()
     assert known <= before
     return len(before - known)
-
-
-def failed(run: Run, quiz_id: int, report_id: int) -> dict[str, str] | None:
-    """Return the Progress of a report that has failed."""
-    url = run.client.show(quiz_id, report_id)["progress_url"]
-    progress = run.client.ask("GET", f"/api/v1/progress/{url.rsplit('/', 1)[1]}").json()
-    return dict(progress) if progress["workflow_state"] == "failed" else None
-
-
-def running(run: Run, report_id: int) -> bool:
-    return bool(_column(run, "state", report_id) == "running")
-
-
-def tries(run: Run, report_id: int) -> int:
-    return int(str(_column(run, "tries", report_id)))
-
-
-def job(run: Run, report_id: int) -> int:
-    return int(str(_column(run, "progress_id", report_id)))
-
-
-def files(run: Run, quiz_id: int) -> int:
-    with run.school.connect() as connection:
-        found = connection.execute(
-            "SELECT count(*) FROM files JOIN quiz_reports r ON r.file_id = files.id WHERE quiz_id = %s",
-            [quiz_id],
-        )
-        return int(found.fetchall()[0][0])
-
-
-def _column(run: Run, name: str, report_id: int) -> object:
-    with run.school.connect() as connection:
-        row = connection.execute(
-            f"SELECT {name} FROM quiz_reports WHERE id = %s",
-            [report_id],
-        ).fetchone()
-    assert row is not None
-    return row[0]
