@@ -19,9 +19,10 @@ import psycopg
 import pytest
 import redis
 
-from tests.scenarios.stacks import Stack, running_stack
+from tests.scenarios.stack import Stack, running_stack
 from tests.servers import new_database
 
+SAMPLE_IS_DONE = "Ctrl-C stops the service"
 # One column pair of a question that was had and not answered, and one of a question that was not had.
 BLANK = ['""', "0.0"]
 ABSENT = ['""', '""']
@@ -167,13 +168,13 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def first(data_dir: Path) -> Iterator[MainJob]:
-    with running_stack(data_dir) as stack:
+    with running_stack(data_dir, "--sample", until=SAMPLE_IS_DONE) as stack:
         yield watched(stack)
 
 
 @pytest.fixture(scope="module")
 def second(first: MainJob, data_dir: Path) -> Iterator[MainJob]:
-    with running_stack(data_dir) as stack:
+    with running_stack(data_dir, "--sample", until=SAMPLE_IS_DONE) as stack:
         yield watched(stack)
 
 
@@ -247,7 +248,7 @@ def test_it_says_where_the_files_lie_and_how_they_begin(first: MainJob, data_dir
         saved = data_dir / "reports" / f"{quiz}_{report_type}{later}.csv"
 
         assert saved.read_bytes() == content
-        assert f"\n{saved}\n  {content.decode()[:30]}" in first.stack.last_output
+        assert f"\n{saved}\n  {content.decode()[:30]}" in first.stack.output
 
 
 @pytest.mark.contract(
@@ -256,7 +257,7 @@ def test_it_says_where_the_files_lie_and_how_they_begin(first: MainJob, data_dir
 def test_sigterm_ends_everything(first: MainJob, data_dir: Path) -> None:
     assert first.stack.process.returncode == 0
     assert len(first.stack.parts) > 5
-    assert first.stack.left_over == []
+    assert first.stack.orphans() == []
     assert not (data_dir / "ready.json").exists()
 
 
@@ -266,8 +267,8 @@ def test_a_second_start_has_the_same_reports(first: MainJob, second: MainJob) ->
 
     assert ids(second) == ids(first)
     assert second.files == first.files
-    assert "created" not in second.stack.last_output
-    assert second.stack.left_over == []
+    assert "created" not in second.stack.output
+    assert second.stack.orphans() == []
 
 
 def test_servers_that_the_environment_names_are_used(
@@ -275,8 +276,9 @@ def test_servers_that_the_environment_names_are_used(
 ) -> None:
     with new_database(postgres_url) as url:
         named = {"DATABASE_URL": url, "REDIS_URL": valkey_url}
-        with running_stack(tmp_path / "job", named) as stack:
+        with running_stack(tmp_path / "job", "--sample", environ=named, until=SAMPLE_IS_DONE) as stack:
             assert (stack.ready["database_url"], stack.ready["redis_url"]) == (url, valkey_url)
+            assert stack.send("GET", "/api/v1/courses/1").status_code == httpx.codes.NOT_FOUND
             with psycopg.connect(url) as connection:
                 made = connection.execute("SELECT count(*) FROM files").fetchone()
             assert made == (6,)

@@ -2,121 +2,75 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 import pytest
 
 from ops.local.postgres_programs import ProgramsCopy
+from tests.scenarios.stack import COMMAND, Stack, processes_of, running_stack
 from tests.waiting import wait_for
 
-UP = [sys.executable, "-P", "-m", "ops.cli", "up", "--port", "0", "--workers", "1", "--data-dir"]
+ONE_WORKER = ("--workers", "1")
+NO_COURSE = "/api/v1/courses/1"
 
 
-def descendants_of(folder: Path) -> list[psutil.Process]:
-    """All processes that belong to a stack: its servers stand in it, its own processes carry its mark."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            stands_in = Path(process.cwd()).is_relative_to(folder)
-            is_marked = process.environ().get("QUIZ_REPORTS_UP") == str(folder)
-            if (stands_in or is_marked) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-@contextmanager
-def up(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a stack, and give it once it is ready."""
-    process = subprocess.Popen(
-        [*UP, str(folder), *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        wait_for(lambda: (folder / "ready.json").exists() or process.poll() is not None, seconds=120)
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        output, _ = process.communicate(timeout=60)
-        # Shown by pytest when the test fails.
-        sys.stdout.write(output)
-    assert descendants_of(folder) == []
-
-
-def ready(folder: Path) -> dict[str, Any]:
-    note: dict[str, Any] = json.loads((folder / "ready.json").read_text())
-    return note
-
-
-def status_with_token(note: dict[str, Any]) -> int:
+def status_with_token(stack: Stack) -> int:
     """Ask for a course that is not there: 404 with a good token, 401 with a bad one."""
-    answer = httpx.get(
-        f"{note['base_url']}/api/v1/courses/1", headers={"Authorization": f"Bearer {note['admin_token']}"}
-    )
-    return answer.status_code
+    return stack.send("GET", NO_COURSE).status_code
+
+
+def start_up(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [COMMAND, "up", "--port", "0", *ONE_WORKER, "--data-dir", str(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("up") / "data of a stack"
-
-
-@pytest.fixture(scope="module")
-def stack(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    with up(folder) as process:
-        yield process
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("up") / "data of a stack", *ONE_WORKER) as stack:
+        yield stack
 
 
 @pytest.mark.contract(
     "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
 )
-def test_ready_json_tells_how_to_reach_it_and_only_its_owner(
-    stack: subprocess.Popen[str], folder: Path
-) -> None:
-    note = ready(folder)
-    assert set(note) == {"base_url", "admin_token", "database_url", "redis_url", "pid"}
-    assert note["pid"] == stack.pid
-    assert (folder / "ready.json").stat().st_mode & 0o777 == 0o600
-    assert httpx.get(f"{note['base_url']}/readyz").status_code == httpx.codes.OK
-    assert status_with_token(note) == httpx.codes.NOT_FOUND
+def test_ready_json_tells_how_to_reach_it_and_only_its_owner(stack: Stack) -> None:
+    assert set(stack.ready) == {"base_url", "admin_token", "database_url", "redis_url", "pid"}
+    assert stack.ready["pid"] == stack.process.pid
+    assert (stack.folder / "ready.json").stat().st_mode & 0o777 == 0o600
+    assert stack.is_ready()
+    assert status_with_token(stack) == httpx.codes.NOT_FOUND
 
 
-def test_the_doctor_finds_it_well(stack: subprocess.Popen[str], folder: Path) -> None:
-    command = [sys.executable, "-P", "-m", "ops.cli", "doctor", "--data-dir", str(folder)]
+def test_the_doctor_finds_it_well(stack: Stack) -> None:
+    command = [COMMAND, "doctor", "--data-dir", str(stack.folder)]
 
     def is_well() -> bool:
-        # Ready means that the API answers; a worker takes a moment longer.
+        # Ready means that the API responds; a worker takes a moment longer.
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     wait_for(is_well)
 
 
-def test_a_second_one_on_the_same_folder_is_refused_in_one_line(
-    stack: subprocess.Popen[str], folder: Path
-) -> None:
-    second = subprocess.run([*UP, str(folder)], capture_output=True, text=True, check=False)
+def test_a_second_one_on_the_same_folder_is_refused_in_one_line(stack: Stack) -> None:
+    second = start_up(stack.folder)
     assert second.returncode == 1
     assert second.stderr.count("\n") == 1
-    assert f"(pid {stack.pid})" in second.stderr
-    assert (folder / "ready.json").exists()
+    assert f"(pid {stack.process.pid})" in second.stderr
+    assert (stack.folder / "ready.json").exists()
 
 
 @pytest.mark.parametrize("part", ["api", "worker", "sweeper", "postgres", "valkey-server"])
 @pytest.mark.contract(
     "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
 )
-def test_a_part_that_dies_is_started_again(stack: subprocess.Popen[str], folder: Path, part: str) -> None:
+def test_a_part_that_dies_is_started_again(stack: Stack, part: str) -> None:
     def is_it(child: psutil.Process) -> bool:
         with suppress(psutil.Error):
             started_as = child.cmdline()[3:5]
@@ -126,60 +80,37 @@ def test_a_part_that_dies_is_started_again(stack: subprocess.Popen[str], folder:
         return False
 
     def find() -> psutil.Process | None:
-        return next((child for child in psutil.Process(stack.pid).children() if is_it(child)), None)
+        return next((child for child in psutil.Process(stack.process.pid).children() if is_it(child)), None)
 
     first = wait_for(find)
     first.kill()
 
     wait_for(lambda: (again := find()) and again.pid != first.pid)
-    wait_for(lambda: answers(ready(folder)["base_url"]))
-
-
-def answers(base_url: str) -> bool:
-    try:
-        return httpx.get(f"{base_url}/readyz").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
-
-
-def stop(process: subprocess.Popen[str], folder: Path, stop_signal: signal.Signals) -> None:
-    process.send_signal(stop_signal)
-    assert process.wait(60) == 0
-    assert not (folder / "ready.json").exists()
-    assert descendants_of(folder) == []
+    wait_for(stack.is_ready)
 
 
 @pytest.mark.contract(
     "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
 )
 def test_either_signal_stops_all_and_a_second_start_keeps_the_data(tmp_path: Path) -> None:
-    with up(tmp_path) as process:
-        first = ready(tmp_path)
-        stop(process, tmp_path, signal.SIGTERM)
-    with up(tmp_path) as process:
-        second = ready(tmp_path)
-        assert second["admin_token"] == first["admin_token"]
-        assert second["database_url"] == first["database_url"]
+    with running_stack(tmp_path, *ONE_WORKER) as first:
+        first.stop(signal.SIGTERM)
+    with running_stack(tmp_path, *ONE_WORKER) as second:
+        assert second.ready["admin_token"] == first.ready["admin_token"]
+        assert second.ready["database_url"] == first.ready["database_url"]
         assert status_with_token(second) == httpx.codes.NOT_FOUND
-        stop(process, tmp_path, signal.SIGINT)
-
-
-def kill(process: subprocess.Popen[str], folder: Path) -> None:
-    process.kill()
-    process.wait()
-    # Only the process itself could have taken the note back.
-    (folder / "ready.json").unlink()
+        second.stop(signal.SIGINT)
 
 
 def test_no_part_outlives_a_kill_and_a_start_right_after_it_is_well(tmp_path: Path) -> None:
-    with up(tmp_path) as process:
-        left = descendants_of(tmp_path)
-        kill(process, tmp_path)
-        with up(tmp_path) as again:
+    with running_stack(tmp_path, *ONE_WORKER) as first:
+        left = processes_of(tmp_path)
+        first.kill()
+        with running_stack(tmp_path, *ONE_WORKER) as again:
             assert not [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-            assert status_with_token(ready(tmp_path)) == httpx.codes.NOT_FOUND
-            kill(again, tmp_path)
-            wait_for(lambda: not descendants_of(tmp_path))
+            assert status_with_token(again) == httpx.codes.NOT_FOUND
+            again.kill()
+            wait_for(lambda: not processes_of(tmp_path))
     # The next start would do so.
     ProgramsCopy(tmp_path / "postgres" / "programs").remove()
 
@@ -187,24 +118,9 @@ def test_no_part_outlives_a_kill_and_a_start_right_after_it_is_well(tmp_path: Pa
 def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        refused = subprocess.run(
-            [*UP, str(tmp_path), "--port", port], capture_output=True, text=True, check=False
-        )
+        refused = start_up(tmp_path, "--port", port)
     assert refused.returncode == 1
     assert refused.stderr == (
         f"quiz-reports: port {port} is taken by another program: choose one with --port\n"
     )
-    assert descendants_of(tmp_path) == []
-
-
-def test_servers_of_ones_own_are_used_where_they_are_named(
-    tmp_path: Path, empty_database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", empty_database_url)
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    with up(tmp_path):
-        note = ready(tmp_path)
-        assert (note["database_url"], note["redis_url"]) == (empty_database_url, redis_url)
-        assert status_with_token(note) == httpx.codes.NOT_FOUND
-        assert not (tmp_path / "postgres").exists()
-        assert not (tmp_path / "valkey").exists()
+    assert processes_of(tmp_path) == []

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from tests.factories import COURSE_ID, OTHER_COURSE_ID, OTHER_QUIZ_ID, QUIZ_ID, Api, reports_path
-from tests.scenarios.security.stack import QUIZ_BODY, course, submissions
+from tests.scenarios.security.canaries import QUIZ_BODY, course, submissions
 
 COURSE = f"/api/v1/courses/{COURSE_ID}"
 REPORTS = reports_path()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import pickle
+import secrets
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from celery import Celery
 
 from models.queue import Queue
 from ops.local.embedded import EmbeddedPostgres
-from tests.scenarios.security.stack import (
+from tests.scenarios.security.canaries import (
     ANSWER,
     COMMENT,
     COURSE,
@@ -29,11 +30,10 @@ from tests.scenarios.security.stack import (
     QUIZ_BODY,
     REPORTS,
     SIS_ID,
-    Stack,
     course,
-    running,
     submissions,
 )
+from tests.scenarios.stack import Stack, running_stack
 from tests.waiting import wait_for
 
 
@@ -50,8 +50,9 @@ class _WouldRun:
 class Journey:
     """What a service was led through, and what was seen on the way."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, secret_key: str) -> None:
         self.stack = stack
+        self.secret_key = secret_key
         self.tokens = [stack.ready["admin_token"]]
         self.verifiers: list[str] = []
         self.csv = b""
@@ -72,13 +73,13 @@ class Journey:
 
     def read(self) -> None:
         """Make a report and download it in all ways."""
-        self.url = self.stack.make_report()["file"]["url"]
+        self.url = self.stack.make_report(REPORTS)["file"]["url"]
         path = self.url.split("?")[0]
         self.verifiers.append(self.url.split("verifier=")[1])
         self.csv = self.stack.send("GET", path).content
         for url in (self.url, f"{path}?access_token={self.tokens[0]}"):
             assert self.stack.send("GET", url, token=None).content == self.csv
-        self.stack.make_report("item_analysis")
+        self.stack.make_report(REPORTS, "item_analysis")
 
     def refusals(self) -> None:
         """Be refused, with a canary in each place where one fits."""
@@ -129,13 +130,13 @@ class Journey:
         with psycopg.connect(self.stack.ready["database_url"], autocommit=True) as database:
             database.execute("ALTER TABLE question_versions RENAME content TO hidden")
             database.execute(f"ALTER TABLE question_versions ADD content jsonb DEFAULT '\"{ANSWER}\"'")
-            self.failed = [self.stack.make_report()["progress"]["message"]]
+            self.failed = [self.stack.make_report(REPORTS)["progress"]["message"]]
             database.execute("ALTER TABLE question_versions DROP content")
             database.execute("ALTER TABLE question_versions RENAME hidden TO content")
         reports = self.stack.folder / "files" / "reports"
         reports.rename(reports.with_name("away"))
         reports.write_text("no folder")
-        self.failed.append(self.stack.make_report()["progress"]["message"])
+        self.failed.append(self.stack.make_report(REPORTS)["progress"]["message"])
         reports.unlink()
 
     def hostile_messages(self) -> None:
@@ -154,7 +155,7 @@ class Journey:
         publisher.close()
         with redis.Redis.from_url(self.stack.ready["redis_url"]) as broker:
             wait_for(lambda: broker.llen(Queue.SMALL.value) == 0)
-        assert "file" in self.stack.make_report()
+        assert "file" in self.stack.make_report(REPORTS)
         self.workers_went_on = before == self.stack.worker_pids()
         with redis.Redis.from_url(self.stack.ready["redis_url"]) as broker:
             broker.lpush(Queue.SMALL.value, pickle.dumps(_WouldRun(str(self.trap))))
@@ -193,15 +194,26 @@ class Journey:
         return [
             *self.tokens,
             *(verifier.rsplit(".", 1)[1] for verifier in self.verifiers),
-            self.stack.secret_key,
+            self.secret_key,
             *self.stack.passwords(),
         ]
 
 
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    with running(tmp_path_factory.mktemp("security") / "stack") as stack:
-        yield Journey(stack)
+    folder = tmp_path_factory.mktemp("security") / "stack"
+    # A folder that was there, and open to all.
+    folder.mkdir(mode=0o755)
+    secret_key = f"canary-{secrets.token_hex(32)}"
+    # It logs all that it can, for eyes.
+    environ = {
+        "SECRET_KEY": secret_key,
+        "QUIZ_REPORTS_LOG_LEVEL": "debug",
+        "QUIZ_REPORTS_LOG_FORMAT": "console",
+        "QUIZ_REPORTS_FORMULA_GUARD": "true",
+    }
+    with running_stack(folder, "--workers", "1", environ=environ) as stack:
+        yield Journey(stack, secret_key)
 
 
 def found(canaries: list[str] | tuple[str, ...], text: str) -> list[str]:
@@ -226,7 +238,7 @@ def test_no_log_holds_a_secret_or_what_people_wrote(journey: Journey) -> None:
 
 
 def test_no_refusal_shows_a_secret_or_what_was_sent(journey: Journey) -> None:
-    refusals = [answer for answer in journey.stack.answers if answer.status_code >= 400]
+    refusals = [answer for answer in journey.stack.responses if answer.status_code >= 400]
     assert {answer.status_code for answer in refusals} >= {400, 401, 404, 415, 422, 500}
     for answer in refusals:
         assert found([*journey.secrets, *PEOPLES], answer.text) == [], answer.request.url.path
@@ -235,12 +247,14 @@ def test_no_refusal_shows_a_secret_or_what_was_sent(journey: Journey) -> None:
 
 def test_no_answer_shows_a_key_a_password_or_the_callers_token(journey: Journey) -> None:
     hidden = [secret for secret in journey.secrets if secret not in journey.url]
-    for answer in journey.stack.answers:
+    for answer in journey.stack.responses:
         assert found(hidden, f"{answer.headers} {answer.text}") == [], answer.request.url.path
 
 
 def test_operations_show_nothing_of_people(journey: Journey) -> None:
-    shown = [a.text for a in journey.stack.answers if a.request.url.path in {"/metrics", "/readyz", "/docs"}]
+    shown = [
+        a.text for a in journey.stack.responses if a.request.url.path in {"/metrics", "/readyz", "/docs"}
+    ]
     assert len(shown) == 3
     assert found([*journey.secrets, *PEOPLES], "".join(shown)) == []
 

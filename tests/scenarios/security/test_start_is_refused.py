@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from models.settings import DEFAULT_SECRET_KEY
-from tests.scenarios.security.stack import COMMAND
+from tests.scenarios.stack import COMMAND
 
 GOOD = {
     "DATABASE_URL": "postgresql://quiz:Canary@127.0.0.1:1/nothing",
@@ -22,7 +22,7 @@ API = ["api", "--port", "1"]
 def refuse(command: list[str], **changes: str) -> str:
     """Start a process, expect it to end at once with one line on standard error, and return that line."""
     ended = subprocess.run(
-        [*COMMAND, *command],
+        [COMMAND, *command],
         env={**os.environ, **GOOD, **changes},
         capture_output=True,
         text=True,
