@@ -15,6 +15,7 @@ import redis
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
+from tests.factories import Api, open_api
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
 
 # What the machine's owner has set must not change what a test sees.
@@ -125,3 +126,10 @@ def settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
         public_url="http://quiz-reports.test",
         secret_key="a secret that only the tests share",
     )
+
+
+@pytest.fixture
+def api(settings: Settings, database: Database) -> Iterator[Api]:
+    """An application with these settings, in a school with every kind of caller."""
+    with open_api(settings, database) as api:
+        yield api

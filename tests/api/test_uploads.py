@@ -14,13 +14,11 @@ import msgspec
 import pytest
 from sqlalchemy import QueuePool, text
 
-from api.app import create_app
 from api.services import Services
 from api.uploads import MOST_BYTES_IN_MEMORY
 from models.access.tokens import list_tokens, revoke_token
-from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Answer, Api, add_school
+from tests.factories import Answer, Api
 from tests.pushes import COURSE_ID, QUIZ_ID, attempt, course, quiz
 
 if TYPE_CHECKING:
@@ -93,12 +91,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def api(settings: Settings, database: Database, folder: Path) -> Iterator[Api]:
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(dataclasses.replace(settings, upload_folder=str(folder), max_uploads=1))
-    yield Api(app, settings, database, tokens)
-    Services.of(app).close()
+def settings(settings: Settings, folder: Path) -> Settings:
+    return dataclasses.replace(settings, upload_folder=str(folder), max_uploads=1)
 
 
 def put(

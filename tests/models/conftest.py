@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
-from api.services import Services
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Api, add_school
+from tests.factories import Api, open_api
 from tests.s3_server import S3Server
 
 
@@ -36,11 +34,8 @@ def s3_settings(settings: Settings, s3: S3Server) -> Settings:
 
 @pytest.fixture
 def s3_api(s3_settings: Settings, database: Database) -> Iterator[Api]:
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(s3_settings)
-    yield Api(app, s3_settings, database, tokens)
-    Services.of(app).close()
+    with open_api(s3_settings, database) as api:
+        yield api
 
 
 def on_s3(settings: Settings, environ: dict[str, str]) -> Settings:

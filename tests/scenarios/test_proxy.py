@@ -17,12 +17,8 @@ import httpx
 import psutil
 import pytest
 
-from api.app import create_app
-from api.services import Services
-from models.db.session import Database
-from models.settings import Settings
 from ops.local.ports import free_port
-from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, add_school, reports_path
+from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, reports_path
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process
 
@@ -47,16 +43,13 @@ class Proxy:
 
 
 @pytest.fixture
-def proxy(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Proxy]:
+def proxy(api: Api, tmp_path: Path) -> Iterator[Proxy]:
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if nginx is None:
         # On a laptop the other tests are still worth running; CI installs it.
         assert not os.environ.get("CI"), "nginx is not installed"
         pytest.skip("nginx is not installed")
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(settings)
-    with running_web_process(settings, QUIZ_REPORTS_TRUSTED_PROXIES="1") as web:
+    with running_web_process(api.settings, QUIZ_REPORTS_TRUSTED_PROXIES="1") as web:
         port = free_port()
         changes = {
             "server api:8000": f"server 127.0.0.1:{web.port}",
@@ -75,13 +68,12 @@ def proxy(settings: Settings, database: Database, tmp_path: Path) -> Iterator[Pr
         with (tmp_path / "nginx.log").open("wb") as log:
             process = subprocess.Popen([nginx, "-c", str(conf), "-g", options], stdout=log, stderr=log)
         try:
-            running = Proxy(f"http://127.0.0.1:{port}", web, Api(app, settings, database, tokens))
+            running = Proxy(f"http://127.0.0.1:{port}", web, api)
             wait_for(lambda: is_up(running))
             yield running
         finally:
             process.terminate()
             process.wait(30)
-            Services.of(app).close()
 
 
 def is_up(proxy: Proxy) -> bool:

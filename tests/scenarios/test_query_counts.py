@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
 
-from models.access.tokens import create_token
 from models.db.session import Database
 from models.settings import Settings
-from ops.benchmarks.everyday import REPORT_TYPES, Everyday
-from ops.benchmarks.loading import Loader
-from ops.benchmarks.population import Course, Population, students_of
+from tests.everyday import REPORT_TYPES, Everyday, open_everyday
+from tests.school import School, Size
 
-SMALL, LARGE = 10, 2_000
+SMALL, LARGE = Size(students=10, questions=2), Size(students=2_000, questions=2)
 # Who calls; the course, the quiz and the caller's roles; then a report of each type, or the lock of the
 # variant, its newest report, and the revisions of quiz and course as they are under the lock.
 INDEX_STATEMENTS, REUSE_STATEMENTS = 4, 6
@@ -41,22 +39,18 @@ def sent_statements() -> Iterator[list[str]]:
 @pytest.fixture
 def quizzes(database: Database, settings: Settings) -> Iterator[list[Everyday]]:
     """A small and a larger quiz, each with both reports made."""
-    loader = Loader(database)
-    with database.transaction() as session:
-        token = create_token(session, user_id=1, admin=True)
-    quizzes = []
-    for number, size in enumerate((SMALL, LARGE), start=1):
-        population = Population(Course(number, students_of(size)), number, attempts=size, questions=3)
-        loader.load_course(population.course)
-        loader.load(population)
-        quizzes.append(Everyday(settings, token, population))
-        for report_type in REPORT_TYPES:
-            quizzes[-1].make(quizzes[-1].request(report_type))
-        # The first list makes the rows that are missing; from then on it only reads.
-        quizzes[-1].list_reports()
-    yield quizzes
-    for quiz in quizzes:
-        quiz.close()
+    school = School(database.url)
+    with ExitStack() as opened:
+        quizzes = [
+            opened.enter_context(open_everyday(settings, database, school, school.add_quiz(size), size))
+            for size in (SMALL, LARGE)
+        ]
+        for quiz in quizzes:
+            for report_type in REPORT_TYPES:
+                quiz.make(quiz.request(report_type))
+            # The first list makes the rows that are missing; from then on it only reads.
+            quiz.list_reports()
+        yield quizzes
 
 
 def statements_of(action: Callable[[], Any]) -> list[str]:

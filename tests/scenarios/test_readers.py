@@ -12,11 +12,7 @@ import pandas
 import polars
 import pytest
 
-from api.app import create_app
-from api.services import Services
-from models.db.session import Database
-from models.settings import Settings
-from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, add_school, reports_path
+from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, reports_path
 from workers.generation import generate
 from workers.resources import Resources
 
@@ -31,15 +27,6 @@ QUESTIONS = [
 TEXTS = ['He said "no",<br>twice', "", "null"]
 
 Table = list[list[str]]
-
-
-@pytest.fixture
-def api(settings: Settings, database: Database) -> Iterator[Api]:
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(settings)
-    yield Api(app, settings, database, tokens)
-    Services.of(app).close()
 
 
 @pytest.fixture

@@ -15,11 +15,7 @@ import pytest
 import structlog
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from api.app import create_app
-from api.services import Services
-from models.db.session import Database
-from models.settings import Settings
-from tests.factories import ANONYMOUS_SURVEY_ID, SURVEY_ID, Api, add_school, reports_path
+from tests.factories import ANONYMOUS_SURVEY_ID, SURVEY_ID, Api, reports_path
 
 # Most requests should meet something that is there; the others ask for anything.
 KNOWN = """
@@ -86,20 +82,16 @@ def no_log() -> Iterator[None]:
 
 
 @pytest.fixture
-def served(settings: Settings, database: Database) -> Iterator[tuple[str, str]]:
+def served(api: Api) -> Iterator[tuple[str, str]]:
     """Serve an application with reports in every state; give its address and an administrator's token."""
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(settings)
-    add_reports(Api(app, settings, database, tokens))
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    add_reports(api)
+    server = make_server("127.0.0.1", 0, api.app, threaded=True, request_handler=Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.port}", tokens["admin"]
+    yield f"http://127.0.0.1:{server.port}", api.tokens["admin"]
     server.shutdown()
     thread.join()
     server.server_close()
-    Services.of(app).close()
 
 
 def add_reports(api: Api) -> None:

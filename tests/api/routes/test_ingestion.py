@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 
-from api.app import create_app
-from api.services import Services
-from models.db.session import Database
 from models.settings import Settings
-from tests.factories import SIS_COURSE_ID, Answer, Api, add_school
+from tests.factories import SIS_COURSE_ID, Answer, Api
 from tests.pushes import (
     COURSE_ID,
     FIRST_QUESTION,
@@ -45,12 +41,8 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.fixture
-def api(settings: Settings, database: Database) -> Iterator[Api]:
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(dataclasses.replace(settings, max_json_bytes=LIMIT, max_ndjson_bytes=2 * LIMIT))
-    yield Api(app, settings, database, tokens)
-    Services.of(app).close()
+def settings(settings: Settings) -> Settings:
+    return dataclasses.replace(settings, max_json_bytes=LIMIT, max_ndjson_bytes=2 * LIMIT)
 
 
 def put(api: Api, path: str, caller: str | None = "admin", **options: Any) -> Answer:

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 
 from models.reports.variants import ReportType
-from tests.scenarios.chaos.school import COURSE_ID
 from tests.scenarios.chaos.stack import Stack
+from tests.school import COURSE_ID
 from tests.waiting import wait_for
 
 STUDENT_ANALYSIS, ITEM_ANALYSIS = ReportType

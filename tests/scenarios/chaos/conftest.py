@@ -20,9 +20,9 @@ from tests.scenarios.chaos.client import Client
 from tests.scenarios.chaos.findings import Findings
 from tests.scenarios.chaos.invariants import Watch
 from tests.scenarios.chaos.run import Run
-from tests.scenarios.chaos.school import School
 from tests.scenarios.chaos.stack import Stack
 from tests.scenarios.chaos.storage import FolderOnDisk
+from tests.school import School
 
 _FINDINGS = pytest.StashKey[Findings]()
 

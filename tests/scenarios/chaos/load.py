@@ -10,7 +10,7 @@ import httpx
 
 from tests.scenarios.chaos.client import Answered, Client
 from tests.scenarios.chaos.run import Run
-from tests.scenarios.chaos.school import SMALL, Size
+from tests.school import SMALL, Size
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from tests.scenarios.chaos.client import Client
 from tests.scenarios.chaos.run import Run
-from tests.scenarios.chaos.school import SMALL
+from tests.school import SMALL
 from tests.waiting import wait_for
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.chaos.arrivals import answers_of_few, arrivals
 from tests.scenarios.chaos.client import Answered, faulty, statuses
 from tests.scenarios.chaos.run import Run
-from tests.scenarios.chaos.school import Size
+from tests.school import Size
 from tests.waiting import wait_for
 
 _LARGE = Size(students=20_000, questions=40)

@@ -13,8 +13,8 @@ import pytest
 from tests.s3_server import S3Server, SpoiltWay
 from tests.scenarios.chaos.requests import failed
 from tests.scenarios.chaos.run import Run
-from tests.scenarios.chaos.school import Size
 from tests.scenarios.chaos.stored import files, job, objects_of_job
+from tests.school import Size
 from tests.waiting import wait_for
 
 _NOT_STORED = "The report's file could not be stored."

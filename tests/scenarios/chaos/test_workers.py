@@ -15,10 +15,10 @@ from tests.scenarios.chaos.load import load
 from tests.scenarios.chaos.processes import resident
 from tests.scenarios.chaos.requests import failed
 from tests.scenarios.chaos.run import Run
-from tests.scenarios.chaos.school import Size
 from tests.scenarios.chaos.stack import LEASE_SECONDS, SWEEP_SECONDS
 from tests.scenarios.chaos.stopping_worker import STEPS
 from tests.scenarios.chaos.stored import files, job, objects, objects_of_job, running, tries
+from tests.school import Size
 from tests.waiting import wait_for
 
 # More than the store keeps in memory before it writes, and more than one chunk of attempts.

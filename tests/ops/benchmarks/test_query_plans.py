@@ -9,48 +9,41 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from models.access.tokens import create_token
 from models.db.schema import migrate
 from models.db.session import Database
 from models.ingestion.attempts import apply_attempts
 from models.payloads.attempts import read_lines
 from models.settings import Settings
-from ops.benchmarks.everyday import Everyday
-from ops.benchmarks.loading import Loader
-from ops.benchmarks.population import Course, Population, students_of
 from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
+from tests.everyday import Everyday, open_everyday
+from tests.school import School, Size
 from workers.extract import queries
 
-SMALL, LARGE, CHUNK, BATCH = 10, 12_000, 200, 500
+# Rows of attempts are as wide as those of a quiz with an essay: PostgreSQL scans narrow tables sooner.
+SMALL = Size(students=10, questions=2, essay_characters=1_000)
+LARGE = Size(students=12_000, questions=2, essay_characters=1_000)
+CHUNK, BATCH = 200, 500
 # What the large quiz fills; every other table is small, and reading all of it costs nothing.
 LARGE_TABLES = {"attempts", "attempt_payloads", "users", "course_users", "enrollments"}
 
 
 @pytest.fixture
-def large_quiz(database: Database) -> Population:
-    population = Population(Course(1, students_of(LARGE)), 1, attempts=LARGE, questions=3)
-    loader = Loader(database)
-    loader.load_course(population.course)
-    loader.load(population)
+def large_quiz(database: Database) -> None:
+    School(database.url, 1).add_quiz(LARGE)
     with database.transaction() as session:
         session.execute(
             text("INSERT INTO attempt_payloads (attempt_id, payload) SELECT id, '{}' FROM attempts")
         )
-    return population
 
 
 @pytest.fixture
-def everyday(database: Database, settings: Settings, large_quiz: Population) -> Iterator[Everyday]:
-    small_quiz = Population(Course(2, students_of(SMALL)), 2, attempts=SMALL, questions=3)
-    loader = Loader(database)
-    loader.load_course(small_quiz.course)
-    loader.load(small_quiz)
-    loader.settle()
-    with database.transaction() as session:
-        token = create_token(session, user_id=1, admin=True)
-    everyday = Everyday(settings, token, small_quiz)
-    yield everyday
-    everyday.close()
+def everyday(database: Database, settings: Settings, large_quiz: None) -> Iterator[Everyday]:
+    school = School(database.url, 2)
+    quiz_id = school.add_quiz(SMALL)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    with open_everyday(settings, database, school, quiz_id, SMALL) as everyday:
+        yield everyday
 
 
 @pytest.fixture
@@ -95,16 +88,16 @@ def test_a_chunk_of_a_large_quiz_is_fetched_by_indexes(
 def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
     unknown_tables: Database,
 ) -> None:
-    population = Population(Course(1, students_of(LARGE)), 1, attempts=LARGE, questions=3)
     migrate(unknown_tables.engine)
-    loader = Loader(unknown_tables)
-    loader.load_course(population.course)
-    loader.load(population)
-    block = population.block(0)
-    pushed = [{**population.pushed(block, row), "attempt": 10 + row} for row in range(BATCH)]
+    school = School(unknown_tables.url, 1)
+    quiz_id = school.add_quiz(LARGE)
+    pushed = [
+        school.pushed_attempt(quiz_id, student, LARGE.questions, attempt=10 + student)
+        for student in range(BATCH)
+    ]
 
     with recorded_statements() as statements, unknown_tables.transaction() as session:
-        counts = apply_attempts(session, 1, 1, read_lines(map(line, pushed), 2**20))
+        counts = apply_attempts(session, 1, quiz_id, read_lines(map(line, pushed), 2**20))
 
     assert counts.created == BATCH
     found = sequential_scans(unknown_tables.url, statements)

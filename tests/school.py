@@ -9,9 +9,6 @@ from typing import Any
 import psycopg
 
 COURSE_ID = 101
-TEACHER_ID = 7
-_SECTION_ID = 31
-_FIRST_STUDENT = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -33,20 +30,24 @@ SMALL = Size()
 class School:
     """One course whose quizzes are made as tests need them; ids are never used twice."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, course_id: int = COURSE_ID) -> None:
+        self.course_id = course_id
+        self.first_student = course_id * 1_000_000
         self._url = database_url
+        self._section_id = course_id
         self._students = 0
-        self._last_quiz_id = 0
+        # Ids of several courses in one database stay apart.
+        self._last_quiz_id = course_id * 1_000
         with self.connect() as connection:
             connection.execute(
                 "INSERT INTO courses (id, name, include_root_accounts, roster_revision)"
                 " VALUES (%s, %s, false, 1)",
-                [COURSE_ID, "Biology"],
+                [course_id, "Biology"],
             )
             connection.execute(
-                "INSERT INTO sections (id, course_id, name) VALUES (%s, %s, 'A')", [_SECTION_ID, COURSE_ID]
+                "INSERT INTO sections (id, course_id, name) VALUES (%s, %s, 'A')", [course_id, course_id]
             )
-            self._add_user(connection, TEACHER_ID, "TeacherEnrollment")
+            self._add_user(connection, self.first_student - 1, "TeacherEnrollment")
 
     @property
     def last_quiz_id(self) -> int:
@@ -72,7 +73,7 @@ class School:
     def submit(self, quiz_id: int, *, count: int = 1) -> int:
         """Let the first students submit once more each, all in one transaction; return the new revision."""
         with self.connect() as connection:
-            question_set_id, questions = self._form(connection, quiz_id)
+            question_set_id, questions = self._question_set(connection, quiz_id)
             attempt = _one(
                 connection, "SELECT coalesce(max(attempt), 0) + 1 FROM attempts WHERE quiz_id = %s", quiz_id
             )
@@ -80,6 +81,28 @@ class School:
                 connection, quiz_id, question_set_id, Size(count, questions - 1), attempt=attempt
             )
             return self._raise_revision(connection, quiz_id)
+
+    def pushed_attempt(self, quiz_id: int, student: int, questions: int, *, attempt: int) -> dict[str, Any]:
+        """Return a further attempt of a student as the LMS pushes it, with the first option everywhere."""
+        return {
+            "id": quiz_id * 10_000_000 + student,
+            "user_id": self.first_student + student,
+            "attempt": attempt,
+            "workflow_state": "complete",
+            "score": float(questions),
+            "finished_at": "2026-09-10T09:12:31Z",
+            "updated_at": "2026-09-10T09:12:31Z",
+            "submission_data": [
+                {
+                    "question_id": quiz_id * 1000 + number,
+                    "correct": True,
+                    "points": 1.0,
+                    "answer_id": quiz_id * 10_000 + number * 10,
+                    "text": str(quiz_id * 10_000 + number * 10),
+                }
+                for number in range(1, questions + 1)
+            ],
+        }
 
     def make_stale(self, quiz_id: int) -> int:
         """Raise a quiz's revision, as a regrade that changes nothing visible would."""
@@ -89,12 +112,12 @@ class School:
     def _add_user(self, connection: psycopg.Connection[Any], user_id: int, kind: str) -> None:
         connection.execute("INSERT INTO users (id, name) VALUES (%s, 'Ann Lee')", [user_id])
         connection.execute(
-            "INSERT INTO course_users (course_id, user_id) VALUES (%s, %s)", [COURSE_ID, user_id]
+            "INSERT INTO course_users (course_id, user_id) VALUES (%s, %s)", [self.course_id, user_id]
         )
         connection.execute(
             "INSERT INTO enrollments (section_id, user_id, type, enrollment_state, course_id)"
             " VALUES (%s, %s, %s, 'active', %s)",
-            [_SECTION_ID, user_id, kind, COURSE_ID],
+            [self._section_id, user_id, kind, self.course_id],
         )
 
     def _enroll_students(self, connection: psycopg.Connection[Any], count: int) -> None:
@@ -112,10 +135,10 @@ class School:
             SELECT %(section)s, id, 'StudentEnrollment', 'active', %(course)s FROM newcomers
             """,
             {
-                "first": _FIRST_STUDENT + self._students,
-                "last": _FIRST_STUDENT + count - 1,
-                "course": COURSE_ID,
-                "section": _SECTION_ID,
+                "first": self.first_student + self._students,
+                "last": self.first_student + count - 1,
+                "course": self.course_id,
+                "section": self._section_id,
             },
         )
         # The roster has changed, so every older report is stale: as it is with a real push.
@@ -126,7 +149,7 @@ class School:
         connection.execute(
             "INSERT INTO quizzes (id, course_id, title, quiz_type, anonymous_submissions, scoring_policy,"
             " revision, response_count) VALUES (%s, %s, %s, 'assignment', false, 'keep_highest', 1, %s)",
-            [quiz_id, COURSE_ID, f"Quiz {quiz_id}", size.responses],
+            [quiz_id, self.course_id, f"Quiz {quiz_id}", size.responses],
         )
         versions = [
             _one(
@@ -167,7 +190,7 @@ class School:
                 score, started_at, finished_at, updated_at, n_correct, n_incorrect, question_set_id,
                 answer_ids, texts, points, digest)
             SELECT %(quiz)s, %(quiz)s::bigint * 10000000 + n, %(attempt)s, %(first)s::bigint + n, 'complete',
-                false, n %% (%(questions)s + 1), now(), now(), now(), 1, %(questions)s - 1, %(form)s,
+                false, n %% (%(questions)s + 1), now(), now(), now(), 1, %(questions)s - 1, %(question_set)s,
                 (SELECT array_agg(%(quiz)s::bigint * 10000 + q * 10 + (n + q) %% 4 ORDER BY q)
                  FROM generate_series(1, %(questions)s) AS q) || NULL::bigint,
                 array_fill(NULL::text, ARRAY[%(questions)s]) || repeat(chr(97 + n %% 26), %(characters)s),
@@ -177,15 +200,15 @@ class School:
             {
                 "quiz": quiz_id,
                 "attempt": attempt,
-                "first": _FIRST_STUDENT,
+                "first": self.first_student,
                 "questions": size.questions,
-                "form": question_set_id,
+                "question_set": question_set_id,
                 "characters": size.essay_characters,
                 "students": size.students,
             },
         )
 
-    def _form(self, connection: psycopg.Connection[Any], quiz_id: int) -> tuple[int, int]:
+    def _question_set(self, connection: psycopg.Connection[Any], quiz_id: int) -> tuple[int, int]:
         row = connection.execute(
             "SELECT id, cardinality(question_version_ids) FROM question_sets WHERE quiz_id = %s", [quiz_id]
         ).fetchone()
