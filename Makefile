@@ -7,10 +7,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEVELOPED := .venv/.developed
 AUDIT_LOG := .venv/pip-audit.log
+# A module's tests stay in one process, which has a PostgreSQL and a broker of its own.
+IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test check audit advisories lock conformance format bench chaos fresh migration clean
+.PHONY: help run install test coverage check audit advisories lock conformance format bench chaos fresh migration clean
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -20,15 +23,18 @@ run: install ## run the whole service here, with the sample course, until Ctrl-C
 
 install: $(INSTALLED) ## set up .venv with the command .venv/bin/quiz-reports
 
-test: $(DEVELOPED) ## run the tests against a real PostgreSQL and a real broker
-	@$(BIN)/python -m pytest
+test: $(DEVELOPED) ## run the tests in parallel against a real PostgreSQL and a real broker
+	@$(BIN)/python -m pytest $(IN_PARALLEL)
+
+coverage: $(DEVELOPED) ## run the tests and count the branches that they take
+	@$(BIN)/python -m pytest $(IN_PARALLEL) $(WITH_COVERAGE)
 
 check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a minute
 	@$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted: run make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet workers/analysis workers/formats tests/unit
+	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios
 
 conformance: $(DEVELOPED) ## print which tests cover which rule of the contract
 	@$(BIN)/python -m tests.conformance
@@ -58,7 +64,7 @@ bench: $(DEVELOPED) ## measure each figure against a reference; the table goes t
 	@$(BIN)/python -m ops.benchmarks
 
 chaos: $(DEVELOPED) ## break servers and processes on purpose, and check that the promises hold
-	@$(BIN)/python -m pytest tests/chaos
+	@$(BIN)/python -m pytest tests/scenarios/chaos
 
 fresh: $(DEVELOPED) ## try the commands of README in fresh clones; ways="root-home umask" tries only these
 	@$(BIN)/python -P tests/fresh.py $(ways)
@@ -68,7 +74,7 @@ migration: $(DEVELOPED) ## write a migration for changes of the tables: make mig
 	@$(BIN)/python -m ops.admin.new_migration "$(m)"
 
 clean: ## remove .venv and the caches, but not the data in .quiz-reports
-	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3" >&2; exit 1; }

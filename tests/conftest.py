@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
+from tests.factories import Api, open_api
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
 
 # What the machine's owner has set must not change what a test sees.
@@ -28,9 +30,31 @@ for _variable in list(os.environ):
         del os.environ[_variable]
 
 
+# A busy machine is slow; how long an example takes shows nothing about the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+_SCENARIOS = Path(__file__).parent / "scenarios"
+# Fixtures that start a server or a process; all others of the kind ask for one of these.
+_SERVERS = frozenset({"server_directory", "postgres_url", "valkey_url"})
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell tests that need servers from those that need none."""
+    if item.get_closest_marker("integration"):
+        return
+    needs_servers = not _SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+    is_scenario = item.path.is_relative_to(_SCENARIOS)
+    item.add_marker("integration" if needs_servers or is_scenario else "unit")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests of endurance to CI, unless they are asked for by their mark."""
-    if os.environ.get("CI") or config.getoption("markexpr"):
+    """Begin with the scenarios; leave tests of endurance to CI, unless they are asked for by their mark."""
+    # Their modules take longest, and the process that gets the last one should not run alone for long.
+    items.sort(key=lambda item: not item.path.is_relative_to(_SCENARIOS))
+    if os.environ.get("CI") or "endurance" in config.getoption("markexpr"):
         return
     left_out = [item for item in items if item.get_closest_marker("endurance")]
     config.hook.pytest_deselected(items=left_out)
@@ -102,3 +126,10 @@ def settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
         public_url="http://quiz-reports.test",
         secret_key="a secret that only the tests share",
     )
+
+
+@pytest.fixture
+def api(settings: Settings, database: Database) -> Iterator[Api]:
+    """An application with these settings, in a school with every kind of caller."""
+    with open_api(settings, database) as api:
+        yield api

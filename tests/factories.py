@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from api.app import create_app
+from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
@@ -208,6 +211,18 @@ class Api:
         assert answer.status_code == 200, answer.text
         self.finish(answer.json["id"], content)
         return dict(self.get(f"{reports_path(quiz_id)}/{answer.json['id']}", caller).json)
+
+
+@contextmanager
+def open_api(settings: Settings, database: Database) -> Iterator[Api]:
+    """Open an application on a database that holds the school, and close it afterwards."""
+    with database.transaction() as session:
+        tokens = add_school(session)
+    app = create_app(settings)
+    try:
+        yield Api(app, settings, database, tokens)
+    finally:
+        Services.of(app).close()
 
 
 def reports_path(quiz_id: int = QUIZ_ID, course_id: int | str = COURSE_ID) -> str:

@@ -1,6 +1,8 @@
 """The real PostgreSQL and the real broker that tests run against: from wheels, or those that are named.
 
-TEST_DATABASE_URL (a role that may create databases) and TEST_REDIS_URL (its database is emptied) name others.
+TEST_DATABASE_URL (a role that may create databases) and TEST_REDIS_URL (its databases are emptied) name
+others. Where several processes run the tests, each starts servers of its own, or takes databases of its own
+on those that are named.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -34,10 +37,16 @@ def running_postgres(directory: Path) -> Iterator[str]:
 def running_valkey(directory: Path) -> Iterator[str]:
     """Give the URL of a broker."""
     if url := os.environ.get("TEST_REDIS_URL"):
-        yield url
+        yield _numbered(url)
     else:
         with _started(EmbeddedValkey(directory, durable=False)) as server:
             yield server.url
+
+
+def _numbered(redis_url: str) -> str:
+    """Name the database that has the number of this process among those that run tests."""
+    process = os.environ.get("PYTEST_XDIST_WORKER")
+    return urlsplit(redis_url)._replace(path=process.replace("gw", "/")).geturl() if process else redis_url
 
 
 @contextmanager

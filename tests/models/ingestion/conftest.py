@@ -1,4 +1,4 @@
-"""Two courses with a quiz each, to which an LMS pushes through the API."""
+"""The database that tests of ingestion push to, directly or through the API."""
 
 from __future__ import annotations
 
@@ -6,12 +6,28 @@ from collections.abc import Iterator
 
 import pytest
 
+from models.db.session import Database
 from models.settings import Settings
-from tests.pushing import Lms, pushing_lms
+from tests import pushing
+from tests.pushes import Lms
 
 
 @pytest.fixture
-def lms(settings: Settings) -> Iterator[Lms]:
-    with pushing_lms(settings) as lms:
+def lms(database: Database) -> Lms:
+    """An LMS that has pushed nothing yet."""
+    return Lms(database)
+
+
+@pytest.fixture
+def school(lms: Lms) -> Lms:
+    """An LMS that has pushed a course and a quiz."""
+    lms.set_up()
+    return lms
+
+
+@pytest.fixture
+def api_lms(settings: Settings) -> Iterator[pushing.Lms]:
+    """An LMS that has pushed two courses with a quiz each through the API."""
+    with pushing.pushing_lms(settings) as lms:
         lms.set_up()
         yield lms

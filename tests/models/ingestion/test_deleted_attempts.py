@@ -22,77 +22,79 @@ def _counts(answer: Any) -> tuple[int, int, int, int]:
 
 @pytest.mark.parametrize("updated_at", [EARLIER, "2026-09-10T09:12:31Z", LATER])
 @pytest.mark.contract("6 Data in", "a late retry does not bring back what was deleted")
-def test_a_late_retry_brings_no_deleted_attempt_back(lms: Lms, updated_at: str) -> None:
-    lms.put_attempts(0, [attempt(501)])
-    assert _counts(lms.put_attempts(0, [attempt(501, **DELETION)])) == (0, 0, 0, 1)
-    before = lms.revisions()
+def test_a_late_retry_brings_no_deleted_attempt_back(api_lms: Lms, updated_at: str) -> None:
+    api_lms.put_attempts(0, [attempt(501)])
+    assert _counts(api_lms.put_attempts(0, [attempt(501, **DELETION)])) == (0, 0, 0, 1)
+    before = api_lms.revisions()
 
-    for push in (lms.put_attempts, lms.put_lines):
+    for push in (api_lms.put_attempts, api_lms.put_lines):
         assert _counts(push(0, [attempt(501, updated_at=updated_at)])) == (0, 0, 1, 0)
-    assert lms.rows("SELECT FROM attempts") == []
-    assert lms.revisions() == before
+    assert api_lms.rows("SELECT FROM attempts") == []
+    assert api_lms.revisions() == before
 
 
-def test_what_stays_is_its_key_its_quiz_and_when(lms: Lms) -> None:
+def test_what_stays_is_its_key_its_quiz_and_when(api_lms: Lms) -> None:
     taker: dict[str, Any] = {"user_id": None, "temporary_user_code": "a code of the taker"}
-    lms.put_attempts(0, [attempt(501, **taker)])
-    lms.put_attempts(0, [attempt(501, **taker, **DELETION)])
+    api_lms.put_attempts(0, [attempt(501, **taker)])
+    api_lms.put_attempts(0, [attempt(501, **taker, **DELETION)])
 
-    assert lms.rows("SELECT id, quiz_id FROM submissions") == [(501, 201)]
-    [(submission_id, number, updated_at)] = lms.rows("SELECT * FROM deleted_attempts")
+    assert api_lms.rows("SELECT id, quiz_id FROM submissions") == [(501, 201)]
+    [(submission_id, number, updated_at)] = api_lms.rows("SELECT * FROM deleted_attempts")
     assert (submission_id, number, f"{updated_at:%Y-%m-%dT%H:%M:%SZ}") == (501, 1, LATER)
     tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
-    for (table,) in lms.rows(tables):
-        assert "a code of the taker" not in str(lms.rows(f"SELECT * FROM {table}"))
+    for (table,) in api_lms.rows(tables):
+        assert "a code of the taker" not in str(api_lms.rows(f"SELECT * FROM {table}"))
 
 
 @pytest.mark.contract("6 Data in", "a submission belongs to one quiz for good")
-def test_the_quiz_of_a_deleted_attempt_stays(lms: Lms) -> None:
-    lms.put_attempts(0, [attempt(501)])
-    lms.put_attempts(0, [attempt(501, **DELETION)])
+def test_the_quiz_of_a_deleted_attempt_stays(api_lms: Lms) -> None:
+    api_lms.put_attempts(0, [attempt(501)])
+    api_lms.put_attempts(0, [attempt(501, **DELETION)])
 
-    assert lms.put_attempts(1, [attempt(501, updated_at=LATEST)]).status_code == 422
+    assert api_lms.put_attempts(1, [attempt(501, updated_at=LATEST)]).status_code == 422
 
 
-def test_a_newer_push_makes_it_anew_with_the_questions_of_the_quiz(lms: Lms) -> None:
-    lms.put_attempts(0, [attempt(501)])
-    lms.put_attempts(0, [attempt(501, **DELETION)])
+def test_a_newer_push_makes_it_anew_with_the_questions_of_the_quiz(api_lms: Lms) -> None:
+    api_lms.put_attempts(0, [attempt(501)])
+    api_lms.put_attempts(0, [attempt(501, **DELETION)])
     answers = [{"id": 1, "text": "Yes", "weight": 100}, {"id": 3, "text": "Perhaps", "weight": 0}]
     reworded = {"id": QUESTION, "question_type": "multiple_choice_question", "question_text": "Was it?"}
-    lms.put_quiz(0, questions=[{**reworded, "points_possible": 1.0, "answers": answers}])
+    api_lms.put_quiz(0, questions=[{**reworded, "points_possible": 1.0, "answers": answers}])
 
-    assert _counts(lms.put_attempts(0, [attempt(501, updated_at=LATEST)])) == (1, 0, 0, 0)
-    assert lms.rows(
+    assert _counts(api_lms.put_attempts(0, [attempt(501, updated_at=LATEST)])) == (1, 0, 0, 0)
+    assert api_lms.rows(
         "SELECT attempts.user_id, attempts.question_set_id = quizzes.question_set_id"
         " FROM attempts JOIN quizzes ON quizzes.id = quiz_id"
     ) == [(STUDENT, True)]
-    assert lms.rows("SELECT FROM deleted_attempts") == []
-    assert lms.rows("SELECT response_count FROM quizzes WHERE id = 201") == [(1,)]
+    assert api_lms.rows("SELECT FROM deleted_attempts") == []
+    assert api_lms.rows("SELECT response_count FROM quizzes WHERE id = 201") == [(1,)]
 
 
-def test_a_deletion_that_comes_before_its_attempt_holds_too(lms: Lms) -> None:
-    assert _counts(lms.put_attempts(0, [attempt(501, **DELETION)])) == (0, 0, 1, 0)
-    assert _counts(lms.put_attempts(0, [attempt(501)])) == (0, 0, 1, 0)
-    assert _counts(lms.put_attempts(0, [attempt(501, updated_at=LATEST)])) == (1, 0, 0, 0)
+def test_a_deletion_that_comes_before_its_attempt_holds_too(api_lms: Lms) -> None:
+    assert _counts(api_lms.put_attempts(0, [attempt(501, **DELETION)])) == (0, 0, 1, 0)
+    assert _counts(api_lms.put_attempts(0, [attempt(501)])) == (0, 0, 1, 0)
+    assert _counts(api_lms.put_attempts(0, [attempt(501, updated_at=LATEST)])) == (1, 0, 0, 0)
 
 
-def test_the_newest_deletion_counts(lms: Lms) -> None:
-    lms.put_attempts(0, [attempt(501)])
+def test_the_newest_deletion_counts(api_lms: Lms) -> None:
+    api_lms.put_attempts(0, [attempt(501)])
     for updated_at in (LATEST, LATER):
-        lms.put_attempts(0, [attempt(501, workflow_state="deleted", updated_at=updated_at)])
+        api_lms.put_attempts(0, [attempt(501, workflow_state="deleted", updated_at=updated_at)])
 
-    assert _counts(lms.put_attempts(0, [attempt(501, updated_at=LATER)])) == (0, 0, 1, 0)
+    assert _counts(api_lms.put_attempts(0, [attempt(501, updated_at=LATER)])) == (0, 0, 1, 0)
 
 
 @pytest.mark.parametrize(("pushed_at", "stays"), [(EARLIER, False), (LATEST, True)])
-def test_of_a_deletion_and_a_push_at_once_the_newer_counts(lms: Lms, pushed_at: str, stays: bool) -> None:
+def test_of_a_deletion_and_a_push_at_once_the_newer_counts(api_lms: Lms, pushed_at: str, stays: bool) -> None:
     for id_ in range(ROUNDS):
         if id_ % 2:
-            lms.put_attempts(0, [attempt(id_, updated_at=EARLIER)])
+            api_lms.put_attempts(0, [attempt(id_, updated_at=EARLIER)])
         for answer in together(
-            partial(lms.put_attempts, 0, [attempt(id_, **DELETION)]),
-            partial(lms.put_lines, 0, [attempt(id_, score=0.5, updated_at=pushed_at)]),
+            partial(api_lms.put_attempts, 0, [attempt(id_, **DELETION)]),
+            partial(api_lms.put_lines, 0, [attempt(id_, score=0.5, updated_at=pushed_at)]),
         ):
             assert answer.status_code == 200, answer.text
-        assert len(lms.rows("SELECT FROM attempts WHERE submission_id = :id", id=id_)) == stays
-        assert len(lms.rows("SELECT FROM deleted_attempts WHERE submission_id = :id", id=id_)) == (not stays)
+        assert len(api_lms.rows("SELECT FROM attempts WHERE submission_id = :id", id=id_)) == stays
+        assert len(api_lms.rows("SELECT FROM deleted_attempts WHERE submission_id = :id", id=id_)) == (
+            not stays
+        )

@@ -41,12 +41,12 @@ def _deletion_of_one(id_: int, which: int) -> list[Json]:
     return [attempt(id_, score=1.0, **DELETED)] if which == 0 else _single(id_, which)
 
 
-def test_ids_of_any_size_are_found_again(lms: Lms) -> None:
+def test_ids_of_any_size_are_found_again(api_lms: Lms) -> None:
     attempts = [attempt(id_) for id_ in (1_000_004, 1_000_005, 70_000, 5_000_000_000, 5)]
 
-    assert lms.put_attempts(0, attempts).get_json()["created"] == 5
-    assert lms.put_attempts(0, attempts).get_json()["unchanged"] == 5
-    assert lms.put_attempts(1, attempts).status_code == 422
+    assert api_lms.put_attempts(0, attempts).get_json()["created"] == 5
+    assert api_lms.put_attempts(0, attempts).get_json()["unchanged"] == 5
+    assert api_lms.put_attempts(1, attempts).status_code == 422
 
 
 @pytest.mark.parametrize("attempts", [_single, _other_attempt, _several, _deletion_of_one])
@@ -61,18 +61,18 @@ def test_ids_of_any_size_are_found_again(lms: Lms) -> None:
 )
 @pytest.mark.contract("6 Data in", "a submission belongs to one quiz for good")
 def test_of_two_quizzes_that_are_pushed_one_submission_at_once_one_has_it(
-    lms: Lms, attempts: Callable[[int, int], list[Json]], first: Push, second: Push
+    api_lms: Lms, attempts: Callable[[int, int], list[Json]], first: Push, second: Push
 ) -> None:
     for id_ in range(ROUNDS):
-        before = lms.revisions()
+        before = api_lms.revisions()
         answers = together(
-            partial(first, lms, 0, attempts(id_, 0)), partial(second, lms, 1, attempts(id_, 1))
+            partial(first, api_lms, 0, attempts(id_, 0)), partial(second, api_lms, 1, attempts(id_, 1))
         )
-        _require_one_owner(lms, id_, answers, before, attempts)
+        _require_one_owner(api_lms, id_, answers, before, attempts)
 
 
 def _require_one_owner(
-    lms: Lms,
+    api_lms: Lms,
     id_: int,
     answers: list[TestResponse],
     before: list[int],
@@ -85,10 +85,10 @@ def _require_one_owner(
     assert [(error["place"], error["message"]) for error in refused] == [
         (place, f"{place}: {id_} is a submission of another quiz")
     ]
-    stored = lms.rows("SELECT DISTINCT quiz_id FROM submissions WHERE id = :id", id=id_)
+    stored = api_lms.rows("SELECT DISTINCT quiz_id FROM submissions WHERE id = :id", id=id_)
     assert stored == [(QUIZZES[winner],)]
     assert (
-        lms.rows(
+        api_lms.rows(
             "SELECT attempts.quiz_id, score FROM attempts JOIN submissions ON submissions.id = submission_id"
             " WHERE attempts.quiz_id <> submissions.quiz_id OR score <> CASE attempts.quiz_id WHEN :first"
             " THEN 0 ELSE 1 END",
@@ -96,25 +96,25 @@ def _require_one_owner(
         )
         == []
     )
-    after = lms.revisions()
+    after = api_lms.revisions()
     assert after[1 - winner] == before[1 - winner]
     # Neither quiz has become one that every later push is refused in.
-    assert lms.put_attempts(winner, attempts(id_, winner)).status_code == 200
-    assert lms.put_attempts(1 - winner, [attempt(5_000_000 + id_, score=1.0 - winner)]).status_code == 200
+    assert api_lms.put_attempts(winner, attempts(id_, winner)).status_code == 200
+    assert api_lms.put_attempts(1 - winner, [attempt(5_000_000 + id_, score=1.0 - winner)]).status_code == 200
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_push_in_between_waits_for_the_one_that_streams(lms: Lms, commits: bool) -> None:
+def test_a_push_in_between_waits_for_the_one_that_streams(api_lms: Lms, commits: bool) -> None:
     def push(session: Any, which: int) -> Any:
         body = msgspec.json.encode({"quiz_submissions": [attempt(501, 1 + which)]})
         return apply_attempts(session, COURSES[which], QUIZZES[which], read_document(body))
 
     def push_in_between() -> Any:
-        with lms.database.transaction() as session:
+        with api_lms.database.transaction() as session:
             return push(session, 1)
 
     with ThreadPoolExecutor(1) as pool:
-        with lms.database.engine.connect() as connection, lms.database.transaction() as session:
+        with api_lms.database.engine.connect() as connection, api_lms.database.transaction() as session:
             nested = session.begin_nested()
             push(session, 0)
             waiting = pool.submit(push_in_between)
@@ -126,7 +126,7 @@ def test_a_push_in_between_waits_for_the_one_that_streams(lms: Lms, commits: boo
                 waiting.result(timeout=30)
         else:
             assert waiting.result(timeout=30).created == 1
-    assert lms.rows("SELECT quiz_id FROM attempts") == [(QUIZZES[0 if commits else 1],)]
+    assert api_lms.rows("SELECT quiz_id FROM attempts") == [(QUIZZES[0 if commits else 1],)]
 
 
 def _is_waiting(connection: Any) -> bool:
@@ -139,92 +139,96 @@ def _is_waiting(connection: Any) -> bool:
 
 
 def test_streams_that_meet_each_others_submissions_in_another_order(
-    lms: Lms, monkeypatch: pytest.MonkeyPatch
+    api_lms: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 2)
     for round_ in range(max(2, ROUNDS // 10)):
         ids = range(100 * round_, 100 * round_ + 40)
         answers = together(
-            partial(lms.put_lines, 0, [attempt(id_) for id_ in ids]),
-            partial(lms.put_lines, 1, [attempt(id_) for id_ in reversed(ids)]),
+            partial(api_lms.put_lines, 0, [attempt(id_) for id_ in ids]),
+            partial(api_lms.put_lines, 1, [attempt(id_) for id_ in reversed(ids)]),
         )
         assert sorted(answer.status_code for answer in answers) == [200, 422]
         winner = [answer.status_code for answer in answers].index(200)
         owners = "SELECT DISTINCT quiz_id FROM attempts WHERE submission_id >= :first"
-        assert lms.rows(owners, first=ids[0]) == [(QUIZZES[winner],)]
+        assert api_lms.rows(owners, first=ids[0]) == [(QUIZZES[winner],)]
 
 
-def test_one_quiz_id_in_two_courses_belongs_to_one(lms: Lms) -> None:
+def test_one_quiz_id_in_two_courses_belongs_to_one(api_lms: Lms) -> None:
     for quiz_id in range(1000, 1000 + ROUNDS):
         quiz = {"quiz": {"title": "Cells", "quiz_type": "assignment", "questions": []}}
-        answers = together(*[partial(lms.put, f"{course}/quizzes/{quiz_id}", quiz) for course in COURSES])
+        answers = together(*[partial(api_lms.put, f"{course}/quizzes/{quiz_id}", quiz) for course in COURSES])
 
         assert sorted(answer.status_code for answer in answers) == [200, 422]
         winner = [answer.status_code for answer in answers].index(200)
         refused = answers[1 - winner].get_json()["errors"]
         assert refused[0]["message"] == f"quiz: {quiz_id} is a quiz of another course"
-        assert lms.rows("SELECT course_id FROM quizzes WHERE id = :id", id=quiz_id) == [(COURSES[winner],)]
+        assert api_lms.rows("SELECT course_id FROM quizzes WHERE id = :id", id=quiz_id) == [
+            (COURSES[winner],)
+        ]
 
 
 @pytest.mark.contract("6 Data in", "a section moves to the course that pushes it last")
-def test_a_section_moves_with_its_enrollments(lms: Lms) -> None:
-    before = lms.roster_revisions()
+def test_a_section_moves_with_its_enrollments(api_lms: Lms) -> None:
+    before = api_lms.roster_revisions()
     enrollment = {"user_id": 9, "section_id": 40, "type": "StudentEnrollment"}
-    lms.put_course(
+    api_lms.put_course(
         0,
         users=[{"id": 9, "name": "Cy"}],
         sections=[{"id": 40, "name": "Evening"}],
         enrollments=[enrollment],
     )
 
-    answer = lms.put_course(1, sections=[{"id": 32, "name": "Section 32"}, {"id": 40, "name": "Evening"}])
+    answer = api_lms.put_course(1, sections=[{"id": 32, "name": "Section 32"}, {"id": 40, "name": "Evening"}])
 
     assert answer.status_code == 200, answer.text
-    assert lms.rows("SELECT course_id FROM sections WHERE id = 40") == [(COURSES[1],)]
-    assert lms.rows("SELECT course_id, user_id FROM enrollments WHERE section_id = 40") == [(COURSES[1], 9)]
-    assert lms.rows("SELECT course_id FROM course_users WHERE user_id = 9 ORDER BY 1") == [(101,), (102,)]
-    assert lms.roster_revisions() == [before[0] + 2, before[1] + 1]
+    assert api_lms.rows("SELECT course_id FROM sections WHERE id = 40") == [(COURSES[1],)]
+    assert api_lms.rows("SELECT course_id, user_id FROM enrollments WHERE section_id = 40") == [
+        (COURSES[1], 9)
+    ]
+    assert api_lms.rows("SELECT course_id FROM course_users WHERE user_id = 9 ORDER BY 1") == [(101,), (102,)]
+    assert api_lms.roster_revisions() == [before[0] + 2, before[1] + 1]
 
 
-def test_a_list_of_enrollments_replaces_those_that_came_along(lms: Lms) -> None:
-    lms.put_course(1, **roster(31, OTHER_STUDENT))
+def test_a_list_of_enrollments_replaces_those_that_came_along(api_lms: Lms) -> None:
+    api_lms.put_course(1, **roster(31, OTHER_STUDENT))
 
-    assert lms.rows("SELECT course_id, user_id FROM enrollments") == [(COURSES[1], OTHER_STUDENT)]
+    assert api_lms.rows("SELECT course_id, user_id FROM enrollments") == [(COURSES[1], OTHER_STUDENT)]
 
 
-def test_users_that_are_left_out_lose_the_enrollments_that_came_along(lms: Lms) -> None:
-    lms.put_course(1, users=[{"id": STUDENT, "name": "Ann"}], sections=[{"id": 31, "name": "Section 31"}])
+def test_users_that_are_left_out_lose_the_enrollments_that_came_along(api_lms: Lms) -> None:
+    api_lms.put_course(1, users=[{"id": STUDENT, "name": "Ann"}], sections=[{"id": 31, "name": "Section 31"}])
 
-    assert lms.rows("SELECT course_id, user_id FROM enrollments") == [(COURSES[1], STUDENT)]
+    assert api_lms.rows("SELECT course_id, user_id FROM enrollments") == [(COURSES[1], STUDENT)]
 
 
 @pytest.mark.parametrize("lists", [("sections",), ("sections", "users", "enrollments")])
 @pytest.mark.contract("6 Data in", "a section moves to the course that pushes it last")
 def test_of_two_courses_that_push_one_section_at_once_the_later_has_it(
-    lms: Lms, lists: Sequence[str]
+    api_lms: Lms, lists: Sequence[str]
 ) -> None:
     for section_id in range(100, 100 + ROUNDS):
-        before = lms.roster_revisions()
+        before = api_lms.roster_revisions()
         pushed = {key: roster(section_id, STUDENT, OTHER_STUDENT)[key] for key in lists}
-        answers = together(*[partial(lms.put_course, which, **pushed) for which in (0, 1)])
+        answers = together(*[partial(api_lms.put_course, which, **pushed) for which in (0, 1)])
 
         assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
-        [(owner,)] = lms.rows("SELECT course_id FROM sections WHERE id = :id", id=section_id)
+        [(owner,)] = api_lms.rows("SELECT course_id FROM sections WHERE id = :id", id=section_id)
         later = COURSES.index(owner)
-        after = lms.roster_revisions()
+        after = api_lms.roster_revisions()
         # The course that had it first has risen for its own push and for the loss.
         assert (after[later], after[1 - later]) == (before[later] + 1, before[1 - later] + 2)
         of_others = (
             "SELECT FROM enrollments JOIN sections ON sections.id = section_id"
             " WHERE sections.course_id <> enrollments.course_id"
         )
-        assert lms.rows(of_others) == []
+        assert api_lms.rows(of_others) == []
 
 
-def test_courses_that_swap_their_sections_never_wait_in_a_ring(lms: Lms) -> None:
+def test_courses_that_swap_their_sections_never_wait_in_a_ring(api_lms: Lms) -> None:
     for round_ in range(ROUNDS):
         ids = (31, 32) if round_ % 2 else (32, 31)
         answers = together(
-            *[partial(lms.put_course, which, **roster(ids[which], STUDENT, 9)) for which in (0, 1)]
+            *[partial(api_lms.put_course, which, **roster(ids[which], STUDENT, 9)) for which in (0, 1)]
         )
         assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]

@@ -1,0 +1,77 @@
+"""Contract, section 1: the reports of New Quizzes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.factories import (
+    ASSIGNMENT_ID,
+    COURSE_ID,
+    QUIZ_ID,
+    Api,
+    reports_path,
+)
+
+BASE = "http://quiz-reports.test"
+NEW_QUIZZES = f"/api/quiz/v1/courses/{COURSE_ID}/quizzes/{ASSIGNMENT_ID}/reports"
+WISH = {"quiz_report": {"report_type": "item_analysis", "format": "csv"}}
+
+
+class TestNewQuizzes:
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
+    def test_answers_with_the_progress(self, api: Api) -> None:
+        answer = api.post(
+            NEW_QUIZZES, data={"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
+        )
+        assert answer.status_code == 200
+        assert (answer.json["workflow_state"], answer.json["context_type"]) == (
+            "queued",
+            "Quizzes::QuizStatistics",
+        )
+        assert answer.json == api.get(answer.json["url"].removeprefix(BASE)).json
+
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
+    def test_its_results_name_the_file_once_completed(self, api: Api) -> None:
+        progress = api.post(NEW_QUIZZES, json=WISH).json
+        assert "results" not in progress
+        api.finish(progress["context_id"])
+        done = api.get(progress["url"].removeprefix(BASE)).json
+        assert set(done["results"]) == {"url"}
+        assert api.get(done["results"]["url"].removeprefix(BASE), None).status_code == 200
+
+    def test_a_current_report_is_answered_with_its_completed_progress(self, api: Api) -> None:
+        progress = api.post(NEW_QUIZZES, json=WISH).json
+        api.finish(progress["context_id"])
+        again = api.post(NEW_QUIZZES, json=WISH).json
+        assert (again["id"], again["workflow_state"]) == (progress["id"], "completed")
+        assert "url" in again["results"]
+
+    def test_is_the_same_report_as_the_classic_form_asks_for(self, api: Api) -> None:
+        progress = api.post(NEW_QUIZZES, json=WISH).json
+        listed = api.get(reports_path()).json
+        assert progress["context_id"] == listed[1]["id"]
+        assert api.post(reports_path(), json=WISH).status_code == 409
+
+    @pytest.mark.parametrize("other", ["json", "xlsx", "CSV", "", None, 7, ["csv"]])
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
+    def test_csv_only(self, api: Api, other: object) -> None:
+        wish = {"report_type": "item_analysis", "format": other}
+        answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
+        assert answer.status_code == 400
+        assert "csv" in answer.json["message"]
+
+    @pytest.mark.parametrize("wish", [{"format": "csv"}, {"report_type": "x", "format": "csv"}])
+    def test_an_unknown_type(self, api: Api, wish: dict[str, str]) -> None:
+        answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
+        assert (answer.status_code, answer.json["message"]) == (400, "invalid quiz report type")
+
+    @pytest.mark.parametrize("assignment_id", [str(QUIZ_ID), "999", "x"])
+    def test_an_assignment_that_is_not_there(self, api: Api, assignment_id: str) -> None:
+        path = f"/api/quiz/v1/courses/{COURSE_ID}/quizzes/{assignment_id}/reports"
+        assert api.post(path, json=WISH).status_code == 404

@@ -1,0 +1,45 @@
+"""A plugin of pytest that fails a run with coverage if too few branches of a core package were taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import coverage
+import pytest
+
+PACKAGES = ("api", "models", "workers")
+FLOOR = 95.0
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Read what pytest-cov has combined, in the process that has started the others."""
+    if hasattr(session.config, "workerinput") or not session.config.getoption("cov_source"):
+        return
+    taken = shares_of_branches(session.config.rootpath)
+    session.config.stash[_SHARES] = taken
+    if session.exitstatus == pytest.ExitCode.OK and min(taken.values()) < FLOOR:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the shares."""
+    for package, share in config.stash.get(_SHARES, {}).items():
+        is_below = f", below {FLOOR:g} %" if share < FLOOR else ""
+        terminalreporter.write_line(f"{package}: {share:.1f} % of branches{is_below}", red=bool(is_below))
+
+
+def shares_of_branches(root: Path) -> dict[str, float]:
+    """Return the percentage of branches that were taken, by package."""
+    measured = coverage.Coverage()
+    measured.load()
+    taken, known = Counter[str](), Counter[str]()
+    for file in measured.get_data().measured_files():
+        package = Path(file).relative_to(root).parts[0]
+        for exits, used in measured.branch_stats(file).values():
+            known[package] += exits
+            taken[package] += used
+    return {package: 100 * taken[package] / max(known[package], 1) for package in PACKAGES}
+
+
+_SHARES = pytest.StashKey[dict[str, float]]()

@@ -1,0 +1,83 @@
+"""NDJSON is read as a stream: many attempts in one transaction, few of them in memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.errors import InvalidInputError
+from models.ingestion.attempts import apply_attempts
+from models.ingestion.counts import PushCounts
+from models.payloads import attempts
+from models.payloads.attempts import read_lines
+from tests.pushes import COURSE_ID, MEGABYTE, QUIZ_ID, Lms, attempt, many
+
+BATCH = 50
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", BATCH)
+
+
+def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:
+    assert school.put_lines(many(5 * BATCH + 3)) == PushCounts(
+        created=253, updated=0, unchanged=0, deleted=0, revision=2
+    )
+    assert school.value("SELECT count(*) FROM attempts") == 253
+
+
+@pytest.mark.contract("6 Data in", "the same key twice in one request is invalid")
+def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        school.put_lines([*many(2 * BATCH), attempt(1000)])
+
+    assert [issue.path for issue in caught.value.issues] == ["quiz_submissions[100]"]
+    assert school.value("SELECT count(*) FROM attempts") == 0
+
+
+def test_problems_of_all_batches_are_named(school: Lms) -> None:
+    wrong: dict[str, Any] = {"user_id": 99}
+
+    with pytest.raises(InvalidInputError) as caught:
+        school.put_lines([attempt(1, **wrong), *many(3 * BATCH), attempt(2, **wrong)])
+
+    assert [issue.path for issue in caught.value.issues] == [
+        "quiz_submissions[0].user_id",
+        "quiz_submissions[151].user_id",
+    ]
+
+
+def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
+    def breaking() -> Iterator[bytes]:
+        for line in many(3 * BATCH):
+            yield msgspec.json.encode(line) + b"\n"
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError), school.database.transaction() as session:
+        apply_attempts(session, COURSE_ID, QUIZ_ID, read_lines(breaking(), MEGABYTE))
+
+    assert school.value("SELECT count(*) FROM attempts") == 0
+    assert school.value("SELECT revision FROM quizzes") == 1
+
+
+@pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
+def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
+    comment = "x" * 20_000
+
+    def peak(count: int, first: int) -> int:
+        tracemalloc.reset_peak()
+        school.put_lines({**line, "comment": comment} for line in many(count, first))
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        short, long = peak(5 * BATCH, 10_000), peak(30 * BATCH, 20_000)
+    finally:
+        tracemalloc.stop()
+
+    assert long < short + 2 * MEGABYTE

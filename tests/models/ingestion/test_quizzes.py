@@ -1,0 +1,187 @@
+"""PUT of a quiz: its questions are stored by content, in the order that the quiz has them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from models.errors import InvalidInputError, NotFoundError
+from models.ingestion.counts import PushCounts
+from tests.pushes import (
+    COURSE_ID,
+    FIRST_QUESTION,
+    QUIZ_ID,
+    SECOND_QUESTION,
+    Lms,
+    attempt,
+    question,
+    quiz,
+)
+
+OTHER_COURSE_ID, OTHER_QUIZ_ID = 102, 202
+QUESTIONS_IN_ORDER = """
+    SELECT content FROM quizzes JOIN question_sets ON question_sets.id = question_set_id,
+        unnest(question_version_ids) WITH ORDINALITY AS part (version_id, place)
+    JOIN question_versions ON question_versions.id = version_id
+    WHERE quizzes.id = 201 ORDER BY place"""
+
+
+def places(push: Callable[[], object]) -> list[str]:
+    with pytest.raises(InvalidInputError) as caught:
+        push()
+    return [issue.path for issue in caught.value.issues]
+
+
+def shuffled(question_id: int) -> dict[str, Any]:
+    asked = question(question_id)
+    return {**asked, "answers": asked["answers"][::-1]}
+
+
+def stored_questions(lms: Lms) -> list[dict[str, Any]]:
+    return [content for (content,) in lms.rows(QUESTIONS_IN_ORDER)]
+
+
+@pytest.fixture
+def lms(lms: Lms) -> Lms:
+    lms.put_course()
+    return lms
+
+
+def test_a_new_quiz_is_stored_with_its_questions(lms: Lms) -> None:
+    assert lms.put_quiz() == PushCounts(created=3, updated=0, unchanged=0, deleted=0, revision=1)
+    assert lms.rows("SELECT course_id, title, quiz_type, assignment_id, scoring_policy FROM quizzes") == [
+        (COURSE_ID, "Cells", "assignment", 900, "keep_highest")
+    ]
+    assert [content["id"] for content in stored_questions(lms)] == [FIRST_QUESTION, SECOND_QUESTION]
+
+
+@pytest.mark.contract("6 Data in", "every PUT is an idempotent upsert")
+def test_the_same_quiz_again_changes_nothing(lms: Lms) -> None:
+    lms.put_quiz()
+    before = lms.stored()
+
+    assert lms.put_quiz() == PushCounts(created=0, updated=0, unchanged=3, deleted=0, revision=1)
+    assert lms.stored() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"title": "Cells and more"}, (0, 1, 2, 0)),
+        ({"points_possible": 3}, (0, 1, 2, 0)),
+        ({"published_at": "2026-09-01T08:00:00Z"}, (0, 1, 2, 0)),
+        ({"anonymous_submissions": True}, (0, 1, 2, 0)),
+        ({"scoring_policy": "keep_latest"}, (0, 1, 2, 0)),
+        ({"questions": [question(FIRST_QUESTION)]}, (0, 0, 2, 1)),
+        ({"questions": [*quiz()["questions"], question(3)]}, (1, 0, 3, 0)),
+        ({"questions": quiz()["questions"][::-1]}, (0, 1, 2, 0)),
+        (
+            {"questions": [question(FIRST_QUESTION, question_text="?"), question(SECOND_QUESTION)]},
+            (0, 1, 2, 0),
+        ),
+        ({"questions": [shuffled(FIRST_QUESTION), question(SECOND_QUESTION)]}, (0, 1, 2, 0)),
+        ({"questions": [question(FIRST_QUESTION, position=5), question(SECOND_QUESTION)]}, (0, 1, 2, 0)),
+    ],
+)
+def test_what_changed_is_counted_and_raises_the_revision_once(
+    lms: Lms, changes: dict[str, Any], counts: tuple[int, int, int, int]
+) -> None:
+    lms.put_quiz()
+
+    assert lms.put_quiz(**changes) == PushCounts(*counts, revision=2)
+    assert lms.put_quiz(**changes).revision == 2
+
+
+def test_what_is_left_out_stays(lms: Lms) -> None:
+    lms.put_quiz(published_at="2026-09-01T08:00:00Z", points_possible=2)
+    before = lms.stored()
+
+    assert lms.patch_quiz(title="Cells") == PushCounts(0, 0, unchanged=1, deleted=0, revision=1)
+    assert lms.stored() == before
+
+
+def test_null_clears_a_field(lms: Lms) -> None:
+    lms.put_quiz(points_possible=2, scoring_policy="keep_latest")
+
+    lms.patch_quiz(points_possible=None, assignment_id=None, scoring_policy=None, anonymous_submissions=None)
+
+    assert lms.rows(
+        "SELECT points_possible, assignment_id, scoring_policy, anonymous_submissions FROM quizzes"
+    ) == [(None, None, "keep_highest", False)]
+
+
+def test_questions_return_to_the_version_that_they_had(lms: Lms) -> None:
+    lms.put_quiz()
+    lms.put_quiz(questions=[question(FIRST_QUESTION, question_text="other"), question(SECOND_QUESTION)])
+    lms.put_quiz()
+
+    assert lms.value("SELECT count(*) FROM question_versions") == 3
+    assert lms.value("SELECT count(*) FROM question_sets") == 2
+
+
+def test_answers_stand_as_the_quiz_has_them_not_as_an_attempt_saw_them(lms: Lms) -> None:
+    lms.put_quiz()
+    lms.put_attempts(attempt(quiz_data=[shuffled(FIRST_QUESTION), question(SECOND_QUESTION)]))
+    assert stored_questions(lms)[0]["answers"][0]["text"] == "Answer 1"
+
+    lms.put_quiz(questions=[shuffled(FIRST_QUESTION), question(SECOND_QUESTION)])
+    assert stored_questions(lms)[0]["answers"][0]["text"] == "Answer 3"
+    assert lms.value("SELECT count(*) FROM question_versions") == 2
+
+
+def test_a_quiz_may_be_without_questions(lms: Lms) -> None:
+    assert lms.put_quiz(questions=[]).created == 1
+    assert lms.patch_quiz(OTHER_QUIZ_ID, title="Empty", quiz_type="survey").created == 1
+    assert lms.put_attempts(attempt(submission_data=[])).created == 1
+
+
+@pytest.mark.contract("6 Data in", "groups are skipped")
+def test_groups_are_skipped(lms: Lms) -> None:
+    group = {"entry_type": "quiz_group", "id": 5, "name": "Group", "pick_count": 1}
+
+    assert lms.put_quiz(questions=[group, question(FIRST_QUESTION)]).created == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"quiz_type": "exam"}, ["quiz.quiz_type"]),
+        ({"title": None}, ["quiz.title"]),
+        ({"anonymous_submissions": 1}, ["quiz.anonymous_submissions"]),
+        ({"published_at": "yesterday"}, ["quiz.published_at"]),
+        ({"published_at": "1066-10-14T09:00:00Z"}, ["quiz.published_at"]),
+        ({"assignment_id": 900}, ["quiz.assignment_id"]),
+        ({"questions": [question(1), question(1)]}, ["quiz.questions[1].id"]),
+        (
+            {"questions": [question(1, question_type="riddle"), question(2, answers=[{}])]},
+            ["quiz.questions[0].question_type", "quiz.questions[1].answers[0].id"],
+        ),
+    ],
+)
+@pytest.mark.contract("6 Data in", "all or nothing")
+def test_an_invalid_quiz_is_refused_and_nothing_of_it_is_stored(
+    lms: Lms, fields: dict[str, Any], path: list[str]
+) -> None:
+    lms.put_quiz()
+    before = lms.stored()
+
+    assert places(lambda: lms.put_quiz(OTHER_QUIZ_ID, **{"assignment_id": None, **fields})) == path
+    assert lms.stored() == before
+
+
+def test_a_new_quiz_needs_a_title_and_a_type(lms: Lms) -> None:
+    assert places(lambda: lms.patch_quiz(OTHER_QUIZ_ID)) == ["quiz.title", "quiz.quiz_type"]
+
+
+def test_a_quiz_of_another_course_is_refused(lms: Lms) -> None:
+    lms.put_quiz()
+    lms.patch_course(OTHER_COURSE_ID, name="Other")
+
+    assert places(lambda: lms.put_quiz(QUIZ_ID, OTHER_COURSE_ID)) == ["quiz"]
+
+
+def test_a_quiz_of_an_unknown_course_is_not_found(lms: Lms) -> None:
+    with pytest.raises(NotFoundError):
+        lms.put_quiz(course_id=OTHER_COURSE_ID)

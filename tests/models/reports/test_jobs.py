@@ -1,0 +1,131 @@
+"""The life of a job in the database: claims, leases, sweeps."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from sqlalchemy import text
+
+from models.db.session import Database
+from models.errors import (
+    LeaseLostError,
+)
+from models.queue import JobMessage, Queue
+from models.reports import jobs
+from models.reports.jobs import Claim
+from models.reports.tables import ReportState
+from models.reports.variants import ReportType
+from tests.models.reports.report_life import (
+    abort,
+    age_hints,
+    claim,
+    expire_lease,
+    finish,
+    generated,
+    must,
+    report,
+    request,
+    simultaneously,
+)
+
+pytestmark = pytest.mark.usefixtures("quiz")
+
+
+def test_one_of_many_workers_claims_a_job(database: Database) -> None:
+    message = must(request(database))
+    outcomes = simultaneously(10, lambda: claim(database, message))
+    assert sum(isinstance(outcome, Claim) for outcome in outcomes) == 1
+    assert outcomes.count(None) == 9
+
+
+def test_a_job_of_an_earlier_request_claims_nothing(database: Database) -> None:
+    earlier = must(request(database))
+    abort(database, earlier.report_id)
+    later = must(request(database))
+    assert later.report_id == earlier.report_id
+    assert claim(database, earlier) is None
+    assert claim(database, later) is not None
+
+
+@pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
+def test_a_silent_worker_loses_its_report_and_changes_nothing_when_it_wakes(database: Database) -> None:
+    message = must(request(database))
+    silent = must(claim(database, message))
+    assert claim(database, message) is None
+    expire_lease(database)
+    heir = must(claim(database, message))
+    with pytest.raises(LeaseLostError), database.transaction() as session:
+        jobs.heartbeat(session, silent, 50.0, lease_seconds=60)
+    with pytest.raises(LeaseLostError):
+        finish(database, silent)
+    with pytest.raises(LeaseLostError), database.transaction() as session:
+        jobs.fail(session, silent, "too late")
+    finish(database, heir)
+    assert must(report(database, message.report_id).file).storage_key == heir.storage_key
+
+
+@pytest.mark.contract("3 Progress", "completion never falls within a try, and is 100 exactly when completed")
+def test_completion_never_falls_within_a_try_and_is_100_when_completed(database: Database) -> None:
+    message = must(request(database))
+    claimed = must(claim(database, message))
+    seen = []
+    for completion in (10.0, 30.0, 20.0):
+        with database.transaction() as session:
+            jobs.heartbeat(session, claimed, completion, lease_seconds=60)
+        seen.append(must(report(database, message.report_id).progress).completion)
+    finish(database, claimed)
+    seen.append(must(report(database, message.report_id).progress).completion)
+    assert seen == [10.0, 30.0, 30.0, 100.0]
+
+
+@pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
+def test_the_third_worker_that_falls_silent_ends_the_job_with_a_reason(database: Database) -> None:
+    message = must(request(database))
+    for _ in range(3):
+        must(claim(database, message))
+        expire_lease(database)
+    assert claim(database, message) is None
+    with database.transaction() as session:
+        assert jobs.fail_exhausted(session, max_tries=3) == [message.report_id]
+    failed = report(database, message.report_id)
+    assert failed.state is ReportState.FAILED
+    assert f"report {message.report_id}, job {message.progress_id}" in must(must(failed.progress).message)
+
+
+def test_a_job_is_hinted_at_again_once_by_any_number_of_sweepers(database: Database) -> None:
+    message = must(request(database))
+
+    def take() -> list[JobMessage]:
+        with database.transaction() as session:
+            return list(jobs.take_unclaimed_jobs(session, Queue.SMALL, older_than_seconds=10, most=100))
+
+    assert take() == []
+    for state in (ReportState.QUEUED, ReportState.RUNNING):
+        age_hints(database, 11)
+        if state is ReportState.RUNNING:
+            must(claim(database, message))
+            assert take() == []
+            expire_lease(database)
+        taken = [messages for messages in simultaneously(4, take) if messages]
+        assert taken == [[message]]
+
+
+@pytest.mark.contract("2 Abort", "retention leaves a report as DELETE does")
+def test_retention_empties_a_report_as_an_abort_does(database: Database) -> None:
+    message = generated(database)
+    key = must(report(database, message.report_id).file).storage_key
+    with database.transaction() as session:
+        assert jobs.remove_expired_files(session, retention_days=1) == []
+        session.execute(text("UPDATE files SET created_at = now() - interval '25 hours'"))
+    with database.transaction() as session:
+        assert jobs.remove_expired_files(session, retention_days=1) == [key]
+    assert report(database, message.report_id).state is ReportState.IDLE
+
+
+def test_objects_of_files_and_running_jobs_are_needed_and_others_are_not(database: Database) -> None:
+    kept = must(report(database, generated(database).report_id).file).storage_key
+    claimed = must(claim(database, must(request(database, ReportType.ITEM_ANALYSIS))))
+    orphan = f"reports/1/{uuid.uuid4()}"
+    with database.transaction() as session:
+        assert jobs.unreferenced(session, [kept, claimed.storage_key, orphan]) == [orphan]

@@ -1,0 +1,205 @@
+"""`quiz-reports import` and `quiz-reports report` against a real service."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from models.reports import jobs
+from ops.client.http import Client, Report
+from ops.sample.loading import write_sample
+from tests.ops.client.conftest import Ended, Service
+from tests.reference import compare
+from workers import generation
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def imported(quiz_reports: Command, tmp_path: Path) -> Ended:
+    # The other way round: course, quizzes and submissions find their order themselves.
+    paths = sorted(write_sample(tmp_path / "sample"), reverse=True)
+    ended = quiz_reports("import", *paths)
+    assert ended.status == 0, ended.err
+    return ended
+
+
+def test_import_pushes_files_in_the_order_in_which_they_build_on_each_other(imported: Ended) -> None:
+    lines = imported.out.decode().splitlines()
+
+    assert [line.split(" → ")[1].split(":")[0] for line in lines] == [
+        "course 101",
+        *("quiz 203", "quiz 201", "quiz 202"),
+        *("submissions of quiz 203", "submissions of quiz 201", "submissions of quiz 202"),
+    ]
+    assert lines[5].endswith(": 1,000 created")
+
+
+def test_importing_again_changes_nothing(imported: Ended, quiz_reports: Command, tmp_path: Path) -> None:
+    again = quiz_reports("import", *(tmp_path / "sample").iterdir())
+
+    assert again.status == 0
+    assert b"created" not in again.out
+    assert b"1,000 unchanged" in again.out
+
+
+def test_import_takes_lines_for_a_quiz_that_is_named(
+    imported: Ended, quiz_reports: Command, tmp_path: Path
+) -> None:
+    attempt = {"id": 900, "user_id": 7018, "attempt": 1, "workflow_state": "complete", "score": 0.0}
+    attempt |= {"updated_at": "2026-10-05T00:00:00Z", "submission_data": []}
+    (tmp_path / "late.ndjson").write_text(json.dumps(attempt) + "\n")
+
+    assert quiz_reports("import", "late.ndjson").status == 1
+    ended = quiz_reports("import", "late.ndjson", "--course", "sis_course_id:2026-SAMPLE", "--quiz", "203")
+    assert ended.status == 0, ended.err
+    assert b"submissions of quiz 203: 1 created" in ended.out
+
+
+def test_a_refused_file_names_each_place_on_a_line(
+    imported: Ended, quiz_reports: Command, tmp_path: Path
+) -> None:
+    attempts = [{"id": "x", "attempt": 1}, {"id": 901, "user_id": 5, "attempt": 0}]
+    (tmp_path / "bad.json").write_text(
+        json.dumps({"course_id": 101, "quiz_id": 203, "quiz_submissions": attempts})
+    )
+    ended = quiz_reports("import", "bad.json")
+
+    lines = [line for line in ended.err.splitlines() if line != "bad.json"]
+    assert ended.status == 1
+    assert lines[0].startswith("quiz-reports: bad.json: ")
+    assert "values are not valid, nothing of it was stored" in lines[0]
+    assert all(line.startswith("  quiz_submissions[") for line in lines[1:])
+
+
+def test_one_quiz_cannot_be_the_name_of_several_files(quiz_reports: Command, tmp_path: Path) -> None:
+    ended = quiz_reports("import", *write_sample(tmp_path / "sample"), "--quiz", "201")
+
+    assert ended.status == 2
+    assert "several of the files are quizzes" in ended.err
+
+
+def test_report_saves_the_file_and_prints_its_path(
+    imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
+) -> None:
+    ended = quiz_reports("report", "101", "201", "item_analysis")
+
+    assert (ended.status, ended.out) == (0, b"quiz_201_item_analysis.csv\n"), ended.err
+    assert (tmp_path / "quiz_201_item_analysis.csv").read_text().startswith("Question Id,Question Title,")
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_report_writes_to_standard_output_what_it_saves(
+    imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
+) -> None:
+    wish = ("report", "sis_course_id:2026-SAMPLE", "202", "student_analysis", "--all-versions", "-o")
+    saved, shown = quiz_reports(*wish, "all.csv"), quiz_reports(*wish, "-")
+
+    assert (saved.status, shown.status) == (0, 0), saved.err + shown.err
+    assert shown.out == (tmp_path / "all.csv").read_bytes()
+    assert shown.out.count(b" UTC,") == 9
+
+
+@pytest.mark.parametrize("report_type", ["student_analysis", "item_analysis"])
+def test_the_files_are_those_of_the_plain_computation(
+    report_type: str, imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sample"
+    submissions = json.loads((folder / "lsat_submissions.json").read_bytes())["quiz_submissions"]
+    attempts = tmp_path / "attempts.ndjson"
+    attempts.write_text("".join(json.dumps(attempt) + "\n" for attempt in submissions))
+    pushed = (folder / "course.json", folder / "lsat_quiz.json", attempts)
+    ended = quiz_reports("report", "101", "201", report_type, "--all-versions", "-o", "report.csv")
+
+    assert ended.status == 0, ended.err
+    compare.main(report_type, "report.csv", *map(str, pushed))
+
+
+def test_a_report_that_is_being_made_is_joined(
+    imported: Ended, worker: None, service: Service, quiz_reports: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    somebody_waits = threading.Event()
+    claim, wait_for = jobs.claim, Client.wait_for
+
+    def late_claim(*arguments: Any, **options: Any) -> jobs.Claim | None:
+        assert somebody_waits.wait(30)
+        return claim(*arguments, **options)
+
+    def noticed_wait(*arguments: Any) -> Report:
+        somebody_waits.set()
+        return wait_for(*arguments)
+
+    monkeypatch.setattr(jobs, "claim", late_claim)
+    monkeypatch.setattr(Client, "wait_for", noticed_wait)
+    first = httpx.post(
+        f"{service.url}/api/v1/courses/101/quizzes/201/reports",
+        data={"quiz_report[report_type]": "item_analysis"},
+        headers={"Authorization": f"Bearer {service.token}"},
+        trust_env=False,
+    )
+    ended = quiz_reports("report", "101", "201", "item_analysis")
+
+    assert first.json()["progress_url"]
+    assert ended.status == 0, ended.err
+
+
+def test_a_failed_report_gives_its_message_and_leaves_no_file(
+    imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(generation, "_make_file", broken)
+    ended = quiz_reports("report", "101", "201", "item_analysis", "-o", "x.csv")
+
+    assert ended.status == 1
+    assert "an error in the program" in ended.err
+    assert "a bug" not in ended.err
+    assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("101", "999", "item_analysis"), 1, "does not exist"),
+        (("101", "203", "item_analysis"), 1, "survey"),
+        (("101", "two", "item_analysis"), 2, "'two' is not a valid integer"),
+        (("101", "201", "both"), 2, "'both' is not one of"),
+        (("101", "201", "item_analysis", "-o", "no/such/folder.csv"), 2, "there is no folder no/such"),
+        (("101", "201", "item_analysis", "--token", "other"), 1, "Invalid access token"),
+        (
+            ("101", "201", "item_analysis", "--url", "http://127.0.0.1:9"),
+            1,
+            "start it with `quiz-reports up`",
+        ),
+        (("101", "201", "item_analysis", "--url", "elsewhere"), 2, "must begin with http://"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    arguments: tuple[str, ...], status: int, says: str, imported: Ended, quiz_reports: Command
+) -> None:
+    ended = quiz_reports("report", *arguments)
+
+    assert ended.status == status
+    assert ended.err.startswith("quiz-reports: ")
+    assert ended.err.count("\n") == 1
+    assert says in ended.err
+
+
+def test_the_token_of_a_local_stack_is_given_to_no_other_address(
+    quiz_reports: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = {"base_url": "http://127.0.0.1:9", "admin_token": "secret", "database_url": "", "redis_url": ""}
+    (tmp_path / ".quiz-reports").mkdir()
+    (tmp_path / ".quiz-reports" / "ready.json").write_text(json.dumps({**ready, "pid": 1}))
+    monkeypatch.delenv("QUIZ_REPORTS_TOKEN")
+    ended = quiz_reports("report", "101", "201", "item_analysis")
+
+    assert ended.status == 2
+    assert "--token is missing" in ended.err

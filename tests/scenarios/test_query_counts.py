@@ -1,0 +1,81 @@
+"""Listing reports, and asking for one that is still current, cost the same for any quiz."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from models.db.session import Database
+from models.settings import Settings
+from tests.everyday import REPORT_TYPES, Everyday, open_everyday
+from tests.school import School, Size
+
+SMALL, LARGE = Size(students=10, questions=2), Size(students=2_000, questions=2)
+# Who calls; the course, the quiz and the caller's roles; then a report of each type, or the lock of the
+# variant, its newest report, and the revisions of quiz and course as they are under the lock.
+INDEX_STATEMENTS, REUSE_STATEMENTS = 4, 6
+
+
+@contextmanager
+def sent_statements() -> Iterator[list[str]]:
+    """Note what every engine of this process sends, whichever pool it comes from."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def quizzes(database: Database, settings: Settings) -> Iterator[list[Everyday]]:
+    """A small and a larger quiz, each with both reports made."""
+    school = School(database.url)
+    with ExitStack() as opened:
+        quizzes = [
+            opened.enter_context(open_everyday(settings, database, school, school.add_quiz(size), size))
+            for size in (SMALL, LARGE)
+        ]
+        for quiz in quizzes:
+            for report_type in REPORT_TYPES:
+                quiz.make(quiz.request(report_type))
+            # The first list makes the rows that are missing; from then on it only reads.
+            quiz.list_reports()
+        yield quizzes
+
+
+def statements_of(action: Callable[[], Any]) -> list[str]:
+    with sent_statements() as statements:
+        action()
+    return statements
+
+
+def test_the_list_takes_a_fixed_number_of_statements(quizzes: list[Everyday]) -> None:
+    counts = [len(statements_of(quiz.list_reports)) for quiz in quizzes]
+
+    assert counts == [INDEX_STATEMENTS, INDEX_STATEMENTS]
+
+
+def test_a_current_report_is_found_by_a_fixed_number_of_statements(quizzes: list[Everyday]) -> None:
+    counts = [len(statements_of(partial(quiz.request, "student_analysis"))) for quiz in quizzes]
+
+    assert counts == [REUSE_STATEMENTS, REUSE_STATEMENTS]
+
+
+def reuse_item_analysis(quiz: Everyday) -> None:
+    quiz.request("item_analysis")
+
+
+@pytest.mark.parametrize("action", [Everyday.list_reports, reuse_item_analysis])
+def test_no_statement_touches_attempts(quizzes: list[Everyday], action: Callable[[Everyday], Any]) -> None:
+    for quiz in quizzes:
+        assert [sql for sql in statements_of(partial(action, quiz)) if "attempts" in sql] == []
