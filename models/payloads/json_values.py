@@ -93,7 +93,7 @@ def refusal(source: bytes, kind: Any, path: str, error: Exception) -> InvalidInp
 
 def find_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
     """Find every part of a decoded value that does not fit a type, inside structs and lists as well."""
-    if kind is msgspec.Raw:
+    if _is_unparsed(value, kind):
         # It is checked when it is parsed.
         return
     try:
@@ -169,6 +169,14 @@ def _inner_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]
         elif get_origin(option) is list and isinstance(value, list):
             for index, item in enumerate(value):
                 yield from find_issues(item, get_args(option)[0], at(path, index))
+
+
+def _is_unparsed(value: Any, kind: Any) -> bool:
+    return any(
+        option is msgspec.Raw
+        or (get_origin(option) is list and get_args(option)[0] is msgspec.Raw and isinstance(value, list))
+        for option in _options(kind)
+    )
 
 
 def _options(kind: Any) -> Iterator[Any]:

@@ -195,7 +195,7 @@ def test_an_empty_sis_id_is_none(lms: Lms) -> None:
 
 
 def test_names_of_every_script_and_length_are_stored_as_they_are(lms: Lms) -> None:
-    names = ["=1+1", "</script>", "שלום", "👩‍🔬", "a\\b\"c'd{e},NULL", "x" * 5_000, ""]
+    names = ["=1+1", "</script>", "שלום", "👩‍🔬", "a\\b\"c'd{e},NULL", "x" * 255, ""]
 
     lms.patch_course(OTHER_ID, name="a", users=[{"id": i, "name": name} for i, name in enumerate(names)])
 
