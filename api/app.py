@@ -16,7 +16,7 @@ from api.auth import check_token_before_body
 from api.body_input import BodyInput
 from api.errors import UnsupportedContentError, register_error_handlers
 from api.metrics import REQUEST_SECONDS, REQUESTS
-from api.overload import refuse_what_waited_too_long
+from api.overload import refuse_overdue_request
 from api.pages.documentation import documentation
 from api.routes.courses import courses
 from api.routes.files import files
@@ -60,12 +60,12 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(blueprint)
     app.before_request(_begin)
     app.before_request(_require_valid_host)
-    app.before_request(refuse_what_waited_too_long)
+    app.before_request(refuse_overdue_request)
     app.before_request(_read_body)
     app.after_request(_finish)
     app.after_request(_require_https)
     if hops := settings.trusted_proxies:
-        # Only headers that our own proxy overwrites: it passes on a client's port and prefix unchanged.
+        # Only the headers that the proxy overwrites: it passes on a client's port and prefix unchanged.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
@@ -89,10 +89,10 @@ def _begin() -> None:
 
 
 def _require_valid_host() -> None:
-    # It stands in links where no public address is set. HTTP/1.0 may leave it out.
-    given = request.environ.get("HTTP_HOST")
-    # Werkzeug reads one that is not a host and a port as empty.
-    if given is not None and (not request.host or len(given) > _MOST_HOST_LENGTH):
+    # Links contain it if no public address is set. A request of HTTP/1.0 may omit it.
+    header = request.environ.get("HTTP_HOST")
+    # Werkzeug returns an empty host for a header that is not a host and a port.
+    if header is not None and (not request.host or len(header) > _MOST_HOST_LENGTH):
         raise BadRequest
 
 
@@ -104,7 +104,7 @@ def _read_body() -> None:
         return
     if request.method == "POST" and request.content_length != 0:
         check_token_before_body()
-    # The body is read before a route takes a connection, so a slow client holds none.
+    # The body is read before a route takes a connection, so a slow client occupies none.
     body = request.get_data()
     # Werkzeug silently cuts a body of unknown length at the limit.
     if request.content_length is None and len(body) >= _MOST_BODY_BYTES:
@@ -136,7 +136,7 @@ def _finish(response: Response) -> Response:
 
 
 def _require_https(response: Response) -> Response:
-    # Where no proxy is trusted to say how the client came, the public address tells.
+    # Without a trusted proxy, only the public address tells whether clients use HTTPS.
     if request.is_secure or services().settings.public_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response

@@ -1,6 +1,7 @@
-"""The caller of a request, the scope of their token, and what they may reach.
+"""The caller of a request, the scope of the token, and the objects that the caller may access.
 
-The checks run in one order: 401, scope, the course's 404, 403, the rest's 404.
+The checks run in this order: the token (401), its scope (401), the course (404), the caller's role in it
+(403), the quiz and the report (404).
 """
 
 from __future__ import annotations
@@ -48,14 +49,14 @@ class CourseAccess:
 
 @dataclass(frozen=True)
 class QuizAccess(CourseAccess):
-    """The same, with a quiz of the course."""
+    """Such a course, and one of its quizzes."""
 
     quiz: Quiz
 
 
 @dataclass(frozen=True)
 class ReportAccess(QuizAccess):
-    """The same, with a report of the quiz whose file the caller may have."""
+    """Such a quiz, and one of its reports, whose file the caller may read."""
 
     report: QuizReport
 
@@ -118,14 +119,14 @@ class RequestContext:
     def _report_without_course(self, report: QuizReport) -> ReportAccess:
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
-        if not self.caller.may_enter(course.id) or not (roles or self.caller.is_admin):
+        if not self.caller.may_access(course.id) or not (roles or self.caller.is_admin):
             # The path names no course, so a 403 would tell an outsider that the id exists.
             raise NotFoundError
         return _report_access(course, self._sees_sis_ids(course, roles), quiz, report)
 
     def require_course(self, course_id: int) -> None:
         """Raise ForbiddenError if the token is limited to other courses."""
-        if not self.caller.may_enter(course_id):
+        if not self.caller.may_access(course_id):
             raise ForbiddenError
 
     def _sees_sis_ids(self, course: Course, roles: Roles) -> bool:
@@ -167,12 +168,12 @@ def authorized(session: Session) -> RequestContext:
         if caller is None:
             raise InvalidTokenError
     except InvalidTokenError:
-        services().rate_limit.take_guess(request.remote_addr)
+        services().rate_limit.count_invalid_token(request.remote_addr)
         raise
     if "requests_left" not in g:
-        # The token of one request may be checked twice, and counts once.
-        g.limited_as = services().rate_limit.name(token)
-        g.requests_left = services().rate_limit.take(g.limited_as)
+        # A request may check its token twice, but uses it once.
+        g.rate_limit_key = services().rate_limit.key(token)
+        g.requests_left = services().rate_limit.take(g.rate_limit_key)
     g.user_id = caller.user_id
     _require_scope(caller)
     return RequestContext(session, caller)
@@ -181,7 +182,7 @@ def authorized(session: Session) -> RequestContext:
 def check_token_before_body() -> None:
     """Refuse a request whose token is missing or invalid before its body is received.
 
-    The token of a form is in the body, so it is checked later.
+    A form may carry its token in the body, so that token is checked later.
     """
     if _declared_scope() is None or (_token_outside_body() is None and request.mimetype in FORMS):
         return

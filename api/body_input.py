@@ -15,7 +15,7 @@ class Readable(Protocol):
 
 
 class BodyInput:
-    """The input stream of a server, where a body that cannot be read is a bad request."""
+    """The input stream of a server; a body that cannot be read is a bad request."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream

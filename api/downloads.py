@@ -21,7 +21,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 def file_response(file: File, display_name: str) -> Response:
-    """Stream a file, or redirect to its store if that is set and the store can presign a URL.
+    """Stream a file, or redirect to its store if the settings say so and the store can presign a URL.
 
     Raises NotFoundError if the bytes are lost.
     """
@@ -69,6 +69,6 @@ def _require_bytes(file: File) -> None:
     with services().database.transaction() as session:
         is_lost = mark_file_lost(session, file.id)
     if is_lost:
-        # Otherwise another request has just deleted the file, or has already marked it.
+        # If not, another request has deleted the file or marked it already.
         _log.error("file_lost", file_id=file.id, storage_key=file.storage_key)
     raise NotFoundError("The specified resource does not exist.")

@@ -32,7 +32,7 @@ _RETRY_SECONDS = 2
 
 
 class ApiError(Exception):
-    """The base of the refusals of the API itself."""
+    """The base of the errors that the API itself raises."""
 
 
 class UnauthenticatedError(ApiError):
@@ -148,13 +148,13 @@ CASES: Mapping[type[Exception], Case] = {
     sqlalchemy.exc.TimeoutError: _UNAVAILABLE,
 }
 
-# The names and texts of what Flask and Werkzeug refuse.
+# The names and texts of the errors that Flask and Werkzeug raise.
 _HTTP_CASES: Mapping[int, Case] = {
     400: Case(400, "bad_request", "The request can not be read."),
     404: _NOT_FOUND,
     405: Case(405, "method_not_allowed", "This method is not allowed here."),
     413: Case(413, "payload_too_large", "The body is too large."),
-    415: Case(415, "unsupported_media_type", "The body is of a type that is not read here."),
+    415: Case(415, "unsupported_media_type", "The media type of the body is not supported."),
     416: Case(416, "range_not_satisfiable", "The range lies outside the file."),
 }
 
@@ -207,5 +207,5 @@ def _issues(error: Exception) -> list[dict[str, str]]:
 
 
 def _first_line(error: Exception) -> str:
-    # The further lines of a database error are its statement and the values in it.
+    # The other lines of a database error contain the statement and its values.
     return (str(error).splitlines() or [""])[0]

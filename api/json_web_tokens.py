@@ -16,7 +16,7 @@ from api.errors import InvalidTokenError, UnavailableError
 from models.access.tokens import Caller
 from models.settings import Settings
 
-# Signatures by a private key only: with HS256 a public key would serve as the secret.
+# Only algorithms with a private key: with HS256, anyone could sign with the public key as the secret.
 ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
 _MOST_KEY_SET_BYTES = 256 * 1024
@@ -51,7 +51,7 @@ def _read_all(response: httpx.Response) -> bytes:
     for chunk in response.iter_raw():
         body += chunk
         if len(body) > _MOST_KEY_SET_BYTES or time.monotonic() > deadline:
-            raise ValueError("the key set is too large or comes too slowly")
+            raise ValueError("the key set is too large or arrives too slowly")
     return body
 
 

@@ -21,7 +21,7 @@ class Links:
 
     base: str
     verifiers: Verifiers
-    limited_as: str = ""
+    rate_limit_key: str = ""
 
     def quiz(self, quiz: Quiz) -> str:
         """Return the URL of a quiz."""
@@ -41,7 +41,7 @@ class Links:
 
     def download(self, file: File) -> str:
         """Return the URL of a file's bytes, with a fresh verifier."""
-        verifier = self.verifiers.issue(file.id, file.uuid, self.limited_as)
+        verifier = self.verifiers.issue(file.id, file.uuid, self.rate_limit_key)
         query = urlencode({"download_frd": 1, "verifier": verifier})
         return f"{self.base}/files/{file.id}/download?{query}"
 
@@ -70,4 +70,4 @@ class Links:
 def links() -> Links:
     """Make the URLs of this request, below the public address or, if none is set, the request's own."""
     base = services().settings.public_url or request.url_root.rstrip("/")
-    return Links(base, services().verifiers, g.get("limited_as", ""))
+    return Links(base, services().verifiers, g.get("rate_limit_key", ""))

@@ -30,7 +30,7 @@ _JOBS: Final = text(
 
 
 def current_metrics(database: Database) -> bytes:
-    """Return the metrics of requests, of this process or of all that share them, and those of the jobs."""
+    """Return the metrics of the jobs, and of the requests to this process or to all that share metrics."""
     registry = CollectorRegistry()
     try:
         # PROMETHEUS_MULTIPROC_DIR makes the processes of a server share their metrics.

@@ -16,7 +16,7 @@ from api.services import services
 
 # `t=1700000000.123` as nginx writes it; others write milliseconds or microseconds, with or without `t=`.
 _STAMP = re.compile(r"(?:t=)?(\d{1,17}(?:\.\d{1,9})?)", re.ASCII)
-# Each unit with the number that times of today exceed in it: microseconds, milliseconds, seconds.
+# Microseconds, milliseconds, seconds: what times of today exceed in each, and the number of them in a second.
 _UNITS = ((1e14, 1e6), (1e11, 1e3), (0.0, 1.0))
 
 # Reads are cheap to retry, so they wait at most half a second. Changes wait longer: a hundred simultaneous
@@ -27,8 +27,8 @@ _MOST_SECONDS_OF_CHANGES = 10.0
 _NEVER_REFUSED = frozenset({"health.alive", "health.ready", "health.metrics"})
 
 
-def refuse_what_waited_too_long() -> None:
-    """Raise UnavailableError for a request that has waited too long."""
+def refuse_overdue_request() -> None:
+    """Raise UnavailableError if the request has waited too long."""
     if not services().settings.trusted_proxies or request.endpoint in _NEVER_REFUSED:
         return
     waited = seconds_since(request.headers.get("X-Request-Start", ""), time.time())

@@ -1,7 +1,7 @@
 """The parameters of a request, in all of Canvas's spellings, read into frozen values.
 
-A bad parameter is a 400, which comes after 401, 403 and 404. Routes therefore read parameters that can be bad
-after they have found what the path names.
+An invalid parameter is a 400, but 401, 403 and 404 take precedence. Routes therefore read parameters that may
+be invalid after they have found what the path names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Counts in Redis how often in a minute a token is used, and an address sends a bad one."""
+"""Limits of requests a minute, counted in Redis: by token, and by address for invalid tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api.errors import TooManyRequestsError
 from models.settings import Settings
 
 _WINDOW_SECONDS = 60
-# Addresses share this many counters, so that no attacker can fill Redis.
+# Addresses share this many counters, so an attacker cannot fill Redis.
 _MOST_NETWORKS = 2**16
 # A limit is not worth a slow response.
 _TIMEOUT_SECONDS = 0.1
@@ -30,7 +30,7 @@ class RateLimit:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self._most = settings.rate_limit
-        self._key = b"rate-limit:" + settings.secret_key.encode()
+        self._secret = b"rate-limit:" + settings.secret_key.encode()
         self._clock = clock
         # It connects at the first request, so no connection crosses a fork.
         self._redis = (
@@ -44,23 +44,23 @@ class RateLimit:
             else None
         )
 
-    def name(self, token: str) -> str:
-        """Return the name that a token is counted by; it reveals nothing without the secret key."""
-        return hmac.digest(self._key, token.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+    def key(self, token: str) -> str:
+        """Return the key by which a token is counted; it reveals nothing without the secret key."""
+        return hmac.digest(self._secret, token.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
 
-    def take(self, name: str) -> int | None:
-        """Count a request of a token of this name and return how many are left in this minute.
+    def take(self, key: str) -> int | None:
+        """Count a request with the token of this key; return how many are left in this minute.
 
         Returns None if there is no limit, or if Redis is unavailable. Raises TooManyRequestsError.
         """
-        return self._count("rate", name)
+        return self._count("rate", key)
 
-    def take_guess(self, address: str | None) -> None:
-        """Count a bad token, by the address that sent it; raise TooManyRequestsError beyond the limit.
+    def count_invalid_token(self, address: str | None) -> None:
+        """Count an invalid token, by the address that sent it; raise TooManyRequestsError beyond the limit.
 
-        Good tokens from the address are still accepted: others may share it.
+        Valid tokens from the address are still accepted, since others may share it.
         """
-        self._count("guesses", str(zlib.crc32(_network(address).encode()) % _MOST_NETWORKS))
+        self._count("invalid-tokens", str(zlib.crc32(_network(address).encode()) % _MOST_NETWORKS))
 
     def _count(self, kind: str, name: str) -> int | None:
         if self._redis is None:

@@ -1,4 +1,4 @@
-"""The request for a report, as both of its routes make it: parameters and rights become a variant."""
+"""The request for a report, as both routes make it: a variant from the parameters and the caller's rights."""
 
 from __future__ import annotations
 

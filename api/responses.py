@@ -15,7 +15,8 @@ from werkzeug import Response
 from api.media_types import JSON, STRING_IDS
 from models.reports.tables import QuizReport
 
-# Each verifier is new and valid for an hour, so two bodies that differ in it are the same for half of that.
+# Each response has new verifiers, valid for an hour. For half of that time, bodies that differ only in them
+# have the same ETag.
 _VERIFIER = re.compile(rb"verifier=[A-Za-z0-9_.~-]+")
 _VERIFIER_REUSE_SECONDS = 1800
 

@@ -104,7 +104,9 @@ def _disk_errors_reported() -> Iterator[None]:
         yield
     except OSError as error:
         _log.warning("body_not_stored", reason=str(error))
-        raise NotReceivedError("There is no room to receive the body. Please try again later.") from error
+        raise NotReceivedError(
+            "There is no disk space to receive the body. Please try again later."
+        ) from error
 
 
 def _too_large(most_bytes: int) -> BodyTooLargeError:

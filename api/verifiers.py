@@ -18,12 +18,12 @@ LIFETIME_SECONDS = 3600
 class SignedFile:
     """The file that a verifier names; the uuid distinguishes it from a later file with the same id.
 
-    `limited_as` names the token that got the verifier, whose rate limit downloads count against.
+    Downloads count against the rate limit of the token that got the verifier: `rate_limit_key` is its key.
     """
 
     file_id: str
     file_uuid: uuid.UUID
-    limited_as: str = ""
+    rate_limit_key: str = ""
 
 
 class _Signer(TimestampSigner):
@@ -43,9 +43,10 @@ class Verifiers:
     def __init__(self, secret_key: str, clock: Callable[[], float] = time.time) -> None:
         self._signer = _Signer(secret_key, clock)
 
-    def issue(self, file_id: int, file_uuid: uuid.UUID, limited_as: str = "") -> str:
+    def issue(self, file_id: int, file_uuid: uuid.UUID, rate_limit_key: str = "") -> str:
         """Make a new verifier for a file."""
-        return self._signer.sign(f"{file_id}-{file_uuid.hex}-{secrets.token_hex(4)}-{limited_as}").decode()
+        content = f"{file_id}-{file_uuid.hex}-{secrets.token_hex(4)}-{rate_limit_key}"
+        return self._signer.sign(content).decode()
 
     def read(self, verifier: str) -> SignedFile | None:
         """Return the file that a verifier was signed for, or None if it is forged or expired."""
@@ -53,5 +54,5 @@ class Verifiers:
             signed = self._signer.unsign(verifier.encode(), max_age=LIFETIME_SECONDS).decode()
         except (BadSignature, UnicodeError):
             return None
-        file_id, file_uuid, _, limited_as = signed.rsplit("-", 3)
-        return SignedFile(file_id, uuid.UUID(file_uuid), limited_as)
+        file_id, file_uuid, _, rate_limit_key = signed.rsplit("-", 3)
+        return SignedFile(file_id, uuid.UUID(file_uuid), rate_limit_key)

@@ -55,7 +55,7 @@ class ValidationIssue:
 
 
 class InvalidInputError(QuizReportsError):
-    """The pushed data are not valid; nothing of them was stored."""
+    """The pushed data are invalid, and none of them were stored."""
 
     MOST_ISSUES = 20
 

@@ -51,7 +51,7 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # These write a line for each request or poll, which belongs into an access log.
+    # These write a line for each request or poll, which belongs in an access log.
     for chatty in ("httpx", "httpcore", "kombu", "alembic"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
 

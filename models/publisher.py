@@ -67,10 +67,10 @@ class JobPublisher:
         return True
 
     def revoke(self, message: JobMessage | None) -> bool:
-        """Spare the workers the last send of a cancelled job, if there is one; False if the broker refuses.
+        """Tell the workers to drop the message of a cancelled job, if there is one; False if that failed.
 
-        The row has already decided. Celery's own `control.revoke` retries for ever if the broker is absent,
-        so its message is sent from here.
+        The row alone decides that the job does not run; this only spares a worker the message. Celery's own
+        `control.revoke` retries for ever if the broker is absent, so its message is sent from here.
         """
         if message is None:
             return True

@@ -23,7 +23,7 @@ class Queue(StrEnum):
 
 @dataclass(frozen=True)
 class JobMessage:
-    """Says that a report's job may be waiting; those of one job are equal, whichever send of it they are."""
+    """Says that a report's job may be waiting; all messages of a job are equal, whatever their `send`."""
 
     report_id: int
     progress_id: int
@@ -32,7 +32,7 @@ class JobMessage:
 
     @property
     def task_id(self) -> str:
-        """The Celery task's id, one for each send: a revoke holds no later one."""
+        """The id of the Celery task, one for each send, so that a revoke does not stop a later one."""
         return f"progress-{self.progress_id}-{self.send}"
 
     @property

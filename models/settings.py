@@ -95,9 +95,7 @@ def _base_url(text: str) -> str:
 def _key_set_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
-        raise ValueError(
-            "must begin with https://, since an attacker who replaces the keys on the way would be let in"
-        )
+        raise ValueError("must begin with https://, since an attacker could replace the keys on the way")
     return text
 
 

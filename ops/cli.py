@@ -117,11 +117,11 @@ def _explained(error: Exception) -> str | None:
     # By name, since importing these libraries for their errors would slow every command.
     match f"{type(error).__module__.split('.')[0]}.{type(error).__name__}":
         case "sqlalchemy.OperationalError" | "sqlalchemy.InterfaceError" | "psycopg.OperationalError":
-            return f"the database does not answer: {reason}: check DATABASE_URL"
+            return f"the database does not respond: {reason}: check DATABASE_URL"
         case "sqlalchemy.ProgrammingError" if "does not exist" in reason:
             return f"the database is not up to date: {reason}: run quiz-reports migrate"
         case "redis.ConnectionError" | "redis.TimeoutError" | "kombu.OperationalError":
-            return f"the broker does not answer: {reason}: check REDIS_URL"
+            return f"the broker does not respond: {reason}: check REDIS_URL"
         case "redis.AuthenticationError":
             return f"the broker refuses the password: {reason}: check REDIS_URL"
     return str(error) if isinstance(error, OSError) else None

@@ -46,7 +46,7 @@ CONFIGURATION: Final[dict[str, Any]] = {
 
 def create_celery(settings: Settings) -> Celery:
     """Make the application of a worker's processes; nothing is connected before a worker starts."""
-    # By the scheme of the URL, so that kombu still knows when to speak TLS.
+    # Under the schemes of the URL, because kombu decides by the scheme whether to use TLS.
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "workers.transport:Transport"))
     app = Celery("quiz-reports", broker=settings.redis_url)
     app.conf.update(CONFIGURATION)

@@ -105,7 +105,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
-    """Make what was stored the report's file; raise LeaseLostError if the report is another's by now."""
+    """Make what was stored the report's file; raise LeaseLostError if the claim no longer holds."""
     try:
         with resources.database.transaction() as session:
             jobs.finish(session, claim, snapshot, size=file.size, sha256=file.sha256)

@@ -1,4 +1,4 @@
-"""The connections of a process: to the database, for snapshots and to the store, each opened on first use.
+"""The connections of a process to the database, for snapshots and to the store, each opened on first use.
 
 Connections and the store's threads do not survive a fork, so each child of a worker opens its own.
 """

@@ -24,13 +24,13 @@ from workers.resources import Resources
 log = structlog.get_logger(__name__)
 
 # While messages wait in the queue, most jobs only wait for their turn: a few old ones are published again, in
-# case just theirs was lost. If the queue is empty, every unclaimed job is.
+# case their messages were lost. If the queue is empty, every unclaimed job is published again.
 _SWEEPS_WHEN_BUSY = 6
 _MOST_WHEN_BUSY = 50
 _MOST_WHEN_IDLE = 1000
 
 _TIDY_EVERY = timedelta(minutes=10)
-# Longer than any job may run: a younger object may still be in the making.
+# Longer than any job may run: a running job may still write to a younger object.
 _ORPHANED_AFTER = timedelta(days=1)
 
 

@@ -1,8 +1,9 @@
-"""The workers' end of the broker: a message that is not one of ours is logged and dropped.
+"""The workers' transport: it logs and drops each message that the service or its operators did not send.
 
-Anything may have been written to Redis, and Celery believes what it finds there: an envelope that it cannot
-read ends the worker and is put back for the next one, and one that it can read may set time limits, compress
-its body or name further tasks. So what Celery gets is made anew from the few values of a message of ours.
+Anything may have been written to Redis, and Celery trusts what it finds there. An envelope that it cannot
+parse ends the worker and is put back for the next one; an envelope that it can parse may set time limits,
+compress its body or name further tasks. The transport therefore gives Celery a new message, made from the few
+values that a valid one contains.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _MOST_BODY_LENGTH: Final = 16 * 1024
 _MOST_TEXT_LENGTH: Final = 255
 _MOST_ID: Final = 2**63 - 1
 
-# What operators ask of workers. Celery's other commands stop a worker, its queues or its jobs.
-_QUESTIONS: Final = frozenset(
+# The commands by which operators inspect workers. Celery's others stop a worker, its queues or its jobs.
+_INSPECTIONS: Final = frozenset(
     {"active", "active_queues", "ping", "registered", "reserved", "revoked", "scheduled", "stats"}
 )
 
-# What a message that is not one makes Celery and Redis raise; the connection is well.
+# What an invalid message makes kombu and Redis raise; the connection is still usable.
 _UNREADABLE: Final[tuple[type[Exception], ...]] = (
     AttributeError,
     LookupError,
@@ -58,7 +59,7 @@ class QoS(redis.QoS):
 
 
 class Channel(redis.Channel):
-    """A channel that drops what is not JSON."""
+    """A channel that drops envelopes that are not JSON."""
 
     QoS = QoS
 
@@ -79,7 +80,7 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Kombu's transport over Redis, which delivers only messages of ours."""
+    """Kombu's transport over Redis, which delivers valid messages only."""
 
     Channel = Channel
 
@@ -93,7 +94,7 @@ class Transport(redis.Transport):
 
 
 def job_message(message: Any, queue: str) -> dict[str, Any]:
-    """Return a job's message, made anew; raise InvalidMessageError or ValueError if it is none."""
+    """Return a new message of the same job; raise InvalidMessageError or ValueError if it is invalid."""
     headers, body = _parts(message)
     if headers.get("task") != GENERATE_REPORT:
         raise InvalidMessageError("unknown task")
@@ -109,7 +110,7 @@ def job_message(message: Any, queue: str) -> dict[str, Any]:
 
 
 def control_message(message: Any) -> dict[str, Any]:
-    """Return a revoke or a question, made anew; raise InvalidMessageError or ValueError if it is neither."""
+    """Return a new message of the same command; raise InvalidMessageError or ValueError if it is invalid."""
     _, body = _parts(message)
     if not isinstance(body, dict):
         raise InvalidMessageError("not a command")
@@ -117,22 +118,22 @@ def control_message(message: Any) -> dict[str, Any]:
     match method, arguments:
         case "revoke", {"task_id": str(task_id), **options} if not options.get("terminate"):
             made = {"task_id": _text(task_id), "terminate": False}
-        case str(question), _ if question in _QUESTIONS:
+        case str(command), _ if command in _INSPECTIONS:
             made = {}
         case _:
             raise InvalidMessageError("a command that is not accepted")
     if destination is not None and not isinstance(destination, list):
         raise InvalidMessageError("a destination that is not a list")
-    command = {"method": method, "arguments": made, "destination": destination}
+    content = {"method": method, "arguments": made, "destination": destination}
     match body.get("reply_to"):
         case {"routing_key": routing_key}:
-            command["reply_to"] = {"exchange": "reply.celery.pidbox", "routing_key": _text(routing_key)}
-            command["ticket"] = _text(body.get("ticket"))
+            content["reply_to"] = {"exchange": "reply.celery.pidbox", "routing_key": _text(routing_key)}
+            content["ticket"] = _text(body.get("ticket"))
         case None:
             pass
         case _:
-            raise InvalidMessageError("an address for replies that is none")
-    return _envelope({"clock": 0, "expires": 0}, command, "")
+            raise InvalidMessageError("an invalid address for replies")
+    return _envelope({"clock": 0, "expires": 0}, content, "")
 
 
 def _parts(message: Any) -> tuple[Mapping[str, Any], Any]:

@@ -31,7 +31,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Link:
-    """A route that a response leads to, and where in the response the parameters of its path stand."""
+    """A route that a response leads to, and where its path parameters are in the response."""
 
     endpoint: str
     parameters: Mapping[str, str]
@@ -39,7 +39,7 @@ class Link:
 
 @dataclass(frozen=True)
 class ResponseSpec:
-    """What a route returns with one status; `api.openapi.document` explains the headers that are named."""
+    """What a route returns with one status; `api.openapi.document` describes the headers."""
 
     text: str
     content: Mapping[str, Content] = field(default_factory=dict)

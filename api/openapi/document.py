@@ -38,22 +38,22 @@ _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "page_part": ({"type": "string"}, "The file's name.", "swagger-ui.css"),
 }
 _HEADERS: Final = {
-    "X-Request-Id": ("Names this request in the service's log.", True),
+    "X-Request-Id": ("Identifies this request in the service's log.", True),
     "Link": (
         "The pages of the list: `current`, `first`, `last`, and `next` and `prev` where there are any.",
         True,
     ),
     "ETag": (
-        "Names this state. Sent as `If-None-Match`, it is answered with 304 while nothing has changed.",
+        "Identifies this state. A request with it as `If-None-Match` gets a 304 while nothing has changed.",
         True,
     ),
-    "Retry-After": ("The number of seconds after which to ask again.", False),
+    "Retry-After": ("The number of seconds to wait before the next request.", False),
     "Location": ("Where the file is for the next five minutes.", True),
     "Content-Disposition": ("The name of the file.", True),
     "Content-Range": ("The part of the file that this is.", True),
-    "WWW-Authenticate": ("How to authenticate; absent where the token lacks the scope.", False),
+    "WWW-Authenticate": ("How to authenticate; absent if the token lacks the scope.", False),
     "X-Rate-Limit-Remaining": (
-        "The requests that this token has left in this minute, where there is a limit.",
+        "How many requests this token has left in this minute, if there is a limit.",
         False,
     ),
 }
@@ -100,7 +100,7 @@ _SECURITY: Final = {
 _ABOUT: Final = """\
 Canvas-compatible quiz reports: student_analysis and item_analysis.
 
-Ask for a report, follow its Progress, download its file. Ids are integers; with
+Request a report, follow its Progress, download its file. Ids are integers; with
 `Accept: application/json+canvas-string-ids` each is a string. `Accept: application/vnd.api+json` gives
 reports in Canvas's early form of JSON-API. Unknown keys and unknown values of `include` are ignored."""
 

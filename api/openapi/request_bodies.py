@@ -24,7 +24,7 @@ class Boolean:
 
 
 class BooleanText:
-    """The same in forms and in the query, where each value is a text."""
+    """True or false in a form or in the query, where each value is a string."""
 
 
 class Anything:
@@ -94,7 +94,7 @@ class CourseBody(msgspec.Struct):
 
 
 def _like(kind: type[msgspec.Struct], **kinds: Any) -> Any:
-    """Copy a type without its defaults; `kinds` gives the types of fields that it leaves undecoded."""
+    """Copy a type without its defaults; `kinds` gives the types of fields that it does not decode."""
     fields = [
         (
             field.name,

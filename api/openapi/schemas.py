@@ -75,7 +75,7 @@ class Progress(_ResponseBody, kw_only=True):
     workflow_state: Literal["queued", "running", "completed", "failed"]
     created_at: Moment
     updated_at: Moment
-    message: Annotated[str | None, Meta(description="the reason of a failure")]
+    message: Annotated[str | None, Meta(description="the reason for a failure")]
     url: Url
     results: Results | UnsetType = UNSET
 
@@ -84,7 +84,7 @@ class _ReportFields(_ResponseBody, kw_only=True):
     report_type: ReportType
     readable_type: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
     includes_all_versions: Annotated[bool, Meta(description="every attempt, or one per student")]
-    includes_sis_ids: Annotated[bool, Meta(description="from the caller's own permission")]
+    includes_sis_ids: Annotated[bool, Meta(description="decided by the caller's role")]
     anonymous: Annotated[bool, Meta(description="an anonymous survey: no names, no ids in the file")]
     generatable: Annotated[bool, Meta(description="false for the item_analysis of a survey")]
     created_at: Moment

@@ -48,8 +48,8 @@ def _find_by_verifier(file_id: str) -> tuple[QuizReport, Quiz] | None:
     signed = services().verifiers.read(request.args.get("verifier", ""))
     if signed is None or signed.file_id != file_id:
         return None
-    if signed.limited_as:
-        g.requests_left = services().rate_limit.take(signed.limited_as)
+    if signed.rate_limit_key:
+        g.requests_left = services().rate_limit.take(signed.rate_limit_key)
     with services().database.reading() as session:
         report = find_file_report(session, object_id(file_id))
         if _file_of(report).uuid != signed.file_uuid:

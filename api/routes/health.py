@@ -47,7 +47,7 @@ def _reason_not_ready() -> str | None:
         with services().database.engine.connect() as connection:
             applied = applied_revision(connection)
     except sqlalchemy.exc.SQLAlchemyError:
-        return "the database does not answer"
+        return "the database does not respond"
     if applied != newest_revision():
         return f"the database is at migration {applied}, this release needs {newest_revision()}"
     return None

@@ -1,4 +1,4 @@
-"""Data in: the LMS pushes courses, quizzes and attempts."""
+"""Ingestion: the LMS pushes courses, quizzes and attempts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def put_course(course_id: str) -> Response:
                 session,
                 _course(course_id, context),
                 course,
-                may_take_sections_of=context.caller.may_enter,
+                may_take_sections_of=context.caller.may_access,
             )
     return _counted(counts)
 
@@ -75,7 +75,7 @@ def put_submissions(course_id: str, quiz_id: str) -> Response:
 
 
 def _store_attempts(course_id: str, quiz_id: str, body: Body, *, alone: bool = False) -> PushCounts:
-    """Store the attempts of a body, once more from its beginning if the database ended a deadlock here."""
+    """Store the attempts of a body; start again once if the database ended the transaction in a deadlock."""
     try:
         with services().database.transaction() as session:
             course, quiz = _quiz(course_id, quiz_id, authorized(session))
@@ -102,7 +102,7 @@ def _body_after_check(check: Callable[[RequestContext], object], *media_types: s
 
 
 def _course(course_id: str, context: RequestContext) -> int:
-    # A push may create the course, so an id need not exist. A SIS id must.
+    # A push may create the course, so its id need not exist yet. A SIS id must.
     key = course_key(course_id)
     found = key if isinstance(key, int) else find_course(context.session, key).id
     context.require_course(found)

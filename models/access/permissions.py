@@ -1,4 +1,4 @@
-"""What a user may see of a course, and what a request for a report must know: found by one statement."""
+"""The rights of a user in a course, and the objects that a request names, found by one statement."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Roles = frozenset[EnrollmentType]
 
 
 def may_read_statistics(roles: Roles) -> bool:
-    """Whether these roles suffice: teachers and teaching assistants may, and administrators need no role."""
+    """Whether these roles permit it: teachers and teaching assistants may; administrators need no role."""
     return not roles.isdisjoint({EnrollmentType.TEACHER, EnrollmentType.TA})
 
 
 def may_see_sis_ids(roles: Roles) -> bool:
-    """Whether these roles suffice: teachers may, teaching assistants may not."""
+    """Whether these roles permit it: teachers may, teaching assistants may not."""
     return EnrollmentType.TEACHER in roles
 
 
@@ -60,7 +60,7 @@ def find_quiz_context(
 def find_report_context(
     session: Session, course_key: int | str, quiz_id: int | None, report_id: int | None, user_id: int
 ) -> QuizContext:
-    """Find the same, and a report of the quiz."""
+    """Find a course as `find_quiz_context` does, and a report of the quiz as well."""
     return _find_context(session, _REPORT, course_key, quiz_id=quiz_id, report_id=report_id, user_id=user_id)
 
 

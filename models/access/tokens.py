@@ -45,7 +45,7 @@ _FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes, _columns.co
 class Caller:
     """The user of a request and their rights.
 
-    Without scopes every route is allowed but those of data in; without course ids, every course.
+    Without scopes, every route is allowed except the PUTs; without course ids, every course.
     """
 
     user_id: int
@@ -53,8 +53,8 @@ class Caller:
     scopes: frozenset[str]
     course_ids: frozenset[int] = frozenset()
 
-    def may_enter(self, course_id: int) -> bool:
-        """Whether the token is not limited to other courses."""
+    def may_access(self, course_id: int) -> bool:
+        """Whether the token may be used for a course: it is not limited to other ones."""
         return not self.course_ids or course_id in self.course_ids
 
 

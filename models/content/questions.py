@@ -1,4 +1,4 @@
-"""Questions as they are stored: normalised, and told apart by content."""
+"""Questions as they are stored: normalised, and distinguished by content."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class Responses:
     """The responses of one attempt, one element for each question of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
-    `points` the points given; an element is None if the attempt has no such value. The counts are of entries.
+    `points` the points given; an element is None if the attempt has no such value. The counts are of
+    entries of `submission_data`.
     """
 
     answer_ids: list[int | None]

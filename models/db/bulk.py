@@ -52,7 +52,7 @@ def run(session: Session, sql: str, **parameters: Any) -> Sequence[Any]:
 def send(session: Session, sql: str, **parameters: Any) -> Sent:
     """Send a statement; within `pipelined` this does not wait for its execution."""
     connection = _connection(session)
-    # A plan made for one row, or while the tables were small, must not be kept for thousands of rows.
+    # A plan for one row, or for tables that were small, must not be used for thousands of rows.
     is_large = any(isinstance(value, list) and len(value) > 1 for value in parameters.values())
     cursor = connection.cursor(row_factory=namedtuple_row)
     with _translated(sql):
@@ -152,7 +152,7 @@ def arrays(
 
 def _number_array_literal(numbers: Sequence[float | None]) -> str:
     """Write numbers as the text of a PostgreSQL array."""
-    # PostgreSQL reads JSON's numbers, and null in any case of letters.
+    # PostgreSQL reads numbers as JSON writes them, and `null` in lower case.
     return "{" + msgspec.json.encode(numbers)[1:-1].decode() + "}"
 
 
@@ -166,7 +166,7 @@ def _array(column: Column[Any], values: Iterable[Any]) -> list[Any]:
     if isinstance(kind, Enum):
         return [None if value is None else value.value for value in values]
     if isinstance(kind, BigInteger):
-        # psycopg chooses the type of an array by its elements, and knows no subclass of int.
+        # psycopg chooses the type of an array by its elements, and does not know subclasses of int.
         return [None if value is None else int(value) for value in values]
     return list(values)
 
@@ -183,7 +183,7 @@ def _quoted(text: str) -> str:
 
 
 def _is_sent_as_text(column: Column[Any]) -> bool:
-    # `unnest` would flatten an array of arrays, and psycopg knows no binary JSON for text.
+    # `unnest` would flatten an array of arrays, and psycopg cannot send a text as binary JSON.
     return isinstance(column.type, (ARRAY, JSON))
 
 
@@ -197,7 +197,7 @@ def _connection(session: Session) -> psycopg.Connection[Any]:
 
 
 def _flush(connection: psycopg.pq.abc.PGconn) -> Generator[Wait, Ready | int, None]:
-    # A pipeline returns once it has begun to send, and the server would wait for the rest.
+    # A pipeline of psycopg returns once it has begun to send, and the server would wait for the rest.
     while connection.flush():
         yield Wait.W
 

@@ -22,7 +22,7 @@ _UNRELEASED_REVISIONS: Final = frozenset({"0001"})
 def migration_config(connection: Connection | None = None, tables: MetaData = Base.metadata) -> Config:
     """Make Alembic's configuration.
 
-    A new migration leads to these tables; all migrations name their constraints by the convention in them.
+    A new migration leads to `tables`, whose naming convention all migrations use for their constraints.
     """
     config = Config()
     config.set_main_option("script_location", "models.db:migrations")

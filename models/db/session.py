@@ -48,8 +48,8 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """Open a session for a few statements that only read; each is a transaction of its own.
 
-        At this isolation level one transaction would show them no other rows, and it would cost a BEGIN and a
-        COMMIT.
+        One transaction around them would cost a BEGIN and a COMMIT, and at the usual isolation level its
+        statements would see the same rows.
         """
         with self._readers() as session:
             yield session

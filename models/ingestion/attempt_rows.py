@@ -1,6 +1,6 @@
 """Rows of attempts: many are found, inserted, updated and deleted by one statement each.
 
-A transaction claims and locks the submissions first, so none of their attempts changes beside it.
+A transaction first claims and locks the submissions, so no other one changes their attempts meanwhile.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """What must be known of a stored attempt; no other transaction changes it until this one ends."""
+    """A stored attempt, as far as a push must know it; it does not change until the transaction ends."""
 
     id: int
     updated_at: datetime.datetime
@@ -78,7 +78,7 @@ class Found:
 def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> set[int]:
     """Claim submissions for a quiz, and lock them; return those that belong to another quiz.
 
-    Of transactions that claim one submission for two quizzes at once, the second waits for the first.
+    If two transactions claim a submission for different quizzes, the second waits for the first.
     """
     ids = sorted(submission_ids)
     send(session, _CLAIM, quiz_id=quiz_id, ids=ids)
@@ -87,7 +87,7 @@ def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection
 
 
 def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Found:
-    """Find what is known of the attempts with these keys, whose submissions are locked."""
+    """Find the attempts with these keys, stored or deleted; their submissions must be locked."""
     submission_ids, attempts = [key[0] for key in keys], [key[1] for key in keys]
     rows = run(session, _FIND, quiz_id=quiz_id, submission_id=submission_ids, attempt=attempts)
     stored: dict[Key, StoredAttempt] = {}
@@ -112,7 +112,7 @@ def find_unknown_users(session: Session, course_id: int, user_ids: Collection[in
 def send_attempts(
     session: Session, quiz_id: int, *, new: Sequence[AttemptRow], changed: Sequence[AttemptRow]
 ) -> None:
-    """Send the statements that write attempts; new ones are no longer known as deleted."""
+    """Send the statements that write attempts; a new one is no longer recorded as deleted."""
     if changed:
         send(session, _UPDATE, **arrays(_COLUMNS, changed, _GETTERS))
     if new:
@@ -120,7 +120,7 @@ def send_attempts(
 
 
 def send_deletions(session: Session, deleted: Sequence[Submission]) -> None:
-    """Send the statement that deletes attempts, and keeps of each its key and `updated_at` alone."""
+    """Send the statement that deletes attempts; only the key and `updated_at` of each are kept."""
     send(session, _DELETE, **arrays(_DELETED, deleted, {"submission_id": attrgetter("id")}))
 
 
@@ -164,8 +164,8 @@ _FIND: Final = """
     SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, 0
     FROM deleted_attempts JOIN pushed USING (submission_id, attempt)"""
 
-# A subquery for each row is one index lookup, whatever the planner knows of tables that have just grown; it
-# turns a join into a scan of a whole course, or of all attempts.
+# A subquery for each row is one index lookup, even if the table has just grown and its statistics are out of
+# date; the planner would then execute a join as a scan of a whole course.
 _UNKNOWN_USERS: Final = """
     SELECT user_id FROM unnest(%(user_ids)b::bigint[]) AS pushed (user_id)
     WHERE (
@@ -175,9 +175,9 @@ _UNKNOWN_USERS: Final = """
 # Only constants and names of columns are put into these texts.
 _PUSHED: Final = f"WITH pushed AS MATERIALIZED ({from_arrays(_COLUMNS)})"
 
-# An attempt that is made anew after its deletion is no longer a deleted one.
+# An attempt that is pushed again after its deletion is no longer recorded as deleted.
 _INSERT: Final = f"""{_PUSHED},
-    anew AS (
+    restored AS (
         DELETE FROM deleted_attempts USING pushed
         WHERE deleted_attempts.submission_id = pushed.submission_id
             AND deleted_attempts.attempt = pushed.attempt
@@ -199,7 +199,7 @@ _UPDATE: Final = f"""{_PUSHED},
     ON CONFLICT (attempt_id) DO UPDATE SET payload = excluded.payload"""  # noqa: S608
 
 _DELETE: Final = f"""
-    WITH deleted AS MATERIALIZED ({from_arrays(_DELETED)}), gone AS (
+    WITH deleted AS MATERIALIZED ({from_arrays(_DELETED)}), removed AS (
         DELETE FROM attempts USING deleted
         WHERE attempts.submission_id = deleted.submission_id AND attempts.attempt = deleted.attempt
     )

@@ -41,10 +41,10 @@ def apply_attempts(
     """Store the attempts of a request that are new, or newer than the stored ones.
 
     If anything changed, the last statement raises the revision of the quiz; until then, other pushes of
-    attempts at the quiz do not wait for its row. Two pushes of several attempts to different quizzes may wait
-    for each other's submissions; the one that the database then ends is to be repeated `alone`, when no other
-    push of several attempts runs. Raises NotFoundError, and InvalidInputError with every issue of the
-    request; the transaction must then be rolled back.
+    attempts at the quiz do not wait for its row. Two pushes of several attempts to different quizzes may
+    deadlock on each other's submissions. The caller must repeat the one that the database ends, with `alone`,
+    which waits until no other push of several attempts runs. Raises NotFoundError, and InvalidInputError with
+    every issue of the request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
     return _AttemptPush(session, quiz, lock if alone else lock_shared).apply(iter(batches))
@@ -73,7 +73,7 @@ def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _TargetQuiz:
 
 @dataclass(frozen=True)
 class _Lookup:
-    """What the database knows of a batch: enough to derive the rows of its attempts without asking again."""
+    """What the database knows of a batch: enough to derive the rows of its attempts without another query."""
 
     attempts: Sequence[PushedAttempt]
     deleted: Sequence[PushedAttempt]
@@ -84,7 +84,7 @@ class _Lookup:
 
 @dataclass(frozen=True)
 class _Writes:
-    """What is to be written of a batch; of the deleted attempts, those that are not stored are only noted."""
+    """What is to be written of a batch; the deletion of an attempt that is not stored is only recorded."""
 
     new: Sequence[AttemptRow] = ()
     changed: Sequence[AttemptRow] = ()
@@ -121,8 +121,8 @@ class _AttemptPush:
 
     def _apply_batches(self, batches: Iterable[Batch]) -> None:
         # The server writes one batch while this process derives the rows of the next and reads the one after
-        # it, so neither waits for the other. The server answers in order: a batch is therefore looked up
-        # before the one before it is sent, or the lookup would wait for that write.
+        # it, so neither waits for the other. The server executes statements in order: each batch is therefore
+        # looked up before the writes of the previous one are sent, or the lookup would wait for them.
         writes = _Writes()
         for batch in batches:
             lookup = self._check_and_look_up(batch)
@@ -193,7 +193,7 @@ class _AttemptPush:
         changed: list[AttemptRow] = []
         for attempt in lookup.attempts:
             if (question_set_id := lookup.question_set_ids.get(attempt.key)) is None:
-                # Its questions have issues, which are noted.
+                # Its questions are invalid, and their issues are listed already.
                 continue
             stored = lookup.stored.get(attempt.key)
             try:

@@ -225,8 +225,8 @@ _COURSE_USER: Final = columns_of(CourseUser, without={"course_id"})
 _SECTION: Final = columns_of(Section, without={"course_id"})
 _ENROLLMENT: Final = columns_of(Enrollment, without={"course_id"})
 
-# An upsert locks unchanged users as well: a transaction that renames one of them then waits until the course
-# is known to be theirs, and raises its revision, too.
+# An upsert locks unchanged users as well: a transaction that renames one of them then waits until it can see
+# that the user belongs to this course, and raises this course's revision, too.
 _UPSERT_USERS: Final = f"{upsert(_USER, key=['id'])} RETURNING id, xmax = 0 AS is_new"
 
 _INSERT_COURSE_USERS: Final = (

@@ -35,7 +35,7 @@ _NULL: Final = msgspec.Raw(b"null")
 MAX_ATTEMPTS: Final = 500
 MAX_BYTES: Final = 8 * 2**20
 
-# An object for each question, and some in their texts.
+# One object for each question; brackets in texts are counted, too.
 _MOST_OBJECTS: Final = 100_000
 
 
@@ -86,7 +86,7 @@ class Submission(msgspec.Struct):
         return self.workflow_state is PushedState.DELETED
 
 
-# What an attempt says of itself, beside its key and its parts that are parsed on their own.
+# The fields of an attempt that are neither its key nor parsed separately.
 _DIGESTED_FIELDS: Final = tuple(
     name
     for name in Submission.__struct_fields__
@@ -105,12 +105,12 @@ class PushedAttempt:
     @property
     def key(self) -> tuple[int, int]:
         """The key of the attempt: submission id and number of the attempt."""
-        # psycopg sends an array of a subclass of int in a wrong form.
+        # psycopg chooses a wrong type for an array of a subclass of int.
         return int(self.submission.id), self.submission.attempt
 
     @property
     def quiz_data(self) -> bytes | None:
-        """The JSON of the questions as this attempt saw them, None if it sends none."""
+        """The JSON of the questions that this attempt had, None if it sends none."""
         source = bytes(self.submission.quiz_data)
         return None if source == b"null" else source
 
@@ -252,13 +252,13 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
         yield from find_invalid_time(getattr(submission, name), at(path, name))
 
 
-# Counting is enough to see that most JSON holds no key twice, no NUL and no deep nesting. Each pair of an
-# object has one colon, and those in strings can be counted, too: where a key was given twice, one pair is
-# missing in what was decoded, so there are more colons than known. What does not pass is looked at closely.
+# Counting proves that most JSON has no repeated key, no NUL and no deep nesting. Each pair of an object has
+# one colon, and the colons in strings can be counted, too. A decoded object lacks one pair of a repeated key,
+# so the text then has more colons than the decoded values explain. What is not proven is examined closely.
 
 
 def _is_surely_strict_outside(line: bytes) -> bool:
-    """Whether a line is plainly sound, but for its answers and questions, which are looked at when read."""
+    """Whether a line is surely strict, apart from responses and questions, which are checked when parsed."""
     values = {key: bytes(value) for key, value in _decode_top(line).items()}
     outside = line
     for key in ("submission_data", "quiz_data"):
@@ -269,7 +269,7 @@ def _is_surely_strict_outside(line: bytes) -> bool:
 
 
 def _without(line: bytes, key: bytes, value: bytes) -> bytes:
-    """Cut a pair out of a line, if it stands there as most write it."""
+    """Cut a pair out of a line, if it is written without space or with one space after the colon."""
     start = line.find(key)
     for end in (start + len(key), start + len(key) + 1):
         if value and start >= 0 and line.startswith(value, end):
@@ -283,12 +283,12 @@ def _may_hide_something(source: bytes) -> bool:
 
 
 def _may_be_built(source: bytes) -> bool:
-    """Whether answers are few enough to build them as they are; texts may have many commas, too."""
+    """Whether responses are few enough to be decoded at once; commas in texts are counted, too."""
     return source.count(b"{") + source.count(b"[") <= _MOST_OBJECTS and source.count(b",") < MOST_ENTRIES
 
 
 def _read_large_entries(source: bytes, path: str) -> list[Any]:
-    """Read answers that may hold more than they should, without the objects in them."""
+    """Read responses that may be too many, without the objects and lists nested in them."""
     require_strict(source, path, above=1)
     try:
         entries = _decode_raw_entries(source) or []
@@ -301,7 +301,7 @@ def _read_large_entries(source: bytes, path: str) -> list[Any]:
 
 def _decode_flat(entry: msgspec.Raw) -> Any:
     if not bytes(entry).startswith(b"{"):
-        # Whoever reads it will say that it should be an object.
+        # The parser of the responses reports that it must be an object.
         return None
     return {
         key: msgspec.json.decode(value)
@@ -311,7 +311,7 @@ def _decode_flat(entry: msgspec.Raw) -> Any:
 
 
 def _is_surely_strict(source: bytes, entries: Sequence[Any]) -> bool:
-    """Whether the answers of an attempt are plainly sound: objects whose values are no objects nor lists."""
+    """Whether responses are surely strict: objects whose values are neither objects nor lists."""
     if _may_hide_something(source):
         return False
     if source.find(b"[", 1) > 0 or source.count(b"{") != len(entries):

@@ -37,7 +37,7 @@ MOST_NUMBER: Final = 1e12
 # in size; Canvas has the same limit.
 Name = Annotated[str, msgspec.Meta(max_length=MOST_NAME_CHARACTERS)]
 
-# A score, points or a weight: what is computed of them stays finite.
+# A score, points or a weight, bounded so that all results computed from it are finite.
 Number = Annotated[float, msgspec.Meta(ge=-MOST_NUMBER, le=MOST_NUMBER)]
 
 Timestamp = Annotated[datetime.datetime, msgspec.Meta(tz=True)]

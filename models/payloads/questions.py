@@ -76,7 +76,7 @@ def read_questions(
 ) -> tuple[list[PushedQuestion], list[ValidationIssue]]:
     """Read the list of a quiz's questions, without its groups; return the issues as well.
 
-    What follows the twentieth issue is not read.
+    Reading stops at the twentieth issue.
     """
     if len(entries) > MOST_QUESTIONS:
         return [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
@@ -89,7 +89,7 @@ def read_questions(
             read.append((at(path, index), question))
         if len(issues) >= InvalidInputError.MOST_ISSUES:
             break
-    issues += find_repeated((place, question.id) for place, question in read)
+    issues += find_repeated((question_path, question.id) for question_path, question in read)
     return [question for _, question in read], issues
 
 

@@ -15,7 +15,7 @@ from models.lms.quizzes import QuizType, ScoringPolicy
 from models.payloads.json_values import Id, Name, Number, Timestamp, decode_document, find_invalid_time
 from models.payloads.questions import PushedQuestion, read_questions
 
-# What null stands for; a new quiz also gets these for what is left out.
+# The values that null stands for; a new quiz has them for fields that are left out.
 DEFAULTS: Final[Mapping[str, Any]] = {
     "anonymous_submissions": False,
     "published_at": None,
@@ -38,13 +38,13 @@ class PushedQuiz(msgspec.Struct):
     questions: list[msgspec.Raw] | UnsetType = UNSET
 
 
-# Those fields are columns of the table, by the same names.
+# These fields are columns of the table, with the same names.
 COLUMNS: Final = tuple(name for name in PushedQuiz.__struct_fields__ if name != "questions")
 
 
 @dataclass(frozen=True)
 class QuizChanges:
-    """What a push says of a quiz: values by column, and its questions in order, None if it names none."""
+    """What a push changes of a quiz: values by column, and the questions in order, None if it sends none."""
 
     columns: Mapping[str, Any]
     questions: Sequence[PushedQuestion] | None

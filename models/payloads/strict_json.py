@@ -1,7 +1,6 @@
-"""What no JSON of ours may hold, whatever its type: NUL, lone surrogates, repeated keys, endless lists.
+"""What pushed JSON must not contain, whatever its type: NUL, lone surrogates, repeated keys, endless lists.
 
-The checks are passes over the text, which build nothing of a large one; only what they suspect is looked at
-closely.
+The checks scan the text, and build no objects from a large one; only what is suspicious is examined closely.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from models.errors import InvalidInputError, ValidationIssue
 MOST_DEPTH: Final = 20
 MOST_ENTRIES: Final = 500_000
 
-# Of a text with more values, not every issue is named, since they would have to be built.
+# Not every issue of a text with more values is named, since all its values would have to be built.
 _MOST_VALUES: Final = 2_000_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
-# A closing quote is not required: looking for it again and again would take for ever where there is none.
+# A closing quote is not required: searching for it from every quote would take for ever if there is none.
 _STRING: Final = r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?+'
 # A key; a bracket; or all that comes before the next of them, with empty objects and lists.
 _TOKEN: Final = re.compile(
@@ -34,10 +33,10 @@ _MOST_KEY_CHARACTERS: Final = 100
 
 
 def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
-    """Raise InvalidInputError if JSON is nested deeply, is no UTF-8, or holds a NUL or a key twice.
+    """Raise InvalidInputError if JSON is nested deeply, is not UTF-8, or contains a NUL or a key twice.
 
-    It may be a part of a document, with so many levels above it. JSON that is malformed passes, if it is not
-    deep: whoever decodes it will say where.
+    It may be a part of a document, with `above` levels of nesting around it. Malformed JSON passes unless it
+    is deep: its decoder will report where the error is.
     """
     text = _text(source, path)
     if source.count(b",") >= MOST_ENTRIES:
@@ -45,7 +44,7 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
     elif is_deep(text, MOST_DEPTH - above):
         raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
     else:
-        # Faster, but it builds what it reads.
+        # This is faster, but builds what it reads.
         repeats_key = _repeats_key(text)
     if "\\u0000" not in text and not repeats_key:
         return
@@ -61,7 +60,7 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
 
 
 def explain(source: bytes, path: str, error: Exception) -> list[ValidationIssue]:
-    """Tell why JSON could not be decoded; an empty list if it could, as far as Python's own reader knows."""
+    """Tell why msgspec could not decode JSON; return an empty list if Python's own parser finds no reason."""
     try:
         require_strict(source, path)
     except InvalidInputError as refused:
@@ -76,12 +75,12 @@ def explain(source: bytes, path: str, error: Exception) -> list[ValidationIssue]
 
 
 def is_small(source: bytes) -> bool:
-    """Whether all of some JSON may be built as Python's objects."""
+    """Whether JSON is small enough to be decoded as a whole."""
     return sum(map(source.count, (b",", b"{", b"["))) <= _MOST_VALUES
 
 
 def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
-    """Whether JSON is nested deeper than anything of ours."""
+    """Whether JSON is nested deeper than `most`."""
     brackets = _NOT_BRACKETS.sub("", re.sub(_STRING, "", text))
     for _ in range(most):
         outer = _INNERMOST.sub("", brackets)
@@ -94,7 +93,7 @@ def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
 
 def _scan(text: str, most_depth: int, path: str) -> bool:
     """Tell whether an object has a key twice; raise InvalidInputError for deep nesting and endless lists."""
-    # Of each open object its keys, of each open list nothing; and how many entries each has at least.
+    # The keys of each open object, None for each open list; and how many entries each has at least.
     keys: list[set[str] | None] = []
     counts = [0]
     repeats_key = False
@@ -132,7 +131,7 @@ def _unescaped(key: str) -> str:
     try:
         return f'"{json.loads(key)}"'
     except ValueError:
-        # Whoever decodes it will say so.
+        # The decoder will report it.
         return key
 
 
@@ -175,7 +174,7 @@ def _tree(text: str) -> Any:
 
 
 def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
-    # No deeper than MOST_DEPTH: that was checked.
+    # The recursion is no deeper than MOST_DEPTH, which was checked.
     if isinstance(value, str):
         yield from _not_strict_text(value, path)
     elif isinstance(value, float) and not math.isfinite(value):
@@ -202,5 +201,5 @@ def _not_strict_text(text: str, path: str) -> Iterator[ValidationIssue]:
 
 
 def _shown(key: str) -> str:
-    # A place is shown to people and written as UTF-8.
+    # Paths are shown to people and written as UTF-8.
     return _LONE_SURROGATE.sub("\ufffd", key[:_MOST_KEY_CHARACTERS].replace("\0", "\ufffd"))

@@ -1,7 +1,7 @@
 """What workers do with jobs (claim, heartbeat, finish, fail), and what the sweeper does with lost ones.
 
-A worker's claim is a lease and a token. Every statement names the token, so a worker that was given up and
-wakes again changes nothing. Times come from the database's clock.
+A worker's claim is a lease and a token. Every statement names the token, so a worker that has lost its lease
+changes nothing. Times come from the database's clock.
 """
 
 from __future__ import annotations

@@ -230,7 +230,7 @@ _BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"))
 
 
 def _is_unchanged(report: QuizReport) -> ColumnElement[bool]:
-    """The state and the last send are those that were read, so that the last one is revoked."""
+    """Whether state and last send are still those that were read, so that the right message is revoked."""
     return and_(QuizReport.state == report.state, QuizReport.send_count == report.send_count)
 
 

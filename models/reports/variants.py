@@ -1,4 +1,4 @@
-"""What can be asked of a quiz: the types of report, their options, and the version of the analysis."""
+"""What can be requested of a quiz: the types of report, their options, and the version of the analysis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from models.errors import InvalidReportTypeError
 from models.lms.quizzes import Quiz
 
-# To be raised with every change that makes a different file from the same data.
+# Raise it with every change that makes a different file from the same data.
 ANALYSIS_VERSION: Final = 1
 
 CONTENT_TYPE: Final = "text/csv; charset=utf-8"

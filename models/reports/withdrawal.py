@@ -1,7 +1,7 @@
 """What a quiz may no longer have: named reports once it is an anonymous survey, item analyses once a survey.
 
-A change of the quiz locks its row before it withdraws reports. To queue a job, and to finish one, takes a
-share of that lock and looks at the quiz again. So of a change and a job that race, the change wins.
+A change of the quiz locks its row before it withdraws reports. A transaction that queues or finishes a job
+takes a shared lock of that row and reads the quiz again, so if a change and a job race, the change wins.
 """
 
 from __future__ import annotations

@@ -283,12 +283,12 @@ class Client:
         try:
             return msgspec.json.decode(response.content, type=kind)
         except msgspec.MsgspecError as error:
-            raise ServiceError(f"{self.base_url} is no Quiz Reports service: {error}") from error
+            raise ServiceError(f"{self.base_url} is not a Quiz Reports service: {error}") from error
 
     def _unreachable(self, error: Exception) -> UnreachableError:
         reason = str(error) or type(error).__name__
         return UnreachableError(
-            f"{self.base_url} does not answer ({reason}): start it with `quiz-reports up`, "
+            f"{self.base_url} does not respond ({reason}): start it with `quiz-reports up`, "
             "or name another service with --url"
         )
 

@@ -69,7 +69,7 @@ class DataDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the directory; raise DataDirectoryError if another process holds it."""
+        """Lock the directory; raise DataDirectoryError if another process has locked it."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -29,7 +29,7 @@ __all__ = ["EmbeddedPostgres", "EmbeddedServer", "EmbeddedServerError", "Embedde
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """PostgreSQL, whose role for the service owns one database and may create others, but is no superuser."""
+    """PostgreSQL, whose role for the service owns one database, may create others, and is not a superuser."""
 
     name = "PostgreSQL"
     PROCESS_NAME = "postgres"

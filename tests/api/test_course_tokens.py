@@ -120,7 +120,7 @@ def test_the_verifier_tells_nothing_of_the_token(api: Api) -> None:
     signed = Verifiers(api.settings.secret_key).read(url.split("verifier=")[1])
 
     assert signed is not None
-    mine = RateLimit(api.settings).name(api.tokens["teacher"])
-    theirs = RateLimit(replace(api.settings, secret_key="another secret")).name(api.tokens["teacher"])
-    assert signed.limited_as == mine
+    mine = RateLimit(api.settings).key(api.tokens["teacher"])
+    theirs = RateLimit(replace(api.settings, secret_key="another secret")).key(api.tokens["teacher"])
+    assert signed.rate_limit_key == mine
     assert mine != theirs

@@ -251,7 +251,7 @@ def test_a_full_disk_is_a_503_in_words_and_leaves_nothing(
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"].isdigit()
-    assert answer.json["message"] == "There is no room to receive the body. Please try again later."
+    assert answer.json["message"] == "There is no disk space to receive the body. Please try again later."
     assert (state(api), unnamed_files(folder)) == (before, [])
     assert put(api, push).json["created"] == len(MANY)
 

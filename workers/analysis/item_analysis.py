@@ -125,7 +125,7 @@ class ItemAnalysis:
 
     @staticmethod
     def _alpha(item_variances: Sequence[float], total_variance: float) -> float | str:
-        """Return the cell of alpha; a quiz with few items has too few for a figure."""
+        """Return the cell of alpha: N/A for a quiz of few items, or if alpha is undefined."""
         if len(item_variances) <= _ALPHA_NEEDS_MORE_ITEMS_THAN:
             return "N/A"
         alpha = psychometrics.coefficient_alpha(item_variances, total_variance)
@@ -203,7 +203,7 @@ class _ItemStatistics:
 def _sums_of_others(sums: Floats) -> Floats:
     """Return for each element the sum of all the others: of those before it and those after it.
 
-    Taking the element from the sum of all would lose digits.
+    Subtracting the element from the sum of all would lose digits.
     """
     before = np.concatenate([[0.0], np.cumsum(sums)[:-1]])
     after = np.concatenate([np.cumsum(sums[::-1])[-2::-1], [0.0]])

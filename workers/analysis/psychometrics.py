@@ -1,7 +1,7 @@
 """Classical test theory: a function for each formula.
 
 Totals are the scores of students in the whole quiz, item scores the points for one question. A function
-returns None if its figure does not exist.
+returns None if its result is undefined.
 
 The examples are those of six students whose answers to four questions are keyed T, D, F and A: ``T B T A``,
 ``T D F A``, ``F A T C``, ``T D F B``, ``T D F A``, and ``F D`` with the last two left blank. Their totals are
@@ -69,7 +69,7 @@ def coefficient_alpha(item_variances: Sequence[float], total_variance: float) ->
     """Return Cronbach's alpha, the internal consistency of a quiz.
 
     k/(k − 1) · (1 − Σ item variances / Var(T)), with k the number of items. None for fewer than two items,
-    or if the totals do not vary, or by so little that there is no quotient.
+    or if the totals do not vary, or vary so little that the quotient overflows.
     Source: Cronbach, L. J. (1951), Coefficient alpha and the internal structure of tests, Psychometrika 16.
     For items scored 0 and 1 it equals Kuder and Richardson's formula 20.
 
@@ -80,7 +80,7 @@ def coefficient_alpha(item_variances: Sequence[float], total_variance: float) ->
     if k < 2 or total_variance == 0:
         return None
     alpha = k / (k - 1) * (1 - sum(item_variances) / total_variance)
-    # The quotient by a variance next to nothing is no number.
+    # Dividing by a tiny variance may overflow to infinity.
     return alpha if math.isfinite(alpha) else None
 
 

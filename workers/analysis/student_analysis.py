@@ -28,7 +28,7 @@ _CLOSING: Final = {"n correct": "n_correct", "n incorrect": "n_incorrect", "scor
 
 @dataclass(frozen=True)
 class StudentAnalysisOptions:
-    """The options that decide which columns stand beside those of the questions."""
+    """The options that decide which columns there are beside those of the questions."""
 
     includes_all_versions: bool
     includes_sis_ids: bool

@@ -71,8 +71,8 @@ _KEPT_SCORES = {
 def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
     """Select (id, question_set_id, size) of each respondent's attempt that counts, in student_analysis order.
 
-    It is the latest if its score is the kept score, else the first whose score is, else the latest. The kept
-    score is the one pushed with the latest attempt that has one, else the one by the scoring policy.
+    That is the latest if it has the kept score, else the first that has it, else the latest. The kept score
+    is the one pushed with the latest attempt that has one, else it follows from the scoring policy.
     """
     by_policy = _KEPT_SCORES[ScoringPolicy(scoring_policy)]
     return f"""

@@ -71,7 +71,7 @@ def float_texts(values: pa.Array) -> pa.DictionaryArray:
     bits = values.view(pa.int64()).dictionary_encode()
     floats = bits.dictionary.to_numpy().view(np.float64)
     if not np.isfinite(floats).all():
-        raise ValueError("a file holds finite numbers only")
+        raise ValueError("a file contains finite numbers only")
     distinct = floats.tolist()
     return pa.DictionaryArray.from_arrays(bits.indices, pa.array(map(repr, distinct), pa.large_string()))
 
@@ -89,7 +89,7 @@ def _guarded(text: str) -> str:
 
 
 def _series(name: str, field: pa.Field, column: pa.Array, *, guard_formulas: bool) -> pl.Series:
-    """Return a column in the form that polars writes as needed."""
+    """Convert a column so that polars writes it as CSV of Canvas."""
     if pa.types.is_dictionary(column.type) or _is_text(column.type):
         series = _texts(name, column, guard_formulas=guard_formulas)
     elif pa.types.is_float64(column.type):

@@ -28,7 +28,7 @@ LIST_QUIZZES: Final = Operation(
     },
     parameters=[
         Parameter("page", Anything, "The number of the page, from 1 on.", 1),
-        Parameter("per_page", Anything, "Entries a page: 10 by default, at most 100.", 50),
+        Parameter("per_page", Anything, "Entries per page: 10 by default, at most 100.", 50),
     ],
     notes="A `page` or `per_page` that is not a number is ignored.",
 )

@@ -1,4 +1,4 @@
-"""Data in: what the LMS pushes."""
+"""Ingestion: what the LMS pushes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _push(notes: str, body: dict[str, Content]) -> Operation:
     return Operation(
         {200: ResponseSpec("How many rows were created, updated, unchanged and deleted.", counts)},
         body=body,
-        refusals={422: "The body is invalid: `errors` names each place, up to twenty. Nothing was stored."},
+        refusals={422: "The body is invalid: `errors` names each path, up to twenty. Nothing was stored."},
         notes=notes,
     )
 
