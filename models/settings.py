@@ -177,7 +177,7 @@ class Settings:
         "QUIZ_REPORTS_CHUNK_ATTEMPTS",
         _positive,
         5_000,
-        "how many attempts a worker holds in memory at a time",
+        "the most attempts that a worker holds in memory at a time",
     )
     max_json_bytes: int = _setting(
         "QUIZ_REPORTS_MAX_JSON_BYTES", _positive, 32 * 2**20, "the largest JSON body that is read"
