@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from lxml import etree
 
-_UNSHOWN: Final = frozenset({"script", "style", "template"})
+_HIDDEN: Final = frozenset({"script", "style", "template"})
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _LISTS: Final = frozenset({"dl", "ol", "ul"})
 # Elements on a line of their own: list items, and the rows of a table.
@@ -28,7 +28,7 @@ _BLOCKS: Final = _HEADINGS | {
     "section", "summary", "table",
 }  # fmt: skip
 
-# As deep as the parser's tree. It compares an end tag with every element that is open.
+# The depth of the parser's tree. The parser compares each end tag with every open element.
 _MOST_DEPTH: Final = 2_048
 _LONGEST_FOR_TREE: Final = 10_000
 _PARSED_AT_ONCE: Final = 10_000
@@ -65,7 +65,7 @@ def plain_text(html: str) -> str:
 
 
 class _Handler(Protocol):
-    """Takes the events of a document in its order, without what is not shown."""
+    """Receives the events of a document in order, except those of hidden elements."""
 
     def start(self, tag: str, attributes: Mapping[str, str | None], /) -> None:
         """Begin an element."""
@@ -95,14 +95,14 @@ def _walk_tree(source: bytes, handler: _Handler) -> None:
     walk = etree.iterwalk(etree.fromstring(source, parser), events=("start", "end"))
     for event, element in walk:
         tag = str(element.tag)
-        if event == "start" and tag in _UNSHOWN:
+        if event == "start" and tag in _HIDDEN:
             walk.skip_subtree()
         elif event == "start":
             handler.start(tag, element.attrib)
             if element.text:
                 handler.add_text(element.text)
         else:
-            if tag not in _UNSHOWN:
+            if tag not in _HIDDEN:
                 handler.end(tag)
             if element.tail:
                 handler.add_text(element.tail)
@@ -124,12 +124,12 @@ class _TooDeepError(Exception):
 
 
 class _Target:
-    """Receives the parser's events, and passes on those of what is shown."""
+    """Receives the parser's events, and passes on those outside hidden elements."""
 
     def __init__(self, handler: _Handler) -> None:
         self._handler = handler
         self._open: list[str] = []
-        self._unshown = 0
+        self._hidden_depth = 0
         self._texts: list[str] = []
 
     def start(self, tag: str | bytes, attributes: Mapping[Any, Any]) -> None:
@@ -138,22 +138,22 @@ class _Target:
         if len(self._open) >= _MOST_DEPTH:
             raise _TooDeepError
         self._open.append(tag)
-        self._unshown += tag in _UNSHOWN
-        if not self._unshown:
+        self._hidden_depth += tag in _HIDDEN
+        if not self._hidden_depth:
             self._handler.start(tag, attributes)
 
     def end(self, tag: str | bytes) -> None:
         self._flush()
         tag = self._open.pop()
-        if not self._unshown:
+        if not self._hidden_depth:
             self._handler.end(tag)
-        self._unshown -= tag in _UNSHOWN
+        self._hidden_depth -= tag in _HIDDEN
         if not self._open:
-            # What follows the root is not part of the parser's tree, either.
-            self._unshown = 1
+            # Drop what follows the root, which the parser's tree does not contain, either.
+            self._hidden_depth = 1
 
     def data(self, text: str | bytes) -> None:
-        if not self._unshown:
+        if not self._hidden_depth:
             self._texts.append(str(text))
 
     def comment(self, text: str | bytes) -> None:
@@ -165,14 +165,14 @@ class _Target:
         self._flush()
 
     def _flush(self) -> None:
-        # A text comes in parts.
+        # The parser delivers a text in parts.
         if self._texts:
             self._handler.add_text("".join(self._texts))
             self._texts.clear()
 
 
 class _Stripper:
-    """Keeps the texts."""
+    """Collects the texts, and drops the tags."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

@@ -28,7 +28,7 @@ _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 _PIPELINE: Final = "bulk.pipeline"
 
 
-class Sent:
+class SentStatement:
     """A statement that was sent to the server."""
 
     def __init__(self, session: Session, sql: str, cursor: psycopg.Cursor[Any]) -> None:
@@ -49,7 +49,7 @@ def run(session: Session, sql: str, **parameters: Any) -> Sequence[Any]:
     return send(session, sql, **parameters).rows()
 
 
-def send(session: Session, sql: str, **parameters: Any) -> Sent:
+def send(session: Session, sql: str, **parameters: Any) -> SentStatement:
     """Send a statement; within `pipelined` this does not wait for its execution."""
     connection = _connection(session)
     # A plan for one row, or for tables that were small, must not be used for thousands of rows.
@@ -59,7 +59,7 @@ def send(session: Session, sql: str, **parameters: Any) -> Sent:
         cursor.execute(sql, parameters, prepare=False if is_large else None)
         if _PIPELINE in session.info:
             connection.wait(_flush(connection.pgconn))
-    return Sent(session, sql, cursor)
+    return SentStatement(session, sql, cursor)
 
 
 @contextmanager

@@ -25,14 +25,14 @@ from models.ingestion.attempt_rows import (
     send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
-from models.ingestion.question_sets import NewQuestionSet, QuestionSets, StoredQuestionSet
+from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, StoredQuestionSet
 from models.ingestion.quiz_data import QuizDataReader
 from models.lms.quizzes import Quiz
 from models.payloads.attempts import Batch, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
-_NO_QUESTIONS: Final = NewQuestionSet.of(())
+_NO_QUESTIONS: Final = PushedQuestionSet.of(())
 
 
 def apply_attempts(
@@ -227,7 +227,7 @@ class _AttemptPush:
         self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
     ) -> dict[Key, int]:
         """Find the question set of each attempt: the one it sends, else the one it had, else the quiz's."""
-        sent: dict[Key, NewQuestionSet] = {}
+        sent: dict[Key, PushedQuestionSet] = {}
         question_set_ids: dict[Key, int] = {}
         for attempt in attempts:
             if source := attempt.quiz_data:

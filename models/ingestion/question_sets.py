@@ -22,14 +22,14 @@ _MAX_VERSIONS: Final = 5_000
 
 
 @dataclass(frozen=True)
-class NewQuestionSet:
-    """The questions of a quiz or an attempt in their order, as pushed: they may be stored already."""
+class PushedQuestionSet:
+    """The questions of a quiz or an attempt as pushed, in their order; they may be stored already."""
 
     questions: Sequence[Question]
     question_digests: Sequence[bytes]
 
     @classmethod
-    def of(cls, questions: Sequence[Question]) -> NewQuestionSet:
+    def of(cls, questions: Sequence[Question]) -> PushedQuestionSet:
         """Compute the digests of the questions."""
         return cls(questions, [digest(question) for question in questions])
 
@@ -64,12 +64,12 @@ class QuestionSets:
         self._stored: dict[int, StoredQuestionSet] = {}
         self._questions: dict[int, Question] = {}
 
-    def store(self, question_sets: Iterable[NewQuestionSet]) -> None:
+    def store(self, question_sets: Iterable[PushedQuestionSet]) -> None:
         """Store the question sets that are missing, with their versions; `id_of` then knows them all.
 
         A stored version keeps the order of its answers.
         """
-        unknown = {new.digest: new for new in question_sets if new.digest not in self._ids}
+        unknown = {pushed.digest: pushed for pushed in question_sets if pushed.digest not in self._ids}
         if not unknown:
             return
         self._ids.update(self._find(unknown))
@@ -77,8 +77,8 @@ class QuestionSets:
             self._add(missing)
             self._ids.update(self._find(unknown))
 
-    def store_current(self, question_set: NewQuestionSet) -> tuple[int, set[int]]:
-        """Store the question set that the quiz has from now on; its versions take over the order of answers.
+    def store_current(self, question_set: PushedQuestionSet) -> tuple[int, set[int]]:
+        """Store the question set that the quiz has from now on; its versions get the pushed order of answers.
 
         Returns the question set's id, and the ids of the versions that are new or were reordered.
         """
@@ -88,7 +88,7 @@ class QuestionSets:
         self.store([question_set])
         return self.id_of(question_set), {row.id for row in changed}
 
-    def id_of(self, question_set: NewQuestionSet) -> int:
+    def id_of(self, question_set: PushedQuestionSet) -> int:
         """Return the id of a question set that was stored."""
         return self._ids[question_set.digest]
 
@@ -122,35 +122,35 @@ class QuestionSets:
         rows = run(self._session, _FIND_QUESTION_SETS, quiz_id=self._quiz_id, digests=list(digests))
         return {bytes(row.digest): row.id for row in rows}
 
-    def _add(self, question_sets: Sequence[NewQuestionSet]) -> None:
+    def _add(self, question_sets: Sequence[PushedQuestionSet]) -> None:
         versions = _version_arrays(question_sets)
         run(self._session, _INSERT_VERSIONS, quiz_id=self._quiz_id, **versions)
         del versions["content"]
         rows = run(self._session, _FIND_VERSIONS, quiz_id=self._quiz_id, **versions)
         ids = {(row.question_id, bytes(row.digest)): row.id for row in rows}
-        new_rows = [_NewRow(new.digest, [ids[key] for key in new.keys]) for new in question_sets]
+        new_rows = [_QuestionSetRow(new.digest, [ids[key] for key in new.keys]) for new in question_sets]
         run(self._session, _INSERT_QUESTION_SETS, quiz_id=self._quiz_id, **arrays(_QUESTION_SET, new_rows))
 
 
 @dataclass(frozen=True)
-class _NewRow:
+class _QuestionSetRow:
     digest: bytes
     question_version_ids: Sequence[int]
 
 
 @dataclass(frozen=True)
-class _NewVersion:
+class _VersionRow:
     question_id: int
     digest: bytes
     content: str
 
 
-def _version_arrays(question_sets: Iterable[NewQuestionSet]) -> dict[str, list[Any]]:
+def _version_arrays(question_sets: Iterable[PushedQuestionSet]) -> dict[str, list[Any]]:
     versions = {
         key: question for new in question_sets for key, question in zip(new.keys, new.questions, strict=True)
     }
     return arrays(
-        _VERSION, [_NewVersion(*key, msgspec.json.encode(q).decode()) for key, q in versions.items()]
+        _VERSION, [_VersionRow(*key, msgspec.json.encode(q).decode()) for key, q in versions.items()]
     )
 
 

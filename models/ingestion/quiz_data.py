@@ -8,7 +8,7 @@ import msgspec
 
 from models.content.questions import Question, digest
 from models.errors import InvalidInputError, ValidationIssue
-from models.ingestion.question_sets import NewQuestionSet
+from models.ingestion.question_sets import PushedQuestionSet
 from models.payloads.json_values import at, decode
 from models.payloads.questions import MOST_QUESTIONS, find_repeated, read_question
 from models.payloads.strict_json import MOST_ENTRIES, require_strict
@@ -24,10 +24,10 @@ class QuizDataReader:
     """Reads the `quiz_data` of attempts, with caches of question sets and questions by their JSON."""
 
     def __init__(self) -> None:
-        self._question_sets: dict[bytes, NewQuestionSet] = {}
+        self._question_sets: dict[bytes, PushedQuestionSet] = {}
         self._questions: dict[bytes, _Read] = {}
 
-    def read(self, source: bytes, path: str) -> NewQuestionSet:
+    def read(self, source: bytes, path: str) -> PushedQuestionSet:
         """Read the JSON at a path; raise InvalidInputError with every issue."""
         if (question_set := self._question_sets.get(source)) is not None:
             return question_set
@@ -38,7 +38,7 @@ class QuizDataReader:
         question_set = self._question_sets[source] = self._read(source, path)
         return question_set
 
-    def _read(self, source: bytes, path: str) -> NewQuestionSet:
+    def _read(self, source: bytes, path: str) -> PushedQuestionSet:
         if source.count(b",") >= MOST_ENTRIES:
             require_strict(source, path)
         entries = decode(source, list[msgspec.Raw], path)
@@ -58,7 +58,7 @@ class QuizDataReader:
         issues += find_repeated((entry_path, question.id) for entry_path, question, _ in questions)
         if issues:
             raise InvalidInputError(issues)
-        return NewQuestionSet(
+        return PushedQuestionSet(
             [question for _, question, _ in questions], [digest for _, _, digest in questions]
         )
 

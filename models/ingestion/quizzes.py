@@ -15,7 +15,7 @@ from models.db.locks import lock
 from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempts import lock_name
 from models.ingestion.counts import PushCounter, PushCounts
-from models.ingestion.question_sets import NewQuestionSet, QuestionSets
+from models.ingestion.question_sets import PushedQuestionSet, QuestionSets
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.payloads.quizzes import COLUMNS, DEFAULTS, QuizChanges
@@ -118,7 +118,7 @@ class _QuizPush:
     def _store_questions(self, old_question_set_id: int | None, questions: Sequence[Question]) -> int:
         question_sets = QuestionSets(self._session, self._id)
         old = dict(question_sets.version_ids(old_question_set_id))
-        question_set_id, changed = question_sets.store_current(NewQuestionSet.of(questions))
+        question_set_id, changed = question_sets.store_current(PushedQuestionSet.of(questions))
         new = dict(question_sets.version_ids(question_set_id))
         kept = new.keys() & old.keys()
         updated = sum(new[question] != old[question] or new[question] in changed for question in kept)
