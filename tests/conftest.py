@@ -36,6 +36,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any machine")
 
+_TAKE_MINUTES = {"endurance", "exhaustive"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
 # Fixtures that start a server or a process; all others of the kind ask for one of these.
 _SERVERS = frozenset({"server_directory", "postgres_url", "valkey_url"})
@@ -51,12 +52,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the scenarios; leave tests of endurance to CI, unless they are asked for by their mark."""
+    """Begin with the scenarios; leave what takes minutes to CI, unless it is asked for by its mark."""
     # Their modules take longest, and the process that gets the last one should not run alone for long.
     items.sort(key=lambda item: not item.path.is_relative_to(_SCENARIOS))
-    if os.environ.get("CI") or "endurance" in config.getoption("markexpr"):
+    if os.environ.get("CI"):
         return
-    left_out = [item for item in items if item.get_closest_marker("endurance")]
+    unnamed = _TAKE_MINUTES - set(config.getoption("markexpr").split())
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in unnamed)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

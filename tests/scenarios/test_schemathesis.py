@@ -110,6 +110,7 @@ def add_reports(api: Api) -> None:
     api.fail(asked[1], "no")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("no_log")
 @pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_no_5xx_and_no_contradiction(
