@@ -25,8 +25,9 @@ from tests.factories import (
     add_school,
     reports_path,
 )
+from tests.payloads import quiz
 
-QUIZ = {"quiz": {"title": "Cells", "quiz_type": "assignment", "questions": []}}
+QUIZ = {"quiz": quiz(assignment_id=None, questions=[])}
 COURSE = f"/api/v1/courses/{COURSE_ID}"
 OTHER = f"/api/v1/courses/{OTHER_COURSE_ID}"
 

@@ -19,7 +19,8 @@ from api.uploads import MOST_BYTES_IN_MEMORY
 from models.access.tokens import list_tokens, revoke_token
 from models.settings import Settings
 from tests.factories import Answer, Api
-from tests.pushes import COURSE_ID, QUIZ_ID, attempt, course, quiz
+from tests.lms import ndjson_lines
+from tests.payloads import COURSE_ID, QUIZ_ID, attempt, course, quiz
 
 if TYPE_CHECKING:
     # Python 3.11 has no name for it.
@@ -59,7 +60,7 @@ class Sending(io.RawIOBase):
 
 
 def lines(*attempts: dict[str, Any]) -> bytes:
-    return b"".join(msgspec.json.encode(line) + b"\n" for line in attempts)
+    return b"".join(ndjson_lines(attempts))
 
 
 def document(*attempts: dict[str, Any]) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 from models.settings import Settings
 from tests.factories import SIS_COURSE_ID, Answer, Api
-from tests.pushes import (
+from tests.payloads import (
     COURSE_ID,
     FIRST_QUESTION,
     QUIZ_ID,

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 from models.errors import LeaseLostError
 from models.reports.jobs import claim
 from models.settings import Settings
-from tests.pushing import COURSES, QUIZZES, Lms, attempt, pushing_lms
+from tests.lms import COURSES, QUIZZES, ApiLms, open_api_lms
+from tests.payloads import attempt
 from tests.races import ROUNDS, together
 from workers.generation import finish, generate, write_file
 from workers.resources import Resources
@@ -31,7 +32,7 @@ ASSIGNMENT: dict[str, Any] = {"quiz_type": "assignment"}
 class School:
     """An LMS, an administrator who asks for reports, and a worker."""
 
-    lms: Lms
+    lms: ApiLms
     resources: Resources
 
     @property
@@ -68,7 +69,7 @@ def _progress_id(report: dict[str, Any]) -> int:
 @pytest.fixture
 def school(settings: Settings) -> Iterator[School]:
     resources = Resources(settings)
-    with pushing_lms(settings) as lms:
+    with open_api_lms(settings) as lms:
         lms.set_up()
         lms.put_quiz(0, **SURVEY)
         assert lms.put_attempts(0, [attempt(501)]).status_code == 200
