@@ -130,7 +130,7 @@ def test_what_waited_behind_the_proxy_is_refused(proxy: Proxy) -> None:
         process.send_signal(signal.SIGCONT)
     for thread in waiting:
         thread.join()
-    assert {path: answer.status_code for path, answer in statuses.items()} == {
+    assert {path: response.status_code for path, response in statuses.items()} == {
         reports_path(): 503,
         "/healthz": 200,
     }

@@ -36,8 +36,8 @@ def content(api: Api) -> bytes:
     push(api, "", {"course": course()})
     push(api, f"/quizzes/{QUIZ_ID}", {"quiz": {"questions": QUESTIONS}})
     push(api, f"/quizzes/{QUIZ_ID}/submissions", {"quiz_submissions": list(attempts())})
-    wish = {"quiz_report": {"report_type": "student_analysis"}}
-    report = api.post(reports_path(), json=wish).json
+    params = {"quiz_report": {"report_type": "student_analysis"}}
+    report = api.post(reports_path(), json=params).json
     resources = Resources(api.settings)
     generate(resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
     resources.snapshots.close()
@@ -47,8 +47,8 @@ def content(api: Api) -> bytes:
 
 
 def push(api: Api, path: str, body: dict[str, Any]) -> None:
-    answer = api.call("PUT", f"/api/v1/courses/{COURSE_ID}{path}", "admin", json=body)
-    assert answer.status_code == 200, answer.text
+    response = api.call("PUT", f"/api/v1/courses/{COURSE_ID}{path}", "admin", json=body)
+    assert response.status_code == 200, response.text
 
 
 def course() -> dict[str, Any]:

@@ -48,8 +48,8 @@ class School:
 
     def file(self, report_type: str, *, all_versions: bool = False) -> str:
         """Ask for a report, let a worker make it, and download it."""
-        wish = {"report_type": report_type, "includes_all_versions": all_versions}
-        report = self.client.post(REPORTS, json={"quiz_report": wish}, headers=self.admin).get_json()
+        params = {"report_type": report_type, "includes_all_versions": all_versions}
+        report = self.client.post(REPORTS, json={"quiz_report": params}, headers=self.admin).get_json()
         if "file" not in report:
             generate(self.resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
             report = self.client.get(f"{REPORTS}/{report['id']}", headers=self.admin).get_json()

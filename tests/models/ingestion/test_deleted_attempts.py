@@ -15,9 +15,9 @@ EARLIER, LATER, LATEST = (f"2026-09-{day}T09:00:00Z" for day in ("09", "11", "12
 DELETION: dict[str, Any] = {"workflow_state": "deleted", "updated_at": LATER}
 
 
-def _counts(answer: Any) -> tuple[int, int, int, int]:
-    assert answer.status_code == 200, answer.text
-    counts = answer.get_json()
+def _counts(response: Any) -> tuple[int, int, int, int]:
+    assert response.status_code == 200, response.text
+    counts = response.get_json()
     return counts["created"], counts["updated"], counts["unchanged"], counts["deleted"]
 
 
@@ -91,11 +91,11 @@ def test_of_a_deletion_and_a_push_at_once_the_newer_counts(
     for id_ in range(ROUNDS):
         if id_ % 2:
             api_lms.put_attempts(0, [attempt(id_, updated_at=EARLIER)])
-        for answer in together(
+        for response in together(
             partial(api_lms.put_attempts, 0, [attempt(id_, **DELETION)]),
             partial(api_lms.put_lines, 0, [attempt(id_, score=0.5, updated_at=pushed_at)]),
         ):
-            assert answer.status_code == 200, answer.text
+            assert response.status_code == 200, response.text
         assert len(api_lms.rows("SELECT FROM attempts WHERE submission_id = :id", id=id_)) == stays
         assert len(api_lms.rows("SELECT FROM deleted_attempts WHERE submission_id = :id", id=id_)) == (
             not stays

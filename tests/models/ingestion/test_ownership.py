@@ -65,22 +65,22 @@ def test_of_two_quizzes_that_are_pushed_one_submission_at_once_one_has_it(
 ) -> None:
     for id_ in range(ROUNDS):
         before = api_lms.revisions()
-        answers = together(
+        responses = together(
             partial(first, api_lms, 0, attempts(id_, 0)), partial(second, api_lms, 1, attempts(id_, 1))
         )
-        _require_one_owner(api_lms, id_, answers, before, attempts)
+        _require_one_owner(api_lms, id_, responses, before, attempts)
 
 
 def _require_one_owner(
     api_lms: ApiLms,
     id_: int,
-    answers: list[TestResponse],
+    responses: list[TestResponse],
     before: list[int],
     attempts: Callable[[int, int], list[Json]],
 ) -> None:
-    assert sorted(answer.status_code for answer in answers) == [200, 422]
-    winner = [answer.status_code for answer in answers].index(200)
-    refused = answers[1 - winner].get_json()["errors"]
+    assert sorted(response.status_code for response in responses) == [200, 422]
+    winner = [response.status_code for response in responses].index(200)
+    refused = responses[1 - winner].get_json()["errors"]
     place = f"quiz_submissions[{len(attempts(id_, 1 - winner)) - 1}].id"
     assert [(error["place"], error["message"]) for error in refused] == [
         (place, f"{place}: {id_} is a submission of another quiz")
@@ -144,12 +144,12 @@ def test_streams_that_meet_each_others_submissions_in_another_order(
     monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 2)
     for round_ in range(max(2, ROUNDS // 10)):
         ids = range(100 * round_, 100 * round_ + 40)
-        answers = together(
+        responses = together(
             partial(api_lms.put_lines, 0, [attempt(id_) for id_ in ids]),
             partial(api_lms.put_lines, 1, [attempt(id_) for id_ in reversed(ids)]),
         )
-        assert sorted(answer.status_code for answer in answers) == [200, 422]
-        winner = [answer.status_code for answer in answers].index(200)
+        assert sorted(response.status_code for response in responses) == [200, 422]
+        winner = [response.status_code for response in responses].index(200)
         owners = "SELECT DISTINCT quiz_id FROM attempts WHERE submission_id >= :first"
         assert api_lms.rows(owners, first=ids[0]) == [(QUIZZES[winner],)]
 
@@ -157,11 +157,13 @@ def test_streams_that_meet_each_others_submissions_in_another_order(
 def test_one_quiz_id_in_two_courses_belongs_to_one(api_lms: ApiLms) -> None:
     for quiz_id in range(1000, 1000 + ROUNDS):
         body = {"quiz": quiz(assignment_id=quiz_id, questions=[])}
-        answers = together(*[partial(api_lms.put, f"{course}/quizzes/{quiz_id}", body) for course in COURSES])
+        responses = together(
+            *[partial(api_lms.put, f"{course}/quizzes/{quiz_id}", body) for course in COURSES]
+        )
 
-        assert sorted(answer.status_code for answer in answers) == [200, 422]
-        winner = [answer.status_code for answer in answers].index(200)
-        refused = answers[1 - winner].get_json()["errors"]
+        assert sorted(response.status_code for response in responses) == [200, 422]
+        winner = [response.status_code for response in responses].index(200)
+        refused = responses[1 - winner].get_json()["errors"]
         assert refused[0]["message"] == f"quiz: {quiz_id} is a quiz of another course"
         assert api_lms.rows("SELECT course_id FROM quizzes WHERE id = :id", id=quiz_id) == [
             (COURSES[winner],)
@@ -179,9 +181,11 @@ def test_a_section_moves_with_its_enrollments(api_lms: ApiLms) -> None:
         enrollments=[enrollment],
     )
 
-    answer = api_lms.put_course(1, sections=[{"id": 32, "name": "Section 32"}, {"id": 40, "name": "Evening"}])
+    response = api_lms.put_course(
+        1, sections=[{"id": 32, "name": "Section 32"}, {"id": 40, "name": "Evening"}]
+    )
 
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     assert api_lms.rows("SELECT course_id FROM sections WHERE id = 40") == [(COURSES[1],)]
     assert api_lms.rows("SELECT course_id, user_id FROM enrollments WHERE section_id = 40") == [
         (COURSES[1], 9)
@@ -210,9 +214,11 @@ def test_of_two_courses_that_push_one_section_at_once_the_later_has_it(
     for section_id in range(100, 100 + ROUNDS):
         before = api_lms.roster_revisions()
         pushed = {key: roster(section_id, STUDENT, OTHER_STUDENT)[key] for key in lists}
-        answers = together(*[partial(api_lms.put_course, which, **pushed) for which in (0, 1)])
+        responses = together(*[partial(api_lms.put_course, which, **pushed) for which in (0, 1)])
 
-        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200, 200], [
+            response.text for response in responses
+        ]
         [(owner,)] = api_lms.rows("SELECT course_id FROM sections WHERE id = :id", id=section_id)
         later = COURSES.index(owner)
         after = api_lms.roster_revisions()
@@ -228,7 +234,9 @@ def test_of_two_courses_that_push_one_section_at_once_the_later_has_it(
 def test_courses_that_swap_their_sections_never_wait_in_a_ring(api_lms: ApiLms) -> None:
     for round_ in range(ROUNDS):
         ids = (31, 32) if round_ % 2 else (32, 31)
-        answers = together(
+        responses = together(
             *[partial(api_lms.put_course, which, **roster(ids[which], STUDENT, 9)) for which in (0, 1)]
         )
-        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200, 200], [
+            response.text for response in responses
+        ]

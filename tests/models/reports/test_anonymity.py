@@ -47,8 +47,8 @@ class School:
         return self.client.get(url, headers=self.headers)
 
     def ask(self, report_type: str = "student_analysis") -> TestResponse:
-        wish = {"quiz_report": {"report_type": report_type}}
-        return self.client.post(REPORTS, json=wish, headers=self.headers)
+        params = {"quiz_report": {"report_type": report_type}}
+        return self.client.post(REPORTS, json=params, headers=self.headers)
 
     def work(self, report: dict[str, Any]) -> None:
         generate(self.resources, report["id"], _progress_id(report))
@@ -172,11 +172,11 @@ def test_no_named_file_is_made_beside_the_push(school: School, asks: str) -> Non
 
 def test_no_item_analysis_is_made_beside_the_push(school: School) -> None:
     def make() -> None:
-        answer = school.ask("item_analysis")
-        if answer.status_code == 200:
-            school.work(answer.get_json())
+        response = school.ask("item_analysis")
+        if response.status_code == 200:
+            school.work(response.get_json())
         else:
-            assert answer.status_code == 400
+            assert response.status_code == 400
 
     for _ in range(ROUNDS):
         school.lms.put_quiz(0, **ASSIGNMENT)

@@ -98,8 +98,8 @@ def test_report_saves_the_file_and_prints_its_path(
 def test_report_writes_to_standard_output_what_it_saves(
     imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
 ) -> None:
-    wish = ("report", "sis_course_id:2026-SAMPLE", "202", "student_analysis", "--all-versions", "-o")
-    saved, shown = quiz_reports(*wish, "all.csv"), quiz_reports(*wish, "-")
+    params = ("report", "sis_course_id:2026-SAMPLE", "202", "student_analysis", "--all-versions", "-o")
+    saved, shown = quiz_reports(*params, "all.csv"), quiz_reports(*params, "-")
 
     assert (saved.status, shown.status) == (0, 0), saved.err + shown.err
     assert shown.out == (tmp_path / "all.csv").read_bytes()

@@ -173,7 +173,7 @@ def out_of_memory_killer(run: Run, *, most_bytes: int) -> Iterator[list[int]]:
     killed: list[int] = []
     stop = threading.Event()
 
-    def look() -> None:
+    def observe() -> None:
         while not stop.wait(0.02):
             for worker in run.stack.workers:
                 for child in worker.children():
@@ -182,7 +182,7 @@ def out_of_memory_killer(run: Run, *, most_bytes: int) -> Iterator[list[int]]:
                         kill(child)
                         killed.append(child.pid)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=observe)
     thread.start()
     try:
         yield killed
