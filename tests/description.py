@@ -1,4 +1,4 @@
-"""Holds answers against the API's own description."""
+"""Holds responses against the API's own description."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ STRING_IDS = "application/json+canvas-string-ids"
 
 
 class ContradictionError(AssertionError):
-    """An answer that the description does not foresee."""
+    """A response that the description does not foresee."""
 
 
-def check(app: Flask, method: str, path: str, answer: TestResponse) -> None:
-    """Raise ContradictionError unless the description foresees this answer, its headers and its body."""
+def check(app: Flask, method: str, path: str, response: TestResponse) -> None:
+    """Raise ContradictionError unless the description foresees this response, its headers and its body."""
     adapter = app.url_map.bind("localhost")
     try:
         rule, _ = adapter.match(path, method="GET" if method == "HEAD" else method, return_rule=True)
@@ -31,10 +31,10 @@ def check(app: Flask, method: str, path: str, answer: TestResponse) -> None:
     operation = described(app)["paths"][_spelled(rule.rule)].get(method.lower())
     if operation is None:
         return
-    foreseen = operation["responses"].get(str(answer.status_code))
+    foreseen = operation["responses"].get(str(response.status_code))
     if foreseen is None:
-        raise ContradictionError(f"{method} {path} answers {answer.status_code}")
-    _check_answer(app, _resolved(app, foreseen), answer)
+        raise ContradictionError(f"{method} {path} returns {response.status_code}")
+    _check_response(app, _resolved(app, foreseen), response)
 
 
 _DOCUMENT: dict[str, Any] = {}
@@ -47,20 +47,20 @@ def described(app: Flask) -> Any:
     return _DOCUMENT
 
 
-def _check_answer(app: Flask, foreseen: Any, answer: TestResponse) -> None:
+def _check_response(app: Flask, foreseen: Any, response: TestResponse) -> None:
     for name, header in foreseen["headers"].items():
-        if _resolved(app, header)["required"] and name not in answer.headers:
+        if _resolved(app, header)["required"] and name not in response.headers:
             raise ContradictionError(f"{name} is missing")
     contents = foreseen.get("content", {})
     if not contents:
-        if answer.data:
+        if response.data:
             raise ContradictionError("a body where none is foreseen")
         return
-    media_type = str(answer.mimetype)
+    media_type = str(response.mimetype)
     if media_type not in contents:
         raise ContradictionError(f"{media_type} is not among {list(contents)}")
-    if media_type.endswith("json") and STRING_IDS not in str(answer.request.headers.get("Accept")):
-        _validator(json.dumps(contents[media_type]["schema"])).validate(answer.get_json())
+    if media_type.endswith("json") and STRING_IDS not in str(response.request.headers.get("Accept")):
+        _validator(json.dumps(contents[media_type]["schema"])).validate(response.get_json())
 
 
 @lru_cache(maxsize=100)

@@ -111,8 +111,8 @@ def add_school(session: Session) -> Mapping[str, str]:
     }
 
 
-class Answer(TestResponse):
-    """An answer whose JSON may be of any form."""
+class ApiResponse(TestResponse):
+    """A response whose JSON may be of any type."""
 
     @property
     def json(self) -> Any:
@@ -132,27 +132,27 @@ class Api:
     @property
     def client(self) -> FlaskClient:
         """A client without cookies or credentials."""
-        return FlaskClient(self.app, Answer, use_cookies=False)
+        return FlaskClient(self.app, ApiResponse, use_cookies=False)
 
-    def call(self, method: str, path: str, caller: str | None = "teacher", **options: Any) -> Answer:
-        """Send a request as one of the callers; the API's description must foresee the answer."""
+    def call(self, method: str, path: str, caller: str | None = "teacher", **options: Any) -> ApiResponse:
+        """Send a request as one of the callers; the API's description must foresee the response."""
         headers = dict(options.pop("headers", {}))
         if caller is not None:
             headers.setdefault("Authorization", f"Bearer {self.tokens[caller]}")
-        answer = self.client.open(path, method=method, headers=headers, **options)
-        assert isinstance(answer, Answer)
-        check(self.app, method, answer.request.path, answer)
-        return answer
+        response = self.client.open(path, method=method, headers=headers, **options)
+        assert isinstance(response, ApiResponse)
+        check(self.app, method, response.request.path, response)
+        return response
 
-    def get(self, path: str, caller: str | None = "teacher", **options: Any) -> Answer:
+    def get(self, path: str, caller: str | None = "teacher", **options: Any) -> ApiResponse:
         """Send a GET."""
         return self.call("GET", path, caller, **options)
 
-    def post(self, path: str, caller: str | None = "teacher", **options: Any) -> Answer:
+    def post(self, path: str, caller: str | None = "teacher", **options: Any) -> ApiResponse:
         """Send a POST."""
         return self.call("POST", path, caller, **options)
 
-    def delete(self, path: str, caller: str | None = "teacher", **options: Any) -> Answer:
+    def delete(self, path: str, caller: str | None = "teacher", **options: Any) -> ApiResponse:
         """Send a DELETE."""
         return self.call("DELETE", path, caller, **options)
 
@@ -203,14 +203,14 @@ class Api:
         with self.database.transaction() as session:
             session.get_one(Quiz, quiz_id).revision += 1
 
-    def generated(self, caller: str = "teacher", content: bytes = CSV, **wish: Any) -> dict[str, Any]:
+    def generated(self, caller: str = "teacher", content: bytes = CSV, **params: Any) -> dict[str, Any]:
         """Ask for a report, make it, and return it as it is shown then."""
-        quiz_id = wish.pop("quiz_id", QUIZ_ID)
-        wish.setdefault("report_type", "student_analysis")
-        answer = self.post(reports_path(quiz_id), caller, json={"quiz_report": wish})
-        assert answer.status_code == 200, answer.text
-        self.finish(answer.json["id"], content)
-        return dict(self.get(f"{reports_path(quiz_id)}/{answer.json['id']}", caller).json)
+        quiz_id = params.pop("quiz_id", QUIZ_ID)
+        params.setdefault("report_type", "student_analysis")
+        response = self.post(reports_path(quiz_id), caller, json={"quiz_report": params})
+        assert response.status_code == 200, response.text
+        self.finish(response.json["id"], content)
+        return dict(self.get(f"{reports_path(quiz_id)}/{response.json['id']}", caller).json)
 
 
 @contextmanager

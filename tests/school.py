@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 
+from tests import payloads
+
 COURSE_ID = 101
 
 
@@ -84,25 +86,16 @@ class School:
 
     def pushed_attempt(self, quiz_id: int, student: int, questions: int, *, attempt: int) -> dict[str, Any]:
         """Return a further attempt of a student as the LMS pushes it, with the first option everywhere."""
-        return {
-            "id": quiz_id * 10_000_000 + student,
-            "user_id": self.first_student + student,
-            "attempt": attempt,
-            "workflow_state": "complete",
-            "score": float(questions),
-            "finished_at": "2026-09-10T09:12:31Z",
-            "updated_at": "2026-09-10T09:12:31Z",
-            "submission_data": [
-                {
-                    "question_id": quiz_id * 1000 + number,
-                    "correct": True,
-                    "points": 1.0,
-                    "answer_id": quiz_id * 10_000 + number * 10,
-                    "text": str(quiz_id * 10_000 + number * 10),
-                }
+        return payloads.attempt(
+            quiz_id * 10_000_000 + student,
+            attempt,
+            user_id=self.first_student + student,
+            score=float(questions),
+            submission_data=[
+                payloads.entry(quiz_id * 1000 + number, 0, correct=True, points=1.0)
                 for number in range(1, questions + 1)
             ],
-        }
+        )
 
     def make_stale(self, quiz_id: int) -> int:
         """Raise a quiz's revision, as a regrade that changes nothing visible would."""
@@ -226,14 +219,12 @@ def _questions(quiz_id: int, count: int) -> list[dict[str, Any]]:
     """Make choice questions, and an essay at the end; an answer's id tells its question."""
     first = quiz_id * 1000
     choice = [
-        {
-            "id": first + number,
-            "position": number,
-            "question_name": f"Question {number}",
-            "question_type": "multiple_choice_question",
-            "question_text": f"<p>Which one is number {number}?</p>",
-            "points_possible": 1.0,
-            "answers": [
+        payloads.question(
+            first + number,
+            position=number,
+            question_name=f"Question {number}",
+            question_text=f"<p>Which one is number {number}?</p>",
+            answers=[
                 {
                     "id": quiz_id * 10_000 + number * 10 + option,
                     "text": f"Option {option}",
@@ -241,18 +232,10 @@ def _questions(quiz_id: int, count: int) -> list[dict[str, Any]]:
                 }
                 for option in range(4)
             ],
-        }
+        )
         for number in range(1, count + 1)
     ]
-    essay = {
-        "id": first + count + 1,
-        "position": count + 1,
-        "question_name": "Essay",
-        "question_type": "essay_question",
-        "question_text": "Why?",
-        "points_possible": 1.0,
-        "answers": [],
-    }
+    essay = payloads.essay(first + count + 1, position=count + 1, question_name="Essay", question_text="Why?")
     return [*choice, essay]
 
 

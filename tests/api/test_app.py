@@ -1,4 +1,4 @@
-"""Contract, section 5: every error is JSON, and every answer carries the headers that protect it."""
+"""Contract, section 5: every error is JSON, and every response carries the headers that protect it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import api.routes.courses as api_courses
 from api.app import create_app, from_env
 from api.services import Services
 from models.errors import InvalidSettingError
-from tests.factories import COURSE_ID, Answer, Api, reports_path
+from tests.factories import COURSE_ID, Api, ApiResponse, reports_path
 
 REPORTS = reports_path()
 COURSE = f"/api/v1/courses/{COURSE_ID}"
@@ -57,15 +57,15 @@ def closing() -> Iterator[list[Api]]:
 @pytest.mark.contract("5 Errors", "every error is JSON, every answer has X-Request-Id")
 def test_what_is_not_there_is_json_too(api: Api, method: str, path: str, status: int) -> None:
     for caller in ("teacher", None):
-        answer = api.call(method, path, caller)
-        assert answer.status_code == status
-        assert answer.mimetype == "application/json"
-        assert answer.json["errors"][0]["message"]
+        response = api.call(method, path, caller)
+        assert response.status_code == status
+        assert response.mimetype == "application/json"
+        assert response.json["errors"][0]["message"]
     if status == 404:
-        assert answer.json == {"errors": [{"message": "The specified resource does not exist."}]}
+        assert response.json == {"errors": [{"message": "The specified resource does not exist."}]}
     else:
-        assert answer.json["status"] == "method_not_allowed"
-        assert "GET" in answer.headers["Allow"] or "DELETE" in answer.headers["Allow"]
+        assert response.json["status"] == "method_not_allowed"
+        assert "GET" in response.headers["Allow"] or "DELETE" in response.headers["Allow"]
 
 
 def test_a_slash_at_the_end_is_no_redirect(api: Api) -> None:
@@ -88,15 +88,15 @@ ANSWERS = [
 @pytest.mark.parametrize(("method", "path", "caller", "status"), ANSWERS)
 @pytest.mark.contract("5 Errors", "every error is JSON, every answer has X-Request-Id")
 def test_every_answer_is_protected(api: Api, method: str, path: str, caller: str | None, status: int) -> None:
-    answer = api.call(method, path, caller)
-    assert answer.status_code == status
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-    assert answer.headers["Cache-Control"] == "private, no-store"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
-    assert "Set-Cookie" not in answer.headers
-    assert "Access-Control-Allow-Origin" not in answer.headers
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+    response = api.call(method, path, caller)
+    assert response.status_code == status
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert response.headers["Cache-Control"] == "private, no-store"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert "Set-Cookie" not in response.headers
+    assert "Access-Control-Allow-Origin" not in response.headers
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])
 
 
 def test_https_is_asked_for_where_the_public_address_has_it(api: Api, closing: list[Api]) -> None:
@@ -115,31 +115,31 @@ class TestRequestId:
 
     @pytest.mark.parametrize("strange", ["a b", "x" * 129, "<script>", "ü", '"', "a;b"])
     def test_a_strange_one_is_replaced(self, api: Api, strange: str) -> None:
-        answer = api.get(COURSE, headers={"X-Request-Id": strange})
-        assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+        response = api.get(COURSE, headers={"X-Request-Id": strange})
+        assert re.fullmatch(r"[0-9a-f]{32}", response.headers["X-Request-Id"])
 
 
 class TestUnforeseen:
     @pytest.fixture
-    def broken(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    def broken(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> ApiResponse:
         def fail(*_: object, **__: object) -> None:
             raise RuntimeError("a detail that belongs in a log")
 
         monkeypatch.setattr("api.routes.courses.course_json", fail)
         with structlog.testing.capture_logs() as logs:
-            answer = api.get(COURSE)
+            response = api.get(COURSE)
         self.logs = logs
-        return answer
+        return response
 
     @pytest.mark.contract("5 Errors", "anything unforeseen is a 500 with an id and without detail")
-    def test_is_a_500_without_detail(self, broken: Answer) -> None:
+    def test_is_a_500_without_detail(self, broken: ApiResponse) -> None:
         assert broken.status_code == 500
         assert set(broken.json) == {"status", "message", "errors", "error_report_id"}
         assert "detail" not in broken.text
         assert broken.headers["X-Request-Id"]
 
     @pytest.mark.contract("5 Errors", "anything unforeseen is a 500 with an id and without detail")
-    def test_is_logged_under_its_id(self, broken: Answer) -> None:
+    def test_is_logged_under_its_id(self, broken: ApiResponse) -> None:
         (entry,) = [entry for entry in self.logs if entry["event"] == "request_failed"]
         assert entry["error_report_id"] == broken.json["error_report_id"]
         assert "belongs in a log" in str(entry["exc_info"])
@@ -151,9 +151,9 @@ class TestDatabaseTrouble:
         away = with_settings(api, database_url="postgresql://nobody@127.0.0.1:1/nothing")
         closing.append(away)
         for path in (COURSE, REPORTS, "/files/1/download"):
-            answer = away.get(path)
-            assert (answer.status_code, answer.json["status"]) == (503, "service_unavailable")
-            assert int(answer.headers["Retry-After"]) >= 1
+            response = away.get(path)
+            assert (response.status_code, response.json["status"]) == (503, "service_unavailable")
+            assert int(response.headers["Retry-After"]) >= 1
         assert away.get("/readyz", None).status_code == 503
         assert away.get("/healthz", None).status_code == 200
         assert "quiz_reports_database_up 0.0" in away.get("/metrics", None).text
@@ -163,8 +163,8 @@ class TestDatabaseTrouble:
     ) -> None:
         empty = with_settings(api, database_url=empty_database_url)
         closing.append(empty)
-        answer = empty.get("/readyz", None)
-        assert (answer.status_code, answer.json["status"]) == (503, "not ready")
+        response = empty.get("/readyz", None)
+        assert (response.status_code, response.json["status"]) == (503, "not ready")
 
     def test_connections_that_were_cut_are_made_again(self, api: Api) -> None:
         assert api.get(COURSE).status_code == 200
@@ -222,9 +222,9 @@ class TestPublicUrl:
     def test_a_strange_host_is_no_crash(self, api: Api, closing: list[Api], host: str) -> None:
         plain = with_settings(api, public_url="")
         closing.append(plain)
-        answer = plain.get(REPORTS, headers={"Host": host})
-        assert answer.status_code in {200, 400}
-        assert "<script>" not in answer.text
+        response = plain.get(REPORTS, headers={"Host": host})
+        assert response.status_code in {200, 400}
+        assert "<script>" not in response.text
 
 
 class TestLog:

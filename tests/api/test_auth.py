@@ -92,14 +92,14 @@ OUTSIDERS = {"former_teacher", "invited_teacher", "removed_teacher", "other_teac
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 @pytest.mark.contract("5 Permission", "every route, every kind of caller")
 def test_readers_of_statistics_only(api: Api, prepared: Prepared, route: Route, caller: str) -> None:
-    answer = api.call(caller=caller, **prepared(route))
+    response = api.call(caller=caller, **prepared(route))
     if caller in READERS:
-        assert answer.status_code == route.status, answer.text
+        assert response.status_code == route.status, response.text
     elif caller in OUTSIDERS and "/courses/" not in route.path:
-        assert answer.status_code == 404
+        assert response.status_code == 404
     else:
-        assert answer.status_code == 403
-        assert answer.json == {
+        assert response.status_code == 403
+        assert response.json == {
             "status": "unauthorized",
             "errors": [{"message": "user not authorized to perform that action"}],
         }
@@ -107,17 +107,17 @@ def test_readers_of_statistics_only(api: Api, prepared: Prepared, route: Route, 
 
 @pytest.mark.parametrize("caller", CALLERS)
 def test_only_its_owner_and_administrators_cancel_a_job(api: Api, prepared: Prepared, caller: str) -> None:
-    answer = api.call(caller=caller, **prepared(CANCEL))
+    response = api.call(caller=caller, **prepared(CANCEL))
     refused = 404 if caller in OUTSIDERS else 403
-    assert answer.status_code == (200 if caller in {"teacher", "admin"} else refused)
+    assert response.status_code == (200 if caller in {"teacher", "admin"} else refused)
 
 
 @EVERY_ROUTE
 @pytest.mark.contract("5 Permission", "with and without the route's scope")
 def test_a_token_with_the_scope_may(api: Api, prepared: Prepared, route: Route) -> None:
     token = api.token(CALLERS["teacher"][0], scopes=["url:GET|/something/else", route.scope])
-    answer = api.call(caller=None, headers={"Authorization": f"Bearer {token}"}, **prepared(route))
-    assert answer.status_code == route.status
+    response = api.call(caller=None, headers={"Authorization": f"Bearer {token}"}, **prepared(route))
+    assert response.status_code == route.status
 
 
 @EVERY_ROUTE
@@ -126,10 +126,10 @@ def test_a_token_with_other_scopes_may_not(api: Api, prepared: Prepared, route: 
     others = [other.scope for other in [*ROUTES, CANCEL] if other.scope != route.scope]
     for options in ({}, {"admin": True}):
         token = api.token(CALLERS["teacher"][0], scopes=others, **options)
-        answer = api.call(caller=None, headers={"Authorization": f"Bearer {token}"}, **prepared(route))
-        assert answer.status_code == 401
-        assert answer.json == {"errors": [{"message": "Insufficient scopes on access token."}]}
-        assert "WWW-Authenticate" not in answer.headers
+        response = api.call(caller=None, headers={"Authorization": f"Bearer {token}"}, **prepared(route))
+        assert response.status_code == 401
+        assert response.json == {"errors": [{"message": "Insufficient scopes on access token."}]}
+        assert "WWW-Authenticate" not in response.headers
         if route.needs:
             break
 
@@ -137,22 +137,22 @@ def test_a_token_with_other_scopes_may_not(api: Api, prepared: Prepared, route: 
 @EVERY_ROUTE
 @pytest.mark.contract("5 Errors", "no credentials, a bad token: to the word, with WWW-Authenticate")
 def test_no_credentials(api: Api, prepared: Prepared, route: Route) -> None:
-    answer = api.call(caller=None, **prepared(route))
-    assert answer.status_code == 401
-    assert answer.json == {
+    response = api.call(caller=None, **prepared(route))
+    assert response.status_code == 401
+    assert response.json == {
         "status": "unauthenticated",
         "errors": [{"message": "user authorization required"}],
     }
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="canvas-lms"'
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="canvas-lms"'
 
 
 @EVERY_ROUTE
 @pytest.mark.contract("5 Errors", "no credentials, a bad token: to the word, with WWW-Authenticate")
 def test_a_bad_token(api: Api, prepared: Prepared, route: Route) -> None:
-    answer = api.call(caller=None, headers={"Authorization": "Bearer nonsense"}, **prepared(route))
-    assert answer.status_code == 401
-    assert answer.json == {"errors": [{"message": "Invalid access token."}]}
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="canvas-lms"'
+    response = api.call(caller=None, headers={"Authorization": "Bearer nonsense"}, **prepared(route))
+    assert response.status_code == 401
+    assert response.json == {"errors": [{"message": "Invalid access token."}]}
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="canvas-lms"'
 
 
 @pytest.mark.contract("1 Routes", "every route has a scope spelled after its path")
@@ -203,8 +203,8 @@ class TestTokens:
 
     @pytest.mark.parametrize("header", ["Basic dTpw", "Bearer", "Bearer ", "", "nonsense", "Bearer a b"])
     def test_what_holds_no_bearer_token_is_no_credential(self, api: Api, header: str) -> None:
-        answer = api.get(self.PATH, None, headers={"Authorization": header})
-        assert (answer.status_code, answer.json["status"]) == (401, "unauthenticated")
+        response = api.get(self.PATH, None, headers={"Authorization": header})
+        assert (response.status_code, response.json["status"]) == (401, "unauthenticated")
 
     @pytest.mark.contract("5 Tokens", "opaque tokens: in header, query, form; expiry; revocable at once")
     def test_an_expired_token(self, api: Api) -> None:
@@ -227,8 +227,8 @@ class TestTokens:
 
     @pytest.mark.parametrize("token", ["qr_" + "x" * 43, "qr_%00", "a.b.c", "x" * 10_000, "ü"])
     def test_invented_tokens(self, api: Api, token: str) -> None:
-        answer = api.get(f"{self.PATH}?access_token={token}", None)
-        assert answer.json == {"errors": [{"message": "Invalid access token."}]}
+        response = api.get(f"{self.PATH}?access_token={token}", None)
+        assert response.json == {"errors": [{"message": "Invalid access token."}]}
 
 
 class TestOrderOfChecks:
@@ -253,8 +253,8 @@ class TestOrderOfChecks:
     )
     def test_scope_before_the_courses_404(self, api: Api) -> None:
         token = api.token(7, scopes=["url:GET|/api/v1/files/:id"])
-        answer = api.get("/api/v1/courses/999", None, headers={"Authorization": f"Bearer {token}"})
-        assert answer.json["errors"][0]["message"] == "Insufficient scopes on access token."
+        response = api.get("/api/v1/courses/999", None, headers={"Authorization": f"Bearer {token}"})
+        assert response.json["errors"][0]["message"] == "Insufficient scopes on access token."
 
     @pytest.mark.contract(
         "5 Permission", "checks in order: 401, scope, the course's 404, 403, the rest's 404"

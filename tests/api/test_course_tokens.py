@@ -25,8 +25,9 @@ from tests.factories import (
     add_school,
     reports_path,
 )
+from tests.payloads import quiz
 
-QUIZ = {"quiz": {"title": "Cells", "quiz_type": "assignment", "questions": []}}
+QUIZ = {"quiz": quiz(assignment_id=None, questions=[])}
 COURSE = f"/api/v1/courses/{COURSE_ID}"
 OTHER = f"/api/v1/courses/{OTHER_COURSE_ID}"
 
@@ -72,10 +73,10 @@ def test_it_pushes_into_no_other(api: Api, path: str, body: object) -> None:
 def test_it_takes_no_section_from_another(api: Api) -> None:
     pushed = {"course": {"sections": [{"id": OTHER_SECTION_ID, "name": "Taken"}]}}
 
-    answer = api.call("PUT", COURSE, "pusher", json=pushed)
+    response = api.call("PUT", COURSE, "pusher", json=pushed)
 
-    assert answer.status_code == 422
-    assert answer.json["errors"][0]["place"] == "course.sections[0].id"
+    assert response.status_code == 422
+    assert response.json["errors"][0]["place"] == "course.sections[0].id"
     assert api.call("PUT", COURSE, "admin", json=pushed).status_code == 200
 
 
@@ -107,9 +108,9 @@ def test_downloads_by_verifier_count_for_the_token_that_got_it(api: Api) -> None
     Services.of(app).rate_limit = RateLimit(settings, clock=lambda: 600.0)
     limited = replace(api, app=app, settings=settings)
 
-    answers = [limited.get(url, caller=None).status_code for _ in range(4)]
+    responses = [limited.get(url, caller=None).status_code for _ in range(4)]
 
-    assert answers == [200, 200, 200, 429]
+    assert responses == [200, 200, 200, 429]
     assert limited.get(COURSE, "teacher").status_code == 429
     assert limited.get(COURSE, "ta").status_code == 200
     Services.of(app).close()

@@ -88,11 +88,11 @@ TABLE: list[tuple[Exception, int, dict[str, Any], dict[str, str | None]]] = [
 
 @pytest.mark.parametrize(("error", "status", "body", "headers"), TABLE, ids=lambda v: type(v).__name__)
 def test_case(error: Exception, status: int, body: dict[str, Any], headers: dict[str, str | None]) -> None:
-    answer = answer_to(error)
-    assert (answer.status_code, answer.get_json()) == (status, body)
-    assert answer.mimetype == "application/json"
+    response = answer_to(error)
+    assert (response.status_code, response.get_json()) == (status, body)
+    assert response.mimetype == "application/json"
     for name, value in headers.items():
-        assert answer.headers.get(name) == value
+        assert response.headers.get(name) == value
 
 
 @pytest.mark.parametrize(
@@ -107,17 +107,17 @@ def test_case(error: Exception, status: int, body: dict[str, Any], headers: dict
     ids=lambda error: type(error).__name__,
 )
 def test_what_does_not_answer_just_now_is_a_503_that_says_when_to_come_again(error: Exception) -> None:
-    answer = answer_to(error)
-    assert (answer.status_code, answer.get_json()["status"]) == (503, "service_unavailable")
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert "secret" not in answer.text
+    response = answer_to(error)
+    assert (response.status_code, response.get_json()["status"]) == (503, "service_unavailable")
+    assert int(response.headers["Retry-After"]) >= 1
+    assert "secret" not in response.text
 
 
 def test_invalid_input_names_each_place() -> None:
     issues = [ValidationIssue(f"quiz_submissions[{number}].id", "must be an integer") for number in range(30)]
-    answer = answer_to(domain.InvalidInputError(issues))
-    body = answer.get_json()
-    assert (answer.status_code, body["status"]) == (422, "unprocessable_entity")
+    response = answer_to(domain.InvalidInputError(issues))
+    body = response.get_json()
+    assert (response.status_code, body["status"]) == (422, "unprocessable_entity")
     assert len(body["errors"]) == 20
     assert body["errors"][3] == {
         "place": "quiz_submissions[3].id",
@@ -126,13 +126,13 @@ def test_invalid_input_names_each_place() -> None:
 
 
 def test_the_unforeseen_gets_an_id_for_the_logs_and_no_detail() -> None:
-    answer = answer_to(RuntimeError("secret"))
-    body = answer.get_json()
-    assert answer.status_code == 500
+    response = answer_to(RuntimeError("secret"))
+    body = response.get_json()
+    assert response.status_code == 500
     assert body["status"] == "internal_server_error"
     assert len(body["error_report_id"]) == 32
-    assert "secret" not in answer.text
-    assert "Traceback" not in answer.text
+    assert "secret" not in response.text
+    assert "Traceback" not in response.text
 
 
 def test_every_error_that_the_code_knows_has_its_case() -> None:

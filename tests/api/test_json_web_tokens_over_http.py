@@ -65,8 +65,8 @@ def bearer(caller: str, **claims: Any) -> dict[str, str]:
 @pytest.mark.contract("5 Tokens", "JSON Web Tokens of the LMS; roles from the roster")
 def test_the_roster_says_what_they_may(api: Api, caller: str) -> None:
     may = caller in {"teacher", "second_teacher", "ta"}
-    answer = api.get(COURSE, None, headers=bearer(caller, roles=["Administrator"], admin=True))
-    assert answer.status_code == (200 if may else 403)
+    response = api.get(COURSE, None, headers=bearer(caller, roles=["Administrator"], admin=True))
+    assert response.status_code == (200 if may else 403)
 
 
 def test_a_report_belongs_to_who_asked(api: Api) -> None:
@@ -86,8 +86,8 @@ def test_its_scopes_limit_it(api: Api) -> None:
 
 @pytest.mark.contract("5 Tokens", "JSON Web Tokens of the LMS; roles from the roster")
 def test_an_expired_one_is_refused(api: Api) -> None:
-    answer = api.get(COURSE, None, headers=bearer("teacher", exp=1))
-    assert (answer.status_code, answer.json) == (401, {"errors": [{"message": "Invalid access token."}]})
+    response = api.get(COURSE, None, headers=bearer("teacher", exp=1))
+    assert (response.status_code, response.json) == (401, {"errors": [{"message": "Invalid access token."}]})
 
 
 def test_opaque_tokens_work_beside_them(api: Api) -> None:
@@ -96,8 +96,8 @@ def test_opaque_tokens_work_beside_them(api: Api) -> None:
 
 def test_keys_that_cannot_be_fetched_are_a_503(api: Api) -> None:
     settings = replace(api.settings, jwt_jwks_url="http://127.0.0.1:1/jwks")
-    answer = replace(api, app=create_app(settings)).get(COURSE, None, headers=bearer("teacher"))
-    assert (answer.status_code, answer.json["status"]) == (503, "service_unavailable")
+    response = replace(api, app=create_app(settings)).get(COURSE, None, headers=bearer("teacher"))
+    assert (response.status_code, response.json["status"]) == (503, "service_unavailable")
 
 
 def test_no_connection_is_held_while_keys_are_fetched(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,17 +36,17 @@ def test_each_answer_says_what_is_left(limited: Api) -> None:
 
 def test_a_push_counts_once(limited: Api) -> None:
     pushed = [limited.call("PUT", COURSE, "admin", json={"course": {}}) for _ in range(3)]
-    assert [answer.headers["X-Rate-Limit-Remaining"] for answer in pushed] == ["2", "1", "0"]
+    assert [response.headers["X-Rate-Limit-Remaining"] for response in pushed] == ["2", "1", "0"]
 
 
 @pytest.mark.contract("5 Errors", "429 and 503 carry Retry-After")
 def test_one_more_is_too_many(limited: Api) -> None:
     for _ in range(3):
         limited.get(COURSE)
-    answer = limited.get(COURSE)
-    assert (answer.status_code, answer.json["status"]) == (429, "too_many_requests")
-    assert answer.json["errors"] == [{"message": answer.json["message"]}]
-    assert 1 <= int(answer.headers["Retry-After"]) <= 61
+    response = limited.get(COURSE)
+    assert (response.status_code, response.json["status"]) == (429, "too_many_requests")
+    assert response.json["errors"] == [{"message": response.json["message"]}]
+    assert 1 <= int(response.headers["Retry-After"]) <= 61
 
 
 def test_each_token_has_its_own(limited: Api) -> None:

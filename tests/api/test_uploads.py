@@ -18,8 +18,9 @@ from api.services import Services
 from api.uploads import MOST_BYTES_IN_MEMORY
 from models.access.tokens import list_tokens, revoke_token
 from models.settings import Settings
-from tests.factories import Answer, Api
-from tests.pushes import COURSE_ID, QUIZ_ID, attempt, course, quiz
+from tests.factories import Api, ApiResponse
+from tests.lms import ndjson_lines
+from tests.payloads import COURSE_ID, QUIZ_ID, attempt, course, quiz
 
 if TYPE_CHECKING:
     # Python 3.11 has no name for it.
@@ -59,7 +60,7 @@ class Sending(io.RawIOBase):
 
 
 def lines(*attempts: dict[str, Any]) -> bytes:
-    return b"".join(msgspec.json.encode(line) + b"\n" for line in attempts)
+    return b"".join(ndjson_lines(attempts))
 
 
 def document(*attempts: dict[str, Any]) -> bytes:
@@ -97,7 +98,7 @@ def settings(settings: Settings, folder: Path) -> Settings:
 
 def put(
     api: Api, push: tuple[str, str, bytes], meanwhile: Action = lambda: None, *, announced: bool = True
-) -> Answer:
+) -> ApiResponse:
     path, content_type, body = push
     environ = {
         "wsgi.input": Sending(body, meanwhile),
@@ -135,12 +136,12 @@ def test_while_a_client_sends_it_holds_no_connection_and_no_lock(
 ) -> None:
     claimed: list[int] = []
 
-    def look() -> None:
+    def observe() -> None:
         pool = Services.of(api.app).database.engine.pool
         assert isinstance(pool, QueuePool)
         claimed.extend([pool.checkedout(), value(api, OTHERS_IN_TRANSACTIONS), value(api, LOCKS_OF_OTHERS)])
 
-    assert put(api, push, look, announced=announced).status_code == 200
+    assert put(api, push, observe, announced=announced).status_code == 200
     assert claimed == [0, 0, 0]
 
 
@@ -156,10 +157,10 @@ def test_a_token_that_is_revoked_while_its_body_is_sent_is_refused(
             for token in list_tokens(session):
                 revoke_token(session, token.id)
 
-    answer = put(api, push, revoke)
+    response = put(api, push, revoke)
 
-    assert answer.status_code == 401
-    assert answer.json == {"errors": [{"message": "Invalid access token."}]}
+    assert response.status_code == 401
+    assert response.json == {"errors": [{"message": "Invalid access token."}]}
     assert state(api) == before
 
 
@@ -181,9 +182,9 @@ def test_nothing_of_a_body_is_read_for_those_who_may_not_push(api: Api, push: tu
 
     path, content_type, body = push
     sending = {"wsgi.input": Sending(body, fail), "CONTENT_LENGTH": str(len(body))}
-    answer = api.call("PUT", path, "teacher", content_type=content_type, environ_overrides=sending)
+    response = api.call("PUT", path, "teacher", content_type=content_type, environ_overrides=sending)
 
-    assert answer.status_code == 401
+    assert response.status_code == 401
 
 
 @large_body
@@ -194,12 +195,12 @@ def test_a_large_body_lies_in_the_folder_without_a_name_until_it_is_stored(
     files: list[str] = []
     names: list[Path] = []
 
-    def look() -> None:
+    def observe() -> None:
         files.extend(unnamed_files(folder))
         names.extend(folder.iterdir())
 
     assert len(push[2]) > MOST_BYTES_IN_MEMORY
-    assert put(api, push, look, announced=announced).json["created"] == len(MANY)
+    assert put(api, push, observe, announced=announced).json["created"] == len(MANY)
     assert (len(files), names) == (1, [])
     assert unnamed_files(folder) == []
 
@@ -225,7 +226,7 @@ def test_attempts_are_stored_alike_from_memory_and_from_a_file(api: Api) -> None
 def test_only_so_many_large_bodies_are_received_at_a_time(
     api: Api, push: tuple[str, str, bytes], announced: bool
 ) -> None:
-    meanwhile: list[Answer] = []
+    meanwhile: list[ApiResponse] = []
 
     def push_more() -> None:
         meanwhile.append(put(api, push, announced=announced))
@@ -247,11 +248,11 @@ def test_a_full_disk_is_a_503_in_words_and_leaves_nothing(
 ) -> None:
     before = state(api)
     with largest_file(MOST_BYTES_IN_MEMORY + 1):
-        answer = put(api, push, announced=announced)
+        response = put(api, push, announced=announced)
 
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"].isdigit()
-    assert answer.json["message"] == "There is no disk space to receive the body. Please try again later."
+    assert response.status_code == 503
+    assert response.headers["Retry-After"].isdigit()
+    assert response.json["message"] == "There is no disk space to receive the body. Please try again later."
     assert (state(api), unnamed_files(folder)) == (before, [])
     assert put(api, push).json["created"] == len(MANY)
 

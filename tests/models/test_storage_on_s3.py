@@ -62,18 +62,18 @@ class TestReports:
         asked = ask(s3_api)
         work(s3_api.settings, asked)
         report = shown(s3_api, asked)
-        answer = s3_api.get(path_of(report), None)
-        assert answer.data.startswith(b"name,id,sis_id,section,")
-        assert len(answer.data) == report["file"]["size"]
-        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        response = s3_api.get(path_of(report), None)
+        assert response.data.startswith(b"name,id,sis_id,section,")
+        assert len(response.data) == report["file"]["size"]
+        assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
 
     @pytest.mark.contract("4 File", "from S3 the bytes are streamed through")
     def test_a_file_of_many_parts_arrives_whole_and_in_ranges(self, s3_api: Api) -> None:
         path = path_of(s3_api.generated(content=LARGE))
         assert s3_api.get(path, None).data == LARGE
         for start, stop in ((0, 1), (8 * 2**20 - 1, 8 * 2**20 + 1), (len(LARGE) - 7, len(LARGE))):
-            answer = s3_api.get(path, None, headers={"Range": f"bytes={start}-{stop - 1}"})
-            assert (answer.status_code, answer.data) == (206, LARGE[start:stop])
+            response = s3_api.get(path, None, headers={"Range": f"bytes={start}-{stop - 1}"})
+            assert (response.status_code, response.data) == (206, LARGE[start:stop])
 
     def test_delete_removes_the_object(self, s3_api: Api) -> None:
         store = open_store(s3_api.settings)
@@ -140,9 +140,9 @@ class TestPresigned:
             session.get_one(Quiz, QUIZ_ID).title = "Zellen & Gewebe äöü"
         asked = ask(presigning)
         work(presigning.settings, asked)
-        answer = presigning.get(path_of(shown(presigning, asked)), None)
-        assert (answer.status_code, answer.data) == (302, b"")
-        found = httpx.get(answer.headers["Location"], trust_env=False)
+        response = presigning.get(path_of(shown(presigning, asked)), None)
+        assert (response.status_code, response.data) == (302, b"")
+        found = httpx.get(response.headers["Location"], trust_env=False)
         assert found.status_code == 200
         assert found.content.startswith(b"name,id,sis_id,section,")
         assert found.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -215,8 +215,8 @@ class TestAway:
         settings = replace(on_s3(s3_api.settings, s3.environ(1)), lease_seconds=4.0)
         app = create_app(settings)
         away = Api(app, settings, s3_api.database, s3_api.tokens)
-        answer = away.get(path_of(report), None)
-        assert (answer.status_code, answer.json["status"]) == (503, "service_unavailable")
+        response = away.get(path_of(report), None)
+        assert (response.status_code, response.json["status"]) == (503, "service_unavailable")
         # The report goes nonetheless; the sweeper takes the object.
         assert away.delete(f"{reports_path()}/{report['id']}").status_code == 204
         Services.of(app).close()

@@ -19,6 +19,7 @@ import pytest
 
 from ops.local.ports import free_port
 from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, reports_path
+from tests.payloads import attempt
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process
 
@@ -85,16 +86,7 @@ def is_up(proxy: Proxy) -> bool:
 
 def lines(count: int) -> Iterator[bytes]:
     for number in range(1, count + 1):
-        attempt = {
-            "id": number,
-            "user_id": 10,
-            "attempt": number,
-            "workflow_state": "complete",
-            "finished_at": "2026-09-10T09:12:31Z",
-            "updated_at": "2026-09-10T09:12:31Z",
-            "submission_data": [],
-        }
-        yield json.dumps(attempt).encode() + b"\n"
+        yield json.dumps(attempt(number, number, user_id=10, submission_data=[])).encode() + b"\n"
 
 
 def test_a_push_a_report_and_its_download_pass_through(proxy: Proxy, tmp_path: Path) -> None:
@@ -138,7 +130,7 @@ def test_what_waited_behind_the_proxy_is_refused(proxy: Proxy) -> None:
         process.send_signal(signal.SIGCONT)
     for thread in waiting:
         thread.join()
-    assert {path: answer.status_code for path, answer in statuses.items()} == {
+    assert {path: response.status_code for path, response in statuses.items()} == {
         reports_path(): 503,
         "/healthz": 200,
     }

@@ -33,9 +33,9 @@ FORM = "application/x-www-form-urlencoded"
     ],
 )
 def test_an_accept_that_is_not_known_gets_plain_json(api: Api, accept: str) -> None:
-    answer = api.get(REPORTS, headers={"Accept": accept})
-    assert (answer.status_code, answer.mimetype) == (200, "application/json")
-    assert answer.json[0]["report_type"] == "student_analysis"
+    response = api.get(REPORTS, headers={"Accept": accept})
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+    assert response.json[0]["report_type"] == "student_analysis"
 
 
 @pytest.mark.parametrize("language", ["*", "xx", "de;q=x", "-", "de-" + "x" * 5000, "ü", ",,,"])
@@ -52,13 +52,13 @@ def test_ids_as_strings(api: Api) -> None:
 
 def test_a_front_end_asks_as_json_api_and_embeds_what_is_there(api: Api) -> None:
     body = b'{"quiz_reports":[{"report_type":"student_analysis"}],"include":["file","progress"]}'
-    answer = api.post(
+    response = api.post(
         REPORTS,
         data=body,
         content_type="application/vnd.api+json",
         headers={"Accept": "application/vnd.api+json", "X-Requested-With": "XMLHttpRequest"},
     )
-    (report,) = answer.json["quiz_reports"]
+    (report,) = response.json["quiz_reports"]
     assert set(report) >= {"progress", "links"}
     assert "file" not in report
 
@@ -78,8 +78,8 @@ def test_a_script_asks_with_nothing_but_a_form(api: Api) -> None:
 
 def test_a_get_may_have_its_token_and_parameters_in_a_form(api: Api) -> None:
     form = {"access_token": api.tokens["teacher"], "includes_all_versions": "1"}
-    answer = api.get(REPORTS, None, data=form, content_type=FORM)
-    assert answer.get_json()[0]["includes_all_versions"] is True
+    response = api.get(REPORTS, None, data=form, content_type=FORM)
+    assert response.get_json()[0]["includes_all_versions"] is True
 
 
 OVER_LONG: dict[str, dict[str, Any]] = {
@@ -97,31 +97,31 @@ OVER_LONG: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("options", OVER_LONG.values(), ids=OVER_LONG)
 @pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_what_is_over_long_is_no_crash(api: Api, options: dict[str, Any]) -> None:
-    answer = api.get(**options)
-    assert answer.status_code in {200, 401, 404}
-    assert "Traceback" not in answer.text
+    response = api.get(**options)
+    assert response.status_code in {200, 401, 404}
+    assert "Traceback" not in response.text
 
 
 def test_a_form_of_too_many_parts(api: Api) -> None:
     fields = {f"x{number}": "1" for number in range(2_000)}
     for content_type in (FORM, "multipart/form-data"):
-        answer = api.post(REPORTS, data=fields, content_type=content_type)
-        assert answer.status_code in {400, 413}
-        assert answer.json["errors"][0]["message"]
+        response = api.post(REPORTS, data=fields, content_type=content_type)
+        assert response.status_code in {400, 413}
+        assert response.json["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "gzip, identity", "x"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
 def test_a_packed_body_is_refused_everywhere(api: Api, method: str, encoding: str) -> None:
-    answer = api.call(method, REPORTS, data=b"\x1f\x8b\x08", headers={"Content-Encoding": encoding})
-    assert answer.status_code == 415
+    response = api.call(method, REPORTS, data=b"\x1f\x8b\x08", headers={"Content-Encoding": encoding})
+    assert response.status_code == 415
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "latin-1", "nonsense", "utf-7"])
 def test_bytes_decide_and_not_what_the_charset_says(api: Api, charset: str) -> None:
     body = b'{"quiz_report": {"report_type": "student_analysis"}}'
-    answer = api.post(REPORTS, data=body, content_type=f"application/json; charset={charset}")
-    assert answer.status_code == 200
+    response = api.post(REPORTS, data=body, content_type=f"application/json; charset={charset}")
+    assert response.status_code == 200
 
 
 @pytest.fixture
@@ -161,8 +161,8 @@ def test_a_path_that_climbs_is_json_and_leads_nowhere(port: int, target: str) ->
     """Sent as bytes: a client library would have tidied it up."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(f"GET {target} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
-        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-    status = int(answer.split(" ")[1])
+        response = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    status = int(response.split(" ")[1])
     assert status in {401, 404}
-    assert "application/json" in answer
-    assert "root:" not in answer
+    assert "application/json" in response
+    assert "root:" not in response

@@ -13,6 +13,7 @@ import polars
 import pytest
 
 from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, reports_path
+from tests.payloads import attempt, enrollment, essay, essay_entry, question
 from workers.generation import generate
 from workers.resources import Resources
 
@@ -20,9 +21,9 @@ NAMES = ['Ann "Annie" Lee', "Ek, Bo", "=1+1", "山田太郎", "  spaces  ", "NA"
 FIRST_USER = 500
 # The line break in the header is part of the question's text.
 QUESTIONS = [
-    {"id": 11, "question_type": "essay_question", "question_text": "<p>Why,</p>\n<p>do you?</p>"},
-    {"id": 12, "question_type": "essay_question", "question_text": 'Say "yes"'},
-    {"id": 13, "question_type": "short_answer_question", "question_text": "a\r\nb"},
+    essay(11, question_text="<p>Why,</p>\n<p>do you?</p>"),
+    essay(12, question_text='Say "yes"'),
+    question(13, question_type="short_answer_question", question_text="a\r\nb", answers=[]),
 ]
 TEXTS = ['He said "no",<br>twice', "", "null"]
 
@@ -33,12 +34,10 @@ Table = list[list[str]]
 def content(api: Api) -> bytes:
     """The bytes of a student_analysis as a client gets them."""
     push(api, "", {"course": course()})
-    push(
-        api, f"/quizzes/{QUIZ_ID}", {"quiz": {"questions": [{**q, "points_possible": 1} for q in QUESTIONS]}}
-    )
+    push(api, f"/quizzes/{QUIZ_ID}", {"quiz": {"questions": QUESTIONS}})
     push(api, f"/quizzes/{QUIZ_ID}/submissions", {"quiz_submissions": list(attempts())})
-    wish = {"quiz_report": {"report_type": "student_analysis"}}
-    report = api.post(reports_path(), json=wish).json
+    params = {"quiz_report": {"report_type": "student_analysis"}}
+    report = api.post(reports_path(), json=params).json
     resources = Resources(api.settings)
     generate(resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
     resources.snapshots.close()
@@ -48,34 +47,29 @@ def content(api: Api) -> bytes:
 
 
 def push(api: Api, path: str, body: dict[str, Any]) -> None:
-    answer = api.call("PUT", f"/api/v1/courses/{COURSE_ID}{path}", "admin", json=body)
-    assert answer.status_code == 200, answer.text
+    response = api.call("PUT", f"/api/v1/courses/{COURSE_ID}{path}", "admin", json=body)
+    assert response.status_code == 200, response.text
 
 
 def course() -> dict[str, Any]:
     users = [{"id": FIRST_USER + n, "name": name} for n, name in enumerate(NAMES)]
-    teacher = {"user_id": 7, "section_id": SECTION_ID, "type": "TeacherEnrollment"}
-    students = [
-        {"user_id": user["id"], "section_id": SECTION_ID, "type": "StudentEnrollment"} for user in users
-    ]
+    teacher = enrollment(7, SECTION_ID, "TeacherEnrollment")
+    students = [enrollment(FIRST_USER + n, SECTION_ID) for n in range(len(NAMES))]
     return {"users": [*users, {"id": 7, "name": "T"}], "enrollments": [teacher, *students]}
 
 
 def attempts() -> Iterator[dict[str, Any]]:
     for number in range(len(NAMES)):
-        yield {
-            "id": number + 1,
-            "user_id": FIRST_USER + number,
-            "attempt": 1,
-            "workflow_state": "complete",
-            "score": number / 3,
-            "finished_at": "2026-09-10T09:12:31Z",
-            "updated_at": f"2026-09-10T09:{number:02}:00Z",
-            "submission_data": [
-                {"question_id": question["id"], "correct": "undefined", "points": 0.1 * number, "text": text}
-                for question, text in zip(QUESTIONS, TEXTS, strict=True)
+        yield attempt(
+            number + 1,
+            user_id=FIRST_USER + number,
+            score=number / 3,
+            updated_at=f"2026-09-10T09:{number:02}:00Z",
+            submission_data=[
+                essay_entry(asked["id"], text, points=0.1 * number)
+                for asked, text in zip(QUESTIONS, TEXTS, strict=True)
             ],
-        }
+        )
 
 
 @pytest.fixture

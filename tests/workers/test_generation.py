@@ -16,11 +16,11 @@ from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.settings import Settings
+from tests import payloads
+from tests.payloads import COURSE_ID, QUIZ_ID, Json
 from workers.generation import generate
 from workers.resources import Resources
 
-Json = dict[str, Any]
-COURSE_ID, QUIZ_ID = 101, 201
 REPORTS = f"/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}/reports"
 
 
@@ -41,18 +41,15 @@ class School:
         return self.put("", {"course": {"name": "Biology", **course}})
 
     def quiz(self, questions: Sequence[Json], **quiz: Any) -> Json:
-        return self.put(
-            f"/quizzes/{QUIZ_ID}",
-            {"quiz": {"title": "Cells", "quiz_type": "assignment", "questions": questions, **quiz}},
-        )
+        return self.put(f"/quizzes/{QUIZ_ID}", {"quiz": payloads.quiz(questions=questions, **quiz)})
 
     def submissions(self, *attempts: Json) -> Json:
         return self.put(f"/quizzes/{QUIZ_ID}/submissions", {"quiz_submissions": attempts})
 
     def file(self, report_type: str, *, all_versions: bool = False) -> str:
         """Ask for a report, let a worker make it, and download it."""
-        wish = {"report_type": report_type, "includes_all_versions": all_versions}
-        report = self.client.post(REPORTS, json={"quiz_report": wish}, headers=self.admin).get_json()
+        params = {"report_type": report_type, "includes_all_versions": all_versions}
+        report = self.client.post(REPORTS, json={"quiz_report": params}, headers=self.admin).get_json()
         if "file" not in report:
             generate(self.resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
             report = self.client.get(f"{REPORTS}/{report['id']}", headers=self.admin).get_json()
@@ -78,53 +75,28 @@ def school(settings: Settings, database: Database) -> Any:
 
 
 def choice(question_id: int, answers: Mapping[int, str], key: int, **more: Any) -> Json:
-    return {
-        "id": question_id,
-        "question_type": "multiple_choice_question",
-        "question_text": f"<p>Item {question_id}</p>",
-        "points_possible": 1.0,
-        "answers": [
-            {"id": answer_id, "text": text, "weight": 100 if answer_id == key else 0}
-            for answer_id, text in answers.items()
-        ],
-        **more,
-    }
+    options = [
+        {"id": answer_id, "text": text, "weight": 100 if answer_id == key else 0}
+        for answer_id, text in answers.items()
+    ]
+    return payloads.question(question_id, question_text=f"<p>Item {question_id}</p>", answers=options, **more)
 
 
-ESSAY: Json = {
-    "id": 4000009,
-    "question_type": "essay_question",
-    "question_text": "<p>Why,</p>\n<p>do you think?</p>",
-    "points_possible": 2.5,
-}
+ESSAY = payloads.essay(4000009, question_text="<p>Why,</p>\n<p>do you think?</p>", points_possible=2.5)
 
 
 def attempt(submission_id: int, user_id: int | None, number: int = 1, **more: Any) -> Json:
-    taker = {"temporary_user_code": f"code-{submission_id}"} if user_id is None else {"user_id": user_id}
-    return {
-        "id": submission_id,
-        "attempt": number,
-        "workflow_state": "complete",
-        "score": 1.0,
-        "finished_at": "2026-09-10T09:12:31Z",
-        "updated_at": f"2026-09-10T09:{number:02}:00Z",
-        "submission_data": [],
-        **taker,
-        **more,
-    }
+    fields: Json = {"updated_at": f"2026-09-10T09:{number:02}:00Z", "submission_data": [], "user_id": user_id}
+    if user_id is None:
+        fields["temporary_user_code"] = f"code-{submission_id}"
+    return payloads.attempt(submission_id, number, **{**fields, **more})
 
 
 def student(user_id: int, name: str, *sections: int, state: str = "active", **user: Any) -> Json:
     return {
         "users": [{"id": user_id, "name": name, **user}],
         "enrollments": [
-            {
-                "user_id": user_id,
-                "section_id": section,
-                "type": "StudentEnrollment",
-                "enrollment_state": state,
-            }
-            for section in sections
+            {**payloads.enrollment(user_id, section), "enrollment_state": state} for section in sections
         ],
     }
 
@@ -165,12 +137,7 @@ def test_student_analysis_of_a_roster_with_sis_ids_and_root_accounts(school: Sch
     html_answer = {"id": 8002, "text": " ", "html": "<em>Ribo</em>some", "weight": 0}
     question = {**ONE_CHOICE, "answers": [ONE_CHOICE["answers"][0], html_answer]}
     school.quiz([question, ESSAY])
-    essay = {
-        "question_id": 4000009,
-        "correct": "undefined",
-        "points": 0.1,
-        "text": '<p>a "b"</p><p>c,\nd</p>',
-    }
+    essay = payloads.essay_entry(4000009, '<p>a "b"</p><p>c,\nd</p>', points=0.1)
     school.submissions(
         attempt(501, 7, submission_data=[chosen(8001), essay], score=1.1),
         attempt(502, 8, submission_data=[chosen(8002)], score=None, finished_at=None),

@@ -16,7 +16,7 @@ class TestPage:
     def test_all_that_it_loads_is_served_here(self, api: Api, page: lxml.html.HtmlElement) -> None:
         loaded = [str(e.get("src") or e.get("href")) for e in page.iter("script", "link")]
         kinds = {name: api.get(f"/{name}", None) for name in loaded}
-        assert {name: (answer.status_code, answer.mimetype) for name, answer in kinds.items()} == {
+        assert {name: (response.status_code, response.mimetype) for name, response in kinds.items()} == {
             "docs/favicon-32x32.png": (200, "image/png"),
             "docs/swagger-ui.css": (200, "text/css"),
             "docs/swagger-ui-bundle.js": (200, "text/javascript"),

@@ -12,8 +12,8 @@ from tests.factories import (
     COURSE_ID,
     QUIZ_ID,
     SURVEY_ID,
-    Answer,
     Api,
+    ApiResponse,
     add_quiz,
 )
 
@@ -83,7 +83,7 @@ class TestQuizzes:
                 add_quiz(session, 1000 + number, quiz_type=QuizType.PRACTICE)
         return 123
 
-    def links(self, answer: Answer) -> dict[str, str]:
+    def links(self, answer: ApiResponse) -> dict[str, str]:
         return {name: url for url, name in re.findall(r'<([^>]+)>; rel="(\w+)"', answer.headers["Link"])}
 
     @pytest.mark.usefixtures("many")

@@ -15,14 +15,14 @@ import pytest
 from api.services import Services
 from api.verifiers import LIFETIME_SECONDS, Verifiers
 from models.lms.quizzes import Quiz
-from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Answer, Api, reports_path
+from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Api, ApiResponse, reports_path
 
 BASE = "http://quiz-reports.test"
 BIG = b"".join(b"%d,x\n" % number for number in range(200_000))
 
 
-def file_of(api: Api, **wish: Any) -> dict[str, Any]:
-    return dict(api.generated(**wish)["file"])
+def file_of(api: Api, **params: Any) -> dict[str, Any]:
+    return dict(api.generated(**params)["file"])
 
 
 def path_of(file: dict[str, Any]) -> str:
@@ -140,8 +140,10 @@ class TestThreeWays:
 
     def test_a_bearer_needs_the_scope_of_files(self, api: Api, file: dict[str, Any]) -> None:
         token = api.token(CALLERS["teacher"][0], scopes=["url:GET|/api/v1/courses/:id"])
-        answer = api.get(f"/files/{file['id']}/download", None, headers={"Authorization": f"Bearer {token}"})
-        assert answer.json["errors"][0]["message"] == "Insufficient scopes on access token."
+        response = api.get(
+            f"/files/{file['id']}/download", None, headers={"Authorization": f"Bearer {token}"}
+        )
+        assert response.json["errors"][0]["message"] == "Insufficient scopes on access token."
 
     @pytest.mark.parametrize(
         ("caller", "status"), [("student", 403), ("ta", 403), ("stranger", 404), ("other_teacher", 404)]
@@ -153,12 +155,12 @@ class TestThreeWays:
 
     @pytest.mark.contract("4 File", "a bad verifier without a good Bearer, or neither: 401")
     def test_neither(self, api: Api, file: dict[str, Any]) -> None:
-        answer = api.get(f"/files/{file['id']}/download", None)
-        assert (answer.status_code, answer.json["status"]) == (401, "unauthenticated")
+        response = api.get(f"/files/{file['id']}/download", None)
+        assert (response.status_code, response.json["status"]) == (401, "unauthenticated")
 
     def test_a_bad_token_and_no_verifier(self, api: Api, file: dict[str, Any]) -> None:
-        answer = api.get(f"/files/{file['id']}/download?access_token=bad", None)
-        assert (answer.status_code, answer.json["errors"][0]["message"]) == (401, "Invalid access token.")
+        response = api.get(f"/files/{file['id']}/download?access_token=bad", None)
+        assert (response.status_code, response.json["errors"][0]["message"]) == (401, "Invalid access token.")
 
     @pytest.mark.parametrize(
         "change", [lambda v: v[:-1], lambda v: "x" + v, lambda v: "", lambda v: v.swapcase()]
@@ -166,8 +168,8 @@ class TestThreeWays:
     @pytest.mark.contract("4 File", "a bad verifier without a good Bearer, or neither: 401")
     def test_a_tampered_verifier(self, api: Api, file: dict[str, Any], change: Callable[[str], str]) -> None:
         path, verifier = path_of(file).split("verifier=")
-        answer = api.get(f"{path}verifier={change(verifier)}", None)
-        assert (answer.status_code, answer.json["status"]) == (401, "unauthenticated")
+        response = api.get(f"{path}verifier={change(verifier)}", None)
+        assert (response.status_code, response.json["status"]) == (401, "unauthenticated")
 
     @pytest.mark.parametrize(("age", "status"), [(LIFETIME_SECONDS - 5, 200), (LIFETIME_SECONDS + 5, 401)])
     @pytest.mark.contract("4 File", "a verifier is fresh each time and lives an hour")
@@ -193,38 +195,38 @@ class TestThreeWays:
         report_id = api.get(reports_path()).json[0]["id"]
         api.delete(f"{reports_path()}/{report_id}")
         for caller in ("teacher", None):
-            answer = api.get(path_of(file), caller)
-            assert answer.status_code == 404
-            assert answer.json == {"errors": [{"message": "The specified resource does not exist."}]}
+            response = api.get(path_of(file), caller)
+            assert response.status_code == 404
+            assert response.json == {"errors": [{"message": "The specified resource does not exist."}]}
 
 
 class TestBytes:
     @pytest.mark.contract("4 File", "headers of the bytes, and names of every script")
     def test_headers(self, api: Api) -> None:
-        answer = api.get(path_of(file_of(api)), None)
-        assert answer.status_code == 200
-        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        response = api.get(path_of(file_of(api)), None)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
         assert (
-            answer.headers["Content-Disposition"]
+            response.headers["Content-Disposition"]
             == 'attachment; filename="Cells Quiz Student Analysis Report.csv"'
         )
-        assert answer.headers["ETag"] == f'"{hashlib.sha256(CSV).hexdigest()}"'
-        assert answer.headers["Content-Length"] == str(len(CSV))
-        assert answer.headers["Accept-Ranges"] == "bytes"
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Cache-Control"] == "private, no-store"
-        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert response.headers["ETag"] == f'"{hashlib.sha256(CSV).hexdigest()}"'
+        assert response.headers["Content-Length"] == str(len(CSV))
+        assert response.headers["Accept-Ranges"] == "bytes"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "private, no-store"
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
     def test_a_large_file_arrives_whole(self, api: Api) -> None:
         assert api.get(path_of(file_of(api, content=BIG)), None).data == BIG
 
     def test_an_empty_file(self, api: Api) -> None:
-        answer = api.get(path_of(file_of(api, content=b"")), None)
-        assert (answer.status_code, answer.data, answer.headers["Content-Length"]) == (200, b"", "0")
+        response = api.get(path_of(file_of(api, content=b"")), None)
+        assert (response.status_code, response.data, response.headers["Content-Length"]) == (200, b"", "0")
 
     def test_head(self, api: Api) -> None:
-        answer = api.call("HEAD", path_of(file_of(api)), None)
-        assert (answer.status_code, answer.data, answer.headers["Content-Length"]) == (
+        response = api.call("HEAD", path_of(file_of(api)), None)
+        assert (response.status_code, response.data, response.headers["Content-Length"]) == (
             200,
             b"",
             str(len(CSV)),
@@ -234,12 +236,12 @@ class TestBytes:
     def test_if_none_match(self, api: Api) -> None:
         path = path_of(file_of(api))
         etag = api.get(path, None).headers["ETag"]
-        answer = api.get(path, None, headers={"If-None-Match": etag})
-        assert (answer.status_code, answer.data) == (304, b"")
+        response = api.get(path, None, headers={"If-None-Match": etag})
+        assert (response.status_code, response.data) == (304, b"")
         assert api.get(path, None, headers={"If-None-Match": '"other"'}).data == CSV
 
     @pytest.fixture
-    def fetch(self, api: Api) -> Callable[..., Answer]:
+    def fetch(self, api: Api) -> Callable[..., ApiResponse]:
         path = path_of(file_of(api, content=BIG))
         return lambda **headers: api.get(
             path, None, headers={name.replace("_", "-"): value for name, value in headers.items()}
@@ -257,27 +259,29 @@ class TestBytes:
         ],
     )
     @pytest.mark.contract("4 File", "range requests")
-    def test_a_range(self, fetch: Callable[..., Answer], wanted: str, start: int, stop: int) -> None:
-        answer = fetch(Range=wanted)
-        assert answer.status_code == 206
-        assert answer.data == BIG[start:stop]
-        assert answer.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(BIG)}"
-        assert answer.headers["Content-Length"] == str(stop - start)
+    def test_a_range(self, fetch: Callable[..., ApiResponse], wanted: str, start: int, stop: int) -> None:
+        response = fetch(Range=wanted)
+        assert response.status_code == 206
+        assert response.data == BIG[start:stop]
+        assert response.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(BIG)}"
+        assert response.headers["Content-Length"] == str(stop - start)
 
     @pytest.mark.parametrize(
         "wanted", ["bytes=0-1,4-5", "rows=1-2", "bytes=", "bytes=x-y", "nonsense", "bytes=9-3"]
     )
-    def test_what_is_no_single_range_gets_the_whole(self, fetch: Callable[..., Answer], wanted: str) -> None:
-        answer = fetch(Range=wanted)
-        assert (answer.status_code, answer.data) == (200, BIG)
+    def test_what_is_no_single_range_gets_the_whole(
+        self, fetch: Callable[..., ApiResponse], wanted: str
+    ) -> None:
+        response = fetch(Range=wanted)
+        assert (response.status_code, response.data) == (200, BIG)
 
     @pytest.mark.contract("4 File", "range requests")
-    def test_a_range_outside(self, fetch: Callable[..., Answer]) -> None:
-        answer = fetch(Range="bytes=99999999-")
-        assert (answer.status_code, answer.json["status"]) == (416, "range_not_satisfiable")
-        assert answer.headers["Content-Range"] == f"bytes */{len(BIG)}"
+    def test_a_range_outside(self, fetch: Callable[..., ApiResponse]) -> None:
+        response = fetch(Range="bytes=99999999-")
+        assert (response.status_code, response.json["status"]) == (416, "range_not_satisfiable")
+        assert response.headers["Content-Range"] == f"bytes */{len(BIG)}"
 
-    def test_a_range_of_a_file_that_has_changed(self, fetch: Callable[..., Answer]) -> None:
+    def test_a_range_of_a_file_that_has_changed(self, fetch: Callable[..., ApiResponse]) -> None:
         etag = fetch().headers["ETag"]
         assert fetch(Range="bytes=0-4", If_Range=etag).status_code == 206
         assert fetch(Range="bytes=0-4", If_Range='"other"').data == BIG
@@ -293,9 +297,9 @@ class TestLostBytes:
         return report
 
     def test_are_not_found(self, api: Api, report: dict[str, Any]) -> None:
-        answer = api.get(path_of(report["file"]), None)
-        assert answer.status_code == 404
-        assert answer.json == {"errors": [{"message": "The specified resource does not exist."}]}
+        response = api.get(path_of(report["file"]), None)
+        assert response.status_code == 404
+        assert response.json == {"errors": [{"message": "The specified resource does not exist."}]}
         assert api.get(path_of(report["file"]), None, headers={"Range": "bytes=0-0"}).status_code == 404
 
     def test_are_made_again_for_who_asks(self, api: Api, report: dict[str, Any]) -> None:
@@ -327,10 +331,10 @@ def test_any_title_makes_a_right_header(api: Api, title: str) -> None:
         session.get_one(Quiz, QUIZ_ID).title = title
     file = file_of(api)
     assert file["display_name"] == f"{title} Quiz Student Analysis Report.csv"
-    answer = api.get(path_of(file), None)
-    disposition = answer.headers["Content-Disposition"]
-    assert answer.data == CSV
-    assert "X-Evil" not in answer.headers
+    response = api.get(path_of(file), None)
+    disposition = response.headers["Content-Disposition"]
+    assert response.data == CSV
+    assert "X-Evil" not in response.headers
     assert disposition.startswith("attachment; filename=")
     assert disposition.isascii()
     assert disposition.isprintable()

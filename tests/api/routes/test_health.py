@@ -25,10 +25,10 @@ class TestOperations:
     def test_metrics_count_requests_by_route_and_tell_how_long_jobs_wait(self, api: Api) -> None:
         api.generated()
         api.post(reports_path(), json={"quiz_report": {"report_type": "item_analysis"}})
-        answer = api.get("/metrics", None)
-        assert answer.status_code == 200
-        assert answer.mimetype == "text/plain"
-        figures = answer.text
+        response = api.get("/metrics", None)
+        assert response.status_code == 200
+        assert response.mimetype == "text/plain"
+        figures = response.text
         assert re.search(
             r'quiz_reports_requests_total\{method="POST",route="[^"]*/reports",status="200"\}', figures
         )

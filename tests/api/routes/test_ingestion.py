@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from models.settings import Settings
-from tests.factories import SIS_COURSE_ID, Answer, Api
-from tests.pushes import (
+from tests.factories import SIS_COURSE_ID, Api, ApiResponse
+from tests.payloads import (
     COURSE_ID,
     FIRST_QUESTION,
     QUIZ_ID,
@@ -45,21 +45,21 @@ def settings(settings: Settings) -> Settings:
     return dataclasses.replace(settings, max_json_bytes=LIMIT, max_ndjson_bytes=2 * LIMIT)
 
 
-def put(api: Api, path: str, caller: str | None = "admin", **options: Any) -> Answer:
+def put(api: Api, path: str, caller: str | None = "admin", **options: Any) -> ApiResponse:
     return api.call("PUT", path, caller, **options)
 
 
-def put_lines(api: Api, *attempts: dict[str, Any], **options: Any) -> Answer:
+def put_lines(api: Api, *attempts: dict[str, Any], **options: Any) -> ApiResponse:
     body = b"\n".join(msgspec.json.encode(line) for line in attempts)
     return put(api, ATTEMPTS, data=body, content_type=NDJSON, **options)
 
 
 @pytest.mark.contract("6 Data in", "counts and the revision")
 def test_what_is_pushed_is_answered_with_counts_and_the_revision(api: Api) -> None:
-    answer = put(api, QUIZ, json=BODIES[QUIZ])
+    response = put(api, QUIZ, json=BODIES[QUIZ])
 
-    assert answer.status_code == 200
-    assert answer.json == {"created": 2, "updated": 0, "unchanged": 1, "deleted": 0, "revision": 2}
+    assert response.status_code == 200
+    assert response.json == {"created": 2, "updated": 0, "unchanged": 1, "deleted": 0, "revision": 2}
     assert put(api, QUIZ, json=BODIES[QUIZ]).json["unchanged"] == 3
 
 
@@ -106,19 +106,19 @@ def test_a_course_is_made_by_its_id_and_found_by_its_sis_id(api: Api) -> None:
 )
 def test_what_is_not_there_is_a_404(api: Api, path: str) -> None:
     body = {"course": {"name": "a"}, "quiz": quiz(), "quiz_submissions": []}
-    answer = put(api, path, json=body)
+    response = put(api, path, json=body)
 
-    assert answer.status_code == 404
-    assert answer.json == {"errors": [{"message": "The specified resource does not exist."}]}
+    assert response.status_code == 404
+    assert response.json == {"errors": [{"message": "The specified resource does not exist."}]}
 
 
 @pytest.mark.contract("6 Data in", "a 422 names each place, up to twenty")
 def test_invalid_input_is_a_422_that_names_each_place(api: Api) -> None:
-    answer = put(api, QUIZ, json={"quiz": {"title": 5, "quiz_type": "exam"}})
+    response = put(api, QUIZ, json={"quiz": {"title": 5, "quiz_type": "exam"}})
 
-    assert answer.status_code == 422
-    assert answer.json["status"] == "unprocessable_entity"
-    assert [error["message"].split(":")[0] for error in answer.json["errors"]] == [
+    assert response.status_code == 422
+    assert response.json["status"] == "unprocessable_entity"
+    assert [error["message"].split(":")[0] for error in response.json["errors"]] == [
         "quiz.title",
         "quiz.quiz_type",
     ]

@@ -22,15 +22,15 @@ class TestNewQuizzes:
         "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
     )
     def test_answers_with_the_progress(self, api: Api) -> None:
-        answer = api.post(
+        response = api.post(
             NEW_QUIZZES, data={"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
         )
-        assert answer.status_code == 200
-        assert (answer.json["workflow_state"], answer.json["context_type"]) == (
+        assert response.status_code == 200
+        assert (response.json["workflow_state"], response.json["context_type"]) == (
             "queued",
             "Quizzes::QuizStatistics",
         )
-        assert answer.json == api.get(answer.json["url"].removeprefix(BASE)).json
+        assert response.json == api.get(response.json["url"].removeprefix(BASE)).json
 
     @pytest.mark.contract(
         "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
@@ -61,15 +61,15 @@ class TestNewQuizzes:
         "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
     )
     def test_csv_only(self, api: Api, other: object) -> None:
-        wish = {"report_type": "item_analysis", "format": other}
-        answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
-        assert answer.status_code == 400
-        assert "csv" in answer.json["message"]
+        params = {"report_type": "item_analysis", "format": other}
+        response = api.post(NEW_QUIZZES, json={"quiz_report": params})
+        assert response.status_code == 400
+        assert "csv" in response.json["message"]
 
-    @pytest.mark.parametrize("wish", [{"format": "csv"}, {"report_type": "x", "format": "csv"}])
-    def test_an_unknown_type(self, api: Api, wish: dict[str, str]) -> None:
-        answer = api.post(NEW_QUIZZES, json={"quiz_report": wish})
-        assert (answer.status_code, answer.json["message"]) == (400, "invalid quiz report type")
+    @pytest.mark.parametrize("params", [{"format": "csv"}, {"report_type": "x", "format": "csv"}])
+    def test_an_unknown_type(self, api: Api, params: dict[str, str]) -> None:
+        response = api.post(NEW_QUIZZES, json={"quiz_report": params})
+        assert (response.status_code, response.json["message"]) == (400, "invalid quiz report type")
 
     @pytest.mark.parametrize("assignment_id", [str(QUIZ_ID), "999", "x"])
     def test_an_assignment_that_is_not_there(self, api: Api, assignment_id: str) -> None:

@@ -79,9 +79,9 @@ def test_a_failed_job_says_why(api: Api) -> None:
 
 @pytest.mark.contract("3 Progress", "plain JSON also where JSON-API is asked for")
 def test_is_plain_json_also_where_json_api_is_asked_for(api: Api) -> None:
-    answer = api.get(create(api)["progress"], headers={"Accept": "application/vnd.api+json"})
-    assert set(answer.json) == FIELDS
-    assert isinstance(answer.json["id"], int)
+    response = api.get(create(api)["progress"], headers={"Accept": "application/vnd.api+json"})
+    assert set(response.json) == FIELDS
+    assert isinstance(response.json["id"], int)
 
 
 def test_says_when_to_look_again_until_it_has_ended(api: Api) -> None:
@@ -115,10 +115,10 @@ class TestCancel:
         self, api: Api, options: dict[str, Any], message: str | None
     ) -> None:
         report = create(api)
-        answer = api.post(f"{report['progress']}/cancel", **options)
-        assert answer.status_code == 200
-        assert set(answer.json) == FIELDS
-        assert (answer.json["workflow_state"], answer.json["message"]) == ("failed", message)
+        response = api.post(f"{report['progress']}/cancel", **options)
+        assert response.status_code == 200
+        assert set(response.json) == FIELDS
+        assert (response.json["workflow_state"], response.json["message"]) == ("failed", message)
 
     @pytest.mark.contract("3 Progress", "cancel: while queued, shown as it ended, then gone")
     def test_it_is_gone_afterwards_and_the_report_starts_afresh(self, api: Api) -> None:
@@ -139,9 +139,9 @@ class TestCancel:
             api.fail(report["id"], "no disk")
         else:
             api.finish(report["id"])
-        answer = api.post(f"{report['progress']}/cancel")
-        assert (answer.status_code, answer.json["status"]) == (409, "conflict")
-        assert answer.json["errors"] == [{"message": answer.json["message"]}]
+        response = api.post(f"{report['progress']}/cancel")
+        assert (response.status_code, response.json["status"]) == (409, "conflict")
+        assert response.json["errors"] == [{"message": response.json["message"]}]
         assert api.get(report["progress"]).json["workflow_state"] == state
 
     @pytest.mark.parametrize(

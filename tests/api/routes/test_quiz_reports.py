@@ -38,11 +38,11 @@ PLAIN_FIELDS = {
 
 
 def create(
-    api: Api, report_type: str = "student_analysis", quiz_id: int = QUIZ_ID, **wish: Any
+    api: Api, report_type: str = "student_analysis", quiz_id: int = QUIZ_ID, **params: Any
 ) -> dict[str, Any]:
-    answer = api.post(reports_path(quiz_id), json={"quiz_report": {"report_type": report_type, **wish}})
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json)
+    response = api.post(reports_path(quiz_id), json={"quiz_report": {"report_type": report_type, **params}})
+    assert response.status_code == 200, response.text
+    return dict(response.json)
 
 
 class TestPlainForm:
@@ -145,10 +145,10 @@ class TestJsonApiForm:
     )
     def test_a_single_one_stands_in_a_list(self, api: Api) -> None:
         report = create(api)
-        answer = api.get(f"{REPORTS}/{report['id']}", headers=JSON_API)
-        assert answer.mimetype == "application/vnd.api+json"
-        assert set(answer.json) == {"quiz_reports"}
-        (shown,) = answer.json["quiz_reports"]
+        response = api.get(f"{REPORTS}/{report['id']}", headers=JSON_API)
+        assert response.mimetype == "application/vnd.api+json"
+        assert set(response.json) == {"quiz_reports"}
+        (shown,) = response.json["quiz_reports"]
         assert set(shown) == (PLAIN_FIELDS - {"quiz_id"}) | {"links"}
         assert shown["id"] == str(report["id"])
         assert shown["links"] == {"quiz": f"{BASE}/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}"}
@@ -166,12 +166,12 @@ class TestJsonApiForm:
         "2 JSON-API", "reports stand in a list, ids are strings, links take the place of quiz_id"
     )
     def test_create_answers_in_it_too(self, api: Api) -> None:
-        answer = api.post(
+        response = api.post(
             REPORTS,
             headers=JSON_API,
             json={"quiz_reports": [{"report_type": "student_analysis"}], "include": ["progress", "file"]},
         )
-        (report,) = answer.json["quiz_reports"]
+        (report,) = response.json["quiz_reports"]
         assert report["progress"]["workflow_state"] == "queued"
         assert isinstance(report["progress"]["id"], int)
         assert "file" not in report
@@ -281,13 +281,13 @@ class TestIndex:
 
 class TestCreate:
     @pytest.mark.parametrize(
-        "wish", [{}, {"report_type": "nonsense"}, {"report_type": None}, {"report_type": 7}]
+        "params", [{}, {"report_type": "nonsense"}, {"report_type": None}, {"report_type": 7}]
     )
     @pytest.mark.contract("2 Create", "an unknown or missing type is a 400")
-    def test_an_unknown_type_is_refused(self, api: Api, wish: dict[str, Any]) -> None:
-        answer = api.post(REPORTS, json={"quiz_report": wish})
-        assert answer.status_code == 400
-        assert answer.json == {
+    def test_an_unknown_type_is_refused(self, api: Api, params: dict[str, Any]) -> None:
+        response = api.post(REPORTS, json={"quiz_report": params})
+        assert response.status_code == 400
+        assert response.json == {
             "status": "bad_request",
             "message": "invalid quiz report type",
             "errors": [{"message": "invalid quiz report type"}],
@@ -295,9 +295,9 @@ class TestCreate:
 
     @pytest.mark.contract("2 Create", "item_analysis of a survey is a 400 that says so")
     def test_item_analysis_of_a_survey_is_refused_and_says_so(self, api: Api) -> None:
-        answer = api.post(reports_path(SURVEY_ID), json={"quiz_report": {"report_type": "item_analysis"}})
-        assert answer.status_code == 400
-        assert "survey" in answer.json["message"]
+        response = api.post(reports_path(SURVEY_ID), json={"quiz_report": {"report_type": "item_analysis"}})
+        assert response.status_code == 400
+        assert "survey" in response.json["message"]
 
     @pytest.mark.parametrize("started", [False, True])
     @pytest.mark.contract("2 Create", "queued or running is a 409, also when newer data came in")
@@ -305,21 +305,21 @@ class TestCreate:
         report = create(api)
         if started:
             api.start(report["id"])
-        answer = api.post(REPORTS, json={"quiz_report": {"report_type": "student_analysis"}})
-        assert answer.status_code == 409
-        assert answer.json == {
+        response = api.post(REPORTS, json={"quiz_report": {"report_type": "student_analysis"}})
+        assert response.status_code == 409
+        assert response.json == {
             "status": "conflict",
             "message": "report is already being generated",
             "errors": [{"message": "report is already being generated"}],
         }
-        assert int(answer.headers["Retry-After"]) >= 1
+        assert int(response.headers["Retry-After"]) >= 1
 
     @pytest.mark.contract("2 Create", "queued or running is a 409, also when newer data came in")
     def test_a_live_report_is_a_conflict_also_when_new_data_came_in(self, api: Api) -> None:
         create(api)
         api.bring_new_data()
-        answer = api.post(REPORTS, json={"quiz_report": {"report_type": "student_analysis"}})
-        assert answer.status_code == 409
+        response = api.post(REPORTS, json={"quiz_report": {"report_type": "student_analysis"}})
+        assert response.status_code == 409
 
     @pytest.mark.contract("2 Variant", "of each variant at most one report is queued or running")
     def test_another_variant_is_no_conflict(self, api: Api) -> None:
@@ -369,8 +369,8 @@ class TestCreate:
         assert create(api)["id"] != old["id"]
 
     def test_says_when_to_look_again(self, api: Api) -> None:
-        answer = api.post(f"{REPORTS}?quiz_report[report_type]=item_analysis")
-        assert int(answer.headers["Retry-After"]) >= 1
+        response = api.post(f"{REPORTS}?quiz_report[report_type]=item_analysis")
+        assert int(response.headers["Retry-After"]) >= 1
 
 
 class TestShow:
@@ -406,8 +406,8 @@ class TestShow:
 class TestAbort:
     def aborted(self, api: Api, report: dict[str, Any]) -> None:
         """The row is still there, without file and progress, and a new request starts afresh on it."""
-        answer = api.delete(f"{REPORTS}/{report['id']}")
-        assert (answer.status_code, answer.data) == (204, b"")
+        response = api.delete(f"{REPORTS}/{report['id']}")
+        assert (response.status_code, response.data) == (204, b"")
         shown = api.get(f"{REPORTS}/{report['id']}")
         assert shown.status_code == 200
         assert not {"file", "progress_url"} & set(shown.json)
@@ -444,9 +444,9 @@ class TestAbort:
     def test_a_running_job_is_not_aborted(self, api: Api) -> None:
         report = create(api)
         api.start(report["id"])
-        answer = api.delete(f"{REPORTS}/{report['id']}")
-        assert answer.status_code == 422
-        assert answer.json == {
+        response = api.delete(f"{REPORTS}/{report['id']}")
+        assert response.status_code == 422
+        assert response.json == {
             "status": "unprocessable_entity",
             "message": "report generation can not be aborted",
             "errors": [{"message": "report generation can not be aborted"}],
@@ -455,6 +455,6 @@ class TestAbort:
     @pytest.mark.contract("2 Abort", "nothing to abort is a 422")
     def test_there_must_be_something_to_abort(self, api: Api) -> None:
         listed = api.get(REPORTS).json[0]
-        answer = api.delete(f"{REPORTS}/{listed['id']}")
-        assert answer.status_code == 422
-        assert answer.json["message"] == "report is not being generated"
+        response = api.delete(f"{REPORTS}/{listed['id']}")
+        assert response.status_code == 422
+        assert response.json["message"] == "report is not being generated"

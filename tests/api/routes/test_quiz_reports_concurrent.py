@@ -45,8 +45,8 @@ def test_of_a_hundred_requests_at_once_one_is_taken(api: Api) -> None:
         return api.post(REPORTS, json=WISH).status_code
 
     with ThreadPoolExecutor(100) as threads:
-        answers = Counter(threads.map(ask, range(100)))
-    assert answers == {200: 1, 409: 99}
+        responses = Counter(threads.map(ask, range(100)))
+    assert responses == {200: 1, 409: 99}
     assert rows(api) == (1, 1)
 
 

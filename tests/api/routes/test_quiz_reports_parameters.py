@@ -55,10 +55,10 @@ SPELLINGS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("request_options", SPELLINGS.values(), ids=SPELLINGS)
 @pytest.mark.contract("2 Parameters", "report_type in every spelling")
 def test_report_type_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
-    answer = api.post(REPORTS, **request_options)
-    assert answer.status_code == 200, answer.text
-    assert answer.json["report_type"] == "student_analysis"
-    assert answer.json["includes_all_versions"] is False
+    response = api.post(REPORTS, **request_options)
+    assert response.status_code == 200, response.text
+    assert response.json["report_type"] == "student_analysis"
+    assert response.json["includes_all_versions"] is False
 
 
 ALL_VERSIONS: dict[str, dict[str, Any]] = {
@@ -85,16 +85,16 @@ def test_includes_all_versions_in_every_spelling(api: Api, request_options: dict
     query = request_options.pop("query_string", {})
     path = f"{REPORTS}?quiz_report[report_type]=student_analysis"
     path += "".join(f"&{name}={value}" for name, value in query.items())
-    answer = api.post(path, **request_options)
-    assert answer.status_code == 200, answer.text
-    assert answer.json["includes_all_versions"] is True
+    response = api.post(path, **request_options)
+    assert response.status_code == 200, response.text
+    assert response.json["includes_all_versions"] is True
 
 
 @pytest.mark.contract("2 Parameters", "includes_all_versions nested or at the top, nested wins")
 def test_nested_false_wins_over_top_level_true(api: Api) -> None:
-    wish = {"report_type": "student_analysis", "includes_all_versions": False}
-    answer = api.post(REPORTS, json={"quiz_report": wish, "includes_all_versions": True})
-    assert answer.json["includes_all_versions"] is False
+    params = {"report_type": "student_analysis", "includes_all_versions": False}
+    response = api.post(REPORTS, json={"quiz_report": params, "includes_all_versions": True})
+    assert response.json["includes_all_versions"] is False
 
 
 @pytest.mark.parametrize("value", ["true", "True", "1", "on", "yes", "t", "TRUE"])
@@ -116,15 +116,15 @@ def test_values_that_are_false(api: Api, value: str) -> None:
 )
 @pytest.mark.contract("2 Parameters", "booleans in Canvas's spellings")
 def test_json_values_of_a_boolean(api: Api, value: object, meaning: bool) -> None:
-    wish = {"report_type": "student_analysis", "includes_all_versions": value}
-    assert api.post(REPORTS, json={"quiz_report": wish}).json["includes_all_versions"] is meaning
+    params = {"report_type": "student_analysis", "includes_all_versions": value}
+    assert api.post(REPORTS, json={"quiz_report": params}).json["includes_all_versions"] is meaning
 
 
 @pytest.mark.parametrize("value", ["maybe", 2, 0.5, [1], {"a": 1}])
 def test_a_value_that_is_neither_is_refused(api: Api, value: object) -> None:
-    wish = {"report_type": "student_analysis", "includes_all_versions": value}
-    answer = api.post(REPORTS, json={"quiz_report": wish})
-    assert (answer.status_code, answer.json["message"]) == (
+    params = {"report_type": "student_analysis", "includes_all_versions": value}
+    response = api.post(REPORTS, json={"quiz_report": params})
+    assert (response.status_code, response.json["message"]) == (
         400,
         "includes_all_versions must be true or false",
     )
@@ -146,8 +146,8 @@ INCLUDES: dict[str, dict[str, Any]] = {
 @pytest.mark.contract("2 Parameters", "include in every spelling")
 def test_include_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
     path = f"{REPORTS}/{api.generated()['id']}"
-    answer = api.get(path, headers={"Accept": "application/vnd.api+json"}, **request_options)
-    (report,) = answer.json["quiz_reports"]
+    response = api.get(path, headers={"Accept": "application/vnd.api+json"}, **request_options)
+    (report,) = response.json["quiz_reports"]
     assert {"file", "progress"} <= set(report)
 
 
@@ -186,9 +186,9 @@ def test_polluted_parameters_are_refused_and_never_a_crash(api: Api, request_opt
     options = dict(request_options)
     if isinstance(options.get("data"), str):
         options["content_type"] = FORM
-    answer = api.post(REPORTS, **options)
-    assert answer.status_code == 400, answer.text
-    assert answer.json["status"] == "bad_request"
+    response = api.post(REPORTS, **options)
+    assert response.status_code == 400, response.text
+    assert response.json["status"] == "bad_request"
 
 
 BROKEN_JSON = {
@@ -212,41 +212,41 @@ BROKEN_JSON = {
 @pytest.mark.parametrize("body", BROKEN_JSON.values(), ids=BROKEN_JSON)
 @pytest.mark.contract("2 Parameters", "bad input is one JSON error and never a crash")
 def test_broken_json_is_refused(api: Api, body: bytes) -> None:
-    answer = api.post(REPORTS, data=body, content_type="application/json")
-    assert (answer.status_code, answer.json["status"]) == (400, "bad_request")
+    response = api.post(REPORTS, data=body, content_type="application/json")
+    assert (response.status_code, response.json["status"]) == (400, "bad_request")
 
 
 @pytest.mark.contract("5 Errors", "413, 415")
 def test_a_body_of_another_type_is_refused(api: Api) -> None:
     for content_type in ("text/plain", "application/xml", "", "nonsense"):
-        answer = api.post(REPORTS, data=b"report_type", content_type=content_type)
-        assert (answer.status_code, answer.json["status"]) == (415, "unsupported_media_type")
+        response = api.post(REPORTS, data=b"report_type", content_type=content_type)
+        assert (response.status_code, response.json["status"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.contract("5 Errors", "413, 415")
 def test_a_compressed_body_is_refused(api: Api) -> None:
-    answer = api.post(REPORTS, data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
-    assert (answer.status_code, answer.json["status"]) == (415, "unsupported_media_type")
+    response = api.post(REPORTS, data=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert (response.status_code, response.json["status"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", FORM, "multipart/form-data; boundary=x"])
 @pytest.mark.contract("5 Errors", "413, 415")
 def test_a_body_that_is_too_large_is_refused(api: Api, content_type: str) -> None:
-    answer = api.post(REPORTS, data=b"x" * (2**20 + 1), content_type=content_type)
-    assert (answer.status_code, answer.json["status"]) == (413, "payload_too_large")
+    response = api.post(REPORTS, data=b"x" * (2**20 + 1), content_type=content_type)
+    assert (response.status_code, response.json["status"]) == (413, "payload_too_large")
 
 
 def test_a_body_of_unknown_length_is_measured_too(api: Api) -> None:
     body = b"quiz_report[report_type]=item_analysis&x="
     for size, status in ((1000, 200), (2**20, 413)):
-        answer = api.post(
+        response = api.post(
             REPORTS,
             input_stream=io.BytesIO(body + b"x" * size),
             content_type=FORM,
             headers={"Transfer-Encoding": "chunked"},
             environ_overrides={"wsgi.input_terminated": True},
         )
-        assert answer.status_code == status
+        assert response.status_code == status
 
 
 NO_INTEGERS = [

@@ -8,8 +8,7 @@ import pytest
 
 from models.db.session import Database
 from models.settings import Settings
-from tests import pushing
-from tests.pushes import Lms
+from tests.lms import ApiLms, Lms, open_api_lms
 
 
 @pytest.fixture
@@ -26,8 +25,8 @@ def school(lms: Lms) -> Lms:
 
 
 @pytest.fixture
-def api_lms(settings: Settings) -> Iterator[pushing.Lms]:
+def api_lms(settings: Settings) -> Iterator[ApiLms]:
     """An LMS that has pushed two courses with a quiz each through the API."""
-    with pushing.pushing_lms(settings) as lms:
+    with open_api_lms(settings) as lms:
         lms.set_up()
         yield lms

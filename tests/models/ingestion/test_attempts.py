@@ -9,16 +9,8 @@ import pytest
 
 from models.errors import InvalidInputError, NotFoundError
 from models.ingestion.counts import PushCounts
-from tests.pushes import (
-    FIRST_QUESTION,
-    QUIZ_ID,
-    SECOND_QUESTION,
-    Lms,
-    attempt,
-    entry,
-    many,
-    question,
-)
+from tests.lms import Lms
+from tests.payloads import FIRST_QUESTION, QUIZ_ID, SECOND_QUESTION, attempt, entry, many_attempts, question
 
 LATER, EARLIER = "2026-09-11T00:00:00Z", "2026-09-10T09:12:30Z"
 OTHER_QUIZ_ID = 202
@@ -42,11 +34,11 @@ def test_a_new_attempt_is_stored_with_its_responses_and_as_it_came(school: Lms) 
 
 @pytest.mark.contract("6 Data in", "every PUT is an idempotent upsert")
 def test_the_same_attempts_again_change_nothing(school: Lms) -> None:
-    school.put_attempts(*many(5))
+    school.put_attempts(*many_attempts(5))
     before = school.stored()
 
-    assert school.put_attempts(*many(5)) == PushCounts(0, 0, unchanged=5, deleted=0, revision=2)
-    assert school.put_lines(many(5)) == PushCounts(0, 0, unchanged=5, deleted=0, revision=2)
+    assert school.put_attempts(*many_attempts(5)) == PushCounts(0, 0, unchanged=5, deleted=0, revision=2)
+    assert school.put_lines(many_attempts(5)) == PushCounts(0, 0, unchanged=5, deleted=0, revision=2)
     assert school.stored() == before
 
 
@@ -226,7 +218,7 @@ def test_the_quiz_knows_how_many_responses_it_has(school: Lms) -> None:
     def count() -> int:
         return int(school.value("SELECT response_count FROM quizzes"))
 
-    school.put_attempts(*many(5))
+    school.put_attempts(*many_attempts(5))
     assert count() == 10
     school.put_attempts(attempt(1000, quiz_data=[question(FIRST_QUESTION)], submission_data=[]))
     assert count() == 9

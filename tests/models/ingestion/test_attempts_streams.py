@@ -14,7 +14,8 @@ from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
 from models.payloads import attempts
 from models.payloads.attempts import read_lines
-from tests.pushes import COURSE_ID, MEGABYTE, QUIZ_ID, Lms, attempt, many
+from tests.lms import MEGABYTE, Lms
+from tests.payloads import COURSE_ID, QUIZ_ID, attempt, many_attempts
 
 BATCH = 50
 
@@ -25,7 +26,7 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:
-    assert school.put_lines(many(5 * BATCH + 3)) == PushCounts(
+    assert school.put_lines(many_attempts(5 * BATCH + 3)) == PushCounts(
         created=253, updated=0, unchanged=0, deleted=0, revision=2
     )
     assert school.value("SELECT count(*) FROM attempts") == 253
@@ -34,7 +35,7 @@ def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:
 @pytest.mark.contract("6 Data in", "the same key twice in one request is invalid")
 def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        school.put_lines([*many(2 * BATCH), attempt(1000)])
+        school.put_lines([*many_attempts(2 * BATCH), attempt(1000)])
 
     assert [issue.path for issue in caught.value.issues] == ["quiz_submissions[100]"]
     assert school.value("SELECT count(*) FROM attempts") == 0
@@ -44,7 +45,7 @@ def test_problems_of_all_batches_are_named(school: Lms) -> None:
     wrong: dict[str, Any] = {"user_id": 99}
 
     with pytest.raises(InvalidInputError) as caught:
-        school.put_lines([attempt(1, **wrong), *many(3 * BATCH), attempt(2, **wrong)])
+        school.put_lines([attempt(1, **wrong), *many_attempts(3 * BATCH), attempt(2, **wrong)])
 
     assert [issue.path for issue in caught.value.issues] == [
         "quiz_submissions[0].user_id",
@@ -54,7 +55,7 @@ def test_problems_of_all_batches_are_named(school: Lms) -> None:
 
 def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
     def breaking() -> Iterator[bytes]:
-        for line in many(3 * BATCH):
+        for line in many_attempts(3 * BATCH):
             yield msgspec.json.encode(line) + b"\n"
         raise ConnectionError
 
@@ -71,7 +72,7 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
 
     def peak(count: int, first: int) -> int:
         tracemalloc.reset_peak()
-        school.put_lines({**line, "comment": comment} for line in many(count, first))
+        school.put_lines({**line, "comment": comment} for line in many_attempts(count, first))
         return tracemalloc.get_traced_memory()[1]
 
     tracemalloc.start()

@@ -9,7 +9,8 @@ import pytest
 
 from models.errors import InvalidInputError
 from models.ingestion.counts import PushCounts
-from tests.pushes import COURSE_ID, Lms, course
+from tests.lms import Lms
+from tests.payloads import COURSE_ID, course
 
 OTHER_ID = 102
 ENROLLMENT = {"user_id": 7, "section_id": 31, "type": "StudentEnrollment", "enrollment_state": "active"}

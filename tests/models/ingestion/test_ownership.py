@@ -14,12 +14,12 @@ from werkzeug.test import TestResponse
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
 from models.payloads.attempts import read_document
-from tests.pushing import COURSES, OTHER_STUDENT, QUIZZES, STUDENT, Lms, attempt, roster
+from tests.lms import COURSES, OTHER_STUDENT, QUIZZES, STUDENT, ApiLms
+from tests.payloads import Json, attempt, quiz, roster
 from tests.races import ROUNDS, together
 from tests.waiting import wait_for
 
-Json = dict[str, Any]
-Push = Callable[[Lms, int, Sequence[Json]], TestResponse]
+Push = Callable[[ApiLms, int, Sequence[Json]], TestResponse]
 DELETED: Json = {"workflow_state": "deleted", "updated_at": "2026-09-11T09:00:00Z"}
 
 
@@ -41,7 +41,7 @@ def _deletion_of_one(id_: int, which: int) -> list[Json]:
     return [attempt(id_, score=1.0, **DELETED)] if which == 0 else _single(id_, which)
 
 
-def test_ids_of_any_size_are_found_again(api_lms: Lms) -> None:
+def test_ids_of_any_size_are_found_again(api_lms: ApiLms) -> None:
     attempts = [attempt(id_) for id_ in (1_000_004, 1_000_005, 70_000, 5_000_000_000, 5)]
 
     assert api_lms.put_attempts(0, attempts).get_json()["created"] == 5
@@ -53,34 +53,34 @@ def test_ids_of_any_size_are_found_again(api_lms: Lms) -> None:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (Lms.put_attempts, Lms.put_attempts),
-        (Lms.put_attempts, Lms.put_lines),
-        (Lms.put_lines, Lms.put_lines),
+        (ApiLms.put_attempts, ApiLms.put_attempts),
+        (ApiLms.put_attempts, ApiLms.put_lines),
+        (ApiLms.put_lines, ApiLms.put_lines),
     ],
     ids=["json-json", "json-lines", "lines-lines"],
 )
 @pytest.mark.contract("6 Data in", "a submission belongs to one quiz for good")
 def test_of_two_quizzes_that_are_pushed_one_submission_at_once_one_has_it(
-    api_lms: Lms, attempts: Callable[[int, int], list[Json]], first: Push, second: Push
+    api_lms: ApiLms, attempts: Callable[[int, int], list[Json]], first: Push, second: Push
 ) -> None:
     for id_ in range(ROUNDS):
         before = api_lms.revisions()
-        answers = together(
+        responses = together(
             partial(first, api_lms, 0, attempts(id_, 0)), partial(second, api_lms, 1, attempts(id_, 1))
         )
-        _require_one_owner(api_lms, id_, answers, before, attempts)
+        _require_one_owner(api_lms, id_, responses, before, attempts)
 
 
 def _require_one_owner(
-    api_lms: Lms,
+    api_lms: ApiLms,
     id_: int,
-    answers: list[TestResponse],
+    responses: list[TestResponse],
     before: list[int],
     attempts: Callable[[int, int], list[Json]],
 ) -> None:
-    assert sorted(answer.status_code for answer in answers) == [200, 422]
-    winner = [answer.status_code for answer in answers].index(200)
-    refused = answers[1 - winner].get_json()["errors"]
+    assert sorted(response.status_code for response in responses) == [200, 422]
+    winner = [response.status_code for response in responses].index(200)
+    refused = responses[1 - winner].get_json()["errors"]
     place = f"quiz_submissions[{len(attempts(id_, 1 - winner)) - 1}].id"
     assert [(error["place"], error["message"]) for error in refused] == [
         (place, f"{place}: {id_} is a submission of another quiz")
@@ -104,7 +104,7 @@ def _require_one_owner(
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_a_push_in_between_waits_for_the_one_that_streams(api_lms: Lms, commits: bool) -> None:
+def test_a_push_in_between_waits_for_the_one_that_streams(api_lms: ApiLms, commits: bool) -> None:
     def push(session: Any, which: int) -> Any:
         body = msgspec.json.encode({"quiz_submissions": [attempt(501, 1 + which)]})
         return apply_attempts(session, COURSES[which], QUIZZES[which], read_document(body))
@@ -139,29 +139,31 @@ def _is_waiting(connection: Any) -> bool:
 
 
 def test_streams_that_meet_each_others_submissions_in_another_order(
-    api_lms: Lms, monkeypatch: pytest.MonkeyPatch
+    api_lms: ApiLms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 2)
     for round_ in range(max(2, ROUNDS // 10)):
         ids = range(100 * round_, 100 * round_ + 40)
-        answers = together(
+        responses = together(
             partial(api_lms.put_lines, 0, [attempt(id_) for id_ in ids]),
             partial(api_lms.put_lines, 1, [attempt(id_) for id_ in reversed(ids)]),
         )
-        assert sorted(answer.status_code for answer in answers) == [200, 422]
-        winner = [answer.status_code for answer in answers].index(200)
+        assert sorted(response.status_code for response in responses) == [200, 422]
+        winner = [response.status_code for response in responses].index(200)
         owners = "SELECT DISTINCT quiz_id FROM attempts WHERE submission_id >= :first"
         assert api_lms.rows(owners, first=ids[0]) == [(QUIZZES[winner],)]
 
 
-def test_one_quiz_id_in_two_courses_belongs_to_one(api_lms: Lms) -> None:
+def test_one_quiz_id_in_two_courses_belongs_to_one(api_lms: ApiLms) -> None:
     for quiz_id in range(1000, 1000 + ROUNDS):
-        quiz = {"quiz": {"title": "Cells", "quiz_type": "assignment", "questions": []}}
-        answers = together(*[partial(api_lms.put, f"{course}/quizzes/{quiz_id}", quiz) for course in COURSES])
+        body = {"quiz": quiz(assignment_id=quiz_id, questions=[])}
+        responses = together(
+            *[partial(api_lms.put, f"{course}/quizzes/{quiz_id}", body) for course in COURSES]
+        )
 
-        assert sorted(answer.status_code for answer in answers) == [200, 422]
-        winner = [answer.status_code for answer in answers].index(200)
-        refused = answers[1 - winner].get_json()["errors"]
+        assert sorted(response.status_code for response in responses) == [200, 422]
+        winner = [response.status_code for response in responses].index(200)
+        refused = responses[1 - winner].get_json()["errors"]
         assert refused[0]["message"] == f"quiz: {quiz_id} is a quiz of another course"
         assert api_lms.rows("SELECT course_id FROM quizzes WHERE id = :id", id=quiz_id) == [
             (COURSES[winner],)
@@ -169,7 +171,7 @@ def test_one_quiz_id_in_two_courses_belongs_to_one(api_lms: Lms) -> None:
 
 
 @pytest.mark.contract("6 Data in", "a section moves to the course that pushes it last")
-def test_a_section_moves_with_its_enrollments(api_lms: Lms) -> None:
+def test_a_section_moves_with_its_enrollments(api_lms: ApiLms) -> None:
     before = api_lms.roster_revisions()
     enrollment = {"user_id": 9, "section_id": 40, "type": "StudentEnrollment"}
     api_lms.put_course(
@@ -179,9 +181,11 @@ def test_a_section_moves_with_its_enrollments(api_lms: Lms) -> None:
         enrollments=[enrollment],
     )
 
-    answer = api_lms.put_course(1, sections=[{"id": 32, "name": "Section 32"}, {"id": 40, "name": "Evening"}])
+    response = api_lms.put_course(
+        1, sections=[{"id": 32, "name": "Section 32"}, {"id": 40, "name": "Evening"}]
+    )
 
-    assert answer.status_code == 200, answer.text
+    assert response.status_code == 200, response.text
     assert api_lms.rows("SELECT course_id FROM sections WHERE id = 40") == [(COURSES[1],)]
     assert api_lms.rows("SELECT course_id, user_id FROM enrollments WHERE section_id = 40") == [
         (COURSES[1], 9)
@@ -190,13 +194,13 @@ def test_a_section_moves_with_its_enrollments(api_lms: Lms) -> None:
     assert api_lms.roster_revisions() == [before[0] + 2, before[1] + 1]
 
 
-def test_a_list_of_enrollments_replaces_those_that_came_along(api_lms: Lms) -> None:
+def test_a_list_of_enrollments_replaces_those_that_came_along(api_lms: ApiLms) -> None:
     api_lms.put_course(1, **roster(31, OTHER_STUDENT))
 
     assert api_lms.rows("SELECT course_id, user_id FROM enrollments") == [(COURSES[1], OTHER_STUDENT)]
 
 
-def test_users_that_are_left_out_lose_the_enrollments_that_came_along(api_lms: Lms) -> None:
+def test_users_that_are_left_out_lose_the_enrollments_that_came_along(api_lms: ApiLms) -> None:
     api_lms.put_course(1, users=[{"id": STUDENT, "name": "Ann"}], sections=[{"id": 31, "name": "Section 31"}])
 
     assert api_lms.rows("SELECT course_id, user_id FROM enrollments") == [(COURSES[1], STUDENT)]
@@ -205,14 +209,16 @@ def test_users_that_are_left_out_lose_the_enrollments_that_came_along(api_lms: L
 @pytest.mark.parametrize("lists", [("sections",), ("sections", "users", "enrollments")])
 @pytest.mark.contract("6 Data in", "a section moves to the course that pushes it last")
 def test_of_two_courses_that_push_one_section_at_once_the_later_has_it(
-    api_lms: Lms, lists: Sequence[str]
+    api_lms: ApiLms, lists: Sequence[str]
 ) -> None:
     for section_id in range(100, 100 + ROUNDS):
         before = api_lms.roster_revisions()
         pushed = {key: roster(section_id, STUDENT, OTHER_STUDENT)[key] for key in lists}
-        answers = together(*[partial(api_lms.put_course, which, **pushed) for which in (0, 1)])
+        responses = together(*[partial(api_lms.put_course, which, **pushed) for which in (0, 1)])
 
-        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200, 200], [
+            response.text for response in responses
+        ]
         [(owner,)] = api_lms.rows("SELECT course_id FROM sections WHERE id = :id", id=section_id)
         later = COURSES.index(owner)
         after = api_lms.roster_revisions()
@@ -225,10 +231,12 @@ def test_of_two_courses_that_push_one_section_at_once_the_later_has_it(
         assert api_lms.rows(of_others) == []
 
 
-def test_courses_that_swap_their_sections_never_wait_in_a_ring(api_lms: Lms) -> None:
+def test_courses_that_swap_their_sections_never_wait_in_a_ring(api_lms: ApiLms) -> None:
     for round_ in range(ROUNDS):
         ids = (31, 32) if round_ % 2 else (32, 31)
-        answers = together(
+        responses = together(
             *[partial(api_lms.put_course, which, **roster(ids[which], STUDENT, 9)) for which in (0, 1)]
         )
-        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+        assert [response.status_code for response in responses] == [200, 200], [
+            response.text for response in responses
+        ]

@@ -9,16 +9,8 @@ import pytest
 
 from models.errors import InvalidInputError, NotFoundError
 from models.ingestion.counts import PushCounts
-from tests.pushes import (
-    COURSE_ID,
-    FIRST_QUESTION,
-    QUIZ_ID,
-    SECOND_QUESTION,
-    Lms,
-    attempt,
-    question,
-    quiz,
-)
+from tests.lms import Lms
+from tests.payloads import COURSE_ID, FIRST_QUESTION, QUIZ_ID, SECOND_QUESTION, attempt, question, quiz
 
 OTHER_COURSE_ID, OTHER_QUIZ_ID = 102, 202
 QUESTIONS_IN_ORDER = """

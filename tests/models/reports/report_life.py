@@ -95,7 +95,7 @@ def expire_lease(database: Database) -> None:
         )
 
 
-def age_hints(database: Database, seconds: int) -> None:
+def age_messages(database: Database, seconds: int) -> None:
     with database.transaction() as session:
         session.execute(
             update(QuizReport).values(enqueued_at=func.now() - text(f"interval '{seconds} seconds'"))

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 from models.errors import LeaseLostError
 from models.reports.jobs import claim
 from models.settings import Settings
-from tests.pushing import COURSES, QUIZZES, Lms, attempt, pushing_lms
+from tests.lms import COURSES, QUIZZES, ApiLms, open_api_lms
+from tests.payloads import attempt
 from tests.races import ROUNDS, together
 from workers.generation import finish, generate, write_file
 from workers.resources import Resources
@@ -31,7 +32,7 @@ ASSIGNMENT: dict[str, Any] = {"quiz_type": "assignment"}
 class School:
     """An LMS, an administrator who asks for reports, and a worker."""
 
-    lms: Lms
+    lms: ApiLms
     resources: Resources
 
     @property
@@ -46,8 +47,8 @@ class School:
         return self.client.get(url, headers=self.headers)
 
     def ask(self, report_type: str = "student_analysis") -> TestResponse:
-        wish = {"quiz_report": {"report_type": report_type}}
-        return self.client.post(REPORTS, json=wish, headers=self.headers)
+        params = {"quiz_report": {"report_type": report_type}}
+        return self.client.post(REPORTS, json=params, headers=self.headers)
 
     def work(self, report: dict[str, Any]) -> None:
         generate(self.resources, report["id"], _progress_id(report))
@@ -68,7 +69,7 @@ def _progress_id(report: dict[str, Any]) -> int:
 @pytest.fixture
 def school(settings: Settings) -> Iterator[School]:
     resources = Resources(settings)
-    with pushing_lms(settings) as lms:
+    with open_api_lms(settings) as lms:
         lms.set_up()
         lms.put_quiz(0, **SURVEY)
         assert lms.put_attempts(0, [attempt(501)]).status_code == 200
@@ -171,11 +172,11 @@ def test_no_named_file_is_made_beside_the_push(school: School, asks: str) -> Non
 
 def test_no_item_analysis_is_made_beside_the_push(school: School) -> None:
     def make() -> None:
-        answer = school.ask("item_analysis")
-        if answer.status_code == 200:
-            school.work(answer.get_json())
+        response = school.ask("item_analysis")
+        if response.status_code == 200:
+            school.work(response.get_json())
         else:
-            assert answer.status_code == 400
+            assert response.status_code == 400
 
     for _ in range(ROUNDS):
         school.lms.put_quiz(0, **ASSIGNMENT)

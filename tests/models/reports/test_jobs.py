@@ -18,7 +18,7 @@ from models.reports.tables import ReportState
 from models.reports.variants import ReportType
 from tests.models.reports.report_life import (
     abort,
-    age_hints,
+    age_messages,
     claim,
     expire_lease,
     finish,
@@ -93,7 +93,7 @@ def test_the_third_worker_that_falls_silent_ends_the_job_with_a_reason(database:
     assert f"report {message.report_id}, job {message.progress_id}" in must(must(failed.progress).message)
 
 
-def test_a_job_is_hinted_at_again_once_by_any_number_of_sweepers(database: Database) -> None:
+def test_a_job_is_enqueued_again_once_by_any_number_of_sweepers(database: Database) -> None:
     message = must(request(database))
 
     def take() -> list[JobMessage]:
@@ -102,7 +102,7 @@ def test_a_job_is_hinted_at_again_once_by_any_number_of_sweepers(database: Datab
 
     assert take() == []
     for state in (ReportState.QUEUED, ReportState.RUNNING):
-        age_hints(database, 11)
+        age_messages(database, 11)
         if state is ReportState.RUNNING:
             must(claim(database, message))
             assert take() == []

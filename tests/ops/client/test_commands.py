@@ -15,6 +15,7 @@ from models.reports import jobs
 from ops.client.http import Client, Report
 from ops.sample.loading import write_sample
 from tests.ops.client.conftest import Ended, Service
+from tests.payloads import attempt
 from tests.reference import compare
 from workers import generation
 
@@ -52,9 +53,8 @@ def test_importing_again_changes_nothing(imported: Ended, quiz_reports: Command,
 def test_import_takes_lines_for_a_quiz_that_is_named(
     imported: Ended, quiz_reports: Command, tmp_path: Path
 ) -> None:
-    attempt = {"id": 900, "user_id": 7018, "attempt": 1, "workflow_state": "complete", "score": 0.0}
-    attempt |= {"updated_at": "2026-10-05T00:00:00Z", "submission_data": []}
-    (tmp_path / "late.ndjson").write_text(json.dumps(attempt) + "\n")
+    late = attempt(900, user_id=7018, updated_at="2026-10-05T00:00:00Z", submission_data=[])
+    (tmp_path / "late.ndjson").write_text(json.dumps(late) + "\n")
 
     assert quiz_reports("import", "late.ndjson").status == 1
     ended = quiz_reports("import", "late.ndjson", "--course", "sis_course_id:2026-SAMPLE", "--quiz", "203")
@@ -98,8 +98,8 @@ def test_report_saves_the_file_and_prints_its_path(
 def test_report_writes_to_standard_output_what_it_saves(
     imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
 ) -> None:
-    wish = ("report", "sis_course_id:2026-SAMPLE", "202", "student_analysis", "--all-versions", "-o")
-    saved, shown = quiz_reports(*wish, "all.csv"), quiz_reports(*wish, "-")
+    params = ("report", "sis_course_id:2026-SAMPLE", "202", "student_analysis", "--all-versions", "-o")
+    saved, shown = quiz_reports(*params, "all.csv"), quiz_reports(*params, "-")
 
     assert (saved.status, shown.status) == (0, 0), saved.err + shown.err
     assert shown.out == (tmp_path / "all.csv").read_bytes()

@@ -13,20 +13,13 @@ from models.access.tokens import create_token
 from models.db.session import Database
 from models.settings import Settings
 from tests.factories import QUIZ_ID, add_school
+from tests.payloads import attempt
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process
 
 COURSE = "/api/v1/courses/101"
 BODY = b'{"course": {"name": "Biology 101"}}'
-ATTEMPT = {
-    "id": 9,
-    "user_id": 10,
-    "attempt": 1,
-    "workflow_state": "complete",
-    "finished_at": "2026-09-10T09:12:31Z",
-    "updated_at": "2026-09-10T09:12:31Z",
-    "submission_data": [],
-}
+ATTEMPT = attempt(9, user_id=10, submission_data=[])
 
 
 @pytest.fixture

@@ -70,15 +70,15 @@ class Client:
         )
         return answer
 
-    def post(self, quiz_id: int, kind: ReportType = STUDENT_ANALYSIS, **wish: Any) -> httpx.Response:
+    def post(self, quiz_id: int, kind: ReportType = STUDENT_ANALYSIS, **params: Any) -> httpx.Response:
         """Ask for a report."""
         return self.ask(
-            "POST", reports_path(quiz_id), json={"quiz_report": {"report_type": kind.value, **wish}}
+            "POST", reports_path(quiz_id), json={"quiz_report": {"report_type": kind.value, **params}}
         )
 
-    def request(self, quiz_id: int, kind: ReportType = STUDENT_ANALYSIS, **wish: Any) -> int:
+    def request(self, quiz_id: int, kind: ReportType = STUDENT_ANALYSIS, **params: Any) -> int:
         """Ask for a report that must be granted; return its id."""
-        answer = self.post(quiz_id, kind, **wish)
+        answer = self.post(quiz_id, kind, **params)
         assert answer.status_code == 200, answer.text
         return int(answer.json()["id"])
 

@@ -145,7 +145,8 @@ def test_a_rolling_restart_under_load_fails_no_request(run: Run) -> None:
 def test_a_quiz_that_kills_its_worker_fails_after_three_tries_and_harms_no_other(run: Run) -> None:
     rounds = run.rounds(3, 1)
     for _ in range(rounds):
-        poison = run.school.add_quiz(Size(students=800, questions=1, essay_characters=150_000))
+        # One attempt is the least that a worker reads at a time, so a single long one is what takes the memory.
+        poison = run.school.add_quiz(Size(students=1, questions=1, essay_characters=60_000_000))
         others = run.school.add_quizzes(20)
         with out_of_memory_killer(run, most_bytes=400 * 2**20) as killed:
             report_id = run.client.request(poison)
@@ -173,7 +174,7 @@ def out_of_memory_killer(run: Run, *, most_bytes: int) -> Iterator[list[int]]:
     killed: list[int] = []
     stop = threading.Event()
 
-    def look() -> None:
+    def observe() -> None:
         while not stop.wait(0.02):
             for worker in run.stack.workers:
                 for child in worker.children():
@@ -182,7 +183,7 @@ def out_of_memory_killer(run: Run, *, most_bytes: int) -> Iterator[list[int]]:
                         kill(child)
                         killed.append(child.pid)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=observe)
     thread.start()
     try:
         yield killed

@@ -1,4 +1,4 @@
-"""Every answer carries the headers that protect it: each route, answered well and refused in each way."""
+"""Every response carries the headers that protect it: each route, answered well and refused in each way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from api.app import create_app
 from api.openapi.document import Route, routes
 from api.services import Services
-from tests.factories import ASSIGNMENT_ID, COURSE_ID, QUIZ_ID, Answer, Api, reports_path
+from tests.factories import ASSIGNMENT_ID, COURSE_ID, QUIZ_ID, Api, ApiResponse, reports_path
 
 POLICY = "default-src 'none'; frame-ancestors 'none'"
 PROTECTION = {
@@ -54,17 +54,17 @@ def secure(api: Api) -> Iterator[Api]:
     Services.of(app).close()
 
 
-def assert_protected(answer: Answer, rule: str) -> None:
-    shown = {name: answer.headers.get(name) for name in PROTECTION}
-    assert shown == PROTECTION, (rule, answer.status)
-    is_good = answer.status_code < 400
+def assert_protected(response: ApiResponse, rule: str) -> None:
+    shown = {name: response.headers.get(name) for name in PROTECTION}
+    assert shown == PROTECTION, (rule, response.status)
+    is_good = response.status_code < 400
     policy = OTHER_POLICIES.get(rule, re.escape(POLICY)) if is_good else re.escape(POLICY)
-    assert re.fullmatch(policy, answer.headers["Content-Security-Policy"]), rule
-    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
-    assert not [name for name in NEVER if name in answer.headers]
+    assert re.fullmatch(policy, response.headers["Content-Security-Policy"]), rule
+    assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-Id"])
+    assert not [name for name in NEVER if name in response.headers]
     if not is_good:
-        assert answer.mimetype == "application/json"
-        assert answer.json["errors"][0]["message"]
+        assert response.mimetype == "application/json"
+        assert response.json["errors"][0]["message"]
 
 
 def ids_of(api: Api) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def ids_of(api: Api) -> dict[str, Any]:
     }
 
 
-def ask(api: Api, route: Route, ids: Mapping[str, Any], **options: Any) -> Answer:
+def ask(api: Api, route: Route, ids: Mapping[str, Any], **options: Any) -> ApiResponse:
     path = re.sub(r"<(\w+)>", lambda found: str(ids[found[1]]), route.rule.rule)
     method, caller = options.pop("method", route.method), options.pop("caller", "admin")
     return api.call(method, path + options.pop("suffix", ""), caller, **options)
@@ -90,20 +90,20 @@ def test_on_every_route_that_answers_well(secure: Api) -> None:
     reading = [route for route in routes(secure.app) if route.method == "GET"]
     assert len(reading) > 10
     for route in reading:
-        answer = ask(secure, route, ids)
-        assert answer.status_code == 200
-        assert_protected(answer, route.rule.rule)
+        response = ask(secure, route, ids)
+        assert response.status_code == 200
+        assert_protected(response, route.rule.rule)
         for method in {"HEAD", "OPTIONS"} & (route.rule.methods or set()):
             other = ask(secure, route, ids, method=method)
             assert {name: other.headers.get(name) for name in PROTECTION} == PROTECTION
     report = f"{reports_path()}/{ids['report_id']}"
-    for answer, status in (
+    for response, status in (
         (secure.get(report, headers={"If-None-Match": secure.get(report).headers["ETag"]}), 304),
         (secure.post(reports_path(), json={"quiz_report": {"report_type": "item_analysis"}}), 200),
         (secure.delete(report), 204),
     ):
-        assert answer.status_code == status
-        assert_protected(answer, "")
+        assert response.status_code == status
+        assert_protected(response, "")
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
@@ -117,10 +117,10 @@ def test_on_every_route_that_refuses(secure: Api, kind: str) -> None:
             ids = dict.fromkeys(ids, given.pop("ids"))
         # Those that need no token can hardly be refused.
         if route.scope is not None or kind in {"another method", "no such path"}:
-            answer = ask(secure, route, ids, **given)
-            assert answer.status_code < 500, (route.rule.rule, answer.text)
-            assert_protected(answer, route.rule.rule)
-            seen.add(answer.status_code)
+            response = ask(secure, route, ids, **given)
+            assert response.status_code < 500, (route.rule.rule, response.text)
+            assert_protected(response, route.rule.rule)
+            seen.add(response.status_code)
     assert seen & statuses
 
 
@@ -129,9 +129,9 @@ def test_on_what_nobody_foresaw(secure: Api, monkeypatch: pytest.MonkeyPatch) ->
         raise RuntimeError("on purpose")
 
     monkeypatch.setattr("api.routes.courses.course_json", fail)
-    answer = secure.get(f"/api/v1/courses/{COURSE_ID}")
-    assert answer.status_code == 500
-    assert_protected(answer, "")
+    response = secure.get(f"/api/v1/courses/{COURSE_ID}")
+    assert response.status_code == 500
+    assert_protected(response, "")
 
 
 def test_a_host_of_somebodys_own_is_no_markup(api: Api) -> None:

@@ -87,26 +87,26 @@ def tables(api: Api) -> Iterator[None]:
 def test_in_paths(api: Api, tables: None, value: str) -> None:
     assume(value.strip("0/") not in {"", "101", "201"})
     for path in PATHS:
-        answer = api.get(path.format(quote(value, safe="")), "admin")
-        assert answer.status_code in {400, 404}, (path, answer.text)
-        assert "X-Evil" not in answer.headers
+        response = api.get(path.format(quote(value, safe="")), "admin")
+        assert response.status_code in {400, 404}, (path, response.text)
+        assert "X-Evil" not in response.headers
     assert api.call("PUT", f"{COURSE}/quizzes/{quote(value, safe='')}", "admin", json={}).status_code < 500
 
 
 @together
 @given(hostile, hostile)
 def test_in_queries_forms_and_json(api: Api, tables: None, name: str, value: str) -> None:
-    wishes: list[dict[str, Any]] = [
+    requests: list[dict[str, Any]] = [
         {"query_string": {"per_page": value, "page": value, "include[]": value, name: value}},
         {"data": {"quiz_report[report_type]": value, name: value}},
         {"json": {"quiz_report": {"report_type": value, name: value}, "include": [value]}},
         {"json": {"quiz_report": {"report_type": {name: value}, "includes_all_versions": value}}},
     ]
-    for wish in wishes:
-        for answer in (api.post(REPORTS, **wish), api.post("/api/v1/progress/1/cancel", **wish)):
-            assert 400 <= answer.status_code < 500, answer.text
+    for params in requests:
+        for response in (api.post(REPORTS, **params), api.post("/api/v1/progress/1/cancel", **params)):
+            assert 400 <= response.status_code < 500, response.text
     for path in (COURSE, f"{COURSE}/quizzes", REPORTS):
-        assert api.get(path, **wishes[0]).status_code in {200, 400}
+        assert api.get(path, **requests[0]).status_code in {200, 400}
 
 
 @together
@@ -122,8 +122,8 @@ def test_in_headers(api: Api, tables: None, value: str) -> None:
         "X-Forwarded-For",
         "Cookie",
     )
-    answer = api.get(COURSE, headers=dict.fromkeys(names, value))
-    assert answer.status_code in {200, 304}
+    response = api.get(COURSE, headers=dict.fromkeys(names, value))
+    assert response.status_code in {200, 304}
     assert api.get(COURSE, None, headers={"Authorization": f"Bearer {value}"}).status_code == 401
 
 
@@ -132,11 +132,11 @@ def test_a_sis_id_adds_nothing_to_a_header(api: Api, sis_id: str) -> None:
     with api.database.transaction() as session:
         session.get_one(Course, COURSE_ID).sis_course_id = sis_id
     for path in ("quizzes", f"quizzes/{QUIZ_ID}/reports"):
-        answer = api.get(f"/api/v1/courses/sis_course_id:{quote(sis_id, safe='')}/{path}")
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["Link"].count("; rel=") == 3
-        assert "evil.test>" not in answer.headers["Link"]
-        assert "X-Evil" not in answer.headers
+        response = api.get(f"/api/v1/courses/sis_course_id:{quote(sis_id, safe='')}/{path}")
+        assert response.status_code == 200, response.text
+        assert response.headers["Link"].count("; rel=") == 3
+        assert "evil.test>" not in response.headers["Link"]
+        assert "X-Evil" not in response.headers
 
 
 def test_nothing_is_removed_through_another_course(api: Api) -> None:
@@ -175,8 +175,8 @@ EXTRA: Mapping[str, Any] = {
 
 class TestFieldsThatAreNotTheirs:
     def test_in_a_request_for_a_report(self, api: Api) -> None:
-        wish = {**EXTRA, "report_type": "student_analysis"}
-        report = api.post(REPORTS, "ta", json={"quiz_report": wish, **EXTRA}).json
+        params = {**EXTRA, "report_type": "student_analysis"}
+        report = api.post(REPORTS, "ta", json={"quiz_report": params, **EXTRA}).json
         assert (report["id"], report["includes_sis_ids"]) != (777, True)
         assert "file" not in report
         assert report["created_at"] > "2000"
@@ -192,7 +192,7 @@ class TestFieldsThatAreNotTheirs:
             (f"{COURSE}/quizzes/{QUIZ_ID}", QUIZ_BODY["quiz"], "quiz"),
         )
         plain = [api.call("PUT", path, "admin", json={key: body}).json for path, body, key in pushes]
-        assert [answer["revision"] for answer in plain] == [2, 2]
+        assert [response["revision"] for response in plain] == [2, 2]
         for path, body, key in pushes:
             extra = {name: EXTRA[name] for name in EXTRA if name not in body}
             again = api.call("PUT", path, "admin", json={key: {**body, **extra}}).json
@@ -208,14 +208,14 @@ class TestFieldsThatAreNotTheirs:
         path = f"{COURSE}/quizzes/{QUIZ_ID}"
         api.call("PUT", path, "admin", json=QUIZ_BODY)
         pushed = submissions(quiz_id=999, question_set_id=1, digest="x", revision=99, claim_token="x")
-        answer = api.call("PUT", f"{path}/submissions", "admin", json=pushed)
-        assert (answer.status_code, answer.json["created"], answer.json["revision"]) == (200, 1, 3)
+        response = api.call("PUT", f"{path}/submissions", "admin", json=pushed)
+        assert (response.status_code, response.json["created"], response.json["revision"]) == (200, 1, 3)
         assert api.call("PUT", f"{path}/submissions", "admin", json=submissions()).json["unchanged"] == 1
 
     def test_a_token_does_not_grow_by_what_a_request_says(self, api: Api) -> None:
-        for wish in ({"is_admin": True, "scope": "url:PUT|/api/v1/courses/:id"}, {"as_user_id": 1}):
-            answer = api.call("PUT", COURSE, json={**course(), **wish}, query_string=wish)
-            assert answer.status_code == 401
+        for params in ({"is_admin": True, "scope": "url:PUT|/api/v1/courses/:id"}, {"as_user_id": 1}):
+            response = api.call("PUT", COURSE, json={**course(), **params}, query_string=params)
+            assert response.status_code == 401
         # An older Canvas habit: to act as somebody else.
         assert api.get(f"{COURSE}?as_user_id=1", "stranger").status_code == 403
 
@@ -245,25 +245,25 @@ def test_json_that_is_a_bomb_is_refused_at_once(api: Api, bomb: str) -> None:
         (COURSE, "PUT"),
         (f"{COURSE}/quizzes/{QUIZ_ID}/submissions", "PUT"),
     ):
-        answer = api.call(method, path, "admin", data=BOMBS[bomb], content_type="application/json")
-        assert answer.status_code in {400, 422}, answer.text
-        assert len(answer.text) < 20_000
+        response = api.call(method, path, "admin", data=BOMBS[bomb], content_type="application/json")
+        assert response.status_code in {400, 422}, response.text
+        assert len(response.text) < 20_000
 
 
 def test_packed_bodies_are_never_unpacked(api: Api) -> None:
     packed = gzip.compress(b" " * 10**6)
     for encoding in ("gzip", "deflate", "br", "zstd", "gzip, identity", "GZIP"):
         for path, method in ((REPORTS, "POST"), (COURSE, "PUT"), (COURSE, "GET")):
-            answer = api.call(method, path, "admin", data=packed, headers={"Content-Encoding": encoding})
-            assert answer.status_code == 415
+            response = api.call(method, path, "admin", data=packed, headers={"Content-Encoding": encoding})
+            assert response.status_code == 415
 
 
 def test_what_is_too_large_is_refused(api: Api) -> None:
     for body, status in ((2**20, 415), (2**20 + 1, 413)):
         assert api.post(REPORTS, data=b"x" * body, content_type="text/plain").status_code == status
     for many in ({f"k{n}": "x" for n in range(1001)}, {"x": "y" * 505_000}):
-        answer = api.post(REPORTS, data=many, content_type="multipart/form-data")
-        assert answer.status_code == 413
+        response = api.post(REPORTS, data=many, content_type="multipart/form-data")
+        assert response.status_code == 413
 
 
 def test_methods_that_are_invented_do_not_add_up(api: Api) -> None:

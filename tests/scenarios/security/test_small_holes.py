@@ -90,8 +90,8 @@ def exchange(web: WebProcess, request: bytes) -> bytes:
             return b""
 
 
-def statuses(answer: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"(?m)^HTTP/1\.[01] (\d{3}) ", answer)]
+def statuses(response: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"(?m)^HTTP/1\.[01] (\d{3}) ", response)]
 
 
 def test_a_broken_chunk_without_a_token_is_a_4xx_on_every_route(web: WebProcess, settings: Settings) -> None:
@@ -151,9 +151,9 @@ def test_no_bytes_make_a_5xx(web: WebProcess) -> None:
 def test_an_invalid_host_is_a_400_and_stands_in_no_link(with_settings: Callable[..., Api], host: str) -> None:
     plain = with_settings(public_url="")
     for path in (reports_path(), "/docs", "/healthz", f"{COURSE}/quizzes/{QUIZ_ID}"):
-        answer = plain.get(path, headers={"Host": host.encode().decode("latin-1")})
-        assert (answer.status_code, answer.mimetype) == (400, "application/json")
-        assert not host.strip() or host not in answer.text
+        response = plain.get(path, headers={"Host": host.encode().decode("latin-1")})
+        assert (response.status_code, response.mimetype) == (400, "application/json")
+        assert not host.strip() or host not in response.text
 
 
 @pytest.mark.parametrize("host", ["localhost", "a.b-c.test:8000", "127.0.0.1", "[::1]:8000"])
@@ -180,8 +180,8 @@ def test_hsts_where_the_client_came_over_https(
 ) -> None:
     app = with_settings(public_url=public_url, trusted_proxies=proxies)
     for path in (COURSE, "/nonsense"):
-        answer = app.get(path, headers={"X-Forwarded-Proto": said, "X-Forwarded-For": "192.0.2.1"})
-        assert ("Strict-Transport-Security" in answer.headers) is is_sent
+        response = app.get(path, headers={"X-Forwarded-Proto": said, "X-Forwarded-For": "192.0.2.1"})
+        assert ("Strict-Transport-Security" in response.headers) is is_sent
 
 
 class TestGuesses:

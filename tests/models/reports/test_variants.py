@@ -1,0 +1,72 @@
+"""Which options apply to which report, and which quizzes can have it."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from models.errors import InvalidReportTypeError
+from models.lms.quizzes import Quiz, QuizType
+from models.reports.variants import ReportType, Variant, analysis_version, is_generatable, parse_report_type
+
+STUDENT, ITEM = ReportType.STUDENT_ANALYSIS, ReportType.ITEM_ANALYSIS
+SURVEYS = [QuizType.SURVEY, QuizType.GRADED_SURVEY]
+
+
+def quiz(quiz_type: QuizType = QuizType.ASSIGNMENT, *, anonymous: bool = False) -> Quiz:
+    return Quiz(id=201, quiz_type=quiz_type, anonymous_submissions=anonymous)
+
+
+@pytest.mark.parametrize(("all_versions", "sis_ids"), list(product([False, True], repeat=2)))
+def test_options_apply_to_a_student_analysis_alone(all_versions: bool, sis_ids: bool) -> None:
+    def options(report_type: ReportType) -> tuple[bool, bool]:
+        found = Variant.of(quiz(), report_type, all_versions=all_versions, sis_ids=sis_ids)
+        return found.includes_all_versions, found.includes_sis_ids
+
+    assert options(STUDENT) == (all_versions, sis_ids)
+    assert options(ITEM) == (True, False)
+
+
+@pytest.mark.parametrize("quiz_type", QuizType)
+def test_only_a_survey_is_anonymous(quiz_type: QuizType) -> None:
+    found = Variant.of(quiz(quiz_type, anonymous=True), STUDENT, all_versions=False, sis_ids=False)
+
+    assert found.anonymous is (quiz_type in SURVEYS)
+
+
+def test_a_variant_follows_a_quiz_that_became_anonymous() -> None:
+    named = Variant.of(quiz(QuizType.SURVEY), STUDENT, all_versions=True, sis_ids=True)
+
+    assert named.at(quiz(QuizType.SURVEY, anonymous=True)) == Variant(201, STUDENT, True, True, True)
+
+
+def test_an_item_analysis_ends_when_the_quiz_becomes_a_survey() -> None:
+    made = Variant.of(quiz(), ITEM, all_versions=True, sis_ids=False)
+
+    with pytest.raises(InvalidReportTypeError, match="item_analysis can not be generated for a survey"):
+        made.at(quiz(QuizType.SURVEY))
+
+
+def test_every_variant_has_a_lock_of_its_own() -> None:
+    # Quizzes 20 and 201 would share a name if parts were only joined.
+    flags = [False, True]
+    variants = [Variant(*fields) for fields in product([20, 201], ReportType, flags, flags, flags)]
+
+    assert len({variant.lock_name for variant in variants}) == 32
+
+
+def test_switching_the_formula_guard_changes_the_version_of_the_analysis() -> None:
+    assert analysis_version(formula_guard=True) != analysis_version(formula_guard=False)
+
+
+@pytest.mark.parametrize("quiz_type", QuizType)
+def test_a_survey_has_no_item_analysis(quiz_type: QuizType) -> None:
+    assert is_generatable(STUDENT, quiz(quiz_type))
+    assert is_generatable(ITEM, quiz(quiz_type)) is (quiz_type not in SURVEYS)
+
+
+@pytest.mark.parametrize("name", ["Student_Analysis", "student_analysis ", "", None, 7, ["student_analysis"]])
+def test_an_unknown_name_is_refused(name: object) -> None:
+    with pytest.raises(InvalidReportTypeError, match="invalid quiz report type"):
+        parse_report_type(name, quiz())
