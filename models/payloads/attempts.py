@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,6 +13,7 @@ import msgspec
 
 from models.errors import InvalidInputError, ValidationIssue
 from models.payloads.json_values import (
+    MOST_NAME_CHARACTERS,
     UNREADABLE,
     Id,
     Name,
@@ -235,7 +237,7 @@ def _read_attempt(source: bytes, path: str) -> PushedAttempt:
         attempt = PushedAttempt(path, _decode(source), source.decode())
     except UNREADABLE as error:
         raise refusal(source, Submission, path, error) from None
-    if issues := list(_check(attempt.submission, path)):
+    if issues := list(itertools.islice(_check(attempt.submission, path), InvalidInputError.MOST_ISSUES)):
         raise InvalidInputError(issues)
     return attempt
 
@@ -248,6 +250,12 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
         yield ValidationIssue(
             at(path, "user_id"), "is missing; a logged-out taker has temporary_user_code instead"
         )
+    for index, attachment in enumerate(submission.attachments or ()):
+        if len(attachment.display_name) > MOST_NAME_CHARACTERS:
+            attachment_path = at(at(path, "attachments"), index)
+            yield ValidationIssue(
+                at(attachment_path, "display_name"), f"is longer than {MOST_NAME_CHARACTERS} characters"
+            )
     for name in ("started_at", "finished_at", "updated_at"):
         yield from find_invalid_time(getattr(submission, name), at(path, name))
 

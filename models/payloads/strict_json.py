@@ -22,9 +22,10 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 # A closing quote is not required: searching for it from every quote would take for ever if there is none.
 _STRING: Final = r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?+'
-# A key; a bracket; or all that comes before the next of them, with empty objects and lists.
+# An object without others in it; a key; a bracket; or all that comes before the next of them, with empty
+# objects and lists.
 _TOKEN: Final = re.compile(
-    rf'({_STRING})\s*+:|([\[\]{{}}])|(?:{_STRING}(?!\s*+:)|\{{\}}|\[\]|[^"\[\]{{}}])++'
+    rf'(\{{[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)++\}})|({_STRING})\s*+:|([\[\]{{}}])|(?:{_STRING}(?!\s*+:)|\{{\}}|\[\]|[^"\[\]{{}}])++'
 )
 _NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
 _INNERMOST: Final = re.compile(r"\[\]|\{\}")
@@ -98,8 +99,14 @@ def _scan(text: str, most_depth: int, path: str) -> bool:
     counts = [0]
     repeats_key = False
     for token in _TOKEN.finditer(text):
-        key, bracket = token.groups()
-        if key is not None:
+        flat, key, bracket = token.groups()
+        if flat is not None:
+            # Most objects are such, and one look at each is faster than one at each key.
+            counts[-1] += keys[-1:] == [None]
+            _require_depth(len(keys), most_depth, path)
+            _require_few(_commas(flat), path)
+            repeats_key = repeats_key or (flat.count(":") > 1 and _repeats_key(flat))
+        elif key is not None:
             if keys and (seen := keys[-1]) is not None:
                 key = _unescaped(key) if "\\" in key else key
                 repeats_key = repeats_key or key in seen
@@ -109,18 +116,24 @@ def _scan(text: str, most_depth: int, path: str) -> bool:
             counts[-1] += _commas(token[0])
         elif bracket in "{[":
             counts[-1] += keys[-1:] == [None]
-            if len(keys) >= most_depth:
-                raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
+            _require_depth(len(keys), most_depth, path)
             keys.append(set() if bracket == "{" else None)
             counts.append(0)
         elif keys:
             keys.pop()
             counts.pop()
-        if counts[-1] > MOST_ENTRIES:
-            raise InvalidInputError(
-                [ValidationIssue(path, f"holds a list of more than {MOST_ENTRIES} entries")]
-            )
+        _require_few(counts[-1], path)
     return repeats_key
+
+
+def _require_depth(depth: int, most: int, path: str) -> None:
+    if depth >= most:
+        raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
+
+
+def _require_few(n_entries: int, path: str) -> None:
+    if n_entries > MOST_ENTRIES:
+        raise InvalidInputError([ValidationIssue(path, f"holds a list of more than {MOST_ENTRIES} entries")])
 
 
 def _commas(part: str) -> int:
@@ -154,10 +167,13 @@ def _require_distinct_keys(pairs: list[tuple[str, Any]]) -> None:
         raise _RepeatedKeyError
 
 
+# Integers are not read: Python refuses those of thousands of digits.
+_DISTINCT_KEYS: Final = json.JSONDecoder(object_pairs_hook=_require_distinct_keys, parse_int=len)
+
+
 def _repeats_key(text: str) -> bool:
     try:
-        # Integers are not read: Python refuses those of thousands of digits.
-        json.loads(text, object_pairs_hook=_require_distinct_keys, parse_int=len)
+        _DISTINCT_KEYS.decode(text)
     except _RepeatedKeyError:
         return True
     except ValueError:

@@ -15,7 +15,8 @@ import click
 
 from models.errors import QuizReportsError
 from ops.benchmarks.growth_plot import growth_lines, write_growth_plot
-from ops.benchmarks.long_essay import measure_long_essay
+from ops.benchmarks.inputs import measure_inputs
+from ops.benchmarks.long_essay import measure_long_essay, measure_many_essays
 from ops.benchmarks.measure import Outcome
 from ops.benchmarks.plans import measure_plans
 from ops.benchmarks.pushing import measure_pushing
@@ -35,9 +36,11 @@ Measure = Callable[[BenchmarkStack], Iterator[Outcome]]
 FIGURES: dict[str, tuple[str, Measure]] = {
     "reports": ("both reports at every size: time, growth, memory, correctness", measure_reports),
     "essay": ("the memory that an essay of 5 MB takes", measure_long_essay),
+    "essays": ("the memory that 600 essays of 500 kB take, however they compress", measure_many_essays),
     "small": ("small reports: POST to file, reports a second, two workers", measure_small_reports),
     "web": ("GET of a report, requests a second, and the web process's memory", measure_web),
     "push": ("pushing a whole exam, and one attempt to a huge quiz", measure_pushing),
+    "inputs": ("the CPU time of all that comes in, by its size, and of refusals", measure_inputs),
     "plans": ("the query plans of the hot statements", measure_plans),
     "start": ("how long the command, the API and a worker take to start", measure_starts),
 }

@@ -30,7 +30,7 @@ class Loader:
 
     def load(self, population: Population) -> None:
         """Load a quiz with its attempts into a course that was loaded before."""
-        question_set_id = self._load_quiz(population)
+        question_set_id = self.load_quiz(population)
         responses = Responses(population)
         with self._copying() as connection:
             for block in population.blocks():
@@ -58,7 +58,7 @@ class Loader:
             connection.execute(text("VACUUM (ANALYZE)"))
             connection.execute(text("RESET statement_timeout"))
 
-    def _load_quiz(self, population: Population) -> int:
+    def load_quiz(self, population: Population) -> int:
         """Load a quiz without attempts; return its question set's id."""
         definition = population.definition()
         quiz = Quiz(

@@ -1,0 +1,314 @@
+"""The CPU time of everything that comes in, at 1, 10 and 100 times the size, and that of refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from models.content.html_text import plain_text
+from models.errors import InvalidInputError
+from models.ingestion.attempts import apply_attempts
+from models.ingestion.quiz_data import QuizDataReader
+from models.payloads.attempts import read_document, read_lines
+from models.payloads.courses import read_course
+from models.payloads.quizzes import read_quiz
+from ops.benchmarks.exam import Json
+from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, interleaved
+from ops.benchmarks.population import BLOCK, Course, Population, students_of
+from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, log_line
+from workers.analysis.frames import Item, Option
+from workers.analysis.item_analysis import ItemAnalysis
+
+_STEPS = (1, 10, 100)
+_MOST_EXPONENT = 1.1
+_MOST_TIMES_PARAGRAPHS = 2.0
+_MOST_OF_VALID = 0.2
+_COURSE, _QUIZ = 300, 3_000
+_REFUSED_ATTEMPTS = 20_000
+_QUESTIONS = 50
+_RUNS = 2
+_MOST_LINE_BYTES = 32 * 2**20
+_CHUNK_BYTES = 2**18
+# The clock of a process is coarse: short work is repeated until it has run for so long.
+_LEAST_SECONDS = 0.02
+
+Work = Callable[[], object]
+
+_LARGEST_MARKUP = 1_000_000
+
+
+def _paragraphs(size: int) -> str:
+    return "<p>a</p>" * (size // len("<p>a</p>"))
+
+
+_MARKUP: Final[Mapping[str, Callable[[int], str]]] = {
+    "attributes of a tag": lambda size: "<p " + " ".join(f"a{n}=1" for n in range(size // 9)) + ">a",
+    "nested tags": lambda size: "<div>" * (size // 5),
+    "nested tags with end tags": lambda size: "<b>" * (size // 7) + "</b>" * (size // 7),
+    "tags never closed": lambda size: "<p><b><i>" * (size // 9),
+    "entities": lambda size: "&amp;<b>&lt;</b>" * (size // 16),
+    "rows of a table": lambda size: "<tr><td>a" * (size // 9),
+    "nested tables": lambda size: "<table><tr><td>" * (size // 15),
+    "list items": lambda size: "<li>a</li>" * (size // 10),
+    "nested lists": lambda size: "<ul><li>a" * (size // 9),
+    "links": lambda size: "<a href=x>a" * (size // 11),
+    "comments": lambda size: "<!-- x -->" * (size // 10),
+}
+
+_ATTEMPT: Final[Json] = {
+    "id": 1, "user_id": 1, "attempt": 1, "workflow_state": "complete", "updated_at": "2026-09-10T09:12:31Z",
+}  # fmt: skip
+
+
+def measure_inputs(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Measure markup, then texts, lists and maps, then item_analysis, then refused pushes."""
+    # A full garbage collection would also go through what this process held before, whatever comes in.
+    gc.collect()
+    gc.freeze()
+    try:
+        yield from _markup()
+        for name, (largest, prepare) in _READERS.items():
+            log_line(f"reading {name}")
+            yield _growth(name, largest, _times(largest, prepare))
+        yield from _refusals(stack)
+    finally:
+        gc.unfreeze()
+
+
+def cpu_seconds(work: Work) -> float:
+    """Return the CPU time of this process that some work takes."""
+    began, repeats = time.process_time(), 0
+    while (took := time.process_time() - began) < _LEAST_SECONDS:
+        work()
+        repeats += 1
+    return took / repeats
+
+
+def _times(largest: int, prepare: Callable[[int], Work], *others: Work) -> list[float]:
+    """Return the CPU time at each size, then that of other works: minima, since load only adds to it."""
+    works = [*(prepare(largest * step // _STEPS[-1]) for step in _STEPS), *others]
+    return [spread.least for spread in interleaved(_RUNS, *(partial(cpu_seconds, work) for work in works))]
+
+
+def _growth(name: str, largest: int, times: Sequence[float]) -> Outcome:
+    _, middle, large, *_ = times
+    return Outcome(
+        figure=f"inputs/{name}",
+        work=f"{name}, up to {largest:,}: exponent of the CPU time",
+        unit="",
+        # What does not depend on the size hides the growth between the two lower sizes.
+        measured=Spread([math.log10(large / middle)]),
+        goal=at_most(_MOST_EXPONENT, Comparison.ALONE),
+        remark=", ".join(f"{1000 * seconds:.3g}" for seconds in times[: len(_STEPS)]) + " ms",
+    )
+
+
+def _markup() -> Iterator[Outcome]:
+    paragraphs = _render(_paragraphs)(_LARGEST_MARKUP)
+    for name, markup in _MARKUP.items():
+        log_line(f"markup: {name}")
+        times = _times(_LARGEST_MARKUP, _render(markup), paragraphs)
+        yield _growth(f"markup: {name}", _LARGEST_MARKUP, times)
+        yield Outcome(
+            figure=f"inputs/markup: {name}/1 MB",
+            work=f"1 MB of markup: {name}",
+            unit="s",
+            measured=Spread([times[-2]]),
+            reference_work="1 MB of `<p>a</p>`",
+            reference=Spread([times[-1]]),
+            goal=at_most(_MOST_TIMES_PARAGRAPHS),
+        )
+
+
+def _render(markup: Callable[[int], str]) -> Callable[[int], Work]:
+    return lambda size: partial(plain_text, markup(size))
+
+
+def _course(key: str, entry: Callable[[int], Json]) -> Callable[[int], Work]:
+    def prepare(size: int) -> Work:
+        body = msgspec.json.encode({"course": {"name": "a", key: [entry(n) for n in range(size)]}})
+        return lambda: read_course(body)
+
+    return prepare
+
+
+def _quiz(fields: Callable[[int], Json]) -> Callable[[int], Work]:
+    def prepare(size: int) -> Work:
+        body = msgspec.json.encode({"quiz": {"title": "a", "quiz_type": "survey", **fields(size)}})
+        return lambda: read_quiz(body)
+
+    return prepare
+
+
+def _question(fields: Callable[[int], Json]) -> Callable[[int], Work]:
+    return _quiz(
+        lambda size: {"questions": [{"id": 1, "question_type": "matching_question", **fields(size)}]}
+    )
+
+
+def _attempt(fields: Callable[[int], Json]) -> Callable[[int], Work]:
+    def prepare(size: int) -> Work:
+        body = msgspec.json.encode({"quiz_submissions": [{**_ATTEMPT, **fields(size)}]})
+        return lambda: _read_attempts(body)
+
+    return prepare
+
+
+def _read_attempts(body: bytes) -> None:
+    for batch in read_document(body):
+        if batch.issues:
+            raise InvalidInputError(batch.issues)
+        quiz_data = QuizDataReader()
+        for attempt in batch.attempts:
+            attempt.digest(attempt.read_entries(), b"")
+            if attempt.quiz_data is not None:
+                quiz_data.read(attempt.quiz_data, attempt.path)
+
+
+def _attempts(size: int) -> Work:
+    body = msgspec.json.encode(
+        {"quiz_submissions": [{**_ATTEMPT, "id": n, "submission_data": [_entry(1)]} for n in range(size)]}
+    )
+    return lambda: _read_attempts(body)
+
+
+def _entry(number: int) -> Json:
+    return {"question_id": number, "correct": True, "points": 1.0, "answer_id": 8001, "text": "8001"}
+
+
+def _choice_question(number: int) -> Json:
+    answers = [{"id": n, "text": "<p>Ribosome</p>", "weight": 0} for n in range(4)]
+    return {"id": number, "question_type": "multiple_choice_question", "answers": answers}
+
+
+def _refused_entries(size: int) -> Work:
+    body = msgspec.json.encode({"quiz_submissions": [{}] * size})
+
+    def read() -> None:
+        try:
+            _read_attempts(body)
+        except InvalidInputError:
+            return
+        raise BenchmarkError("attempts that are nothing were taken")
+
+    return read
+
+
+def _item_analysis(size: int) -> Work:
+    """Analyze an item with so many options, each of which one student chose."""
+    item = Item(1, "a", 1.0, 1, True, tuple(Option(n, "a", float(n == 0)) for n in range(size)))
+    attempts = pd.DataFrame(
+        {
+            "score": np.arange(size) % 2.0,
+            "question_set_id": np.ones(size, np.int64),
+            "answer_ids": [[n] for n in range(size)],
+        }
+    )
+
+    def analyze() -> None:
+        analysis = ItemAnalysis([item], {1: [1]})
+        analysis.add(attempts)
+        analysis.rows()
+
+    return analyze
+
+
+_Reader = tuple[int, Callable[[int], Work]]
+_READERS: Final[Mapping[str, _Reader]] = {
+    "users of a course": (
+        100_000,
+        _course("users", lambda n: {"id": n, "name": "Ann Lee", "sis_user_id": f"s{n}"}),
+    ),
+    "sections of a course": (100_000, _course("sections", lambda n: {"id": n, "name": "Section A"})),
+    "enrollments of a course": (
+        100_000,
+        _course("enrollments", lambda n: {"user_id": n, "section_id": 1, "type": "StudentEnrollment"}),
+    ),
+    "questions of a quiz": (
+        10_000,
+        _quiz(lambda size: {"questions": [_choice_question(n) for n in range(size)]}),
+    ),
+    "answers of a question": (
+        5_000,
+        _question(lambda size: {"answers": [{"id": n, "left": "a", "match_id": n} for n in range(size)]}),
+    ),
+    "matches of a question": (
+        100_000,
+        _question(lambda size: {"matches": [{"match_id": n, "text": "a"} for n in range(size)]}),
+    ),
+    "characters of a question's text": (8_000_000, _question(lambda size: {"question_text": "a" * size})),
+    "attempts of a document": (50_000, _attempts),
+    "entries of submission_data": (
+        10_000,
+        _attempt(lambda size: {"submission_data": [_entry(n) for n in range(size)]}),
+    ),
+    "keys of an entry": (
+        100_000,
+        _attempt(lambda size: {"submission_data": [{f"answer_{n}": "1" for n in range(size)}]}),
+    ),
+    "attachments": (
+        100_000,
+        _attempt(lambda size: {"attachments": [{"id": n, "display_name": "essay.pdf"} for n in range(size)]}),
+    ),
+    "questions of quiz_data": (
+        10_000,
+        _attempt(lambda size: {"quiz_data": [_choice_question(n) for n in range(size)]}),
+    ),
+    "unknown keys": (400_000, _quiz(lambda size: {f"key{n}": n for n in range(size)})),
+    "entries under an unknown key": (400_000, _quiz(lambda size: {"other": [{"a": 1}] * size})),
+    "refused attempts of a document": (400_000, _refused_entries),
+    "options of an item in item_analysis": (5_000, _item_analysis),
+}
+
+
+def _refusals(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Compare the push of an exam with pushes of the same attempts that all have the same fault."""
+    size = min(_REFUSED_ATTEMPTS, stack.plan.main_size)
+    log_line(f"refusing {size:,} attempts")
+    population = Population(Course(_COURSE, students_of(size)), _QUIZ, attempts=size, questions=_QUESTIONS)
+    stack.loader.load_course(population.course)
+    stack.loader.load_quiz(population)
+    blocks = [population.block(start) for start in range(0, size, BLOCK)]
+    attempts = [population.pushed(block, row) for block in blocks for row in range(len(block.number))]
+    push = partial(_push, stack, population)
+    valid = Spread([cpu_seconds(partial(push, _lines(attempts, {}), _RollBackError))])
+    faults: Mapping[str, Json] = {
+        "an attempt that is 0": {"attempt": 0},
+        "an unknown user": {"user_id": 1},
+        "an entry that is no object": {"submission_data": [1]},
+    }
+    for name, fault in faults.items():
+        yield Outcome(
+            figure=f"inputs/refused: {name}",
+            work=f"a refused push of {size:,} attempts: {name}",
+            unit="s",
+            measured=Spread([cpu_seconds(partial(push, _lines(attempts, fault), InvalidInputError))]),
+            reference_work="the same attempts, valid",
+            reference=valid,
+            goal=at_most(_MOST_OF_VALID),
+        )
+
+
+def _lines(attempts: Sequence[Json], fault: Json) -> bytes:
+    return msgspec.json.Encoder().encode_lines([{**attempt, **fault} for attempt in attempts])
+
+
+class _RollBackError(Exception):
+    """A valid push is rolled back, so that the next one finds the same database."""
+
+
+def _push(stack: BenchmarkStack, population: Population, lines: bytes, expected: type[Exception]) -> None:
+    chunks = (lines[start : start + _CHUNK_BYTES] for start in range(0, len(lines), _CHUNK_BYTES))
+    batches = read_lines(chunks, _MOST_LINE_BYTES)
+    with contextlib.suppress(expected), stack.database.transaction() as session:
+        apply_attempts(session, population.course.id, population.quiz_id, batches)
+        raise _RollBackError
