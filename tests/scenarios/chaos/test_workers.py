@@ -145,7 +145,7 @@ def test_a_rolling_restart_under_load_fails_no_request(run: Run) -> None:
 def test_a_quiz_that_kills_its_worker_fails_after_three_tries_and_harms_no_other(run: Run) -> None:
     rounds = run.rounds(3, 1)
     for _ in range(rounds):
-        # One attempt is the least that a worker reads at a time, so a single long one is what takes the memory.
+        # A worker reads at least one attempt at a time, so a single long one takes the memory.
         poison = run.school.add_quiz(Size(students=1, questions=1, essay_characters=60_000_000))
         others = run.school.add_quizzes(20)
         with out_of_memory_killer(run, most_bytes=400 * 2**20) as killed:
