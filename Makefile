@@ -34,7 +34,7 @@ check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a 
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios
+	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios $(IN_PARALLEL)
 
 conformance: $(DEVELOPED) ## print which tests cover which rule of the contract
 	@$(BIN)/python -m tests.conformance

@@ -206,7 +206,7 @@ def test_an_answer_that_is_no_json_is_a_refusal_too(service: Callable[..., Clien
 
 
 def test_another_server_at_the_address_is_recognised(service: Callable[..., Client]) -> None:
-    with pytest.raises(ServiceError, match="no Quiz Reports service"):
+    with pytest.raises(ServiceError, match="not a Quiz Reports service"):
         service(httpx.Response(200, text="<html>Welcome")).reports(101, 201)
 
 
