@@ -158,6 +158,8 @@ def authorized(session: Session) -> RequestContext:
 
     Raises UnauthenticatedError, TooManyRequestsError, InvalidTokenError and InsufficientScopeError.
     """
+    if (caller_before_body := g.get("caller")) is not None:
+        return RequestContext(session, caller_before_body)
     token = _token()
     if token is None:
         raise UnauthenticatedError
@@ -187,7 +189,7 @@ def check_token_before_body() -> None:
     if _declared_scope() is None or (_token_outside_body() is None and request.mimetype in FORMS):
         return
     with services().database.reading() as session:
-        authorized(session)
+        g.caller = authorized(session).caller
 
 
 def _require_scope(caller: Caller) -> None:
