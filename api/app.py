@@ -18,11 +18,13 @@ from api.errors import UnsupportedContentError, register_error_handlers
 from api.metrics import REQUEST_SECONDS, REQUESTS
 from api.overload import refuse_overdue_request
 from api.pages.documentation import documentation
+from api.pages.reports import page_parts, pages
 from api.routes.courses import courses
 from api.routes.files import files
 from api.routes.health import health
 from api.routes.ingestion import ingestion
 from api.routes.new_quiz_reports import new_quiz_reports
+from api.routes.page_links import page_links
 from api.routes.progress import progress
 from api.routes.quiz_reports import quiz_reports
 from api.services import Services, services
@@ -54,6 +56,9 @@ def create_app(settings: Settings) -> Flask:
         files,
         courses,
         ingestion,
+        page_links,
+        pages,
+        page_parts,
         health,
         documentation,
     ):

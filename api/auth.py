@@ -35,6 +35,8 @@ from models.reports.tables import QuizReport
 
 _BEARER: Final = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
 _VIEW_SCOPE: Final = "quiz_reports_scope"
+# A page link signs its holder in as another user.
+PAGE_LINKS_SCOPE: Final = "url:POST|/api/v1/page_links"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -193,14 +195,18 @@ def check_token_before_body() -> None:
 
 
 def _require_scope(caller: Caller) -> None:
-    """A token without scopes may use every route but the PUTs, which need an administrator's token."""
+    """A token without scopes may use every route but the privileged ones, which need an administrator's."""
     needed = _declared_scope()
     if needed is None:
         raise RuntimeError(f"{request.endpoint} declares no scope")
     if needed in caller.scopes:
         return
-    if caller.scopes or (needed.startswith("url:PUT|") and not caller.is_admin):
+    if caller.scopes or (_is_privileged(needed) and not caller.is_admin):
         raise InsufficientScopeError
+
+
+def _is_privileged(scope_name: str) -> bool:
+    return scope_name.startswith("url:PUT|") or scope_name == PAGE_LINKS_SCOPE
 
 
 def _declared_scope() -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import sqlalchemy.exc
 import structlog
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
@@ -75,6 +76,14 @@ class TooManyRequestsError(ApiError):
         self.retry_after = retry_after
 
 
+class NotSignedInError(ApiError):
+    """The browser has no session for the pages of this course."""
+
+
+class ForgedFormError(ApiError):
+    """The form was not made for the session that sends it."""
+
+
 class UnavailableError(ApiError):
     """A server that the request needs does not respond at the moment."""
 
@@ -103,10 +112,13 @@ class Case:
         if error_report_id is not None:
             body["errors"][0]["error_code"] = self.name
             body["error_report_id"] = error_report_id
-        headers = dict(self.headers)
+        return json_response(body, status=self.status, headers=self.headers_for(error))
+
+    def headers_for(self, error: Exception) -> Mapping[str, str]:
+        """Return the headers of the response to an exception of this kind."""
         if isinstance(error, TooManyRequestsError):
-            headers["Retry-After"] = str(error.retry_after)
-        return json_response(body, status=self.status, headers=headers)
+            return {**self.headers, "Retry-After": str(error.retry_after)}
+        return self.headers
 
 
 _NOT_FOUND = Case(404, text="The specified resource does not exist.", terse=True)
@@ -130,6 +142,8 @@ CASES: Mapping[type[Exception], Case] = {
     InvalidTokenError: Case(401, text="Invalid access token.", terse=True, headers=_AUTHENTICATE),
     InsufficientScopeError: Case(401, text="Insufficient scopes on access token.", terse=True),
     ForbiddenError: Case(403, "unauthorized", "user not authorized to perform that action", terse=True),
+    NotSignedInError: Case(401, text="Open this page from your course: the link works once, for a minute."),
+    ForgedFormError: Case(403, text="This form has expired. Load the page again."),
     NotFoundError: _NOT_FOUND,
     InvalidReportTypeError: _BAD_REQUEST,
     InvalidParameterError: _BAD_REQUEST,
@@ -159,39 +173,41 @@ _HTTP_CASES: Mapping[int, Case] = {
 }
 
 
-def register_error_handlers(app: Flask) -> None:
-    """Respond to every exception of an application by the table."""
-    for kind, case in CASES.items():
-        app.register_error_handler(kind, _handler(case))
-    app.register_error_handler(HTTPException, _respond_to_http_error)
-    app.register_error_handler(Exception, _respond_to_unforeseen)
+class Render(Protocol):
+    """Writes the response to an exception: as JSON, or as a page."""
+
+    def __call__(self, case: Case, error: Exception, /, *, error_report_id: str | None = None) -> Response:
+        """Write it."""
 
 
-def _handler(case: Case) -> Callable[[Exception], Response]:
-    def respond(error: Exception) -> Response:
+def register_error_handlers(app: Flask | Blueprint, render: Render = Case.response) -> None:
+    """Respond to every exception of an application, or of one of its parts, by the table."""
+
+    def respond(case: Case, error: Exception) -> Response:
         if case.is_logged:
             _log.warning("service_unavailable", kind=type(error).__name__, reason=_first_line(error))
-        return case.response(error)
+        return render(case, error)
 
-    return respond
+    def respond_to_http_error(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:
+            return error.get_response()
+        case = _HTTP_CASES.get(status) or Case(status, error.name.lower().replace(" ", "_"), error.name)
+        response = render(case, error)
+        for name, value in error.get_headers():
+            if name.lower() not in {"content-type", "content-length"}:
+                response.headers[name] = value
+        return response
 
+    def respond_to_unforeseen(error: Exception) -> Response:
+        report_id = uuid.uuid4().hex
+        _log.error("request_failed", error_report_id=report_id, exc_info=error)
+        return render(_UNFORESEEN, error, error_report_id=report_id)
 
-def _respond_to_http_error(error: HTTPException) -> Response:
-    status = error.code or 500
-    if status < 400:
-        return error.get_response()
-    case = _HTTP_CASES.get(status) or Case(status, error.name.lower().replace(" ", "_"), error.name)
-    response = case.response(error)
-    for name, value in error.get_headers():
-        if name.lower() not in {"content-type", "content-length"}:
-            response.headers[name] = value
-    return response
-
-
-def _respond_to_unforeseen(error: Exception) -> Response:
-    report_id = uuid.uuid4().hex
-    _log.error("request_failed", error_report_id=report_id, exc_info=error)
-    return _UNFORESEEN.response(error, error_report_id=report_id)
+    for kind, case in CASES.items():
+        app.register_error_handler(kind, partial(respond, case))
+    app.register_error_handler(HTTPException, respond_to_http_error)
+    app.register_error_handler(Exception, respond_to_unforeseen)
 
 
 def _issues(error: Exception) -> list[dict[str, str]]:

@@ -31,6 +31,10 @@ class Links:
         """Return the URL of a quiz's page for people."""
         return f"{self.base}/courses/{quiz.course_id}/quizzes/{quiz.id}"
 
+    def sign_in(self, quiz: Quiz, secret: str) -> str:
+        """Return the URL that signs a browser in to the pages of a quiz."""
+        return f"{self.quiz_page(quiz)}/sign_in?{urlencode({'link': secret})}"
+
     def report(self, report: QuizReport, quiz: Quiz) -> str:
         """Return the URL of a report."""
         return f"{self.quiz(quiz)}/reports/{report.id}"

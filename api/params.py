@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -32,6 +31,7 @@ TRUE_OR_FALSE = r"^\s*({})\s*$".format(
 )
 _ID = re.compile("-?[0-9]{1,19}")
 _SIS_COURSE = "sis_course_id:"
+_SIS_USER = "sis_user_id:"
 _INCLUDABLE = frozenset({"file", "progress"})
 _MOST_PER_PAGE = 100
 
@@ -52,6 +52,18 @@ class ListParams:
 
     includes_all_versions: bool
     include: frozenset[str]
+
+
+@dataclass(frozen=True)
+class PageLinkParams:
+    """The parameters of a request for a link to the pages: whom it signs in, and to which quiz.
+
+    A course and a user are an id, or an SIS id as a string; `self` is the caller, here None.
+    """
+
+    user: int | str | None
+    course: int | str
+    quiz_id: int
 
 
 @dataclass(frozen=True)
@@ -83,12 +95,7 @@ def object_id_or_none(text: str) -> int | None:
 
 def course_key(text: str) -> int | str:
     """Read a course in a path: its id, or its SIS id as a string after `sis_course_id:`."""
-    if not text.startswith(_SIS_COURSE):
-        return object_id(text)
-    sis_id = text.removeprefix(_SIS_COURSE)
-    if not sis_id or "\0" in sis_id:
-        raise NotFoundError
-    return sis_id
+    return _key(text, _SIS_COURSE)
 
 
 def report_params() -> ReportParams:
@@ -124,6 +131,20 @@ def cancel_message() -> str | None:
     raise InvalidParameterError("message must be a string")
 
 
+def page_link_params() -> PageLinkParams:
+    """Read a request for a link to the pages."""
+    sources = _Sources()
+    user, course, quiz = (
+        _id_text(f"page_link[{name}]", sources.nested(name, "page_link"))
+        for name in ("user_id", "course_id", "quiz_id")
+    )
+    return PageLinkParams(
+        user=None if user == "self" else _key(user, _SIS_USER),
+        course=course_key(course),
+        quiz_id=object_id(quiz),
+    )
+
+
 def page() -> Page:
     """Read which page of a list is requested; as in Canvas, invalid numbers are ignored."""
     number, size = (_natural(request.args.get(name, "")) for name in ("page", "per_page"))
@@ -132,6 +153,22 @@ def page() -> Page:
 
 def _natural(text: str) -> int:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+def _key(text: str, sis_prefix: str) -> int | str:
+    """Read an id, or an SIS id as a string after its prefix."""
+    if not text.startswith(sis_prefix):
+        return object_id(text)
+    sis_id = text.removeprefix(sis_prefix)
+    if not sis_id or "\0" in sis_id:
+        raise NotFoundError
+    return sis_id
+
+
+def _id_text(name: str, value: object) -> str:
+    if isinstance(value, str) or type(value) is int:
+        return str(value)
+    raise InvalidParameterError(f"{name} must be an id")
 
 
 class _Sources:
@@ -160,12 +197,12 @@ class _Sources:
                 return values[-1]
         return self._json.get(name)
 
-    def nested(self, name: str) -> object:
-        """Return a parameter of the requested report, or None."""
-        for key in (f"quiz_report[{name}]", f"quiz_reports[][{name}]", f"quiz_reports[0][{name}]"):
+    def nested(self, name: str, parent: str = "quiz_report") -> object:
+        """Return a parameter of the requested object, or None."""
+        for key in (f"{parent}[{name}]", f"{parent}s[][{name}]", f"{parent}s[0][{name}]"):
             if (value := self.top(key)) is not None:
                 return value
-        return self._json_report.get(name)
+        return self._json_object(parent).get(name)
 
     def all(self, name: str) -> Iterator[object]:
         """Yield every value of a parameter that may be a list, in any of its spellings."""
@@ -175,13 +212,12 @@ class _Sources:
         value = self._json.get(name)
         yield from value if isinstance(value, list) else [value]
 
-    @cached_property
-    def _json_report(self) -> Mapping[str, Any]:
-        several = self._json.get("quiz_reports")
+    def _json_object(self, name: str) -> Mapping[str, Any]:
+        several = self._json.get(f"{name}s")
         first = several[0] if isinstance(several, list) and several else several
-        for report in (self._json.get("quiz_report"), first):
-            if isinstance(report, dict):
-                return report
+        for value in (self._json.get(name), first):
+            if isinstance(value, dict):
+                return value
         return {}
 
 

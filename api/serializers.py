@@ -8,6 +8,7 @@ from typing import Any
 
 from api.links import Links
 from api.translations import Translations
+from models.access.page_links import NewPageLink
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.tables import File, Progress, QuizReport, ReportState
@@ -120,6 +121,11 @@ def quiz_json(quiz: Quiz, question_count: int, links: Links) -> Json:
         "scoring_policy": quiz.scoring_policy.value,
         "html_url": links.quiz_page(quiz),
     }
+
+
+def page_link_json(link: NewPageLink, quiz: Quiz, links: Links) -> Json:
+    """Write a link to the pages of a quiz."""
+    return {"url": links.sign_in(quiz, link.secret), "expires_at": utc(link.expires_at)}
 
 
 def _report_fields(report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:

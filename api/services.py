@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, current_app
 
 from api.json_web_tokens import TokenReader
+from api.page_sessions import PageSessions
 from api.rate_limit import RateLimit
 from api.uploads import Uploads
 from api.verifiers import Verifiers
@@ -47,6 +48,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.verifiers = Verifiers(settings.secret_key)
+        self.page_sessions = PageSessions(settings.secret_key)
         self.rate_limit = RateLimit(settings)
         self.uploads = Uploads(settings.upload_folder, settings.max_uploads)
 

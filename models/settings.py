@@ -92,6 +92,13 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(text.replace(",", " ").split())
+    if not all(re.fullmatch(r"https://[A-Za-z0-9*.-]+(:[0-9]{1,5})?", origin) for origin in origins):
+        raise ValueError("must be origins such as https://lms.example.edu, separated by commas")
+    return origins
+
+
 def _key_set_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
@@ -237,6 +244,13 @@ class Settings:
         _key_set_url,
         "",
         "where the LMS publishes its signing keys; empty: no JWT is accepted",
+    )
+    page_frame_origins: tuple[str, ...] = _setting(
+        "QUIZ_REPORTS_PAGE_FRAME_ORIGINS",
+        _origins,
+        (),
+        "origins that may show the pages in a frame, as `https://lms.example.edu`, separated by commas; the"
+        " cookie of the pages is then sent in frames too, and needs HTTPS",
     )
     log_level: str = _setting(
         "QUIZ_REPORTS_LOG_LEVEL",

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from api.auth import scope_of
 from api.media_types import JSON
 from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec, operation_of
-from api.openapi.request_bodies import Anything, Boolean, BooleanText
+from api.openapi.request_bodies import Anything, Boolean, BooleanText, ObjectKey
 from api.openapi.schemas import Error
 from api.params import TRUE_OR_FALSE
 from models.payloads.json_values import Id, Text
@@ -78,6 +78,8 @@ REFUSALS: Final[Mapping[int, str]] = {
     500: "An error in the service.",
     503: "The service is busy or being restarted.",
 }
+# Pages are for people: their addresses and forms may change without notice.
+_PAGES: Final = ("pages.", "page_parts.")
 _SECURITY: Final = {
     "bearer": {
         "type": "http",
@@ -135,8 +137,10 @@ class Route:
 
 
 def routes(app: Flask) -> Iterator[Route]:
-    """List the routes of an application, without HEAD and OPTIONS, which Flask adds."""
+    """List the routes of the API, without the pages, and without HEAD and OPTIONS, which Flask adds."""
     for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith(_PAGES):
+            continue
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield Route(method, rule, app.view_functions[rule.endpoint])
 
@@ -182,6 +186,8 @@ class _Schemas:
 def _leaf(kind: type[Any]) -> Json:
     if kind is Id:
         return {"anyOf": [{"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, _NUMBER]}
+    if kind is ObjectKey:
+        return {"type": ["integer", "string"]}
     if kind is Text:
         return {"type": ["string", "number", "null"]}
     if kind is BooleanText:

@@ -27,6 +27,10 @@ class BooleanText:
     """True or false in a form or in the query, where each value is a string."""
 
 
+class ObjectKey:
+    """An id, or an SIS id after `sis_course_id:` or `sis_user_id:`."""
+
+
 class Anything:
     """Any value; unknown values are ignored."""
 
@@ -43,6 +47,28 @@ class QuizReportBody(msgspec.Struct, kw_only=True):
 
     quiz_report: QuizReportRequest
     include: Anything | UnsetType = UNSET
+
+
+class PageLinkRequest(msgspec.Struct, kw_only=True):
+    """The user whom the link signs in, and the quiz whose pages it opens."""
+
+    user_id: ObjectKey
+    course_id: ObjectKey
+    quiz_id: Id
+
+
+class PageLinkBody(msgspec.Struct, kw_only=True):
+    """A request for a link to the pages as JSON."""
+
+    page_link: PageLinkRequest
+
+
+class PageLinkForm(msgspec.Struct, kw_only=True):
+    """A request for a link to the pages as a form."""
+
+    user_id: str = msgspec.field(name="page_link[user_id]")
+    course_id: str = msgspec.field(name="page_link[course_id]")
+    quiz_id: str = msgspec.field(name="page_link[quiz_id]")
 
 
 class JsonApiQuizReportBody(msgspec.Struct, kw_only=True):

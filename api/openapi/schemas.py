@@ -155,6 +155,13 @@ class Quiz(_ResponseBody, kw_only=True):
     html_url: Url
 
 
+class PageLink(_ResponseBody, kw_only=True):
+    """A one-time link to the pages of a quiz."""
+
+    url: Url
+    expires_at: Moment
+
+
 class PushCounts(_ResponseBody, kw_only=True):
     """The number of rows that a push changed."""
 

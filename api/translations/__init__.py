@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
+from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import request
@@ -31,9 +32,15 @@ READABLE_TYPES = {
 
 @dataclass(frozen=True)
 class Translations:
-    """The texts in one language."""
+    """The texts in one language, named as in LANGUAGES."""
 
     catalogue: gettext.NullTranslations
+    language: str = ENGLISH
+
+    @property
+    def locale(self) -> Locale:
+        """The locale by which numbers and times are written."""
+        return Locale.parse(self.language, sep="-")
 
     def readable_type(self, report_type: ReportType) -> str:
         """Return the name of a report type."""
@@ -49,12 +56,12 @@ class Translations:
 def load_translations(language: str) -> Translations:
     """Load the translations into one of LANGUAGES."""
     if language == ENGLISH:
-        return Translations(gettext.NullTranslations())
+        return Translations(gettext.NullTranslations(), language)
     source = resources.files(__name__).joinpath(f"{language.replace('-', '_')}.po")
     compiled = io.BytesIO()
     write_mo(compiled, read_po(io.BytesIO(source.read_bytes())))
     compiled.seek(0)
-    return Translations(gettext.GNUTranslations(compiled))
+    return Translations(gettext.GNUTranslations(compiled), language)
 
 
 def translations() -> Translations:

@@ -72,7 +72,7 @@ def create_token(
     expires_at = None if expires_days is None else func.now() + datetime.timedelta(days=expires_days)
     session.add(
         AccessToken(
-            sha256=_sha256(token),
+            sha256=sha256(token),
             last_four=token[-4:],
             user_id=user_id,
             is_admin=admin,
@@ -90,7 +90,7 @@ def find_caller(session: Session, token: str) -> Caller | None:
 
     The row is found by the token's hash, so the time that it takes reveals nothing about the token.
     """
-    row = session.execute(_FIND, {"sha256": _sha256(token)}).first()
+    row = session.execute(_FIND, {"sha256": sha256(token)}).first()
     if row is None:
         return None
     return Caller(row.user_id, row.is_admin, frozenset(row.scopes), frozenset(row.course_ids))
@@ -107,5 +107,6 @@ def revoke_token(session: Session, token_id: int) -> bool:
     return deleted.first() is not None
 
 
-def _sha256(token: str) -> bytes:
+def sha256(token: str) -> bytes:
+    """Hash a secret as it is stored; it is random, so it needs no salt."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

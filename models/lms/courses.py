@@ -101,3 +101,18 @@ def find_course(session: Session, key: int | str) -> Course:
     if course is None:
         raise NotFoundError
     return course
+
+
+def find_course_user(session: Session, course_id: int, key: int | str) -> int:
+    """Find a user of a course by id, or by SIS id if the key is a string; raise NotFoundError."""
+    column = User.id if isinstance(key, int) else User.sis_user_id
+    user_id = session.scalar(
+        select(User.id)
+        .join(CourseUser, CourseUser.user_id == User.id)
+        .where(CourseUser.course_id == course_id, column == key)
+        .order_by(User.id)
+        .limit(1)
+    )
+    if user_id is None:
+        raise NotFoundError
+    return user_id

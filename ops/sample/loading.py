@@ -20,12 +20,13 @@ import msgspec
 
 from ops.client.commands import wait_with_bar
 from ops.client.http import Client, Report
+from ops.sample.simulated_exam import simulated_submissions
 
 # A JSON object.
 Json = dict[str, Any]
 
 _DATA = Path(__file__).parent
-_QUIZZES = ("lsat", "cells", "survey")
+_QUIZZES = ("lsat", "cells", "survey", "exam")
 _PREVIEW_LINES = 3
 _NARROWEST = 40
 
@@ -49,12 +50,14 @@ class SampleQuiz:
 def sample_files() -> dict[str, Json]:
     """Return the contents of the files that `quiz-reports import` accepts, by their names."""
     files = {path.name: json.loads(path.read_bytes()) for path in sorted(_DATA.glob("*.json"))}
-    quiz = files["lsat_quiz.json"]["quiz"]
-    files["lsat_submissions.json"] = {
-        "course_id": quiz["course_id"],
-        "quiz_id": quiz["id"],
-        "quiz_submissions": list(_lsat_submissions()),
-    }
+    exam = files["exam_quiz.json"]["quiz"]["questions"]
+    for name, submissions in (("lsat", _lsat_submissions()), ("exam", simulated_submissions(exam))):
+        quiz = files[f"{name}_quiz.json"]["quiz"]
+        files[f"{name}_submissions.json"] = {
+            "course_id": quiz["course_id"],
+            "quiz_id": quiz["id"],
+            "quiz_submissions": list(submissions),
+        }
     return files
 
 

@@ -112,8 +112,8 @@ def test_its_files_are_what_import_takes(tmp_path: Path) -> None:
 
     assert [file.target for file in sorted(files, key=lambda file: (file.rank, file.quiz_id))] == [
         "course 101",
-        *("quiz 201", "quiz 202", "quiz 203"),
-        *("submissions of quiz 201", "submissions of quiz 202", "submissions of quiz 203"),
+        *("quiz 201", "quiz 202", "quiz 203", "quiz 204"),
+        *(f"submissions of quiz {quiz_id}" for quiz_id in (201, 202, 203, 204)),
     ]
 
 
@@ -122,7 +122,7 @@ def test_a_package_holds_its_data() -> None:
     patterns = project["tool"]["setuptools"]["package-data"]["*"]
     data = [path for path in (ROOT / "ops" / "sample").iterdir() if "json" in path.suffix]
 
-    assert len(data) == 7
+    assert len(data) == 8
     assert all(any(path.match(pattern) for pattern in patterns) for path in data)
 
 

@@ -162,6 +162,18 @@ def upgrade() -> None:
         "uq_quizzes_course_id_assignment_id", "quizzes", ["course_id", "assignment_id"], unique=True
     )
     op.create_table(
+        "page_links",
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", sa.BigInteger(), nullable=False),
+        sa.Column("quiz_id", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["quiz_id"], ["quizzes.id"], name=op.f("fk_page_links_quiz_id_quizzes"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_page_links")),
+    )
+    op.create_index("ix_page_links_expires_at", "page_links", ["expires_at"], unique=False)
+    op.create_table(
         "sections",
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("course_id", sa.BigInteger(), nullable=False),
@@ -479,6 +491,8 @@ def downgrade() -> None:
     op.drop_table("enrollments")
     op.drop_index(op.f("ix_sections_course_id"), table_name="sections")
     op.drop_table("sections")
+    op.drop_index("ix_page_links_expires_at", table_name="page_links")
+    op.drop_table("page_links")
     op.drop_index("uq_quizzes_course_id_assignment_id", table_name="quizzes")
     op.drop_index("ix_quizzes_course_id_id", table_name="quizzes")
     op.drop_table("quizzes")

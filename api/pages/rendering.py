@@ -1,0 +1,73 @@
+"""How a page is written: its template, its language, and the policy that its browser must keep."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from flask import render_template
+from werkzeug import Response
+
+from api.auth import QuizAccess
+from api.errors import Case
+from api.links import links
+from api.media_types import HTML
+from api.pages.sign_in import page_session
+from api.services import services
+from api.translations import Translations, translations
+
+# Inline scripts and styles are forbidden, and so are other hosts.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
+)
+
+
+def page_response(template: str, found: QuizAccess, *, status: int = 200, **values: Any) -> Response:
+    """Write a page of a quiz."""
+    session = page_session(str(found.course.id))
+    return _html(
+        template,
+        status,
+        course=found.course,
+        quiz=found.quiz,
+        quiz_url=links().quiz_page(found.quiz),
+        form_token=services().page_sessions.form_token(session),
+        **values,
+    )
+
+
+def render_error(case: Case, error: Exception, *, error_report_id: str | None = None) -> Response:
+    """Write an error as a page that says what to do."""
+    text = case.text if case.text is not None else str(error)
+    response = _html("error.html", case.status, text=text, error_report_id=error_report_id)
+    response.headers.extend(case.headers_for(error))
+    return response
+
+
+def _html(template: str, status: int, **values: Any) -> Response:
+    texts = translations()
+    page = render_template(
+        template,
+        _=texts.catalogue.gettext,
+        ngettext=texts.catalogue.ngettext,
+        language=texts.language,
+        direction=texts.locale.text_direction,
+        parts_url=f"{links().base}/pages",
+        number=lambda value: format_decimal(value, locale=texts.locale),
+        moment=lambda value: _moment(value, texts),
+        **values,
+    )
+    response = Response(page, status=status, content_type=f"{HTML}; charset=utf-8")
+    response.headers["Content-Language"] = texts.language
+    frames = " ".join(services().settings.page_frame_origins) or "'none'"
+    response.headers["Content-Security-Policy"] = _POLICY.format(frames=frames)
+    response.vary.update(("Accept-Language", "Cookie"))
+    return response
+
+
+def _moment(value: datetime.datetime, texts: Translations) -> str:
+    at = value.astimezone(datetime.UTC)
+    return f"{format_datetime(at, 'medium', locale=texts.locale)} UTC"

@@ -1,0 +1,104 @@
+"""The pages of a quiz and its reports, for teachers: server-rendered, from rows and artefacts alone."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request
+from sqlalchemy.orm import Session
+from werkzeug import Response
+
+from api.errors import NotSignedInError, register_error_handlers
+from api.links import links
+from api.pages.rendering import page_response, render_error
+from api.pages.report_rows import report_groups
+from api.pages.sign_in import begin_session, require_form_token, signed_in
+from api.params import object_id, report_params
+from api.report_requests import request_variant
+from api.services import services
+from models.access.page_links import use_page_link
+from models.errors import AlreadyBeingGeneratedError, CannotCancelError, NotFoundError
+from models.lms.quizzes import find_quiz_and_course
+from models.queue import JobMessage
+from models.reports.requests import cancel_progress
+from models.reports.tables import QuizReport
+
+pages = Blueprint(
+    "pages",
+    __name__,
+    url_prefix="/courses/<course_id>/quizzes/<quiz_id>",
+    template_folder="templates",
+)
+page_parts = Blueprint("page_parts", __name__, static_folder="static", static_url_path="/pages")
+register_error_handlers(pages, render_error)
+
+
+@pages.get("/sign_in")
+def sign_in(course_id: str, quiz_id: str) -> Response:
+    """Use a one-time link up, and go on to the reports of its quiz."""
+    if request.method == "HEAD":
+        # A program that only looks whether the link exists must not use it up.
+        return Response(status=204)
+    with services().database.transaction() as session:
+        user_id = use_page_link(session, request.args.get("link", ""), quiz_id=object_id(quiz_id))
+        if user_id is not None:
+            quiz, course = find_quiz_and_course(session, object_id(quiz_id))
+    if user_id is None or course.id != object_id(course_id):
+        services().rate_limit.count_invalid_token(request.remote_addr)
+        raise NotSignedInError
+    response = redirect(f"{links().quiz_page(quiz)}/reports", 303)
+    begin_session(response, user_id=user_id, course_id=course.id)
+    return response
+
+
+@pages.get("")
+def quiz(course_id: str, quiz_id: str) -> Response:
+    """Go to the reports, since this is the address that the API gives for a quiz."""
+    with services().database.reading() as session:
+        found = signed_in(session, course_id).quiz(course_id, quiz_id)
+    return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
+
+
+@pages.get("/reports")
+def index(course_id: str, quiz_id: str) -> Response:
+    """Show the reports of a quiz."""
+    with services().database.transaction() as session:
+        found = signed_in(session, course_id).quiz(course_id, quiz_id)
+        groups = report_groups(session, found)
+    return page_response("reports.html", found, groups=groups)
+
+
+@pages.post("/reports")
+def generate(course_id: str, quiz_id: str) -> Response:
+    """Request a report, and show it among the others."""
+    require_form_token(course_id)
+    with services().database.transaction() as session:
+        context = signed_in(session, course_id)
+        found = context.quiz(course_id, quiz_id)
+        try:
+            requested = request_variant(context, found, report_params())
+        except AlreadyBeingGeneratedError:
+            # A second click; the page shows the report that is being generated.
+            requested = None
+    if requested is not None:
+        services().publisher.send(requested.message)
+    return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
+
+
+@pages.post("/reports/<report_id>/cancel")
+def cancel(course_id: str, quiz_id: str, report_id: str) -> Response:
+    """Cancel a report while it is queued; if it has begun, the page shows that."""
+    require_form_token(course_id)
+    with services().database.transaction() as session:
+        found = signed_in(session, course_id).report(course_id, quiz_id, report_id)
+        message = _cancel_if_queued(session, found.report)
+    services().publisher.revoke(message)
+    return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
+
+
+def _cancel_if_queued(session: Session, report: QuizReport) -> JobMessage | None:
+    if report.progress_id is None:
+        return None
+    try:
+        return cancel_progress(session, report.progress_id, None).message
+    except (CannotCancelError, NotFoundError):
+        # It has begun or ended since the page was made.
+        return None

@@ -1,0 +1,60 @@
+"""Signing in to the pages: a one-time link becomes a cookie, and a cookie becomes the user of a request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import g, request
+from sqlalchemy.orm import Session
+from werkzeug import Response
+
+from api.auth import RequestContext
+from api.errors import ForgedFormError, NotSignedInError
+from api.page_sessions import SESSION_SECONDS, PageSession
+from api.params import object_id
+from api.services import services
+from models.access.tokens import Caller
+
+_COOKIE: Final = "quiz_reports_session"
+
+
+def page_session(course_id: str) -> PageSession:
+    """Return the session of the request, or raise NotSignedInError."""
+    session = services().page_sessions.read(request.cookies.get(_COOKIE, ""))
+    if session is None or session.course_id != object_id(course_id):
+        raise NotSignedInError
+    if "requests_left" not in g:
+        g.rate_limit_key = services().rate_limit.key(session.session_id)
+        g.requests_left = services().rate_limit.take(g.rate_limit_key)
+    g.user_id = session.user_id
+    return session
+
+
+def signed_in(database_session: Session, course_id: str) -> RequestContext:
+    """Return the context of a page: its user, with the rights that the roster gives at this moment."""
+    session = page_session(course_id)
+    caller = Caller(session.user_id, False, frozenset(), frozenset({session.course_id}))
+    return RequestContext(database_session, caller)
+
+
+def require_form_token(course_id: str) -> None:
+    """Refuse a form that another site made; raise ForgedFormError."""
+    token = request.form.get("form_token", "")
+    if not services().page_sessions.is_form_token(page_session(course_id), token):
+        raise ForgedFormError
+
+
+def begin_session(response: Response, *, user_id: int, course_id: int) -> None:
+    """Give the browser a cookie for the pages of a course."""
+    settings = services().settings
+    is_framed = bool(settings.page_frame_origins)
+    response.set_cookie(
+        _COOKIE,
+        services().page_sessions.issue(user_id, course_id),
+        max_age=SESSION_SECONDS,
+        path=f"/courses/{course_id}",
+        secure=is_framed or request.is_secure or settings.public_url.startswith("https://"),
+        httponly=True,
+        samesite="None" if is_framed else "Lax",
+        partitioned=is_framed,
+    )

@@ -1,0 +1,31 @@
+// While a report is being generated, the list is fetched again every second, and the bars move.
+"use strict";
+
+async function follow() {
+  const list = document.getElementById("reports");
+  if (!list || !("live" in list.dataset)) {
+    return;
+  }
+  let page;
+  try {
+    const response = await fetch(location.href, { credentials: "same-origin" });
+    if (!response.ok) {
+      return;
+    }
+    page = new DOMParser().parseFromString(await response.text(), "text/html");
+  } catch {
+    setTimeout(follow, 5000);
+    return;
+  }
+  const fresh = page.getElementById("reports");
+  if (fresh) {
+    const focused = document.activeElement?.id;
+    list.replaceWith(fresh);
+    if (focused) {
+      document.getElementById(focused)?.focus();
+    }
+  }
+  setTimeout(follow, 1000);
+}
+
+setTimeout(follow, 1000);

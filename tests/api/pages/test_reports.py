@@ -1,0 +1,109 @@
+"""The page of a quiz's reports: generate, follow, cancel, download."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
+from tests.factories import ANONYMOUS_SURVEY_ID, CSV, Api
+
+
+@pytest.fixture
+def browser(api: Api) -> Browser:
+    browser = Browser(api)
+    browser.sign_in(link_for(api))
+    return browser
+
+
+def test_a_new_quiz_offers_each_report(browser: Browser) -> None:
+    page = browser.page()
+    assert len(buttons(page, "Generate")) == 3
+    assert text_of(page).count("Not generated yet.") == 3
+
+
+def test_a_requested_report_waits_runs_and_can_be_downloaded(api: Api, browser: Browser) -> None:
+    assert browser.submit(buttons(browser.page(), "Generate")[0]).status_code == 303
+    page = browser.page()
+    assert "Waiting for a worker" in text_of(page)
+    (bar,) = page.iter("progress")
+    assert (bar.get("value"), bar.get("max")) == ("0.0", "100")
+    assert page.xpath("//*[@data-live]")
+
+    (listed,) = (r for r in api.get(f"/api/v1{PAGES}/reports").json if "progress_url" in r)
+    api.finish(listed["id"])
+    page = browser.page()
+    assert "Generated on" in text_of(page)
+    assert not page.xpath("//*[@data-live]")
+    (download,) = buttons(page, "Download CSV")
+    response = browser.get(str(download.get("href")).removeprefix(api.settings.public_url))
+    assert response.data == CSV
+
+
+def test_a_queued_report_can_be_cancelled(api: Api, browser: Browser) -> None:
+    browser.submit(buttons(browser.page(), "Generate")[0])
+    browser.submit(buttons(browser.page(), "Cancel")[0])
+    assert len(buttons(browser.page(), "Generate")) == 3
+
+
+def test_a_cancellation_that_comes_too_late_leaves_the_report(api: Api, browser: Browser) -> None:
+    browser.submit(buttons(browser.page(), "Generate")[0])
+    (cancel,) = buttons(browser.page(), "Cancel")
+    (listed,) = (r for r in api.get(f"/api/v1{PAGES}/reports").json if "progress_url" in r)
+    api.finish(listed["id"])
+    assert browser.submit(cancel).status_code == 303
+    assert buttons(browser.page(), "Download CSV")
+
+
+def test_a_second_click_starts_nothing_more(browser: Browser) -> None:
+    (generate, *_) = buttons(browser.page(), "Generate")
+    assert [browser.submit(generate).status_code for _ in range(2)] == [303, 303]
+    assert len(buttons(browser.page(), "Cancel")) == 1
+
+
+def test_newer_data_are_announced_and_the_old_file_stays(api: Api, browser: Browser) -> None:
+    api.generated()
+    api.bring_new_data()
+    page = browser.page()
+    assert "Not generated yet." in text_of(page)
+
+
+def test_a_failure_says_why(api: Api, browser: Browser) -> None:
+    browser.submit(buttons(browser.page(), "Generate")[0])
+    (listed,) = (r for r in api.get(f"/api/v1{PAGES}/reports").json if "progress_url" in r)
+    api.fail(listed["id"], "The disk is full. Reference: abc")
+    page = browser.page()
+    assert "The disk is full. Reference: abc" in text_of(page)
+    assert len(buttons(page, "Generate")) == 3
+
+
+def test_a_survey_says_why_it_has_no_item_analysis(api: Api) -> None:
+    browser = Browser(api)
+    browser.sign_in(link_for(api, quiz_id=ANONYMOUS_SURVEY_ID))
+    page = browser.page(PAGES.replace("201", str(ANONYMOUS_SURVEY_ID)) + "/reports")
+    assert "has no item analysis" in text_of(page)
+
+
+@pytest.mark.parametrize("token", ["", "forged"])
+def test_a_form_of_another_site_changes_nothing(browser: Browser, token: str) -> None:
+    fields = {"quiz_report[report_type]": "student_analysis", "form_token": token}
+    response = browser.post(f"{PAGES}/reports", **fields)
+    assert response.status_code == 403
+    assert len(buttons(browser.page(), "Generate")) == 3
+
+
+@pytest.mark.parametrize("path", ["/courses/101/quizzes/999/reports", "/courses/101/quizzes/x/reports"])
+def test_what_does_not_exist_is_a_page_that_says_so(browser: Browser, path: str) -> None:
+    response = browser.get(path)
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+
+
+def test_a_browser_runs_no_script_of_a_title(api: Api, browser: Browser) -> None:
+    title = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+    assert api.call("PUT", f"/api/v1{PAGES}", "admin", json={"quiz": {"title": title}}).status_code == 200
+    page = browser.page()
+    assert title in text_of(page)
+    assert [script.get("src") for script in page.iter("script")] == [
+        "http://quiz-reports.test/pages/pages.js"
+    ]
+    assert not list(page.iter("img"))
+    assert not [e for e in page.iter() if any(name == "style" or name[:2] == "on" for name in e.attrib)]
