@@ -14,7 +14,12 @@ from kombu import Queue as KombuQueue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, Queue
+from models.reports.tables import JobMessage, Queue
+
+GENERATE_REPORT: Final = "quiz_reports.generate_report"
+
+# Half a second is enough for a healthy broker, and a request can afford it if the broker is frozen.
+PUBLISH_TIMEOUTS: Final = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 _log = structlog.stdlib.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import StorageError
-from models.publisher import BROKER_FAILURES, JobPublisher
-from models.queue import PUBLISH_TIMEOUTS, Queue
+from models.publisher import BROKER_FAILURES, PUBLISH_TIMEOUTS, JobPublisher
 from models.reports import jobs
+from models.reports.tables import Queue
 from models.settings import Settings
 from workers.resources import Resources
 

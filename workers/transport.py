@@ -18,7 +18,8 @@ import structlog
 from kombu.transport import redis
 from kombu.transport.virtual import Empty
 
-from models.queue import GENERATE_REPORT, Queue
+from models.publisher import GENERATE_REPORT
+from models.reports.tables import Queue
 
 log = structlog.get_logger(__name__)
 

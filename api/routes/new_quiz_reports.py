@@ -10,8 +10,8 @@ from api.links import links
 from api.openapi.decorators import describe
 from api.openapi.operations import new_quiz_reports as operations
 from api.params import new_quiz_report_params
-from api.report_requests import request_variant
 from api.responses import retry_later, serialized_response
+from api.routes.quiz_reports import request_variant
 from api.serializers import progress_json
 from api.services import services
 from models.errors import NotFoundError

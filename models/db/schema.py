@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData, text
 
 from models.db.base import Base
-from models.db.locks import lock
+from models.db.session import lock
 from models.errors import UnreleasedSchemaError
 
 # Revisions of versions that were never released; no migration leads on from them.

@@ -1,14 +1,18 @@
-"""The engine and the one way to get a session."""
+"""Transactions: the engine, the one way to get a session, and advisory locks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from models.db.liveness import KEEPALIVES, monitor
+
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_LOCK_SHARED: Final = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
 
 
 class Database:
@@ -57,3 +61,13 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def lock(transaction: Session | Connection, name: str) -> None:
+    """Wait until no other transaction holds the lock of this name, shared or not, then take it."""
+    transaction.execute(_LOCK, {"name": name})
+
+
+def lock_shared(transaction: Session | Connection, name: str) -> None:
+    """Wait until no other transaction holds the lock of this name exclusively, then share it."""
+    transaction.execute(_LOCK_SHARED, {"name": name})

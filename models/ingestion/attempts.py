@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from models.db.bulk import pipelined, run
-from models.db.locks import lock, lock_shared
+from models.db.session import lock, lock_shared
 from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempt_rows import (
     AttemptRow,
@@ -25,8 +25,7 @@ from models.ingestion.attempt_rows import (
     send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
-from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, StoredQuestionSet
-from models.ingestion.quiz_data import QuizDataReader
+from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, QuizDataReader, StoredQuestionSet
 from models.lms.quizzes import Quiz
 from models.payloads.attempts import Batch, PushedAttempt
 from models.payloads.json_values import at

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.db.bulk import arrays, columns_of, insertion, run, update_changed, upsert
-from models.db.locks import lock
+from models.db.session import lock
 from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.counts import PushCounter, PushCounts
 from models.lms.courses import Course, CourseUser, Enrollment, Section, User

@@ -1,4 +1,4 @@
-"""Question versions and question sets: each is stored once by its content, and shared by attempts."""
+"""The question sets of attempts: each is read once, and stored once by its content, with its versions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,20 @@ from sqlalchemy.orm import Session
 from models.content.questions import Question, digest
 from models.content.responses import ResponseParser
 from models.db.bulk import arrays, columns_of, insertion, run, upsert
+from models.errors import InvalidInputError, ValidationIssue
 from models.lms.quizzes import QuestionSet, QuestionVersion
+from models.payloads.json_values import at, decode
+from models.payloads.questions import MOST_QUESTIONS, find_repeated, read_question
+from models.payloads.strict_json import MOST_ENTRIES, require_strict
 
 # A quiz that draws its questions at random has nearly as many question sets as attempts: too many to keep.
 _MAX_PARSERS: Final = 500
 _MAX_VERSIONS: Final = 5_000
+_MAX_QUESTION_SETS: Final = 200
+_MAX_QUESTIONS: Final = 10_000
+
+# A question with its digest; None for a question group.
+_Read = tuple[Question, bytes] | None
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,63 @@ class PushedQuestionSet:
     def digest(self) -> bytes:
         """32 bytes that are the same for the same versions in the same order."""
         return hashlib.sha256(b"".join(b"%d:%b" % key for key in self.keys)).digest()
+
+
+class QuizDataReader:
+    """Reads the `quiz_data` of attempts. Most attempts of a quiz send the same, so each JSON is read once."""
+
+    def __init__(self) -> None:
+        self._question_sets: dict[bytes, PushedQuestionSet] = {}
+        self._questions: dict[bytes, _Read] = {}
+
+    def read(self, source: bytes, path: str) -> PushedQuestionSet:
+        """Read the JSON at a path; raise InvalidInputError with every issue."""
+        if (question_set := self._question_sets.get(source)) is not None:
+            return question_set
+        if len(self._question_sets) >= _MAX_QUESTION_SETS:
+            self._question_sets = {}
+        if len(self._questions) >= _MAX_QUESTIONS:
+            self._questions = {}
+        question_set = self._question_sets[source] = self._read(source, path)
+        return question_set
+
+    def _read(self, source: bytes, path: str) -> PushedQuestionSet:
+        if source.count(b",") >= MOST_ENTRIES:
+            require_strict(source, path)
+        entries = decode(source, list[msgspec.Raw], path)
+        if len(entries) > MOST_QUESTIONS:
+            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
+        questions: list[tuple[str, Question, bytes]] = []
+        issues: list[ValidationIssue] = []
+        for index, entry in enumerate(entries):
+            entry_path = at(path, index)
+            try:
+                if read := self._read_question(bytes(entry), entry_path):
+                    questions.append((entry_path, *read))
+            except InvalidInputError as error:
+                issues += error.issues
+            if len(issues) >= InvalidInputError.MOST_ISSUES:
+                break
+        issues += find_repeated((entry_path, question.id) for entry_path, question, _ in questions)
+        if issues:
+            raise InvalidInputError(issues)
+        return PushedQuestionSet(
+            [question for _, question, _ in questions], [digest for _, _, digest in questions]
+        )
+
+    def _read_question(self, source: bytes, path: str) -> _Read:
+        if source in self._questions:
+            return self._questions[source]
+        require_strict(source, path)
+        pushed, issues = read_question(source, path)
+        if issues:
+            raise InvalidInputError(issues)
+        read: _Read = None
+        if pushed:
+            question = Question.of(pushed)
+            read = question, digest(question)
+        self._questions[source] = read
+        return read
 
 
 @dataclass(frozen=True)

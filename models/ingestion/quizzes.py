@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.content.questions import Question
-from models.db.locks import lock
+from models.db.session import lock
 from models.errors import InvalidInputError, NotFoundError, ValidationIssue
 from models.ingestion.attempts import lock_name
 from models.ingestion.counts import PushCounter, PushCounts

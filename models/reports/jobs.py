@@ -17,10 +17,9 @@ from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage, Queue
 from models.reports.filenames import display_name
 from models.reports.requests import clear
-from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import Variant
 from models.reports.withdrawal import locked_quiz
 

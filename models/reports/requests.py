@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from models.db.locks import lock
+from models.db.session import lock
 from models.errors import (
     AlreadyBeingGeneratedError,
     CannotAbortError,
@@ -22,8 +22,7 @@ from models.errors import (
 )
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage, Queue
-from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -22,7 +23,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.db.base import Base, CreatedAt, OwnId, enum_by_value
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage, Queue
 from models.reports.variants import ReportType, Variant
 
 
@@ -39,6 +39,37 @@ class ReportState(StrEnum):
     def is_live(self) -> bool:
         """Whether a job is queued or running."""
         return self in {ReportState.QUEUED, ReportState.RUNNING}
+
+
+class Queue(StrEnum):
+    """Small reports must not wait behind large ones."""
+
+    SMALL = "small"
+    LARGE = "large"
+
+
+@dataclass(frozen=True)
+class JobMessage:
+    """Tells the workers that a report's job may be waiting.
+
+    It carries no state, so a lost, late or repeated one harms nothing. All messages of a job are equal,
+    whatever their `send`.
+    """
+
+    report_id: int
+    progress_id: int
+    queue: Queue
+    send: int = field(compare=False)
+
+    @property
+    def task_id(self) -> str:
+        """The id of the Celery task, one for each send, so that a revoke does not stop a later one."""
+        return f"progress-{self.progress_id}-{self.send}"
+
+    @property
+    def arguments(self) -> dict[str, int]:
+        """The task's keyword arguments."""
+        return {"report_id": self.report_id, "progress_id": self.progress_id}
 
 
 class Progress(Base):

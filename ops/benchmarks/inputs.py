@@ -17,7 +17,7 @@ import pandas as pd
 from models.content.html_text import plain_text
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
-from models.ingestion.quiz_data import QuizDataReader
+from models.ingestion.question_sets import QuizDataReader
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz

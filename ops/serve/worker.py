@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.queue import Queue
+from models.reports.tables import Queue
 from models.settings import Settings
 from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
 

@@ -15,10 +15,9 @@ from api.app import create_app
 from api.services import Services
 from models.db.session import Database
 from models.publisher import JobPublisher
-from models.queue import JobMessage, Queue
 from models.reports import jobs
 from models.reports.requests import cancel_progress
-from models.reports.tables import QuizReport
+from models.reports.tables import JobMessage, Queue, QuizReport
 from models.settings import Settings
 from tests.factories import Api, add_school, reports_path
 from tests.waiting import wait_for

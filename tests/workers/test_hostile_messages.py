@@ -21,8 +21,8 @@ import pytest
 import redis
 from celery import Celery
 
-from models.publisher import JobPublisher
-from models.queue import GENERATE_REPORT, JobMessage, Queue
+from models.publisher import GENERATE_REPORT, JobPublisher
+from models.reports.tables import JobMessage, Queue
 from models.settings import Settings
 from tests.waiting import wait_for
 

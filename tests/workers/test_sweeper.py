@@ -17,8 +17,7 @@ from sqlalchemy import update
 from sqlalchemy.sql import func, text
 
 from models.publisher import JobPublisher
-from models.queue import Queue
-from models.reports.tables import File, QuizReport, ReportState
+from models.reports.tables import File, Queue, QuizReport, ReportState
 from models.settings import Settings
 from tests.factories import QUIZ_ID, SURVEY_ID, Api, reports_path
 from tests.waiting import wait_for

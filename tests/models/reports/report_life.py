@@ -12,7 +12,6 @@ from sqlalchemy import func, text, update
 from models.db.session import Database
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage
 from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
 from models.reports.requests import (
@@ -22,7 +21,7 @@ from models.reports.requests import (
     list_reports,
     request_report,
 )
-from models.reports.tables import QuizReport, ReportState
+from models.reports.tables import JobMessage, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 
 T = TypeVar("T")

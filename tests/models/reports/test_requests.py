@@ -18,7 +18,6 @@ from models.errors import (
     NotFoundError,
 )
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage, Queue
 from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
 from models.reports.requests import (
@@ -27,7 +26,7 @@ from models.reports.requests import (
     find_file_report,
     find_progress_report,
 )
-from models.reports.tables import QuizReport, ReportState
+from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType
 from tests.models.reports.report_life import (
     NOW,

@@ -1,4 +1,4 @@
-"""Advisory locks: who excludes whom, and until when."""
+"""Transactions and the advisory locks that they hold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models.db.locks import lock, lock_shared
-from models.db.session import Database
+from models.db.session import Database, lock, lock_shared
 
 Lock = Callable[[Session, str], None]
 
