@@ -22,10 +22,10 @@ BODY = b'{"course": {"name": "Biology 101"}}'
 ATTEMPT = attempt(9, user_id=10, submission_data=[])
 
 
-@pytest.fixture
-def web(settings: Settings) -> Iterator[WebProcess]:
+@pytest.fixture(scope="module")
+def web(module_settings: Settings) -> Iterator[WebProcess]:
     """A web process with its own defaults."""
-    with running_web_process(settings) as web:
+    with running_web_process(module_settings) as web:
         yield web
 
 
@@ -116,8 +116,8 @@ def test_nothing_of_a_push_that_broke_off_is_stored(web: WebProcess, database: D
     assert '"created":1' in exchange(web, whole_line + b"0\r\n\r\n")
 
 
-def test_at_its_end_it_answers_what_has_begun(settings: Settings, token: str) -> None:
-    with running_web_process(settings) as web, web.connect() as client:
+def test_at_its_end_it_answers_what_has_begun(module_settings: Settings, token: str) -> None:
+    with running_web_process(module_settings) as web, web.connect() as client:
         client.sendall(push_head(token, f"Content-Length: {len(BODY)}") + BODY[:1])
         # Its thread waits for the rest of the body once another connection, made later, has been answered.
         assert web.answers()
