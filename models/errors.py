@@ -18,6 +18,10 @@ class UnreleasedSchemaError(QuizReportsError):
     """An unreleased version made the database; no migration leads from it to this release."""
 
 
+class MigrationBlockedError(QuizReportsError):
+    """A migration could not get its locks, or took too long; nothing was changed."""
+
+
 class NotFoundError(QuizReportsError):
     """The object does not exist, or does not belong to the course."""
 
