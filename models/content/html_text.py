@@ -38,9 +38,14 @@ _WHITE_SPACE: Final = " \t\r\n"
 _WHITE_SPACE_RUN: Final = re.compile(f"[{_WHITE_SPACE}]+")
 _UNTIDY: Final = ("\n", "  ", "\t", "\r")
 
+# Python refuses to read thousands of digits, and the parser reads the digits of a chunk again with the next.
+_LONG_REFERENCE: Final = re.compile(r"(?<=&#)[0-9]{9,}+|(?<=&#[xX])[0-9A-Fa-f]{9,}+")
+_NO_CHARACTER: Final = "99999999"
+
 
 def strip_tags(html: str) -> str:
     """Remove the tags of HTML and decode its entities; everything else stays, line breaks as well."""
+    html = _with_short_references(html)
     if "<" not in html:
         return entities.unescape(html) if "&" in html else html
     # As an entity, a CR survives the parser, which would turn CR LF into one LF.
@@ -56,6 +61,7 @@ def plain_text(html: str) -> str:
     `[text] (href)`, an image `[alt] (src)`, a list item `* item`; a heading is underlined with `-`, and an h1
     is put between rows of `*`. The cells of a table row are put on one line.
     """
+    html = _with_short_references(html)
     if "<" not in html:
         text = entities.unescape(html) if "&" in html else html
         return _spaced(text).strip(_WHITE_SPACE)
@@ -318,6 +324,16 @@ class _Renderer:
         width = max(len(line) for line in text.split("\n"))
         rows = ["*" * width, text, "*" * width] if tag == "h1" else [text, "-" * width]
         self.flow.add("\n".join(rows))
+
+
+def _with_short_references(html: str) -> str:
+    """Shorten numeric character references to eight digits, which still stand for the same characters."""
+    return _LONG_REFERENCE.sub(_short_digits, html) if "&#" in html else html
+
+
+def _short_digits(digits: re.Match[str]) -> str:
+    significant = digits[0].lstrip("0")
+    return significant.rjust(1, "0") if len(significant) <= len(_NO_CHARACTER) else _NO_CHARACTER
 
 
 def _reference(label: str, address: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
 from models.content.questions import Question
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, ValidationIssue
 from models.payloads.json_values import MOST_NUMBER, at, to_number
 
 # An id or a null, and the points given.
@@ -27,7 +27,8 @@ class Responses:
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
     `points` the points given; an element is None if the attempt has no such value. The counts are of
-    entries of `submission_data`.
+    entries of `submission_data`. `response_bytes` is about how many bytes the responses take in a report, with
+    the long labels of chosen answers.
     """
 
     answer_ids: list[int | None]
@@ -35,13 +36,7 @@ class Responses:
     points: list[float | None]
     n_correct: int = 0
     n_incorrect: int = 0
-    label_bytes: int = field(default=0, compare=False)
-
-    @property
-    def response_bytes(self) -> int:
-        """About how many bytes the responses take in a report, with the long labels of chosen answers."""
-        texts = sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts if text)
-        return texts + self.label_bytes + _BYTES_OF_RESPONSE * len(self.points)
+    response_bytes: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -70,7 +65,8 @@ class ResponseParser:
     ) -> tuple[Responses, list[ValidationIssue]]:
         """Read an attempt's `submission_data`, the list at `path`; `attachments` are file names by id.
 
-        Returns the responses and the issues of the entries; the responses are valid if there are none.
+        Returns the responses and the issues of the entries; the responses are valid if there are none. Reading
+        stops at the twentieth issue.
         """
         responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
         issues: list[ValidationIssue] = []
@@ -87,9 +83,15 @@ class ResponseParser:
                 issues.append(
                     ValidationIssue(at(entry_path, error.key) if error.key else entry_path, error.reason)
                 )
-        for index, sizes in self._long_labels.items():
-            responses.label_bytes += sizes.get(responses.answer_ids[index], 0)
+                if len(issues) >= InvalidInputError.MOST_ISSUES:
+                    break
+        responses.response_bytes = self._bytes_of(responses)
         return responses, issues
+
+    def _bytes_of(self, responses: Responses) -> int:
+        texts = sum(len(text) if text.isascii() else len(text.encode()) for text in responses.texts if text)
+        labels = sum(sizes.get(responses.answer_ids[index], 0) for index, sizes in self._long_labels.items())
+        return texts + labels + _BYTES_OF_RESPONSE * self.size
 
     def _find_column(self, entry: Any) -> _QuestionColumn:
         if type(entry) is not dict:

@@ -27,7 +27,7 @@ from models.ingestion.attempt_rows import (
 from models.ingestion.counts import PushCounter, PushCounts
 from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, QuizDataReader, StoredQuestionSet
 from models.lms.quizzes import Quiz
-from models.payloads.attempts import Batch, PushedAttempt
+from models.payloads.attempts import MAX_BYTES, Batch, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
@@ -187,9 +187,10 @@ class _AttemptPush:
         return _Lookup(kept, deleted, stored, question_set_ids, question_sets)
 
     def _derive(self, lookup: _Lookup) -> _Writes:
-        """Derive the rows of the attempts that are new or changed."""
+        """Derive the rows of the attempts that are new or changed; send them early if they are large."""
         new: list[AttemptRow] = []
         changed: list[AttemptRow] = []
+        size = 0
         for attempt in lookup.attempts:
             if (question_set_id := lookup.question_set_ids.get(attempt.key)) is None:
                 # Its questions are invalid, and their issues are listed already.
@@ -199,11 +200,18 @@ class _AttemptPush:
                 row = _derive_row(attempt, lookup.question_sets[question_set_id], stored)
             except InvalidInputError as error:
                 self._issues += error.issues
+                if len(self._issues) >= InvalidInputError.MOST_ISSUES:
+                    break
                 continue
             if row is None:
                 self._counter.unchanged += 1
             else:
                 (changed if stored else new).append(row)
+                size += row.responses.response_bytes
+            if size >= MAX_BYTES:
+                # A short attempt at a quiz of long labels, or of many questions, has a large row.
+                self._send(_Writes(new, changed))
+                new, changed, size = [], [], 0
         return _Writes(new, changed, lookup.deleted, lookup.stored)
 
     def _send(self, writes: _Writes) -> None:

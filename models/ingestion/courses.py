@@ -7,6 +7,7 @@ pushed at once, and sections can move between them.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -215,7 +216,7 @@ class _CoursePush:
 
 
 def _require_none(issues: Iterable[ValidationIssue]) -> None:
-    if found := list(issues):
+    if found := list(itertools.islice(issues, InvalidInputError.MOST_ISSUES)):
         raise InvalidInputError(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterable, Iterator
 from typing import TypeVar
 
@@ -65,15 +66,15 @@ class _Document(msgspec.Struct):
 def read_course(body: bytes) -> PushedCourse:
     """Read `{"course": {...}}`; raise InvalidInputError with every issue."""
     course = decode_document(body, _Document).course
-    issues = [
-        *_repeated("course.sections", "id", (section.id for section in course.sections or ())),
-        *_repeated("course.users", "id", (user.id for user in course.users or ())),
-        *_repeated(
+    issues = itertools.chain(
+        _repeated("course.sections", "id", (section.id for section in course.sections or ())),
+        _repeated("course.users", "id", (user.id for user in course.users or ())),
+        _repeated(
             "course.enrollments", "user_id", (enrollment.key for enrollment in course.enrollments or ())
         ),
-    ]
-    if issues:
-        raise InvalidInputError(issues)
+    )
+    if found := list(itertools.islice(issues, InvalidInputError.MOST_ISSUES)):
+        raise InvalidInputError(found)
     return course
 
 

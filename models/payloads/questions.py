@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Final
 
@@ -103,7 +104,7 @@ def read_question(
         question = _decode(entry)
     except UNREADABLE as error:
         return None, list(refusal(bytes(entry), PushedQuestion, path, error).issues)
-    return question, list(_check(question, path))
+    return question, list(itertools.islice(_check(question, path), InvalidInputError.MOST_ISSUES))
 
 
 def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIssue]:

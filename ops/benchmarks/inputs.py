@@ -62,6 +62,7 @@ _MARKUP: Final[Mapping[str, Callable[[int], str]]] = {
     "nested lists": lambda size: "<ul><li>a" * (size // 9),
     "links": lambda size: "<a href=x>a" * (size // 11),
     "comments": lambda size: "<!-- x -->" * (size // 10),
+    "a long character reference": lambda size: f"<p>&#{'9' * size};",
 }
 
 _ATTEMPT: Final[Json] = {

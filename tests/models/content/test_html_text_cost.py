@@ -50,6 +50,9 @@ MARKUP: dict[str, Callable[[int], str]] = {
     "templates": repeated("<template>a</template>"),
     "tags that never end": repeated("<p "),
     "open quotes": repeated('<p a=">'),
+    "a number without end": lambda size: f"<p>&#{'9' * size};",
+    "a hexadecimal number without end": lambda size: f"<p>&#x{'f' * size};",
+    "long numbers": repeated(f"<p>&#{'0' * 5_000}65;"),
 }
 
 

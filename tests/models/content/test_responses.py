@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.content.questions import Question
 from models.content.responses import ResponseParser, Responses
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, ValidationIssue
 from models.lms.quizzes import QuestionType
 from models.payloads.questions import read_questions
 
@@ -312,3 +312,7 @@ def test_any_entry_is_read_or_refused(question_type: QuestionType, fields: dict[
     found, _ = parser(asked).read([{"question_id": 1, **fields}], ATTACHMENTS, PLACE)
 
     assert found.texts[0] is None or "\0" not in found.texts[0] or "\0" in str(fields)
+
+
+def test_no_more_than_twenty_issues_of_an_attempt_are_named() -> None:
+    assert len(issues(CHOICE, *[{}] * 10_000)) == InvalidInputError.MOST_ISSUES
