@@ -56,7 +56,8 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def label(self) -> str:
         """The answer in plain text: its text, or its html if the text is blank."""
-        return plain_text(self.text if self.text.strip() else self.html)
+        text = plain_text(self.text)
+        return text if text.strip() else plain_text(self.html)
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
