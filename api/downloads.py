@@ -70,5 +70,5 @@ def _require_bytes(file: File) -> None:
         is_lost = mark_file_lost(session, file.id)
     if is_lost:
         # If not, another request has deleted the file or marked it already.
-        _log.error("file_lost", file_id=file.id, storage_key=file.storage_key)
+        _log.error("file_lost", file_id=file.id, storage_key=file.storage_key, written_by=file.node)
     raise NotFoundError("The specified resource does not exist.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from obstore import Attributes, WritableFile
 
 _PART_BYTES = 8 * 2**20
+_PROBE = b"quiz-reports"
 # The store's own errors, and those of the file system below a local folder.
 _FAILURES = (BaseError, OSError)
 
@@ -212,6 +214,21 @@ def open_store(settings: Settings) -> BlobStore:
         )
     except _FAILURES as error:
         raise StorageError(_reason(error)) from error
+
+
+def check_store(settings: Settings) -> None:
+    """Write, read and delete an object; raise StorageError if the store cannot be used."""
+    store = open_store(settings)
+    key = f"check/{secrets.token_hex(8)}"
+    with store.writer(key) as writer:
+        writer.write(_PROBE)
+    try:
+        found = b"".join(store.read(key))
+    except NotFoundError:
+        found = b""
+    store.delete(key)
+    if found != _PROBE:
+        raise StorageError("the store returned other bytes than were stored")
 
 
 def _s3_config(settings: Settings) -> Any:

@@ -45,8 +45,10 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
     """Make the file of a report, if its job can be claimed; a failure ends the job with a message.
 
     A failure of the database cannot be recorded: the lease expires, and the sweeper publishes the job again.
+    After a failure of the store, the job goes to another worker while it has tries left.
     """
     settings = resources.settings
+    resources.await_store()
     with resources.database.transaction() as session:
         claim = jobs.claim(
             session,
@@ -56,9 +58,15 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
             max_tries=settings.max_tries,
         )
     if claim is None:
-        log.info("job_not_claimable", report_id=report_id, progress_id=progress_id)
+        log.info("job_not_claimable", report_id=report_id, job_id=progress_id)
         return
-    with structlog.contextvars.bound_contextvars(reference=claim.reference):
+    with structlog.contextvars.bound_contextvars(
+        reference=claim.reference,
+        report_id=report_id,
+        job_id=progress_id,
+        request_id=claim.request_id,
+        **{"try": claim.try_number},
+    ):
         try:
             _make_file(resources, claim)
         except LeaseLostError:
@@ -72,7 +80,8 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
             _discard_object(resources, claim)
         except StorageError:
             log.exception("storage_failed")
-            _end_as_failed(resources, claim, STORAGE_FAILED)
+            resources.distrust_store()
+            _give_back(resources, claim)
         except Exception:
             log.exception("job_failed")
             _end_as_failed(resources, claim, UNFORESEEN)
@@ -169,6 +178,19 @@ class Heartbeat:
                 )
             if self._completion >= completion:
                 return
+
+
+def _give_back(resources: Resources, claim: Claim) -> None:
+    """Leave the job to another worker, or end it if this was its last try."""
+    try:
+        with resources.database.transaction() as session:
+            if not jobs.give_back(session, claim, max_tries=resources.settings.max_tries):
+                jobs.fail(session, claim, STORAGE_FAILED.format(reference=claim.reference))
+    except LeaseLostError:
+        log.warning("lease_lost")
+    except (DBAPIError, PoolTimeoutError):
+        log.exception("database_failed")
+    _discard_object(resources, claim)
 
 
 def _end_as_failed(resources: Resources, claim: Claim, message: str) -> None:

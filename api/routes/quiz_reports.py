@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+import structlog
+from flask import Blueprint, g, request
 from werkzeug import Response
 
 from api.auth import QuizAccess, RequestContext, authorized, scope
@@ -73,7 +74,7 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
         all_versions=params.includes_all_versions,
         sis_ids=found.sees_sis_ids,
     )
-    return request_report(
+    requested = request_report(
         context.session,
         found.course,
         found.quiz,
@@ -81,7 +82,15 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
         user_id=context.caller.user_id,
         analysis_version=services().analysis_version,
         large_responses=services().settings.large_responses,
+        request_id=g.request_id,
     )
+    # For the line of this request; the worker's lines have the same report and job, and the request's id.
+    structlog.contextvars.bind_contextvars(
+        report_id=requested.report.id,
+        job_id=requested.report.progress_id,
+        is_new=requested.message is not None,
+    )
+    return requested
 
 
 @quiz_reports.get("/<report_id>")

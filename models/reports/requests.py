@@ -73,6 +73,7 @@ def request_report(
     user_id: int,
     analysis_version: str,
     large_responses: int,
+    request_id: str | None = None,
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
 
@@ -96,9 +97,10 @@ def request_report(
             user_id=user_id,
             analysis_version=analysis_version,
             large_responses=large_responses,
+            request_id=request_id,
         )
 
-    progress = Progress(user_id=user_id)
+    progress = Progress(user_id=user_id, request_id=request_id)
     session.add(progress)
     session.flush()
     queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL

@@ -81,6 +81,8 @@ class Progress(Base):
     user_id: Mapped[int] = mapped_column(BigInteger)
     completion: Mapped[float] = mapped_column(default=0.0)
     message: Mapped[str | None] = mapped_column(Text)
+    # The request that asked for the job, by which the lines of all processes are found.
+    request_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -95,6 +97,8 @@ class File(Base):
     storage_key: Mapped[str] = mapped_column(Text, unique=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    # The machine whose worker wrote it, for the case that no other machine finds it.
+    node: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,14 +15,17 @@ from models import broker
 from models.db.failures import connection_failure
 from models.db.schema import applied_revision, is_usable_revision, newest_revision, require_released
 from models.db.session import Database
-from models.errors import InvalidSettingError, QuizReportsError
+from models.errors import InvalidSettingError, QuizReportsError, StorageError
+from models.reports.stored_files import newest_files
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
-from models.storage import open_store
+from models.storage import check_store, open_store
+from ops.admin.files import fault_of
 from ops.local.data_directory import data_dir_option, settings_here
 
 _QUEUED_TOO_LONG = "60 seconds"
 _PROBE = b"quiz-reports doctor"
+_FILES_CHECKED = 200
 # Of the connections that PostgreSQL allows, more than this share in use leaves too few for a restart.
 _CONNECTIONS_USED = 0.9
 
@@ -120,23 +122,34 @@ def check_broker(settings: Settings) -> str:
 def check_storage(settings: Settings) -> str:
     """Write, read and delete an object."""
     settings.require("storage_url")
-    key = f"doctor/{secrets.token_hex(8)}"
     try:
-        store = open_store(settings)
-        with store.writer(key) as writer:
-            writer.write(_PROBE)
-        found = b"".join(store.read(key))
-        store.delete(key)
-    except QuizReportsError as error:
+        check_store(settings)
+    except StorageError as error:
         raise CheckFailedError(
             f"{settings.storage_url} cannot be used ({error})",
             "check that it exists, that this user may write to it, and STORAGE_URL and the AWS_* variables",
         ) from None
-    if found != _PROBE:
-        raise CheckFailedError(
-            f"{settings.storage_url} returned other bytes than were stored", "check the store itself"
-        )
     return "an object was written, read and deleted"
+
+
+def check_files(settings: Settings) -> str:
+    """Check that the objects of the newest files exist."""
+    database = _database(settings)
+    try:
+        with database.transaction() as session:
+            files = newest_files(session, most=_FILES_CHECKED)
+    except DBAPIError as error:
+        raise _no_database(error) from None
+    finally:
+        database.dispose()
+    store = open_store(settings.require("storage_url"))
+    lost = [file for file in files if fault_of(file, store) is not None]
+    if lost:
+        raise CheckFailedError(
+            f"{len(lost)} of the {len(files)} newest files are lost, for example that of {lost[0]}",
+            "check that all processes use the same store; quiz-reports files check names all of them",
+        )
+    return f"the {len(files)} newest files are in the store"
 
 
 def check_uploads(settings: Settings) -> str:
@@ -208,6 +221,7 @@ CHECKS = (
     Check("migrations", check_migrations),
     Check("broker", check_broker),
     Check("storage", check_storage),
+    Check("files", check_files),
     Check("uploads", check_uploads),
     Check("workers", check_workers),
 )
@@ -223,7 +237,7 @@ CHECKS = (
 @data_dir_option
 @click.pass_context
 def doctor_command(context: click.Context, only: tuple[str, ...], data_dir: Path) -> None:
-    """Check settings, database, migrations, broker, storage, uploads and workers, one line each.
+    """Check settings, database, migrations, broker, storage, files, uploads and workers, one line each.
 
     A line that begins with FAIL ends with a remedy; the exit status is then 1. Without DATABASE_URL, the
     stack that `quiz-reports up` runs in the data directory is checked.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from models.logs import configure_logging
 from models.settings import Settings
 from ops.local.supervisor import stop_signals
+from ops.serve.start_checks import require_broker_user
 
 
 @click.command("sweeper")
-def sweeper_command() -> None:
+@click.option(
+    "--heartbeat-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Touch this file after each step, for a health check.",
+)
+def sweeper_command(heartbeat_file: Path | None) -> None:
     """Run the sweeper until SIGTERM; any number of them may run at once.
 
     It publishes lost jobs again, fails those whose workers were lost three times, and deletes files that
@@ -19,7 +27,8 @@ def sweeper_command() -> None:
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
     configure_logging(settings)
+    require_broker_user(settings)
     from workers import sweeper
 
     with stop_signals() as stop:
-        sweeper.run(settings, stop)
+        sweeper.run(settings, stop, (lambda: None) if heartbeat_file is None else heartbeat_file.touch)

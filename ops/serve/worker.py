@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
+import structlog
 
+from models.logs import configure_logging
 from models.reports.tables import Queue
 from models.settings import Settings
 from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
+from ops.serve.start_checks import require_broker_user, require_store
 
-if TYPE_CHECKING:
-    from celery import Celery
-
-_HEARTBEAT_SECONDS = 10
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class _QueueNames(click.ParamType[tuple[Queue, ...]]):
@@ -66,14 +64,20 @@ def worker_command(
     these never wait behind large ones. Needs DATABASE_URL, REDIS_URL and STORAGE_URL.
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
+    configure_logging(settings)
+    require_broker_user(settings)
+    require_store(settings)
     if one_node or concurrency == 1 or len(queues) == 1:
-        _run_node(settings, queues, concurrency, heartbeat_file)
+        # Imported here because the parent of two nodes has no use for Celery.
+        from ops.serve.worker_node import run_node
+
+        run_node(settings, queues, concurrency, heartbeat_file)
     else:
         _run_nodes(concurrency, heartbeat_file)
 
 
 def _run_nodes(concurrency: int, heartbeat_file: Path | None) -> None:
-    supervisor = Supervisor(lambda line: click.echo(f"quiz-reports worker: {line}", err=True))
+    supervisor = Supervisor(lambda line: _log.warning("node_ended", reason=line))
     with stop_signals() as stop:
         try:
             supervisor.start(_node("small", 1, heartbeat_file))
@@ -89,33 +93,3 @@ def _node(queues: str, slots: int, heartbeat_file: Path | None) -> ChildProcess:
     if heartbeat_file is not None:
         command += ["--heartbeat-file", str(heartbeat_file)]
     return ChildProcess(f"the node for {queues}", command, os.environ)
-
-
-def _run_node(settings: Settings, queues: tuple[Queue, ...], slots: int, heartbeat_file: Path | None) -> None:
-    # With this, SIGTERM means: take no more jobs, give the running one its soft timeout, return the rest.
-    # Celery reads it when it is imported.
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-    from workers.app import create_celery
-
-    names = "-".join(queues)
-    app = create_celery(settings)
-    if heartbeat_file is not None:
-        _touch_regularly(app, heartbeat_file.with_name(f"{heartbeat_file.name}-{names}"))
-    arguments = ["worker", "--pool=prefork", f"--concurrency={slots}", f"--queues={','.join(queues)}"]
-    arguments += [f"--hostname={names}-{secrets.token_hex(4)}@%h"]
-    arguments += ["--without-mingle", "--without-gossip", f"--loglevel={settings.log_level}"]
-    app.worker_main(arguments)
-
-
-def _touch_regularly(app: Celery, path: Path) -> None:
-    """Let the node's event loop touch a file, so that a stuck node is noticed."""
-    from celery import bootsteps
-
-    class Heartbeat(bootsteps.StartStopStep):
-        requires = ("celery.worker.components:Timer",)
-
-        def start(self, worker: Any) -> None:
-            path.touch()
-            worker.timer.call_repeatedly(_HEARTBEAT_SECONDS, path.touch)
-
-    app.steps["worker"].add(Heartbeat)
