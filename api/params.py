@@ -38,7 +38,7 @@ _MOST_PER_PAGE = 100
 
 @dataclass(frozen=True)
 class ReportParams:
-    """The parameters of a request for a report; its type is checked later, since that needs the quiz."""
+    """The parameters of a request for a report; `models.reports.variants` reads its type and its format."""
 
     report_type: object
     includes_all_versions: bool
@@ -97,7 +97,7 @@ def report_params() -> ReportParams:
     return ReportParams(
         report_type=sources.nested("report_type"),
         includes_all_versions=_all_versions(sources),
-        format=sources.nested("format"),
+        format=sources.nested_or_top("format"),
         include=_include(sources),
     )
 
@@ -167,6 +167,11 @@ class _Sources:
                 return value
         return self._json_report.get(name)
 
+    def nested_or_top(self, name: str) -> object:
+        """Return a parameter of the requested report, else the one at the top level, or None."""
+        value = self.nested(name)
+        return self.top(name) if value is None else value
+
     def all(self, name: str) -> Iterator[object]:
         """Yield every value of a parameter that may be a list, in any of its spellings."""
         for source in self._flat:
@@ -186,10 +191,7 @@ class _Sources:
 
 
 def _all_versions(sources: _Sources) -> bool:
-    value = sources.nested("includes_all_versions")
-    if value is None:
-        value = sources.top("includes_all_versions")
-    return _boolean("includes_all_versions", value)
+    return _boolean("includes_all_versions", sources.nested_or_top("includes_all_versions"))
 
 
 def _boolean(name: str, value: object) -> bool:

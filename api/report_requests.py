@@ -6,7 +6,7 @@ from api.auth import QuizAccess, RequestContext
 from api.params import ReportParams
 from api.services import services
 from models.reports.requests import Requested, request_report
-from models.reports.variants import Variant, parse_report_type
+from models.reports.variants import Variant, parse_report_format, parse_report_type
 
 
 def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
@@ -14,6 +14,7 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
     variant = Variant.of(
         found.quiz,
         parse_report_type(params.report_type, found.quiz),
+        parse_report_format(params.format),
         all_versions=params.includes_all_versions,
         sis_ids=found.sees_sis_ids,
     )
@@ -23,6 +24,6 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
         found.quiz,
         variant,
         user_id=context.caller.user_id,
-        analysis_version=services().analysis_version,
+        formula_guard=services().settings.formula_guard,
         large_responses=services().settings.large_responses,
     )

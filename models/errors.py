@@ -26,6 +26,10 @@ class InvalidReportTypeError(QuizReportsError):
     """The report type is unknown, or not available for this quiz."""
 
 
+class InvalidReportFormatError(QuizReportsError):
+    """The format is unknown; the message lists those that there are."""
+
+
 class AlreadyBeingGeneratedError(QuizReportsError):
     """A report of this variant is queued or running."""
 

@@ -13,7 +13,7 @@ from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
 from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
-from models.reports.variants import CONTENT_TYPE, ReportType, analysis_version
+from models.reports.variants import ReportType
 from models.storage import ObjectWriter
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
@@ -92,7 +92,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
     with Extract(resources.snapshots, claim, settings) as extract:
         with resources.store.writer(
             claim.storage_key,
-            content_type=CONTENT_TYPE,
+            content_type=claim.variant.content_type,
             content_disposition=content_disposition(claim.file_name),
         ) as writer:
             for done, content in parts(extract, guard_formulas=settings.formula_guard):
@@ -100,7 +100,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
                 heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
-    version = analysis_version(formula_guard=settings.formula_guard)
+    version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 

@@ -16,7 +16,7 @@ from models.payloads.courses import PushedCourse
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import ReportType
+from models.reports.variants import ReportFormat, ReportType
 
 
 class Boolean:
@@ -35,6 +35,7 @@ class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
     report_type: ReportType
+    format: ReportFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
 
 
@@ -56,6 +57,7 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    format: ReportFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )

@@ -39,7 +39,7 @@ def index(course_id: str, quiz_id: str) -> Response:
             found.quiz,
             all_versions=params.includes_all_versions,
             sis_ids=found.sees_sis_ids,
-            analysis_version=services().analysis_version,
+            formula_guard=services().settings.formula_guard,
         )
     headers = links().pages(request.path, Page(1, 10), len(reports))
     if wants(JSON_API):

@@ -34,7 +34,7 @@ _FORM: Final = Content(QuizReportForm, {"quiz_report[report_type]": "item_analys
 INDEX: Final = Operation(
     {
         200: ResponseSpec(
-            "Always two reports, `student_analysis` first.",
+            "Always two reports, `student_analysis` first, as CSV.",
             {JSON: Content(list[schemas.QuizReport]), JSON_API: Content(schemas.JsonApiReports)},
             headers=["Link"],
             links={"show": Link("quiz_reports.show", _FIRST_REPORT)},
@@ -60,11 +60,12 @@ CREATE: Final = Operation(
         MULTIPART: _FORM,
     },
     refusals={
-        400: "The report type is unknown or missing, or the quiz is a survey, which has no item_analysis.",
+        400: "The report type or the format is unknown, or the quiz is a survey, which has no item_analysis.",
         409: "The report is already being generated.",
     },
     notes="With an empty body, the query may hold the fields of the form."
-    " `includes_all_versions` may also be at the top level; the nested one takes precedence.",
+    " `format` (`csv` if it is absent) and `includes_all_versions` may also be at the top level; the nested"
+    " ones take precedence.",
 )
 
 SHOW: Final = Operation(

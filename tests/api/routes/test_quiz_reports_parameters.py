@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pytest
 
+from models.reports.variants import ReportFormat
 from tests.factories import (
     COURSE_ID,
     OTHER_COURSE_ID,
@@ -18,6 +20,7 @@ from tests.factories import (
 )
 
 REPORTS = reports_path()
+STUDENT_ANALYSIS = {"quiz_report[report_type]": "student_analysis"}
 FORM = "application/x-www-form-urlencoded"
 
 SPELLINGS: dict[str, dict[str, Any]] = {
@@ -95,6 +98,50 @@ def test_nested_false_wins_over_top_level_true(api: Api) -> None:
     params = {"report_type": "student_analysis", "includes_all_versions": False}
     response = api.post(REPORTS, json={"quiz_report": params, "includes_all_versions": True})
     assert response.json["includes_all_versions"] is False
+
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "nested form": {"data": {"quiz_report[format]": "FORMAT"}},
+    "top-level form": {"data": {"format": "FORMAT"}},
+    "nested query": {"query_string": {"quiz_report[format]": "FORMAT"}},
+    "top-level query": {"query_string": {"format": "FORMAT"}},
+    "multipart": {"data": {"quiz_report[format]": "FORMAT"}, "content_type": "multipart/form-data"},
+    "nested JSON": {"json": {"quiz_report": {"format": "FORMAT"}}},
+    "top-level JSON": {"json": {"format": "FORMAT"}},
+    "JSON-API": {"json": {"quiz_reports": [{"format": "FORMAT"}]}},
+    "nested wins over top level": {"json": {"quiz_report": {"format": "FORMAT"}, "format": "pdf"}},
+}
+
+
+def with_format(request_options: dict[str, Any], name: str) -> dict[str, Any]:
+    options: dict[str, Any] = json.loads(json.dumps(request_options).replace("FORMAT", name))
+    return options | {"query_string": {**options.get("query_string", {}), **STUDENT_ANALYSIS}}
+
+
+@pytest.mark.parametrize("request_options", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("report_format", ReportFormat)
+@pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
+def test_format_in_every_spelling(
+    api: Api, request_options: dict[str, Any], report_format: ReportFormat
+) -> None:
+    response = api.post(REPORTS, **with_format(request_options, report_format))
+    assert response.status_code == 200, response.text
+    assert api.report(response.json["id"]).format is report_format
+
+
+@pytest.mark.parametrize("request_options", FORMATS.values(), ids=FORMATS)
+@pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
+def test_an_unknown_format_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
+    response = api.post(REPORTS, **with_format(request_options, "docx"))
+    assert response.status_code == 400
+    assert response.json["message"].startswith("invalid quiz report format: it must be one of csv")
+
+
+@pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
+def test_a_format_that_is_null_is_csv(api: Api) -> None:
+    params = {"report_type": "student_analysis", "format": None}
+    response = api.post(REPORTS, json={"quiz_report": params})
+    assert api.report(response.json["id"]).format is ReportFormat.CSV
 
 
 @pytest.mark.parametrize("value", ["true", "True", "1", "on", "yes", "t", "TRUE"])
