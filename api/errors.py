@@ -24,6 +24,7 @@ from models.errors import (
     InvalidReportTypeError,
     NotFoundError,
     StorageError,
+    UnknownSectionError,
 )
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -134,6 +135,7 @@ CASES: Mapping[type[Exception], Case] = {
     NotFoundError: _NOT_FOUND,
     InvalidReportTypeError: _BAD_REQUEST,
     InvalidReportFormatError: _BAD_REQUEST,
+    UnknownSectionError: _BAD_REQUEST,
     InvalidParameterError: _BAD_REQUEST,
     AlreadyBeingGeneratedError: _CONFLICT,
     CannotCancelError: _CONFLICT,

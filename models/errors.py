@@ -30,6 +30,10 @@ class InvalidReportFormatError(QuizReportsError):
     """The format is unknown; the message lists those that there are."""
 
 
+class UnknownSectionError(QuizReportsError):
+    """The course has no such section; the message names its id."""
+
+
 class AlreadyBeingGeneratedError(QuizReportsError):
     """A report of this variant is queued or running."""
 

@@ -27,6 +27,14 @@ class BooleanText:
     """True or false in a form or in the query, where each value is a string."""
 
 
+class SectionIds:
+    """The ids of sections of the course, whose students alone are in the report."""
+
+
+class SectionIdsText:
+    """The same ids in a form or in the query, joined by commas; the parameter may also repeat."""
+
+
 class Anything:
     """Any value; unknown values are ignored."""
 
@@ -37,6 +45,7 @@ class QuizReportRequest(msgspec.Struct, kw_only=True):
     report_type: ReportType
     format: ReportFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
+    section_ids: SectionIds | UnsetType = UNSET
 
 
 class QuizReportBody(msgspec.Struct, kw_only=True):
@@ -61,6 +70,7 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )
+    section_ids: SectionIdsText | UnsetType = msgspec.field(name="quiz_report[section_ids]", default=UNSET)
 
 
 class NewQuizReportRequest(msgspec.Struct, kw_only=True):

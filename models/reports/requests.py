@@ -6,7 +6,7 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +58,14 @@ def list_reports(
     *,
     all_versions: bool,
     sis_ids: bool,
+    section_ids: Collection[int] = (),
     formula_guard: bool,
 ) -> list[QuizReport]:
     """List the newest CSV report of each type, student_analysis first; missing and stale ones are created."""
-    variants = [Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids) for kind in ReportType]
+    variants = [
+        Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids, section_ids=section_ids)
+        for kind in ReportType
+    ]
     return [_listed(session, course, quiz, variant, formula_guard=formula_guard) for variant in variants]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.db.base import Base, CreatedAt, OwnId, enum_by_value
@@ -107,6 +108,7 @@ class QuizReport(Base):
     includes_all_versions: Mapped[bool]
     includes_sis_ids: Mapped[bool]
     anonymous: Mapped[bool]
+    section_ids: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
     state: Mapped[ReportState] = mapped_column(enum_by_value(ReportState), default=ReportState.IDLE)
     progress_id: Mapped[int | None] = mapped_column(ForeignKey("progress.id"), unique=True)
     queue: Mapped[Queue] = mapped_column(enum_by_value(Queue), default=Queue.SMALL)
