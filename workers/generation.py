@@ -13,7 +13,6 @@ from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
 from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
-from models.reports.variants import CONTENT_TYPE, analysis_version
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
 from workers.report_types import RECIPES, Frames, ReportData
@@ -91,7 +90,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
         Extract(resources.snapshots, claim, settings) as extract,
         resources.store.writer(
             claim.storage_key,
-            content_type=CONTENT_TYPE,
+            content_type=claim.variant.content_type,
             content_disposition=content_disposition(claim.file_name),
         ) as writer,
     ):
@@ -99,7 +98,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             writer.write(content)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
-    version = analysis_version(formula_guard=settings.formula_guard)
+    version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 

@@ -130,15 +130,18 @@ class Extract:
 
     def select_rows(self) -> Selection:
         """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
-        if self.variant.includes_all_versions:
-            return self._select(queries.all_attempts(self._course_id, self.variant.quiz_id))
+        variant = self.variant
+        if variant.includes_all_versions:
+            return self._select(queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+        policy = self._quiz["scoring_policy"]
         return self._select(
-            queries.kept_attempts(self._course_id, self.variant.quiz_id, self._quiz["scoring_policy"])
+            queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
         )
 
     def select_first_attempts(self) -> Selection:
         """Select the attempts of an item_analysis: the first submitted one of each student."""
-        return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
+        variant = self.variant
+        return self._select(queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids))
 
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
