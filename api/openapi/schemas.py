@@ -5,14 +5,16 @@ The serializers make plain dictionaries; the tests check every response against 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import product
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from models.db.base import MAX_ID, MIN_ID
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.reports.variants import ReportType
+from models.reports.filenames import file_name
+from models.reports.variants import FORMATS, ReportFormat, ReportType
 
 Number64 = Annotated[int, Meta(ge=MIN_ID, le=MAX_ID)]
 Moment = Annotated[
@@ -26,6 +28,9 @@ Moment = Annotated[
 ]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
+_FILE_NAMES: Final = [file_name(*names) for names in product(ReportType, ReportFormat)]
+_MEDIA_TYPES: Final = [spec.media_type for spec in FORMATS.values()]
+
 
 class _ResponseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A JSON object of exactly these fields."""
@@ -38,9 +43,11 @@ class File(_ResponseBody, kw_only=True):
     uuid: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     folder_id: None
     display_name: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
-    filename: Literal["quiz_student_analysis_report.csv", "quiz_item_analysis_report.csv"]
+    filename: Annotated[str, Meta(extra_json_schema={"enum": _FILE_NAMES})]
     upload_status: Literal["success"]
-    content_type: Literal["text/csv"] = msgspec.field(name="content-type")
+    content_type: Annotated[str, Meta(extra_json_schema={"enum": _MEDIA_TYPES})] = msgspec.field(
+        name="content-type"
+    )
     url: Url
     size: Annotated[int, Meta(ge=0, description="in bytes")]
     created_at: Moment

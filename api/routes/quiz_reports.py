@@ -16,10 +16,11 @@ from api.responses import conditional, retry_later, serialized_response, wants
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import translations
+from models.lms.courses import require_sections
 from models.lms.quizzes import Quiz
 from models.reports.requests import Requested, abort_report, list_reports, request_report
 from models.reports.tables import QuizReport
-from models.reports.variants import Variant, parse_report_type
+from models.reports.variants import Variant, parse_report_format, parse_report_type
 
 quiz_reports = Blueprint(
     "quiz_reports", __name__, url_prefix="/api/v1/courses/<course_id>/quizzes/<quiz_id>/reports"
@@ -34,13 +35,15 @@ def index(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         found = authorized(session).quiz(course_id, quiz_id)
         params = list_params()
+        require_sections(session, found.course, params.section_ids)
         reports = list_reports(
             session,
             found.course,
             found.quiz,
             all_versions=params.includes_all_versions,
             sis_ids=found.sees_sis_ids,
-            analysis_version=services().analysis_version,
+            section_ids=params.section_ids,
+            formula_guard=services().settings.formula_guard,
         )
     headers = links().pages(request.path, Page(1, 10), len(reports))
     if wants(JSON_API):
@@ -68,11 +71,14 @@ def create(course_id: str, quiz_id: str) -> Response:
 
 def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
     """Request the variant that the parameters and the caller's rights determine."""
+    require_sections(context.session, found.course, params.section_ids)
     variant = Variant.of(
         found.quiz,
         parse_report_type(params.report_type, found.quiz),
+        parse_report_format(params.format),
         all_versions=params.includes_all_versions,
         sis_ids=found.sees_sis_ids,
+        section_ids=params.section_ids,
     )
     requested = request_report(
         context.session,
@@ -80,7 +86,7 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
         found.quiz,
         variant,
         user_id=context.caller.user_id,
-        analysis_version=services().analysis_version,
+        formula_guard=services().settings.formula_guard,
         large_responses=services().settings.large_responses,
         request_id=g.request_id,
     )

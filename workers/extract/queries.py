@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import pyarrow as pa
+from collections.abc import Iterable, Sequence
 
 from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt
@@ -19,9 +17,9 @@ def _list(ids: Iterable[int]) -> str:
     return "'{" + ",".join(map(str, ids)) + "}'::bigint[]"
 
 
-def _columns(alias: str, table: type[Base], frame: pa.Schema) -> str:
+def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
     """List the columns of a table that a frame has, too."""
-    return ", ".join(f"{alias}.{name}" for name in frame.names if name in table.__table__.columns)
+    return ", ".join(f"{alias}.{name}" for name in frame if name in table.__table__.columns)
 
 
 def quiz(quiz_id: int) -> str:
@@ -34,30 +32,36 @@ def quiz(quiz_id: int) -> str:
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
 
 
-def _submitted(course_id: int, quiz_id: int) -> str:
-    """Select the submitted attempts of a course's students and of logged-out takers."""
+def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
+    """Select the submitted attempts of a course's students and of logged-out takers.
+
+    If sections are given, only those of their students.
+    """
+    logged_out, in_sections = "a.user_id IS NULL OR", ""
+    if section_ids:
+        logged_out, in_sections = "", f"AND e.section_id = ANY({_list(section_ids)})"
     return f"""
         SELECT a.id, a.question_set_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score,
                a.updated_at,
                a.user_id IS NULL AS logged_out, a.response_bytes AS size
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
-          AND (a.user_id IS NULL OR a.user_id IN (
+          AND ({logged_out} a.user_id IN (
               SELECT e.user_id FROM enrollments e
               WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
-                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}'))"""  # noqa: S608
+                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}))"""  # noqa: S608
 
 
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
-def all_attempts(course_id: int, quiz_id: int) -> str:
+def all_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
     """Select (id, question_set_id, size) of all attempts in the order of the student_analysis.
 
     The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
     """
     return f"""
-        SELECT id, question_set_id, size FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT id, question_set_id, size FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted
         ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
@@ -68,7 +72,7 @@ _KEPT_SCORES = {
 }
 
 
-def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
+def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str, section_ids: Sequence[int] = ()) -> str:
     """Select (id, question_set_id, size) of each respondent's attempt that counts, in student_analysis order.
 
     That is the latest if it has the kept score, else the first that has it, else the latest. The kept score
@@ -82,7 +86,7 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
                    score IS NOT DISTINCT FROM coalesce(first_value(kept_score) OVER known_first, {by_policy})
                        AS is_kept
             FROM (SELECT *, CASE WHEN logged_out THEN submission_id END AS logged_out_id
-                  FROM ({_submitted(course_id, quiz_id)}) AS submitted) AS taken
+                  FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted) AS taken
             WINDOW respondent AS (PARTITION BY user_id, logged_out_id),
                    latest_first AS (PARTITION BY user_id, logged_out_id ORDER BY attempt DESC),
                    known_first AS (PARTITION BY user_id, logged_out_id
@@ -95,12 +99,12 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
         SELECT id, question_set_id, size FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
-def first_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, question_set_id, size) of each student's first submitted attempt."""
+def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select (id, question_set_id, size, score) of each student's first submitted attempt."""
     return f"""
-        SELECT id, question_set_id, size FROM (
-            SELECT DISTINCT ON (user_id) id, question_set_id, size
-            FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT id, question_set_id, size, score FROM (
+            SELECT DISTINCT ON (user_id) id, question_set_id, size, score
+            FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted
             WHERE NOT logged_out
             ORDER BY user_id, attempt, submission_id) AS first
         ORDER BY id"""  # noqa: S608

@@ -283,9 +283,11 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
+        sa.Column("format", sa.String(length=40), nullable=False),
         sa.Column("includes_all_versions", sa.Boolean(), nullable=False),
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
+        sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -361,7 +363,15 @@ def upgrade() -> None:
     op.create_index(
         "uq_quiz_reports_live_variant",
         "quiz_reports",
-        ["quiz_id", "report_type", "includes_all_versions", "includes_sis_ids", "anonymous"],
+        [
+            "quiz_id",
+            "report_type",
+            "format",
+            "includes_all_versions",
+            "includes_sis_ids",
+            "anonymous",
+            "section_ids",
+        ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
