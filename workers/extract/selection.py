@@ -16,12 +16,15 @@ _CHUNK_BYTES = 8 * 2**20
 class Selection:
     """The attempts of a report in row order, and their question sets in the order of first use.
 
-    `sizes` are the bytes that the responses of each attempt take when they are read.
+    `sizes` are the bytes that the responses of each attempt take when they are read. `newest_first` holds the
+    same question sets, those of the newest attempts first; `sent` are those that some attempt sent itself.
     """
 
     attempt_ids: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int32]
     question_set_ids: Sequence[int]
+    newest_first: Sequence[int] = ()
+    sent: frozenset[int] = frozenset()
 
     def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""
