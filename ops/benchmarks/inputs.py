@@ -167,7 +167,7 @@ def _read_attempts(body: bytes) -> None:
     for batch in read_document(body):
         if batch.issues:
             raise InvalidInputError(batch.issues)
-        quiz_data = QuizDataReader()
+        quiz_data = QuizDataReader(dict)
         for attempt in batch.attempts:
             attempt.digest(attempt.read_entries(), b"")
             if attempt.quiz_data is not None:
