@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.db.bulk import pipelined, run
 from models.db.session import lock, lock_shared
 from models.errors import InvalidInputError, NotFoundError, ValidationIssue
+from models.ingestion.attempt_questions import AttemptQuestions, HadQuestions, derive_row
 from models.ingestion.attempt_rows import (
     AttemptRow,
     Found,
@@ -25,13 +26,11 @@ from models.ingestion.attempt_rows import (
     send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
-from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, QuizDataReader, StoredQuestionSet
 from models.lms.quizzes import Quiz
 from models.payloads.attempts import MAX_BYTES, Batch, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
-_NO_QUESTIONS: Final = PushedQuestionSet.of(())
 
 
 def apply_attempts(
@@ -56,18 +55,22 @@ def lock_name(quiz_id: int) -> str:
 
 @dataclass(frozen=True)
 class _TargetQuiz:
-    """The quiz of a request, and the question set of new attempts that send no questions."""
+    """The quiz of a request, and the question set of new attempts that send no questions.
+
+    `draws_questions` tells whether an attempt may have some of the quiz's questions only.
+    """
 
     id: int
     course_id: int
     question_set_id: int | None
+    draws_questions: bool
 
 
 def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _TargetQuiz:
     quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
     if not quizzes:
         raise NotFoundError
-    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id)
+    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id, quizzes[0].draws_questions)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,7 @@ class _Lookup:
     attempts: Sequence[PushedAttempt]
     deleted: Sequence[PushedAttempt]
     stored: Mapping[Key, StoredAttempt]
-    question_set_ids: Mapping[Key, int]
-    question_sets: Mapping[int, StoredQuestionSet]
+    questions: Mapping[Key, HadQuestions]
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,6 @@ class _AttemptPush:
         self._session = session
         self._lock_all = lock_all
         self._quiz = quiz
-        self._question_sets = QuestionSets(session, quiz.id)
-        self._quiz_data = QuizDataReader()
         self._keys: set[Key] = set()
         self._issues: list[ValidationIssue] = []
         self._counter = PushCounter()
@@ -109,6 +109,7 @@ class _AttemptPush:
         """Store all batches, then raise the quiz's revision."""
         first, second = next(batches, Batch()), next(batches, None)
         self._lock(first, second)
+        self._questions = AttemptQuestions(self._session, self._quiz.id, self._quiz.question_set_id)
         if second is None:
             self._apply_batches([first])
         else:
@@ -138,7 +139,7 @@ class _AttemptPush:
         if second or len(first.attempts) > 1:
             self._lock_all(self._session, _ALL_QUIZZES)
             lock(self._session, name)
-        elif any(attempt.quiz_data for attempt in first.attempts):
+        elif self._quiz.draws_questions or any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
         else:
             return
@@ -146,6 +147,7 @@ class _AttemptPush:
         self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
     def _check_and_look_up(self, batch: Batch) -> _Lookup:
+        self._counter.unchanged += batch.not_attempts
         self._issues += batch.issues
         self._issues += self._find_repeated(batch.attempts)
         self._issues += self._find_unknown(batch.attempts)
@@ -182,9 +184,9 @@ class _AttemptPush:
         deleted = [attempt for attempt in candidates if attempt.submission.is_deleted]
         kept = [attempt for attempt in candidates if not attempt.submission.is_deleted]
         self._counter.unchanged += len(attempts) - len(candidates)
-        question_set_ids = self._find_question_sets(kept, stored)
-        question_sets = self._question_sets.load(question_set_ids.values())
-        return _Lookup(kept, deleted, stored, question_set_ids, question_sets)
+        questions, issues = self._questions.find(kept, stored)
+        self._issues += issues
+        return _Lookup(kept, deleted, stored, questions)
 
     def _derive(self, lookup: _Lookup) -> _Writes:
         """Derive the rows of the attempts that are new or changed; send them early if they are large."""
@@ -192,12 +194,12 @@ class _AttemptPush:
         changed: list[AttemptRow] = []
         size = 0
         for attempt in lookup.attempts:
-            if (question_set_id := lookup.question_set_ids.get(attempt.key)) is None:
+            if (questions := lookup.questions.get(attempt.key)) is None:
                 # Its questions are invalid, and their issues are listed already.
                 continue
             stored = lookup.stored.get(attempt.key)
             try:
-                row = _derive_row(attempt, lookup.question_sets[question_set_id], stored)
+                row = _derive_changed(attempt, questions, stored)
             except InvalidInputError as error:
                 self._issues += error.issues
                 if len(self._issues) >= InvalidInputError.MOST_ISSUES:
@@ -230,27 +232,6 @@ class _AttemptPush:
         self._added_responses += sum(row.added_responses for row in (*writes.new, *writes.changed))
         self._added_responses -= sum(attempt.n_responses for attempt in deleted)
 
-    def _find_question_sets(
-        self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
-    ) -> dict[Key, int]:
-        """Find the question set of each attempt: the one it sends, else the one it had, else the quiz's."""
-        sent: dict[Key, PushedQuestionSet] = {}
-        question_set_ids: dict[Key, int] = {}
-        for attempt in attempts:
-            if source := attempt.quiz_data:
-                try:
-                    sent[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
-                except InvalidInputError as error:
-                    self._issues += error.issues
-            elif old := stored.get(attempt.key):
-                question_set_ids[attempt.key] = old.question_set_id
-            elif self._quiz.question_set_id is not None:
-                question_set_ids[attempt.key] = self._quiz.question_set_id
-            else:
-                sent[attempt.key] = _NO_QUESTIONS
-        self._question_sets.store(sent.values())
-        return question_set_ids | {key: self._question_sets.id_of(new) for key, new in sent.items()}
-
     def _finish(self) -> PushCounts:
         of_quiz = Quiz.id == self._quiz.id
         if not self._counter.has_changes:
@@ -275,20 +256,17 @@ def _may_change(attempt: PushedAttempt, found: Found) -> bool:
     return deleted_at is None or updated_at > deleted_at
 
 
-def _derive_row(
-    attempt: PushedAttempt, question_set: StoredQuestionSet, stored: StoredAttempt | None
+def _derive_changed(
+    attempt: PushedAttempt, questions: HadQuestions, stored: StoredAttempt | None
 ) -> AttemptRow | None:
-    """Derive the row of an attempt, None if the stored one is the same; raise InvalidInputError."""
+    """Derive the row of an attempt, None if it was pushed like this before; raise InvalidInputError."""
     entries = attempt.read_entries()
-    digest = attempt.digest(entries, question_set.digest)
+    digest = attempt.digest(entries, questions.question_set.digest)
     if stored and stored.digest == digest:
         return None
-    responses, issues = question_set.parser.read(
-        entries, attempt.attachments, at(attempt.path, "submission_data")
-    )
-    if issues:
-        raise InvalidInputError(issues)
-    return AttemptRow(attempt, question_set.id, responses, digest, stored)
+    return derive_row(attempt, entries, digest, questions, stored)
 
 
-_QUIZ: Final = "SELECT question_set_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"
+_QUIZ: Final = """
+    SELECT question_set_id, question_groups <> '{}' AS draws_questions
+    FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"""

@@ -73,6 +73,7 @@ class _QuizPush:
         if payload.questions is not None or not stored:
             questions = [Question.of(pushed) for pushed in payload.questions or ()]
             columns["question_set_id"] = self._store_questions(stored.get("question_set_id"), questions)
+            columns["question_groups"] = _points_of_groups(payload)
         self._count_quiz(stored, columns)
         of_quiz = Quiz.id == self._id
         if not self._counter.has_changes:
@@ -92,9 +93,12 @@ class _QuizPush:
         """Find the columns of the stored quiz; empty if it is new."""
         table = Quiz.__table__.columns
         found = self._session.execute(
-            select(table.course_id, table.question_set_id, *(table[name] for name in COLUMNS)).where(
-                table.id == self._id
-            )
+            select(
+                table.course_id,
+                table.question_set_id,
+                table.question_groups,
+                *(table[name] for name in COLUMNS),
+            ).where(table.id == self._id)
         ).first()
         if found is None:
             return {}
@@ -132,7 +136,7 @@ class _QuizPush:
         if not stored:
             self._counter.created += 1
             return
-        is_edited = any(columns[name] != stored[name] for name in COLUMNS)
+        is_edited = any(columns[name] != stored[name] for name in ("question_groups", *COLUMNS))
         # If no question changed and the question set did, the questions are in another order.
         is_reordered = (
             columns["question_set_id"] != stored["question_set_id"] and not self._counter.has_changes
@@ -141,3 +145,10 @@ class _QuizPush:
             self._counter.updated += 1
         else:
             self._counter.unchanged += 1
+
+
+def _points_of_groups(payload: QuizChanges) -> Mapping[str, float | None]:
+    """Map the groups of a quiz, listed or named by a question, to the points of their questions."""
+    named = {str(int(q.quiz_group_id)): None for q in payload.questions or () if q.quiz_group_id is not None}
+    listed = {str(int(group.id)): group.question_points for group in payload.groups if group.id is not None}
+    return {**named, **listed}

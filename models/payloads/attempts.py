@@ -21,6 +21,7 @@ from models.payloads.json_values import (
     Text,
     Timestamp,
     at,
+    convert_leaf,
     decode_document,
     decoder,
     find_invalid_time,
@@ -42,7 +43,10 @@ _MOST_OBJECTS: Final = 100_000
 
 
 class PushedState(StrEnum):
-    """The state of a pushed attempt; the LMS deletes an attempt by pushing it as deleted."""
+    """The state of a pushed attempt; the LMS deletes an attempt by pushing it as deleted.
+
+    A submission that is untaken or has only settings is not an attempt yet.
+    """
 
     COMPLETE = "complete"
     PENDING_REVIEW = "pending_review"
@@ -60,7 +64,10 @@ class Attachment(msgspec.Struct):
 
 
 class Submission(msgspec.Struct):
-    """One attempt; its responses and `quiz_data` are not parsed yet."""
+    """One attempt; its responses and `quiz_data` are not parsed yet.
+
+    Canvas also names the end of an attempt `submitted_at`. A `temporary_user_code` beside a user is history.
+    """
 
     id: Id
     attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -72,6 +79,7 @@ class Submission(msgspec.Struct):
     kept_score: Number | None = None
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None
+    submitted_at: Timestamp | None = None
     was_preview: bool | None = None
     submission_data: msgspec.Raw = _NULL
     attachments: list[Attachment] | None = None
@@ -79,20 +87,26 @@ class Submission(msgspec.Struct):
 
     def __post_init__(self) -> None:
         # An empty code means no code, and null means false.
-        self.temporary_user_code = self.temporary_user_code or None
+        self.temporary_user_code = (self.temporary_user_code or None) if self.user_id is None else None
         self.was_preview = self.was_preview or False
+        self.finished_at = self.finished_at or self.submitted_at
 
     @property
     def is_deleted(self) -> bool:
         """Whether the LMS deletes this attempt."""
         return self.workflow_state is PushedState.DELETED
 
+    @property
+    def has_data(self) -> bool:
+        """Whether it has responses, be it none; an attempt whose data are null has no row in a report."""
+        return bytes(self.submission_data) != b"null"
+
 
 # The fields of an attempt that are neither its key nor parsed separately.
 _DIGESTED_FIELDS: Final = tuple(
     name
     for name in Submission.__struct_fields__
-    if name not in {"id", "attempt", "submission_data", "attachments", "quiz_data"}
+    if name not in {"id", "attempt", "submitted_at", "submission_data", "attachments", "quiz_data"}
 )
 
 
@@ -138,6 +152,14 @@ class PushedAttempt:
             require_strict(source, path, above=1)
         return entries
 
+    def answered_question_ids(self) -> set[int]:
+        """Read the ids of the questions that the responses are to; what is invalid has none."""
+        try:
+            entries = _decode_question_ids(bytes(self.submission.submission_data)) or []
+        except UNREADABLE:
+            return set()
+        return {entry.question_id for entry in entries if entry.question_id is not None}
+
     def digest(self, entries: Sequence[Any], question_set_digest: bytes) -> bytes:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
@@ -145,7 +167,7 @@ class PushedAttempt:
         content = (
             # The encoder knows neither subclasses of int and str nor objects with numbers as keys.
             [int(value) if type(value) is Id else value for value in fields],
-            entries,
+            entries if submission.has_data else None,
             sorted((int(number), str(name)) for number, name in self.attachments.items()),
         )
         return hashlib.sha256(question_set_digest + _encode(content)).digest()
@@ -153,10 +175,14 @@ class PushedAttempt:
 
 @dataclass
 class Batch:
-    """Some attempts of a request, and the issues of those that could not be parsed."""
+    """Some attempts of a request, and the issues of those that could not be parsed.
+
+    `not_attempts` counts the rows that hold no attempt.
+    """
 
     attempts: list[PushedAttempt] = field(default_factory=list)
     issues: list[ValidationIssue] = field(default_factory=list)
+    not_attempts: int = 0
     size: int = 0
 
     @property
@@ -184,14 +210,30 @@ class _Document(msgspec.Struct):
     quiz_submissions: list[msgspec.Raw]
 
 
-_Read = Callable[[bytes, str], PushedAttempt]
+class _Row(msgspec.Struct):
+    workflow_state: msgspec.Raw = msgspec.Raw()
+    attempt: msgspec.Raw = msgspec.Raw()
+
+
+_NOT_TAKEN: Final = frozenset({PushedState.UNTAKEN, PushedState.SETTINGS_ONLY})
+
+
+class _EntryOfQuestion(msgspec.Struct):
+    question_id: Id | None = None
+
+
+# None for a row that holds no attempt.
+_Read = Callable[[bytes, str], PushedAttempt | None]
 
 
 def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
     batch, n_issues = Batch(), 0
     for path, source, read in sources:
         try:
-            batch.attempts.append(read(source, path))
+            if attempt := read(source, path):
+                batch.attempts.append(attempt)
+            else:
+                batch.not_attempts += 1
         except InvalidInputError as error:
             batch.issues += error.issues
             n_issues += len(error.issues)
@@ -225,28 +267,40 @@ def _split(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[bytes]:
     yield b"".join(unfinished)
 
 
-def _read_line(line: bytes, path: str) -> PushedAttempt:
+def _read_line(line: bytes, path: str) -> PushedAttempt | None:
     attempt = _read_attempt(line, path)
-    if not _is_surely_strict_outside(line):
+    if attempt is None or not _is_surely_strict_outside(line):
         require_strict(line, path)
     return attempt
 
 
-def _read_attempt(source: bytes, path: str) -> PushedAttempt:
+def _read_attempt(source: bytes, path: str) -> PushedAttempt | None:
     try:
         attempt = PushedAttempt(path, _decode(source), source.decode())
     except UNREADABLE as error:
+        if _holds_no_attempt(source):
+            return None
         raise refusal(source, Submission, path, error) from None
+    if attempt.submission.workflow_state in _NOT_TAKEN:
+        return None
     if issues := list(itertools.islice(_check(attempt.submission, path), InvalidInputError.MOST_ISSUES)):
         raise InvalidInputError(issues)
     return attempt
 
 
+def _holds_no_attempt(source: bytes) -> bool:
+    """Whether a row that could not be read as an attempt is none, whatever its other fields."""
+    try:
+        row = _decode_row(source)
+    except UNREADABLE:
+        return False
+    not_taken = {msgspec.json.encode(state) for state in _NOT_TAKEN}
+    return bytes(row.attempt) == b"null" or bytes(row.workflow_state) in not_taken
+
+
 def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
-    has_user, has_code = submission.user_id is not None, bool(submission.temporary_user_code)
-    if has_user and has_code:
-        yield ValidationIssue(at(path, "temporary_user_code"), "must not be given beside user_id")
-    elif not has_user and not has_code and not submission.is_deleted:
+    has_taker = submission.user_id is not None or submission.temporary_user_code is not None
+    if not has_taker and not submission.is_deleted:
         yield ValidationIssue(
             at(path, "user_id"), "is missing; a logged-out taker has temporary_user_code instead"
         )
@@ -256,7 +310,8 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
             yield ValidationIssue(
                 at(attachment_path, "display_name"), f"is longer than {MOST_NAME_CHARACTERS} characters"
             )
-    for name in ("started_at", "finished_at", "updated_at"):
+    end = "submitted_at" if submission.finished_at is submission.submitted_at else "finished_at"
+    for name in ("started_at", end, "updated_at"):
         yield from find_invalid_time(getattr(submission, name), at(path, name))
 
 
@@ -333,8 +388,12 @@ def _is_surely_strict(source: bytes, entries: Sequence[Any]) -> bool:
 
 
 _decode: Final = decoder(Submission).decode
+_decode_row: Final = decoder(_Row).decode
 _decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
 _decode_entries: Final[Callable[[bytes], list[Any] | None]] = msgspec.json.Decoder(list[Any] | None).decode
+_decode_question_ids: Final[Callable[[bytes], list[_EntryOfQuestion] | None]] = msgspec.json.Decoder(
+    list[_EntryOfQuestion] | None, dec_hook=convert_leaf
+).decode
 _decode_raw_entries: Final[Callable[[bytes], list[msgspec.Raw] | None]] = msgspec.json.Decoder(
     list[msgspec.Raw] | None
 ).decode

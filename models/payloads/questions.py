@@ -20,6 +20,7 @@ _ANSWERED_BY_ID: Final = frozenset(
     {
         QuestionType.MULTIPLE_CHOICE,
         QuestionType.TRUE_FALSE,
+        QuestionType.MISSING_WORD,
         QuestionType.MULTIPLE_ANSWERS,
         QuestionType.DROPDOWNS,
         QuestionType.MATCHING,
@@ -43,17 +44,42 @@ class PushedMatch(msgspec.Struct):
 
 
 class PushedAnswer(msgspec.Struct):
-    """A possible answer to a question."""
+    """A possible answer to a question.
+
+    Canvas's documentation spells some fields in another way than its responses; both are read.
+    """
 
     id: Id | None = None
-    text: Text = Text()
-    html: Text = Text()
+    text: Text | None = None
+    html: Text | None = None
     weight: Number | None = None
     blank_id: Text = Text()
     match_id: Id | None = None
-    left: Text = Text()
-    right: Text = Text()
+    left: Text | None = None
+    right: Text | None = None
     variables: list[PushedVariable] | None = None
+    answer_text: Text | None = None
+    answer_html: Text | None = None
+    answer_weight: Number | None = None
+    answer_match_left: Text | None = None
+    answer_match_right: Text | None = None
+
+    def __post_init__(self) -> None:
+        self.text = self.text or self.answer_text or self.text
+        self.html = self.html or self.answer_html or self.html
+        self.weight = self.answer_weight if self.weight is None else self.weight
+        self.left = self.left or self.answer_match_left or self.left
+        self.right = self.right or self.answer_match_right or self.right
+
+    @property
+    def has_label(self) -> bool:
+        """Whether it is given a text, even an empty one; a label under an unknown key would be lost."""
+        return self.text is not None or self.html is not None or self.left is not None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether its text and its html show nothing."""
+        return not ((self.text or "").strip() or (self.html or "").strip())
 
 
 class PushedQuestion(msgspec.Struct):
@@ -64,8 +90,16 @@ class PushedQuestion(msgspec.Struct):
     question_text: Text = Text()
     points_possible: Number | None = None
     position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    quiz_group_id: Id | None = None
     answers: Annotated[list[PushedAnswer], msgspec.Meta(max_length=MOST_ANSWERS)] | None = None
     matches: list[PushedMatch] | None = None
+
+
+class PushedGroup(msgspec.Struct):
+    """A group of questions, some of which are drawn for each attempt."""
+
+    id: Id | None = None
+    question_points: Number | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -74,36 +108,41 @@ class _Entry(msgspec.Struct):
 
 def read_questions(
     entries: Sequence[msgspec.Raw], path: str
-) -> tuple[list[PushedQuestion], list[ValidationIssue]]:
-    """Read the list of a quiz's questions, without its groups; return the issues as well.
+) -> tuple[list[PushedQuestion], list[PushedGroup], list[ValidationIssue]]:
+    """Read the list of a quiz's questions and groups; return the issues as well.
 
     Reading stops at the twentieth issue.
     """
     if len(entries) > MOST_QUESTIONS:
-        return [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
-    read: list[tuple[str, PushedQuestion]] = []
+        return [], [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
+    questions: list[tuple[str, PushedQuestion]] = []
+    groups: list[PushedGroup] = []
     issues: list[ValidationIssue] = []
-    for index, entry in enumerate(entries):
-        question, found = read_question(entry, at(path, index))
+    for index, source in enumerate(entries):
+        entry, found = read_entry(source, at(path, index))
         issues += found
-        if question:
-            read.append((at(path, index), question))
+        if isinstance(entry, PushedQuestion):
+            questions.append((at(path, index), entry))
+        elif entry:
+            groups.append(entry)
         if len(issues) >= InvalidInputError.MOST_ISSUES:
             break
-    issues += find_repeated((question_path, question.id) for question_path, question in read)
-    return [question for _, question in read], issues
+    issues += find_repeated((question_path, question.id) for question_path, question in questions)
+    return [question for _, question in questions], groups, issues
 
 
-def read_question(
-    entry: bytes | msgspec.Raw, path: str
-) -> tuple[PushedQuestion | None, list[ValidationIssue]]:
-    """Read one entry of a quiz's list, which is JSON; a group gives neither a question nor an issue."""
+def read_entry(
+    source: bytes | msgspec.Raw, path: str
+) -> tuple[PushedQuestion | PushedGroup | None, list[ValidationIssue]]:
+    """Read one entry of a quiz's list, which is JSON: a question or a group, None if it cannot be read."""
+    kind: type[PushedQuestion | PushedGroup] = PushedQuestion
     try:
-        if bytes(entry).startswith(b"{") and bytes(_decode_entry(entry).entry_type) == _GROUP:
-            return None, []
-        question = _decode(entry)
+        if bytes(source).startswith(b"{") and bytes(_decode_entry(source).entry_type) == _GROUP:
+            kind = PushedGroup
+            return _decode_group(source), []
+        question = _decode(source)
     except UNREADABLE as error:
-        return None, list(refusal(bytes(entry), PushedQuestion, path, error).issues)
+        return None, list(refusal(bytes(source), kind, path, error).issues)
     return question, list(itertools.islice(_check(question, path), InvalidInputError.MOST_ISSUES))
 
 
@@ -118,7 +157,8 @@ def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIs
 
 def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
     seen: set[int] = set()
-    for index, answer in enumerate(question.answers or ()):
+    answers = question.answers or ()
+    for index, answer in enumerate(answers):
         answer_path = at(at(path, "answers"), index)
         if question.question_type in _WITH_BLANKS and not answer.blank_id:
             yield ValidationIssue(at(answer_path, "blank_id"), "is missing")
@@ -130,7 +170,16 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
             yield ValidationIssue(at(answer_path, "id"), "is also the id of an earlier answer")
         else:
             seen.add(answer.id)
+        if not answer.has_label:
+            yield ValidationIssue(at(answer_path, "text"), "is missing, and so is html")
+    if (
+        question.question_type.is_choice
+        and answers
+        and all(answer.has_label and answer.is_blank for answer in answers)
+    ):
+        yield ValidationIssue(at(path, "answers"), "have neither text nor html")
 
 
 _decode_entry: Final = decoder(_Entry).decode
+_decode_group: Final = decoder(PushedGroup).decode
 _decode: Final = decoder(PushedQuestion).decode

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from models.errors import InvalidInputError, ValidationIssue
 from models.lms.quizzes import QuizType, ScoringPolicy
 from models.payloads.json_values import Id, Name, Number, Timestamp, decode_document, find_invalid_time
-from models.payloads.questions import PushedQuestion, read_questions
+from models.payloads.questions import PushedGroup, PushedQuestion, read_questions
 
 # The values that null stands for; a new quiz has them for fields that are left out.
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -44,10 +44,14 @@ COLUMNS: Final = tuple(name for name in PushedQuiz.__struct_fields__ if name != 
 
 @dataclass(frozen=True)
 class QuizChanges:
-    """What a push changes of a quiz: values by column, and the questions in order, None if it sends none."""
+    """What a push changes of a quiz: values by column, and the questions in order, None if it sends none.
+
+    `groups` are the groups that questions are drawn from; they are sent together with the questions.
+    """
 
     columns: Mapping[str, Any]
     questions: Sequence[PushedQuestion] | None
+    groups: Sequence[PushedGroup] = ()
 
 
 class _Document(msgspec.Struct):
@@ -60,14 +64,16 @@ def read_quiz(body: bytes) -> QuizChanges:
     issues: list[ValidationIssue] = []
     if isinstance(quiz.published_at, datetime.datetime):
         issues += find_invalid_time(quiz.published_at, "quiz.published_at")
-    questions = None
+    questions: list[PushedQuestion] | None = None
+    groups: list[PushedGroup] = []
     if quiz.questions is not UNSET:
-        questions, found = read_questions(quiz.questions, "quiz.questions")
+        questions, groups, found = read_questions(quiz.questions, "quiz.questions")
         issues += found
     if issues:
         raise InvalidInputError(issues)
     given = {name: value for name in COLUMNS if (value := getattr(quiz, name)) is not UNSET}
-    return QuizChanges({name: _column_value(name, value) for name, value in given.items()}, questions)
+    columns = {name: _column_value(name, value) for name, value in given.items()}
+    return QuizChanges(columns, questions, groups)
 
 
 def _column_value(name: str, value: Any) -> Any:

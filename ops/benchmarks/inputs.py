@@ -18,7 +18,7 @@ import pyarrow as pa
 from models.content.html_text import plain_text
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
-from models.ingestion.question_sets import QuizDataReader
+from models.ingestion.quiz_data import QuizDataReader
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
@@ -169,7 +169,7 @@ def _read_attempts(body: bytes) -> None:
     for batch in read_document(body):
         if batch.issues:
             raise InvalidInputError(batch.issues)
-        quiz_data = QuizDataReader()
+        quiz_data = QuizDataReader(dict)
         for attempt in batch.attempts:
             attempt.digest(attempt.read_entries(), b"")
             if attempt.quiz_data is not None:

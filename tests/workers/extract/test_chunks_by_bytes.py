@@ -16,7 +16,7 @@ ESSAY = {"id": 1, "question_type": "essay_question"}
 
 
 def response_bytes(question: dict[str, Any], **entry: Any) -> int:
-    [pushed], _ = read_questions([msgspec.Raw(msgspec.json.encode(question))], "questions")
+    [pushed], *_ = read_questions([msgspec.Raw(msgspec.json.encode(question))], "questions")
     responses, issues = ResponseParser([Question.of(pushed)]).read([{"question_id": 1, **entry}], {}, "")
     assert issues == []
     return responses.response_bytes
