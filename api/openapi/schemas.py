@@ -80,6 +80,12 @@ class Progress(_ResponseBody, kw_only=True):
     results: Results | UnsetType = UNSET
 
 
+class WrappedProgress(Progress, kw_only=True):
+    """The progress of the job of a report, twice: New Quizzes clients read either."""
+
+    progress: Progress
+
+
 class _ReportFields(_ResponseBody, kw_only=True):
     report_type: ReportType
     readable_type: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
