@@ -19,6 +19,7 @@ from api.errors import InvalidParameterError, UnsupportedContentError
 from api.media_types import FORMS, JSON
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
+from models.issues import Checked, Issues, RefusedWhole, Skipped
 from models.payloads.strict_json import require_strict
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
@@ -34,6 +35,7 @@ _ID = re.compile("-?[0-9]{1,19}")
 _SIS_COURSE = "sis_course_id:"
 _INCLUDABLE = frozenset({"file", "progress"})
 _MOST_PER_PAGE = 100
+_SKIP = "skip"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,20 @@ class ListParams:
 
     includes_all_versions: bool
     include: frozenset[str]
+
+
+@dataclass(frozen=True)
+class PushParams:
+    """What becomes of the invalid parts of a push: they refuse it, are skipped, or all is only checked."""
+
+    is_check: bool
+    skips: bool
+
+    def new_issues(self) -> Issues:
+        """Make the policy for one try of the push."""
+        if self.is_check:
+            return Checked()
+        return Skipped() if self.skips else RefusedWhole()
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,14 @@ def list_params() -> ListParams:
     """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
     sources = _Sources()
     return ListParams(includes_all_versions=_all_versions(sources), include=_include(sources))
+
+
+def push_params() -> PushParams:
+    """Read how a push treats what is invalid; the body holds no parameters."""
+    on_error = request.args.get("on_error", "")
+    if on_error not in {"", _SKIP}:
+        raise InvalidParameterError(f"on_error must be {_SKIP}")
+    return PushParams(is_check=_boolean("check", request.args.get("check")), skips=on_error == _SKIP)
 
 
 def cancel_message() -> str | None:

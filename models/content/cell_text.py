@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from models.content.html_text import plain_text
 from models.content.questions import Answer, Question
+from models.errors import IssueKind
 from models.lms.quizzes import QuestionType
 from models.payloads.json_values import to_id, to_text
 
@@ -22,10 +23,11 @@ SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
 class InvalidResponseError(Exception):
     """A key of a response has an invalid value."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, kind: IssueKind = IssueKind.INVALID_VALUE) -> None:
         super().__init__(f"{key} {reason}")
         self.key = key
         self.reason = reason
+        self.kind = kind
 
 
 class Reader(Protocol):
@@ -204,14 +206,16 @@ def _find(
     texts: Mapping[int, str], number: int, key: str, what: str, remedy: str = f"; {SEND_QUIZ_DATA}"
 ) -> str:
     if (text := texts.get(number)) is None:
-        raise InvalidResponseError(key, f"{number} is not {what}{remedy}")
+        raise InvalidResponseError(key, f"{number} is not {what}{remedy}", IssueKind.UNKNOWN_ANSWER)
     return text
 
 
 def _require_known(entry: Entry, prefix: str, known: Any, what: str, *, by_id: bool = False) -> None:
     for key in entry:
         if key.startswith(prefix) and key not in known and (not by_id or key[len(prefix) :].isdecimal()):
-            raise InvalidResponseError(key[:100], f"does not name {what}; {SEND_QUIZ_DATA}")
+            raise InvalidResponseError(
+                key[:100], f"does not name {what}; {SEND_QUIZ_DATA}", IssueKind.UNKNOWN_ANSWER
+            )
 
 
 READERS: Final[Mapping[QuestionType, Callable[[Question], Reader]]] = {

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
 from models.content.questions import Question
-from models.errors import ValidationIssue
+from models.errors import IssueKind, ValidationIssue
 from models.payloads.json_values import MOST_NUMBER, at, to_number
 
 # An id or a null, and the points given.
@@ -79,14 +79,16 @@ class ResponseParser:
             try:
                 column = self._find_column(entry)
                 if seen[column.index]:
-                    raise InvalidResponseError("question_id", "is also answered by an earlier entry")
+                    raise InvalidResponseError(
+                        "question_id", "is also answered by an earlier entry", IssueKind.REPEATED
+                    )
                 seen[column.index] = True
                 _read_entry(entry, column, attachments, responses)
             except InvalidResponseError as error:
                 entry_path = at(path, number)
-                issues.append(
-                    ValidationIssue(at(entry_path, error.key) if error.key else entry_path, error.reason)
-                )
+                if error.key:
+                    entry_path = at(entry_path, error.key)
+                issues.append(ValidationIssue(entry_path, error.reason, error.kind))
         for index, sizes in self._long_labels.items():
             responses.label_bytes += sizes.get(responses.answer_ids[index], 0)
         return responses, issues
@@ -96,11 +98,13 @@ class ResponseParser:
             raise InvalidResponseError("", "must be an object")
         question_id = entry.get("question_id")
         if type(question_id) is not int and (question_id := read_id(entry, "question_id")) is None:
-            raise InvalidResponseError("question_id", "is missing")
+            raise InvalidResponseError("question_id", "is missing", IssueKind.MISSING)
         column = self._columns.get(question_id)
         if column is None:
             raise InvalidResponseError(
-                "question_id", f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}"
+                "question_id",
+                f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}",
+                IssueKind.UNKNOWN_QUESTION,
             )
         return column
 
@@ -164,4 +168,8 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     number = read_id(entry, "answer_id")
     if number is None or number in choices:
         return number
-    raise InvalidResponseError("answer_id", f"{number} is not an answer of the question; {SEND_QUIZ_DATA}")
+    raise InvalidResponseError(
+        "answer_id",
+        f"{number} is not an answer of the question; {SEND_QUIZ_DATA}",
+        IssueKind.UNKNOWN_ANSWER,
+    )

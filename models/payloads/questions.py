@@ -7,9 +7,11 @@ from typing import Annotated, Final
 
 import msgspec
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Issues
 from models.lms.quizzes import QuestionType
 from models.payloads.json_values import UNREADABLE, Id, Number, Text, at, decoder, refusal
+from models.payloads.lists import EntryKind, PushedList, key_reader
 
 MOST_QUESTIONS: Final = 10_000
 MOST_ANSWERS: Final = 5_000
@@ -67,30 +69,22 @@ class PushedQuestion(msgspec.Struct):
     matches: list[PushedMatch] | None = None
 
 
+class _Id(msgspec.Struct):
+    id: Id
+
+
 class _Entry(msgspec.Struct):
     entry_type: msgspec.Raw = msgspec.Raw()
 
 
 def read_questions(
-    entries: Sequence[msgspec.Raw], path: str
-) -> tuple[list[PushedQuestion], list[ValidationIssue]]:
-    """Read the list of a quiz's questions, without its groups; return the issues as well.
-
-    Reading stops at the twentieth issue.
-    """
-    if len(entries) > MOST_QUESTIONS:
-        return [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
-    read: list[tuple[str, PushedQuestion]] = []
-    issues: list[ValidationIssue] = []
-    for index, entry in enumerate(entries):
-        question, found = read_question(entry, at(path, index))
-        issues += found
-        if question:
-            read.append((at(path, index), question))
-        if len(issues) >= InvalidInputError.MOST_ISSUES:
-            break
-    issues += find_repeated((question_path, question.id) for question_path, question in read)
-    return [question for _, question in read], issues
+    sources: Sequence[msgspec.Raw], path: str, issues: Issues
+) -> PushedList[PushedQuestion] | None:
+    """Read the list of a quiz's questions, without its groups; None if it is skipped since it is too long."""
+    if len(sources) > MOST_QUESTIONS:
+        issues.skip([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)])
+        return None
+    return _QUESTIONS.read_list(sources, path, issues)
 
 
 def read_question(
@@ -111,7 +105,7 @@ def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIs
     seen: set[int] = set()
     for path, question_id in questions:
         if question_id in seen:
-            yield ValidationIssue(at(path, "id"), "is also the id of an earlier question")
+            yield ValidationIssue(at(path, "id"), "is also the id of an earlier question", IssueKind.REPEATED)
         seen.add(question_id)
 
 
@@ -120,16 +114,32 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
     for index, answer in enumerate(question.answers or ()):
         answer_path = at(at(path, "answers"), index)
         if question.question_type in _WITH_BLANKS and not answer.blank_id:
-            yield ValidationIssue(at(answer_path, "blank_id"), "is missing")
+            yield ValidationIssue(at(answer_path, "blank_id"), "is missing", IssueKind.MISSING)
         if question.question_type not in _ANSWERED_BY_ID:
             continue
         if answer.id is None:
-            yield ValidationIssue(at(answer_path, "id"), "is missing")
+            yield ValidationIssue(at(answer_path, "id"), "is missing", IssueKind.MISSING)
         elif answer.id in seen:
-            yield ValidationIssue(at(answer_path, "id"), "is also the id of an earlier answer")
+            yield ValidationIssue(
+                at(answer_path, "id"), "is also the id of an earlier answer", IssueKind.REPEATED
+            )
         else:
             seen.add(answer.id)
 
 
+def _read_valid(entry: msgspec.Raw, path: str) -> PushedQuestion | None:
+    question, issues = read_question(entry, path)
+    if issues:
+        raise InvalidInputError(issues)
+    return question
+
+
+def _id_of(question: PushedQuestion | _Id) -> int:
+    return int(question.id)
+
+
+_QUESTIONS: Final = EntryKind(
+    _read_valid, _id_of, key_reader(_Id, _id_of), "id", "is also the id of an earlier question"
+)
 _decode_entry: Final = decoder(_Entry).decode
 _decode: Final = decoder(PushedQuestion).decode

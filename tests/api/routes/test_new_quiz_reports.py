@@ -30,8 +30,9 @@ class TestNewQuizzes:
             "queued",
             "Quizzes::QuizStatistics",
         )
-        wrapped = response.json.pop("progress")
-        assert wrapped == response.json == api.get(response.json["url"].removeprefix(BASE)).json
+        body = response.json
+        wrapped = body.pop("progress")
+        assert wrapped == body == api.get(body["url"].removeprefix(BASE)).json
 
     def test_a_report_that_is_being_generated_is_a_409(self, api: Api) -> None:
         assert api.post(NEW_QUIZZES, json=WISH).status_code == 201

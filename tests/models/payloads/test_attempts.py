@@ -30,8 +30,13 @@ def attempt(**fields: Any) -> dict[str, Any]:
 
 
 def lines(*sources: bytes) -> tuple[list[PushedAttempt], list[ValidationIssue]]:
-    batches = list(read_lines(iter(sources), MOST_LINE_BYTES))
-    return [a for batch in batches for a in batch.attempts], [p for batch in batches for p in batch.issues]
+    batches = read_lines(iter(sources), MOST_LINE_BYTES)
+    attempts = [attempt for batch in batches for attempt in batch.attempts]
+    try:
+        batches.issues.finish()
+    except InvalidInputError as error:
+        return attempts, list(error.issues)
+    return attempts, []
 
 
 def line(**fields: Any) -> bytes:
