@@ -81,7 +81,7 @@ def chunks_of(body: Body) -> Iterator[bytes]:
 
 
 def first_line(body: Body, most_bytes: int) -> bytes:
-    """Read the first line of a body, which then stands at the second; cut off if it is longer than allowed."""
+    """Read the first line of a body, which then stands at the second; a longer one is cut off."""
     pieces: list[bytes] = []
     size = 0
     for chunk in chunks_of(body):

@@ -159,7 +159,7 @@ class _CoursePush:
     def _store_users(self, pushed: PushedList[PushedUser]) -> None:
         users = list(pushed.entries.values())
         ids = [int(user.id) for user in users]
-        self._skipped_users = set(pushed.skipped.values())
+        self._skipped_users = set(pushed.skipped.values()) - {None}
         written = self._run(_UPSERT_USERS, **arrays(_USER, users))
         self._changed_user_ids = [row.id for row in written if not row.is_new]
         added = {row.user_id for row in self._run(_INSERT_COURSE_USERS, user_id=ids)}
@@ -176,7 +176,7 @@ class _CoursePush:
         course_ids, added = self._insert_sections(list(pushed.entries.values()))
         pushed = pushed.without(lambda section: self._find_taken(section, course_ids), id_of, self._issues)
         self._issues.finish()
-        self._skipped_sections = set(pushed.skipped.values())
+        self._skipped_sections = set(pushed.skipped.values()) - {None}
         parameters = arrays(_SECTION, list(pushed.entries.values()))
         ids: list[int] = parameters["id"]
         moved = {id_: course_ids[id_] for id_ in ids if course_ids[id_] != self._id}
@@ -235,6 +235,8 @@ class _CoursePush:
                 **keys,
                 skipped_section_id=[section_id for section_id, _ in skipped],
                 skipped_user_id=[user_id for _, user_id in skipped],
+                skipped_users=sorted(self._skipped_users),
+                skipped_sections=sorted(self._skipped_sections),
             )
             self._counter.deleted += len(deleted)
         self._count(len(enrollments), self._run(_UPSERT_ENROLLMENTS, **parameters))
@@ -360,6 +362,8 @@ _DELETE_OTHER_ENROLLMENTS: Final = """
         SELECT * FROM unnest(%(section_id)b::bigint[], %(user_id)b::bigint[], %(type)b::text[]))
         AND (section_id, user_id) NOT IN (
             SELECT * FROM unnest(%(skipped_section_id)b::bigint[], %(skipped_user_id)b::bigint[]))
+        AND user_id <> ALL (%(skipped_users)b::bigint[])
+        AND section_id <> ALL (%(skipped_sections)b::bigint[])
     RETURNING user_id"""
 
 _UPSERT_ENROLLMENTS: Final = (

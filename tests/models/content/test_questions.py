@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from models.content.questions import Answer, Match, Question, Variable, digest
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, ValidationIssue
+from models.issues import RefusedWhole
 from models.lms.quizzes import QuestionType
 from models.payloads.questions import read_questions
 
@@ -20,13 +21,21 @@ def raw(entries: tuple[Any, ...]) -> list[msgspec.Raw]:
 
 
 def read(*entries: Any) -> list[Question]:
-    questions, issues = read_questions(raw(entries), PLACE)
-    assert issues == []
-    return [Question.of(pushed) for pushed in questions]
+    policy = RefusedWhole()
+    questions = read_questions(raw(entries), PLACE, policy)
+    policy.finish()
+    assert questions is not None
+    return [Question.of(pushed) for pushed in questions.entries.values()]
 
 
 def issues(*entries: Any) -> list[ValidationIssue]:
-    return read_questions(raw(entries), PLACE)[1]
+    policy = RefusedWhole()
+    try:
+        read_questions(raw(entries), PLACE, policy)
+        policy.finish()
+    except InvalidInputError as error:
+        return list(error.issues)
+    return []
 
 
 def choice(*answers: dict[str, Any], **fields: Any) -> dict[str, Any]:
