@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
+from models.content.cell_text import (
+    READERS,
+    SEND_QUIZ_DATA,
+    TEXT_VERSION,
+    Entry,
+    InvalidResponseError,
+    Part,
+    Reader,
+    read_id,
+    require_fit,
+)
 from models.content.questions import Question
 from models.errors import IssueKind, ValidationIssue
 from models.payloads.json_values import MOST_NUMBER, at, to_number
@@ -16,9 +26,6 @@ _BYTES_OF_RESPONSE: Final = 16
 
 # The labels of most answers are shorter and do not count.
 _SHORT_LABEL: Final = 100
-
-# Partly correct, and not graded yet: neither counts as incorrect.
-_NOT_INCORRECT: Final = frozenset({"partial", "undefined"})
 
 
 @dataclass(slots=True)
@@ -36,6 +43,11 @@ class Responses:
     n_correct: int = 0
     n_incorrect: int = 0
     label_bytes: int = field(default=0, compare=False)
+
+    @property
+    def text_version(self) -> int:
+        """The version of the rules that made the texts."""
+        return TEXT_VERSION
 
     @property
     def response_bytes(self) -> int:
@@ -147,9 +159,10 @@ def _is_counted_correct(correct: object) -> bool:
         return True
     if correct is False or correct is None:
         return False
-    if isinstance(correct, str) and correct in _NOT_INCORRECT:
-        return True
-    raise InvalidResponseError("correct", 'must be true, false, "partial", "undefined" or null')
+    if isinstance(correct, str):
+        # Canvas has a word for partly correct, for not graded, for graded by hand, and for a text block.
+        return correct != "false"
+    raise InvalidResponseError("correct", "must be true, false, a text or null")
 
 
 def _to_points(points: object) -> float:
@@ -166,10 +179,18 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     if is_id and (chosen := choices.get(answer_id)) is not None:
         return chosen
     number = read_id(entry, "answer_id")
-    if number is None or number in choices:
+    if number is None:
+        # The text of a choice is an id, which chooses nothing by itself.
+        require_fit(entry, Part.CHOICE, reads_text=_is_id(entry.get("text")))
+        return None
+    if number in choices:
         return number
     raise InvalidResponseError(
         "answer_id",
         f"{number} is not an answer of the question; {SEND_QUIZ_DATA}",
         IssueKind.UNKNOWN_ANSWER,
     )
+
+
+def _is_id(text: object) -> bool:
+    return type(text) is int or (isinstance(text, str) and text.isdecimal())

@@ -29,6 +29,7 @@ class StoredAttempt:
     updated_at: datetime.datetime
     digest: bytes
     question_set_id: int
+    quiz_question_set_id: int | None
     n_responses: int
 
 
@@ -42,6 +43,7 @@ class AttemptRow:
 
     pushed: PushedAttempt
     question_set_id: int
+    quiz_question_set_id: int | None
     responses: Responses
     digest: bytes
     stored: StoredAttempt | None
@@ -103,7 +105,12 @@ def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Foun
             deleted_at[key] = row.updated_at
         else:
             stored[key] = StoredAttempt(
-                row.id, row.updated_at, bytes(row.digest), row.question_set_id, row.n_responses
+                row.id,
+                row.updated_at,
+                bytes(row.digest),
+                row.question_set_id,
+                row.quiz_question_set_id,
+                row.n_responses,
             )
     return Found(stored, deleted_at)
 
@@ -169,11 +176,12 @@ _FIND: Final = """
         SELECT * FROM unnest(%(submission_id)b::bigint[], %(attempt)b::integer[])
             AS keys (submission_id, attempt)
     )
-    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, cardinality(points) AS n_responses
+    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, quiz_question_set_id,
+        cardinality(points) AS n_responses
     FROM attempts JOIN pushed USING (submission_id, attempt)
     WHERE quiz_id = %(quiz_id)s
     UNION ALL
-    SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, 0
+    SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, NULL, 0
     FROM deleted_attempts JOIN pushed USING (submission_id, attempt)"""
 
 # A subquery for each row is one index lookup, even if the table has just grown and its statistics are out of

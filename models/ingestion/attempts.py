@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.db.bulk import pipelined, run
 from models.db.locks import lock, lock_shared
 from models.errors import InvalidInputError, IssueKind, NotFoundError, ValidationIssue
+from models.ingestion.attempt_questions import AttemptQuestions, HadQuestions, derive_row
 from models.ingestion.attempt_rows import (
     AttemptRow,
     Found,
@@ -26,15 +27,12 @@ from models.ingestion.attempt_rows import (
     send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
-from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, StoredQuestionSet
-from models.ingestion.quiz_data import QuizDataReader
 from models.issues import Issues
 from models.lms.quizzes import Quiz
 from models.payloads.attempts import Batch, Batches, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
-_NO_QUESTIONS: Final = PushedQuestionSet.of(())
 
 
 def apply_attempts(
@@ -60,18 +58,22 @@ def lock_name(quiz_id: int) -> str:
 
 @dataclass(frozen=True)
 class _TargetQuiz:
-    """The quiz of a request, and the question set of new attempts that send no questions."""
+    """The quiz of a request, and the question set of new attempts that send no questions.
+
+    `draws_questions` tells whether an attempt may have some of the quiz's questions only.
+    """
 
     id: int
     course_id: int
     question_set_id: int | None
+    draws_questions: bool
 
 
 def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _TargetQuiz:
     quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
     if not quizzes:
         raise NotFoundError
-    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id)
+    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id, quizzes[0].draws_questions)
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,7 @@ class _Lookup:
     attempts: Sequence[PushedAttempt]
     deleted: Sequence[PushedAttempt]
     stored: Mapping[Key, StoredAttempt]
-    question_set_ids: Mapping[Key, int]
-    question_sets: Mapping[int, StoredQuestionSet]
+    questions: Mapping[Key, HadQuestions]
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,6 @@ class _AttemptPush:
         self._issues = issues
         self._lock_all = lock_all
         self._quiz = quiz
-        self._question_sets = QuestionSets(session, quiz.id)
-        self._quiz_data = QuizDataReader()
         self._skipped_submissions: set[int] = set()
         self._counter = PushCounter()
         self._added_responses = 0
@@ -119,6 +118,7 @@ class _AttemptPush:
         """Store all batches, then raise the quiz's revision."""
         first, second = next(batches, Batch()), next(batches, None)
         self._lock(first, second)
+        self._questions = AttemptQuestions(self._session, self._quiz.id, self._quiz.question_set_id)
         if second is None:
             self._apply_batches([first])
         else:
@@ -147,7 +147,7 @@ class _AttemptPush:
         if second or len(first.attempts) > 1:
             self._lock_all(self._session, _ALL_QUIZZES)
             lock(self._session, name)
-        elif any(attempt.quiz_data for attempt in first.attempts):
+        elif self._quiz.draws_questions or any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
         else:
             return
@@ -155,6 +155,7 @@ class _AttemptPush:
         self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
     def _check_and_look_up(self, batch: Batch) -> _Lookup:
+        self._counter.unchanged += batch.not_attempts
         self._skip_unknown(batch.attempts)
         return self._look_up(batch.attempts)
 
@@ -200,21 +201,20 @@ class _AttemptPush:
         deleted = [a for a in candidates if a.submission.is_deleted and not a.is_skipped]
         kept = [attempt for attempt in candidates if not attempt.submission.is_deleted]
         self._counter.unchanged += len(attempts) - len(candidates)
-        question_set_ids = self._find_question_sets(kept, stored)
-        question_sets = self._question_sets.load(question_set_ids.values())
-        return _Lookup(kept, deleted, stored, question_set_ids, question_sets)
+        questions = self._questions.find(kept, stored, self._skip)
+        return _Lookup(kept, deleted, stored, questions)
 
     def _derive(self, lookup: _Lookup) -> _Writes:
         """Derive the rows of the attempts that are new or changed."""
         new: list[AttemptRow] = []
         changed: list[AttemptRow] = []
         for attempt in lookup.attempts:
-            if (question_set_id := lookup.question_set_ids.get(attempt.key)) is None:
+            if (questions := lookup.questions.get(attempt.key)) is None:
                 # Its questions are invalid, and their issues were reported already.
                 continue
             stored = lookup.stored.get(attempt.key)
             try:
-                row = _derive_row(attempt, lookup.question_sets[question_set_id], stored)
+                row = _derive_changed(attempt, questions, stored)
             except InvalidInputError as error:
                 self._skip(attempt, error.issues)
                 continue
@@ -240,27 +240,6 @@ class _AttemptPush:
         self._added_responses += sum(row.added_responses for row in (*writes.new, *writes.changed))
         self._added_responses -= sum(attempt.n_responses for attempt in deleted)
 
-    def _find_question_sets(
-        self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
-    ) -> dict[Key, int]:
-        """Find the question set of each attempt: the one it sends, else the one it had, else the quiz's."""
-        sent: dict[Key, PushedQuestionSet] = {}
-        question_set_ids: dict[Key, int] = {}
-        for attempt in attempts:
-            if source := attempt.quiz_data:
-                try:
-                    sent[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
-                except InvalidInputError as error:
-                    self._skip(attempt, error.issues)
-            elif old := stored.get(attempt.key):
-                question_set_ids[attempt.key] = old.question_set_id
-            elif self._quiz.question_set_id is not None:
-                question_set_ids[attempt.key] = self._quiz.question_set_id
-            else:
-                sent[attempt.key] = _NO_QUESTIONS
-        self._question_sets.store(sent.values())
-        return question_set_ids | {key: self._question_sets.id_of(new) for key, new in sent.items()}
-
     def _finish(self) -> PushCounts:
         of_quiz = Quiz.id == self._quiz.id
         if not self._counter.has_changes:
@@ -285,20 +264,17 @@ def _may_change(attempt: PushedAttempt, found: Found) -> bool:
     return deleted_at is None or updated_at > deleted_at
 
 
-def _derive_row(
-    attempt: PushedAttempt, question_set: StoredQuestionSet, stored: StoredAttempt | None
+def _derive_changed(
+    attempt: PushedAttempt, questions: HadQuestions, stored: StoredAttempt | None
 ) -> AttemptRow | None:
-    """Derive the row of an attempt, None if the stored one is the same; raise InvalidInputError."""
+    """Derive the row of an attempt, None if it was pushed like this before; raise InvalidInputError."""
     entries = attempt.read_entries()
-    digest = attempt.digest(entries, question_set.digest)
+    digest = attempt.digest(entries, questions.question_set.digest)
     if stored and stored.digest == digest:
         return None
-    responses, issues = question_set.parser.read(
-        entries, attempt.attachments, at(attempt.path, "submission_data")
-    )
-    if issues:
-        raise InvalidInputError(issues)
-    return AttemptRow(attempt, question_set.id, responses, digest, stored)
+    return derive_row(attempt, entries, digest, questions, stored)
 
 
-_QUIZ: Final = "SELECT question_set_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"
+_QUIZ: Final = """
+    SELECT question_set_id, question_groups <> '{}' AS draws_questions
+    FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -51,7 +51,35 @@ class StoredQuestionSet:
 
     id: int
     digest: bytes
-    parser: ResponseParser
+    questions: Sequence[Question]
+
+    @cached_property
+    def parser(self) -> ResponseParser:
+        """The parser of the responses of attempts that have this question set."""
+        return ResponseParser(self.questions)
+
+    @cached_property
+    def by_id(self) -> Mapping[int, Question]:
+        """The questions by id."""
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def drawn_ids(self) -> frozenset[int]:
+        """The ids of the questions that are drawn, so that an attempt at the quiz may lack them."""
+        return frozenset(question.id for question in self.questions if question.quiz_group_id is not None)
+
+    def drawn(self, question_ids: Collection[int]) -> PushedQuestionSet:
+        """Return the question set of an attempt that drew these questions, and has all that are not drawn."""
+        kept = [
+            (question, digest_)
+            for question, digest_ in zip(self.questions, self._digests, strict=True)
+            if question.id not in self.drawn_ids or question.id in question_ids
+        ]
+        return PushedQuestionSet([question for question, _ in kept], [digest_ for _, digest_ in kept])
+
+    @cached_property
+    def _digests(self) -> Sequence[bytes]:
+        return [digest(question) for question in self.questions]
 
 
 class QuestionSets:
@@ -111,10 +139,8 @@ class QuestionSets:
             rows = run(self._session, _QUESTION_SETS, ids=missing)
             self._load_questions({version_id for row in rows for version_id in row.question_version_ids})
             for row in rows:
-                parser = ResponseParser(
-                    [self._questions[version_id] for version_id in row.question_version_ids]
-                )
-                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), parser)
+                questions = [self._questions[version_id] for version_id in row.question_version_ids]
+                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), questions)
         return self._stored
 
     def _load_questions(self, version_ids: set[int]) -> None:

@@ -20,7 +20,7 @@ from models.issues import Issues
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.payloads.lists import PushedList
-from models.payloads.questions import PushedQuestion
+from models.payloads.questions import GroupKey, PushedQuestion
 from models.payloads.quizzes import COLUMNS, DEFAULTS, QuizChanges
 from models.reports.withdrawal import withdraw_reports
 
@@ -89,6 +89,7 @@ class _QuizPush:
             columns["question_set_id"] = self._store_questions(
                 stored.get("question_set_id"), payload.questions or _NO_QUESTIONS
             )
+            columns["question_groups"] = _points_of_groups(payload, stored.get("question_groups", {}))
         self._count_quiz(stored, columns, is_valid=is_valid)
         of_quiz = Quiz.id == self._id
         if not self._counter.has_changes:
@@ -108,9 +109,12 @@ class _QuizPush:
         """Find the columns of the stored quiz; empty if it is new, None if it is of another course."""
         table = Quiz.__table__.columns
         found = self._session.execute(
-            select(table.course_id, table.question_set_id, *(table[name] for name in COLUMNS)).where(
-                table.id == self._id
-            )
+            select(
+                table.course_id,
+                table.question_set_id,
+                table.question_groups,
+                *(table[name] for name in COLUMNS),
+            ).where(table.id == self._id)
         ).first()
         if found is None:
             return {}
@@ -168,7 +172,7 @@ class _QuizPush:
         if not stored:
             self._counter.created += 1
             return
-        is_edited = any(columns[name] != stored[name] for name in COLUMNS)
+        is_edited = any(columns[name] != stored[name] for name in ("question_groups", *COLUMNS))
         # If no question changed and the question set did, the questions are in another order.
         is_reordered = (
             columns["question_set_id"] != stored["question_set_id"] and not self._counter.has_changes
@@ -191,3 +195,17 @@ def _with_skipped(pushed: PushedList[PushedQuestion], stored: Mapping[int, Quest
         listed = {question.id for question in questions}
         questions += [question for question in stored.values() if question.id not in listed]
     return questions
+
+
+def _points_of_groups(payload: QuizChanges, stored: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """Map the groups of a quiz, listed or named by a question, to the points of their questions.
+
+    A skipped group stays as it is stored.
+    """
+    pushed = payload.questions or _NO_QUESTIONS
+    skipped = {str(key.group_id) for key in pushed.skipped.values() if isinstance(key, GroupKey)}
+    kept = {key: stored[key] for key in stored if key in skipped or not pushed.may_delete}
+    questions = pushed.entries.values()
+    named = {str(int(q.quiz_group_id)): None for q in questions if q.quiz_group_id is not None}
+    listed = {str(int(group.id)): group.question_points for group in payload.groups if group.id is not None}
+    return {**named, **kept, **listed}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from models.errors import InvalidInputError
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.issues import Issues, RefusedWhole
 from models.lms.courses import EnrollmentState, EnrollmentType
-from models.payloads.json_values import Id, Name, decode, decode_document
+from models.payloads.json_values import Id, Name, at, decode, decode_document
 from models.payloads.lists import EntryKind, PushedList, entry_reader, key_reader, read_sources
 
 _LEFT_OUT: Final = msgspec.Raw()
@@ -36,18 +37,55 @@ class PushedUser(msgspec.Struct):
     root_account: Name | None = None
 
 
+class PushedEnrollmentState(StrEnum):
+    """The state of a pushed enrollment; Canvas has more states than make a difference here."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    CREATION_PENDING = "creation_pending"
+    COMPLETED = "completed"
+    INACTIVE = "inactive"
+    REJECTED = "rejected"
+    DELETED = "deleted"
+
+
+_STORED_AS: Final[Mapping[PushedEnrollmentState, EnrollmentState]] = {
+    PushedEnrollmentState.CREATION_PENDING: EnrollmentState.INVITED,
+    PushedEnrollmentState.REJECTED: EnrollmentState.DELETED,
+}
+
+
 class PushedEnrollment(msgspec.Struct):
-    """A role that a user has in a section."""
+    """A role that a user has in a section, which Canvas also names `course_section_id`."""
 
     user_id: Id
-    section_id: Id
     type: EnrollmentType
-    enrollment_state: EnrollmentState = EnrollmentState.ACTIVE
+    pushed_section_id: Id | None = msgspec.field(name="section_id", default=None)
+    course_section_id: Id | None = None
+    state: PushedEnrollmentState = msgspec.field(
+        name="enrollment_state", default=PushedEnrollmentState.ACTIVE
+    )
+
+    def __post_init__(self) -> None:
+        if self.pushed_section_id is None:
+            self.pushed_section_id = self.course_section_id
 
     @property
-    def key(self) -> tuple[int, int, EnrollmentType]:
+    def section_id(self) -> int:
+        """The id of the section; an enrollment that was read has one."""
+        if self.pushed_section_id is None:
+            raise ValueError("an enrollment names no section")
+        return self.pushed_section_id
+
+    @property
+    def enrollment_state(self) -> EnrollmentState:
+        """The state as it is stored."""
+        return _STORED_AS.get(self.state) or EnrollmentState(self.state.value)
+
+    @property
+    def key(self) -> tuple[int | None, int, EnrollmentType]:
         """The key of the enrollment: section, user and type."""
-        return self.section_id, self.user_id, self.type
+        return self.pushed_section_id, self.user_id, self.type
 
 
 class _Lists(msgspec.Struct, kw_only=True):
@@ -89,8 +127,9 @@ class _Id(msgspec.Struct):
 
 
 class _EnrollmentPair(msgspec.Struct):
-    section_id: Id
     user_id: Id
+    section_id: Id | None = None
+    course_section_id: Id | None = None
 
 
 def id_of(entry: PushedSection | PushedUser | _Id) -> int:
@@ -98,9 +137,21 @@ def id_of(entry: PushedSection | PushedUser | _Id) -> int:
     return int(entry.id)
 
 
-def pair_of(entry: PushedEnrollment | _EnrollmentPair) -> tuple[int, int]:
+def pair_of(enrollment: PushedEnrollment) -> tuple[int, int]:
     """Return the section and the user of an enrollment as plain integers."""
-    return int(entry.section_id), int(entry.user_id)
+    return int(enrollment.section_id), int(enrollment.user_id)
+
+
+def _read_pair(pair: _EnrollmentPair) -> tuple[int, int] | None:
+    section_id = pair.course_section_id if pair.section_id is None else pair.section_id
+    return None if section_id is None else (int(section_id), int(pair.user_id))
+
+
+def _read_enrollment(source: msgspec.Raw, path: str) -> PushedEnrollment:
+    enrollment = _decode_enrollment(source, path)
+    if enrollment.pushed_section_id is None:
+        raise InvalidInputError([ValidationIssue(at(path, "section_id"), "is missing", IssueKind.MISSING)])
+    return enrollment
 
 
 def read_course(body: bytes, issues: Issues | None = None) -> CourseChanges:
@@ -130,6 +181,7 @@ def read_course(body: bytes, issues: Issues | None = None) -> CourseChanges:
 _read_id: Final = key_reader(_Id, id_of)
 _SECTIONS: Final = EntryKind(entry_reader(PushedSection), id_of, _read_id, "id")
 _USERS: Final = EntryKind(entry_reader(PushedUser), id_of, _read_id, "id")
+_decode_enrollment: Final = entry_reader(PushedEnrollment)
 _ENROLLMENTS: Final = EntryKind(
-    entry_reader(PushedEnrollment), attrgetter("key"), key_reader(_EnrollmentPair, pair_of), "user_id"
+    _read_enrollment, attrgetter("key"), key_reader(_EnrollmentPair, _read_pair), "user_id"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
@@ -21,6 +22,7 @@ _ANSWERED_BY_ID: Final = frozenset(
     {
         QuestionType.MULTIPLE_CHOICE,
         QuestionType.TRUE_FALSE,
+        QuestionType.MISSING_WORD,
         QuestionType.MULTIPLE_ANSWERS,
         QuestionType.DROPDOWNS,
         QuestionType.MATCHING,
@@ -44,17 +46,42 @@ class PushedMatch(msgspec.Struct):
 
 
 class PushedAnswer(msgspec.Struct):
-    """A possible answer to a question."""
+    """A possible answer to a question.
+
+    Canvas's documentation spells some fields in another way than its responses; both are read.
+    """
 
     id: Id | None = None
-    text: Text = Text()
-    html: Text = Text()
+    text: Text | None = None
+    html: Text | None = None
     weight: Number | None = None
     blank_id: Text = Text()
     match_id: Id | None = None
-    left: Text = Text()
-    right: Text = Text()
+    left: Text | None = None
+    right: Text | None = None
     variables: list[PushedVariable] | None = None
+    answer_text: Text | None = None
+    answer_html: Text | None = None
+    answer_weight: Number | None = None
+    answer_match_left: Text | None = None
+    answer_match_right: Text | None = None
+
+    def __post_init__(self) -> None:
+        self.text = self.text or self.answer_text or self.text
+        self.html = self.html or self.answer_html or self.html
+        self.weight = self.answer_weight if self.weight is None else self.weight
+        self.left = self.left or self.answer_match_left or self.left
+        self.right = self.right or self.answer_match_right or self.right
+
+    @property
+    def has_label(self) -> bool:
+        """Whether it is given a text, even an empty one; a label under an unknown key would be lost."""
+        return self.text is not None or self.html is not None or self.left is not None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether its text and its html show nothing."""
+        return not ((self.text or "").strip() or (self.html or "").strip())
 
 
 class PushedQuestion(msgspec.Struct):
@@ -65,38 +92,79 @@ class PushedQuestion(msgspec.Struct):
     question_text: Text = Text()
     points_possible: Number | None = None
     position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    quiz_group_id: Id | None = None
     answers: Annotated[list[PushedAnswer], msgspec.Meta(max_length=MOST_ANSWERS)] | None = None
     matches: list[PushedMatch] | None = None
 
 
-class _Id(msgspec.Struct):
-    id: Id
+@dataclass(frozen=True)
+class GroupKey:
+    """The key of a group among the entries of a quiz's list; that of a question is its id."""
+
+    group_id: int
+
+
+class PushedGroup(msgspec.Struct):
+    """A group of questions, some of which are drawn for each attempt."""
+
+    id: Id | None = None
+    question_points: Number | None = None
 
 
 class _Entry(msgspec.Struct):
     entry_type: msgspec.Raw = msgspec.Raw()
 
 
+class _Key(msgspec.Struct):
+    id: Id
+    entry_type: msgspec.Raw = msgspec.Raw()
+
+
 def read_questions(
     sources: Sequence[msgspec.Raw], path: str, issues: Issues
-) -> PushedList[PushedQuestion] | None:
-    """Read the list of a quiz's questions, without its groups; None if it is skipped since it is too long."""
+) -> tuple[PushedList[PushedQuestion] | None, list[PushedGroup]]:
+    """Read the list of a quiz's questions, and its groups; None if the list is skipped since it is too long.
+
+    A question of a group that is skipped is skipped, too.
+    """
     if len(sources) > MOST_QUESTIONS:
         issues.skip([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)])
-        return None
-    return _QUESTIONS.read_list(sources, path, issues)
+        return None, []
+    groups: list[PushedGroup] = []
+
+    def read(source: msgspec.Raw, entry_path: str) -> PushedQuestion | None:
+        entry, found = read_entry(source, entry_path)
+        if found:
+            raise InvalidInputError(found)
+        if isinstance(entry, PushedGroup):
+            groups.append(entry)
+            return None
+        return entry
+
+    kind = EntryKind(read, _id_of, _read_key, "id", "is also the id of an earlier question")
+    questions = kind.read_list(sources, path, issues)
+    skipped = {key.group_id for key in questions.skipped.values() if isinstance(key, GroupKey)}
+
+    def find_dependent(question: PushedQuestion) -> Iterator[ValidationIssue]:
+        if question.quiz_group_id in skipped:
+            reason = f"{question.quiz_group_id} is skipped"
+            yield ValidationIssue("quiz_group_id", reason, IssueKind.DEPENDS_ON_SKIPPED)
+
+    return questions.without(find_dependent, _id_of, issues), groups
 
 
-def read_question(
-    entry: bytes | msgspec.Raw, path: str
-) -> tuple[PushedQuestion | None, list[ValidationIssue]]:
-    """Read one entry of a quiz's list, which is JSON; a group gives neither a question nor an issue."""
+def read_entry(
+    source: bytes | msgspec.Raw, path: str
+) -> tuple[PushedQuestion | PushedGroup | None, list[ValidationIssue]]:
+    """Read one entry of a quiz's list, which is JSON: a question or a group, None if it cannot be read."""
+    kind: type[PushedQuestion | PushedGroup] = PushedQuestion
     try:
-        if bytes(entry).startswith(b"{") and bytes(_decode_entry(entry).entry_type) == _GROUP:
-            return None, []
-        question = _decode(entry)
+        if bytes(source).startswith(b"{") and bytes(_decode_entry(source).entry_type) == _GROUP:
+            kind = PushedGroup
+            return _decode_group(source), []
+        question = _decode(source)
     except UNREADABLE as error:
-        return None, list(refusal(bytes(entry), PushedQuestion, path, error).issues)
+        return None, list(refusal(bytes(source), kind, path, error).issues)
     return question, list(_check(question, path))
 
 
@@ -111,7 +179,8 @@ def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIs
 
 def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
     seen: set[int] = set()
-    for index, answer in enumerate(question.answers or ()):
+    answers = question.answers or ()
+    for index, answer in enumerate(answers):
         answer_path = at(at(path, "answers"), index)
         if question.question_type in _WITH_BLANKS and not answer.blank_id:
             yield ValidationIssue(at(answer_path, "blank_id"), "is missing", IssueKind.MISSING)
@@ -125,21 +194,25 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
             )
         else:
             seen.add(answer.id)
+        if not answer.has_label:
+            yield ValidationIssue(at(answer_path, "text"), "is missing, and so is html", IssueKind.MISSING)
+    if (
+        question.question_type.is_choice
+        and answers
+        and all(answer.has_label and answer.is_blank for answer in answers)
+    ):
+        yield ValidationIssue(at(path, "answers"), "have neither text nor html")
 
 
-def _read_valid(entry: msgspec.Raw, path: str) -> PushedQuestion | None:
-    question, issues = read_question(entry, path)
-    if issues:
-        raise InvalidInputError(issues)
-    return question
-
-
-def _id_of(question: PushedQuestion | _Id) -> int:
+def _id_of(question: PushedQuestion) -> int:
     return int(question.id)
 
 
-_QUESTIONS: Final = EntryKind(
-    _read_valid, _id_of, key_reader(_Id, _id_of), "id", "is also the id of an earlier question"
-)
+def _key_of(entry: _Key) -> int | GroupKey:
+    return GroupKey(int(entry.id)) if bytes(entry.entry_type) == _GROUP else int(entry.id)
+
+
+_read_key: Final = key_reader(_Key, _key_of)
 _decode_entry: Final = decoder(_Entry).decode
+_decode_group: Final = decoder(PushedGroup).decode
 _decode: Final = decoder(PushedQuestion).decode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from models.payloads.json_values import (
     find_invalid_time,
 )
 from models.payloads.lists import PushedList, read_sources
-from models.payloads.questions import PushedQuestion, read_questions
+from models.payloads.questions import PushedGroup, PushedQuestion, read_questions
 
 _LEFT_OUT: Final = msgspec.Raw()
 
@@ -59,10 +59,14 @@ COLUMNS: Final = tuple(name for name in PushedQuiz.__struct_fields__ if name != 
 
 @dataclass(frozen=True)
 class QuizChanges:
-    """What a push changes of a quiz: values by column, None if they are skipped, and its questions."""
+    """What a push changes of a quiz: values by column, None if they are skipped, and its questions.
+
+    `groups` are the groups that questions are drawn from; they are sent together with the questions.
+    """
 
     columns: Mapping[str, Any] | None
     questions: PushedList[PushedQuestion] | None
+    groups: Sequence[PushedGroup]
     issues: Issues
 
 
@@ -81,9 +85,9 @@ def read_quiz(body: bytes, issues: Issues | None = None) -> QuizChanges:
     except InvalidInputError as error:
         issues.skip(error.issues)
     sources = read_sources(lists.questions, "quiz.questions", issues)
-    questions = None if sources is None else read_questions(sources, "quiz.questions", issues)
+    questions, groups = (None, []) if sources is None else read_questions(sources, "quiz.questions", issues)
     issues.finish()
-    return QuizChanges(columns, questions, issues)
+    return QuizChanges(columns, questions, groups, issues)
 
 
 def _read_columns(source: msgspec.Raw) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from models.errors import InvalidReportTypeError
 from models.lms.quizzes import Quiz
 
 # Raise it with every change that makes a different file from the same data.
-ANALYSIS_VERSION: Final = 1
+ANALYSIS_VERSION: Final = 2
 
 CONTENT_TYPE: Final = "text/csv; charset=utf-8"
 

@@ -167,7 +167,7 @@ def _attempt(fields: Callable[[int], Json]) -> Callable[[int], Work]:
 def _read_attempts(body: bytes) -> None:
     batches = read_document(body)
     for batch in batches:
-        quiz_data = QuizDataReader()
+        quiz_data = QuizDataReader(dict)
         for attempt in batch.attempts:
             attempt.digest(attempt.read_entries(), b"")
             if attempt.quiz_data is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
@@ -23,7 +24,7 @@ from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
 from models.settings import Settings
 from workers.extract import queries
-from workers.extract.items import QuizItems, read_item
+from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
 
@@ -146,13 +147,22 @@ class Extract:
         present = self._quiz["question_version_ids"] or []
         needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
         contents = self._by_id(queries.question_versions(needed), "content")
+        versions = {version_id: read_question(content) for version_id, content in contents.items()}
         return QuizItems(
             present=present,
             question_sets={
                 question_set_id: question_sets[question_set_id]
                 for question_set_id in selection.question_set_ids
             },
-            versions={version_id: read_item(content) for version_id, content in contents.items()},
+            versions={version_id: to_item(question) for version_id, question in versions.items()},
+            newest_first=selection.newest_first,
+            sent=selection.sent,
+            groups={
+                version_id: question.quiz_group_id
+                for version_id, question in versions.items()
+                if question.quiz_group_id is not None
+            },
+            points_of_groups=read_points_of_groups(self._quiz["question_groups"]),
         )
 
     def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
@@ -171,12 +181,17 @@ class Extract:
 
     def _select(self, sql: str) -> Selection:
         selected = self._connection.read(sql)
-        # In order of first use; there are few.
-        question_set_ids = pd.unique(selected["question_set_id"].to_numpy())
+        question_set_ids = selected["question_set_id"].to_numpy()
+        updated_at = selected["updated_at"].to_numpy().astype(np.int64)
+        sent = selected["sends_questions"].to_numpy()
+        # Of two attempts at the same moment, the first in row order is the newer.
+        newest_first = np.argsort(-updated_at, kind="stable")
         return Selection(
             selected["id"].to_numpy(),
             selected["size"].to_numpy(),
-            [int(question_set_id) for question_set_id in question_set_ids],
+            _distinct(question_set_ids),
+            _distinct(question_set_ids[newest_first]),
+            frozenset(_distinct(question_set_ids[sent])),
             selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
         )
 
@@ -195,6 +210,11 @@ class Extract:
         )
         for part in selection.chunks(size):
             yield self._connection.read(query(ids[part].tolist()))
+
+
+def _distinct(question_set_ids: npt.NDArray[np.int64]) -> list[int]:
+    """List each id once, in the order of first use; there are few."""
+    return [int(question_set_id) for question_set_id in pd.unique(question_set_ids)]
 
 
 def watched_by_kernel(url: str) -> str:

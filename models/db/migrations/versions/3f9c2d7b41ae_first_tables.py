@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("points_possible", sa.Double(), nullable=True),
         sa.Column("assignment_id", sa.BigInteger(), nullable=True),
         sa.Column("question_set_id", sa.BigInteger(), nullable=True),
+        sa.Column("question_groups", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("response_count", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -398,9 +399,7 @@ def upgrade() -> None:
             sa.Enum(
                 "complete",
                 "pending_review",
-                "untaken",
                 "preview",
-                "settings_only",
                 name="attemptstate",
                 native_enum=False,
                 create_constraint=True,
@@ -414,19 +413,27 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("has_data", sa.Boolean(), nullable=False),
         sa.Column("n_correct", sa.Integer(), nullable=False),
         sa.Column("n_incorrect", sa.Integer(), nullable=False),
         sa.Column("question_set_id", sa.BigInteger(), nullable=False),
+        sa.Column("quiz_question_set_id", sa.BigInteger(), nullable=True),
         sa.Column("answer_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("texts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("points", postgresql.ARRAY(sa.DOUBLE_PRECISION()), nullable=False),
         sa.Column("response_bytes", sa.Integer(), nullable=False),
+        sa.Column("text_version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
             "(user_id IS NULL) <> (temporary_user_code IS NULL)", name=op.f("ck_attempts_one_taker")
         ),
         sa.ForeignKeyConstraint(
             ["question_set_id"], ["question_sets.id"], name=op.f("fk_attempts_question_set_id_question_sets")
+        ),
+        sa.ForeignKeyConstraint(
+            ["quiz_question_set_id"],
+            ["question_sets.id"],
+            name=op.f("fk_attempts_quiz_question_set_id_question_sets"),
         ),
         sa.ForeignKeyConstraint(
             ["quiz_id"], ["quizzes.id"], name=op.f("fk_attempts_quiz_id_quizzes"), ondelete="CASCADE"
