@@ -19,6 +19,7 @@ from api.errors import InvalidParameterError, UnsupportedContentError
 from api.media_types import FORMS, JSON
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
+from models.issues import Checked, Issues, RefusedWhole, Skipped
 from models.payloads.strict_json import require_strict
 from models.reports.variants import MOST_SECTIONS
 
@@ -37,6 +38,7 @@ _SIS_COURSE = "sis_course_id:"
 _REPORT = ("quiz_report", "quiz_reports[]", "quiz_reports[0]")
 _INCLUDABLE = frozenset({"file", "progress"})
 _MOST_PER_PAGE = 100
+_SKIP = "skip"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,20 @@ class ListParams:
     includes_all_versions: bool
     section_ids: frozenset[int]
     include: frozenset[str]
+
+
+@dataclass(frozen=True)
+class PushParams:
+    """What becomes of the invalid parts of a push: they refuse it, are skipped, or all is only checked."""
+
+    is_check: bool
+    skips: bool
+
+    def new_issues(self) -> Issues:
+        """Make the policy for one try of the push."""
+        if self.is_check:
+            return Checked()
+        return Skipped() if self.skips else RefusedWhole()
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,14 @@ def list_params() -> ListParams:
         section_ids=_section_ids(sources),
         include=_include(sources),
     )
+
+
+def push_params() -> PushParams:
+    """Read how a push treats what is invalid; the body holds no parameters."""
+    on_error = request.args.get("on_error", "")
+    if on_error not in {"", _SKIP}:
+        raise InvalidParameterError(f"on_error must be {_SKIP}")
+    return PushParams(is_check=_boolean("check", request.args.get("check")), skips=on_error == _SKIP)
 
 
 def cancel_message() -> str | None:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from models.payloads.attempts import Submission
-from models.payloads.courses import PushedCourse
+from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSection, PushedUser
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
@@ -99,12 +99,6 @@ class CancelBody(msgspec.Struct, kw_only=True):
     message: Annotated[str, Meta(pattern="^[^\u0000]*$")] | UnsetType | None = UNSET
 
 
-class CourseBody(msgspec.Struct):
-    """A course with its sections, users and enrollments."""
-
-    course: PushedCourse
-
-
 def _like(kind: type[msgspec.Struct], **kinds: Any) -> Any:
     """Copy a type without its defaults; `kinds` gives the types of fields that it does not decode."""
     fields = [
@@ -138,6 +132,17 @@ class SubmissionDatum(msgspec.Struct, kw_only=True):
     ] = UNSET
 
 
+_COURSE: Final = _like(
+    PushedCourse,
+    sections=_list_of(PushedSection) | UnsetType,
+    users=_list_of(PushedUser) | UnsetType,
+    enrollments=_list_of(PushedEnrollment) | UnsetType,
+)
+CourseBody: Final = msgspec.defstruct(
+    "CourseBody",
+    [("course", _COURSE)],
+    namespace={"__doc__": "A course with its sections, users and enrollments."},
+)
 _ANSWER: Final = _like(PushedAnswer, variables=_maybe(_list_of(_like(PushedVariable))))
 _QUESTION: Final = _like(
     PushedQuestion, answers=_maybe(_list_of(_ANSWER)), matches=_maybe(_list_of(_like(PushedMatch)))

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from models.db.base import MAX_ID, MIN_ID
+from models.errors import IssueKind
+from models.issues import MOST_EXAMPLES
 from models.lms.quizzes import QuizType, ScoringPolicy
 from models.reports.filenames import file_name
 from models.reports.variants import FORMATS, ReportFormat, ReportType
@@ -85,6 +87,12 @@ class Progress(_ResponseBody, kw_only=True):
     message: Annotated[str | None, Meta(description="the reason for a failure")]
     url: Url
     results: Results | UnsetType = UNSET
+
+
+class WrappedProgress(Progress, kw_only=True):
+    """The progress of the job of a report, twice: New Quizzes clients read either."""
+
+    progress: Progress
 
 
 class _ReportFields(_ResponseBody, kw_only=True):
@@ -162,14 +170,27 @@ class Quiz(_ResponseBody, kw_only=True):
     html_url: Url
 
 
+class IssueCount(_ResponseBody, kw_only=True):
+    """The issues of one kind."""
+
+    kind: IssueKind
+    count: Annotated[int, Meta(ge=1)]
+    examples: Annotated[
+        list[str], Meta(max_length=MOST_EXAMPLES, description="the paths of the first ones in the body")
+    ]
+
+
 class PushCounts(_ResponseBody, kw_only=True):
-    """The number of rows that a push changed."""
+    """The number of rows that a push changed; the last three fields with `check` and `on_error` only."""
 
     created: Annotated[int, Meta(ge=0)]
     updated: Annotated[int, Meta(ge=0)]
     unchanged: Annotated[int, Meta(ge=0)]
     deleted: Annotated[int, Meta(ge=0)]
     revision: Annotated[int, Meta(ge=0, description="of the roster or the quiz, after the push")]
+    issues: list[IssueCount] | UnsetType = UNSET
+    complete: Annotated[bool | UnsetType, Meta(description="whether all of the body was read")] = UNSET
+    skipped: Annotated[int | UnsetType, Meta(description="how many things were skipped")] = UNSET
 
 
 class Health(_ResponseBody, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from models.content.html_text import plain_text
 from models.content.questions import Answer, Question
+from models.errors import IssueKind
 from models.lms.quizzes import QuestionType
 from models.payloads.json_values import to_id, to_text
 
@@ -27,10 +28,11 @@ SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
 class InvalidResponseError(Exception):
     """A key of a response has an invalid value."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, kind: IssueKind = IssueKind.INVALID_VALUE) -> None:
         super().__init__(f"{key} {reason}")
         self.key = key
         self.reason = reason
+        self.kind = kind
 
 
 class Reader(Protocol):
@@ -339,7 +341,7 @@ def _find(
     texts: Mapping[int, str], number: int, key: str, what: str, remedy: str = f"; {SEND_QUIZ_DATA}"
 ) -> str:
     if (text := texts.get(number)) is None:
-        raise InvalidResponseError(key, f"{number} is not {what}{remedy}")
+        raise InvalidResponseError(key, f"{number} is not {what}{remedy}", IssueKind.UNKNOWN_ANSWER)
     return text
 
 
@@ -358,7 +360,9 @@ def _require_known(
             if value in blanks:
                 # Nothing of it would be shown.
                 continue
-            raise InvalidResponseError(key[:_LONGEST_KEY], f"does not name {what}; {SEND_QUIZ_DATA}")
+            raise InvalidResponseError(
+                key[:_LONGEST_KEY], f"does not name {what}; {SEND_QUIZ_DATA}", IssueKind.UNKNOWN_ANSWER
+            )
 
 
 _LONGEST_KEY: Final = 100

@@ -18,7 +18,7 @@ from models.content.cell_text import (
     require_fit,
 )
 from models.content.questions import Question
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.payloads.json_values import MOST_NUMBER, at, to_number
 
 # An id or a null, and the points given.
@@ -73,12 +73,16 @@ class ResponseParser:
         }
 
     def read(
-        self, entries: Sequence[Any], attachments: Mapping[int, str], path: str
+        self,
+        entries: Sequence[Any],
+        attachments: Mapping[int, str],
+        path: str,
+        most_issues: int = InvalidInputError.MOST_ISSUES,
     ) -> tuple[Responses, list[ValidationIssue]]:
         """Read an attempt's `submission_data`, the list at `path`; `attachments` are file names by id.
 
         Returns the responses and the issues of the entries; the responses are valid if there are none.
-        Reading stops at the twentieth issue.
+        Reading stops where there are as many issues as are wanted.
         """
         responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
         issues: list[ValidationIssue] = []
@@ -87,15 +91,17 @@ class ResponseParser:
             try:
                 column = self._find_column(entry)
                 if seen[column.index]:
-                    raise InvalidResponseError("question_id", "is also answered by an earlier entry")
+                    raise InvalidResponseError(
+                        "question_id", "is also answered by an earlier entry", IssueKind.REPEATED
+                    )
                 seen[column.index] = True
                 _read_entry(entry, column, attachments, responses)
             except InvalidResponseError as error:
                 entry_path = at(path, number)
-                issues.append(
-                    ValidationIssue(at(entry_path, error.key) if error.key else entry_path, error.reason)
-                )
-                if len(issues) >= InvalidInputError.MOST_ISSUES:
+                if error.key:
+                    entry_path = at(entry_path, error.key)
+                issues.append(ValidationIssue(entry_path, error.reason, error.kind))
+                if len(issues) >= most_issues:
                     break
         responses.response_bytes = self._bytes_of(responses)
         return responses, issues
@@ -110,11 +116,13 @@ class ResponseParser:
             raise InvalidResponseError("", "must be an object")
         question_id = entry.get("question_id")
         if type(question_id) is not int and (question_id := read_id(entry, "question_id")) is None:
-            raise InvalidResponseError("question_id", "is missing")
+            raise InvalidResponseError("question_id", "is missing", IssueKind.MISSING)
         column = self._columns.get(question_id)
         if column is None:
             raise InvalidResponseError(
-                "question_id", f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}"
+                "question_id",
+                f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}",
+                IssueKind.UNKNOWN_QUESTION,
             )
         return column
 
@@ -183,7 +191,11 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
         return None
     if number in choices:
         return number
-    raise InvalidResponseError("answer_id", f"{number} is not an answer of the question; {SEND_QUIZ_DATA}")
+    raise InvalidResponseError(
+        "answer_id",
+        f"{number} is not an answer of the question; {SEND_QUIZ_DATA}",
+        IssueKind.UNKNOWN_ANSWER,
+    )
 
 
 def _is_id(text: object) -> bool:

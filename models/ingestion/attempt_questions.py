@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, Stor
 from models.ingestion.quiz_data import QuizDataReader
 from models.payloads.attempts import PushedAttempt
 from models.payloads.json_values import at
+
+Skip = Callable[[PushedAttempt, Sequence[ValidationIssue]], None]
 
 _NO_QUESTIONS: Final = PushedQuestionSet.of(())
 
@@ -36,10 +38,11 @@ def derive_row(
     digest: bytes,
     questions: HadQuestions,
     stored: StoredAttempt | None,
+    most_issues: int,
 ) -> AttemptRow:
-    """Derive the row of an attempt from its entries; raise InvalidInputError with every issue of them."""
+    """Derive the row of an attempt from its entries; raise InvalidInputError with the issues of them."""
     responses, issues = questions.question_set.parser.read(
-        entries, attempt.attachments, at(attempt.path, "submission_data")
+        entries, attempt.attachments, at(attempt.path, "submission_data"), most_issues
     )
     if issues:
         raise InvalidInputError(issues)
@@ -56,24 +59,23 @@ class AttemptQuestions:
         self._quiz_data = QuizDataReader(self._present)
 
     def find(
-        self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
-    ) -> tuple[Mapping[Key, HadQuestions], list[ValidationIssue]]:
+        self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt], skip: Skip
+    ) -> Mapping[Key, HadQuestions]:
         """Find the question set of each attempt by its key: that of its quiz_data, else the one that it had.
 
-        An attempt that was never pushed before had the quiz's. Returns the issues of quiz_data as well; an
-        attempt whose quiz_data are invalid has no question set.
+        An attempt that was never pushed before had the quiz's. An attempt whose quiz_data are invalid is
+        skipped with their issues, and has no question set.
         """
         sent: dict[Key, PushedQuestionSet] = {}
         known: dict[Key, int] = {}
         of_quiz: dict[Key, int] = {}
-        issues: list[ValidationIssue] = []
         for attempt in attempts:
             old = stored.get(attempt.key)
             if source := attempt.quiz_data:
                 try:
                     sent[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
                 except InvalidInputError as error:
-                    issues += error.issues
+                    skip(attempt, error.issues)
             elif base := old.quiz_question_set_id if old else self._quiz_question_set_id:
                 of_quiz[attempt.key] = base
             elif old:
@@ -85,7 +87,7 @@ class AttemptQuestions:
         ids = {**known, **of_quiz}
         ids |= {key: self._question_sets.id_of(new) for key, new in (*sent.items(), *drawn.items())}
         loaded = self._question_sets.load(ids.values())
-        return {key: HadQuestions(loaded[id_], of_quiz.get(key)) for key, id_ in ids.items()}, issues
+        return {key: HadQuestions(loaded[id_], of_quiz.get(key)) for key, id_ in ids.items()}
 
     def _draw(
         self, attempts: Sequence[PushedAttempt], of_quiz: Mapping[Key, int]

@@ -88,6 +88,11 @@ def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection
     return set(submission_ids) - {row.id for row in rows}
 
 
+def release_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> None:
+    """Give up the claim to those of these submissions of which nothing is stored."""
+    run(session, _RELEASE, quiz_id=quiz_id, ids=sorted(submission_ids))
+
+
 def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Found:
     """Find the attempts with these keys, stored or deleted; their submissions must be locked."""
     submission_ids, attempts = [key[0] for key in keys], [key[1] for key in keys]
@@ -158,6 +163,13 @@ _LOCK_OWN: Final = """
     SELECT id FROM submissions WHERE id = ANY(%(ids)b::bigint[]) AND quiz_id = %(quiz_id)s
     ORDER BY id
     FOR NO KEY UPDATE"""
+
+_RELEASE: Final = """
+    DELETE FROM submissions AS claimed
+    WHERE id = ANY(%(ids)b::bigint[]) AND quiz_id = %(quiz_id)s
+        AND NOT EXISTS (SELECT FROM attempts WHERE attempts.submission_id = claimed.id)
+        AND NOT EXISTS (SELECT FROM deleted_attempts AS deleted WHERE deleted.submission_id = claimed.id)
+    RETURNING id"""
 
 _FIND: Final = """
     WITH pushed AS (

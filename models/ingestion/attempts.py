@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models.db.bulk import pipelined, run
 from models.db.session import lock, lock_shared
-from models.errors import InvalidInputError, NotFoundError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, NotFoundError, ValidationIssue
 from models.ingestion.attempt_questions import AttemptQuestions, HadQuestions, derive_row
 from models.ingestion.attempt_rows import (
     AttemptRow,
@@ -22,30 +22,33 @@ from models.ingestion.attempt_rows import (
     claim_submissions,
     find_attempts,
     find_unknown_users,
+    release_submissions,
     send_attempts,
     send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
+from models.issues import Issues
 from models.lms.quizzes import Quiz
-from models.payloads.attempts import MAX_BYTES, Batch, PushedAttempt
+from models.payloads.attempts import MAX_BYTES, Batch, Batches, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
 
 
 def apply_attempts(
-    session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch], *, alone: bool = False
+    session: Session, course_id: int, quiz_id: int, batches: Batches, *, alone: bool = False
 ) -> PushCounts:
     """Store the attempts of a request that are new, or newer than the stored ones.
 
     If anything changed, the last statement raises the revision of the quiz; until then, other pushes of
     attempts at the quiz do not wait for its row. Two pushes of several attempts to different quizzes may
     deadlock on each other's submissions. The caller must repeat the one that the database ends, with `alone`,
-    which waits until no other push of several attempts runs. Raises NotFoundError, and InvalidInputError with
-    every issue of the request; the transaction must then be rolled back.
+    which waits until no other push of several attempts runs. Raises NotFoundError, and InvalidInputError if
+    the policy of `batches.issues` refuses the request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
-    return _AttemptPush(session, quiz, lock if alone else lock_shared).apply(iter(batches))
+    push = _AttemptPush(session, quiz, batches.issues, lock if alone else lock_shared)
+    return push.apply(iter(batches))
 
 
 def lock_name(quiz_id: int) -> str:
@@ -96,12 +99,18 @@ class _Writes:
 class _AttemptPush:
     """One request: locks, the pipeline of its batches, and what must be known from one batch to the next."""
 
-    def __init__(self, session: Session, quiz: _TargetQuiz, lock_all: Callable[[Session, str], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        quiz: _TargetQuiz,
+        issues: Issues,
+        lock_all: Callable[[Session, str], None],
+    ) -> None:
         self._session = session
+        self._issues = issues
         self._lock_all = lock_all
         self._quiz = quiz
-        self._keys: set[Key] = set()
-        self._issues: list[ValidationIssue] = []
+        self._skipped_submissions: set[int] = set()
         self._counter = PushCounter()
         self._added_responses = 0
 
@@ -115,8 +124,9 @@ class _AttemptPush:
         else:
             with pipelined(self._session):
                 self._apply_batches(itertools.chain([first, second], batches))
-        if self._issues:
-            raise InvalidInputError(self._issues)
+        self._issues.finish()
+        if self._skipped_submissions:
+            release_submissions(self._session, self._quiz.id, self._skipped_submissions)
         return self._finish()
 
     def _apply_batches(self, batches: Iterable[Batch]) -> None:
@@ -128,8 +138,6 @@ class _AttemptPush:
             lookup = self._check_and_look_up(batch)
             self._send(writes)
             writes = self._derive(lookup)
-            if len(self._issues) >= InvalidInputError.MOST_ISSUES:
-                return
         self._send(writes)
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
@@ -148,18 +156,20 @@ class _AttemptPush:
 
     def _check_and_look_up(self, batch: Batch) -> _Lookup:
         self._counter.unchanged += batch.not_attempts
-        self._issues += batch.issues
-        self._issues += self._find_repeated(batch.attempts)
-        self._issues += self._find_unknown(batch.attempts)
+        self._skip_unknown(batch.attempts)
         return self._look_up(batch.attempts)
 
-    def _find_repeated(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
-        for attempt in attempts:
-            if attempt.key in self._keys:
-                yield ValidationIssue(attempt.path, "repeats an earlier attempt of this request")
-            self._keys.add(attempt.key)
+    def _skip(self, attempt: PushedAttempt, issues: Sequence[ValidationIssue]) -> None:
+        """Skip an attempt, whose further issues are reported as well."""
+        if attempt.is_skipped:
+            self._issues.report(issues)
+            return
+        attempt.is_skipped = True
+        self._skipped_submissions.add(attempt.key[0])
+        self._issues.skip(issues)
 
-    def _find_unknown(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
+    def _skip_unknown(self, attempts: Sequence[PushedAttempt]) -> None:
+        """Skip attempts of users who are not in the course, and those of other quizzes."""
         submissions = [attempt.submission for attempt in attempts]
         user_ids = {int(s.user_id) for s in submissions if s.user_id is not None and not s.is_deleted}
         unknown_users = find_unknown_users(self._session, self._quiz.course_id, user_ids)
@@ -169,23 +179,29 @@ class _AttemptPush:
         for attempt in attempts:
             submission = attempt.submission
             if submission.user_id in unknown_users and not submission.is_deleted:
-                yield ValidationIssue(
-                    at(attempt.path, "user_id"), f"{submission.user_id} is not a user of the course"
+                issue = ValidationIssue(
+                    at(attempt.path, "user_id"),
+                    f"{submission.user_id} is not a user of the course",
+                    IssueKind.UNKNOWN_USER,
                 )
+                self._skip(attempt, [issue])
             if submission.id in of_other_quizzes:
-                yield ValidationIssue(
-                    at(attempt.path, "id"), f"{submission.id} is a submission of another quiz"
+                issue = ValidationIssue(
+                    at(attempt.path, "id"),
+                    f"{submission.id} is a submission of another quiz",
+                    IssueKind.BELONGS_ELSEWHERE,
                 )
+                self._skip(attempt, [issue])
 
     def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Lookup:
         found = find_attempts(self._session, self._quiz.id, [attempt.key for attempt in attempts])
         stored = found.stored
-        candidates = [attempt for attempt in attempts if _may_change(attempt, found)]
-        deleted = [attempt for attempt in candidates if attempt.submission.is_deleted]
+        # A skipped attempt is looked up as well, since it may have further issues.
+        candidates = [attempt for attempt in attempts if attempt.is_skipped or _may_change(attempt, found)]
+        deleted = [a for a in candidates if a.submission.is_deleted and not a.is_skipped]
         kept = [attempt for attempt in candidates if not attempt.submission.is_deleted]
         self._counter.unchanged += len(attempts) - len(candidates)
-        questions, issues = self._questions.find(kept, stored)
-        self._issues += issues
+        questions = self._questions.find(kept, stored, self._skip)
         return _Lookup(kept, deleted, stored, questions)
 
     def _derive(self, lookup: _Lookup) -> _Writes:
@@ -195,15 +211,15 @@ class _AttemptPush:
         size = 0
         for attempt in lookup.attempts:
             if (questions := lookup.questions.get(attempt.key)) is None:
-                # Its questions are invalid, and their issues are listed already.
+                # Its questions are invalid, and their issues were reported already.
                 continue
             stored = lookup.stored.get(attempt.key)
             try:
-                row = _derive_changed(attempt, questions, stored)
+                row = _derive_changed(attempt, questions, stored, self._issues.most_of_one)
             except InvalidInputError as error:
-                self._issues += error.issues
-                if len(self._issues) >= InvalidInputError.MOST_ISSUES:
-                    break
+                self._skip(attempt, error.issues)
+                continue
+            if attempt.is_skipped:
                 continue
             if row is None:
                 self._counter.unchanged += 1
@@ -218,12 +234,10 @@ class _AttemptPush:
 
     def _send(self, writes: _Writes) -> None:
         """Send what is to be written and count it; the server may still be writing when this returns."""
-        if self._issues:
-            # Nothing of the request will be stored; the rest is only checked for further issues.
-            return
-        if writes.deleted:
-            send_deletions(self._session, [attempt.submission for attempt in writes.deleted])
-        send_attempts(self._session, self._quiz.id, new=writes.new, changed=writes.changed)
+        if self._issues.writes:
+            if writes.deleted:
+                send_deletions(self._session, [attempt.submission for attempt in writes.deleted])
+            send_attempts(self._session, self._quiz.id, new=writes.new, changed=writes.changed)
         deleted = [stored for a in writes.deleted if (stored := writes.stored.get(a.key))]
         self._counter.created += len(writes.new)
         self._counter.updated += len(writes.changed)
@@ -257,14 +271,14 @@ def _may_change(attempt: PushedAttempt, found: Found) -> bool:
 
 
 def _derive_changed(
-    attempt: PushedAttempt, questions: HadQuestions, stored: StoredAttempt | None
+    attempt: PushedAttempt, questions: HadQuestions, stored: StoredAttempt | None, most_issues: int
 ) -> AttemptRow | None:
     """Derive the row of an attempt, None if it was pushed like this before; raise InvalidInputError."""
     entries = attempt.read_entries()
     digest = attempt.digest(entries, questions.question_set.digest)
     if stored and stored.digest == digest:
         return None
-    return derive_row(attempt, entries, digest, questions, stored)
+    return derive_row(attempt, entries, digest, questions, stored, most_issues)
 
 
 _QUIZ: Final = """

@@ -130,6 +130,12 @@ class QuestionSets:
         rows = run(self._session, _VERSIONS_OF_QUESTION_SET, question_set_id=question_set_id)
         return [(row.question_id, row.id) for row in rows]
 
+    def questions(self, question_set_id: int | None) -> Mapping[int, Question]:
+        """Load the questions of a question set by their ids, in its order; empty for None."""
+        version_ids = self.version_ids(question_set_id)
+        self._load_questions({version_id for _, version_id in version_ids})
+        return {question_id: self._questions[version_id] for question_id, version_id in version_ids}
+
     def load(self, question_set_ids: Iterable[int]) -> Mapping[int, StoredQuestionSet]:
         """Load question sets with their parsers; the mapping may hold more than was asked for."""
         if len(self._stored) > _MAX_PARSERS:

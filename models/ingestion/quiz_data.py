@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from models.content.questions import Question, digest, unshuffled
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.ingestion.question_sets import PushedQuestionSet
 from models.payloads.json_values import at, decode
 from models.payloads.questions import MOST_QUESTIONS, PushedQuestion, find_repeated, read_entry
@@ -48,7 +48,9 @@ class QuizDataReader:
             require_strict(source, path)
         entries = decode(source, list[msgspec.Raw], path)
         if len(entries) > MOST_QUESTIONS:
-            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
+            raise InvalidInputError(
+                [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)]
+            )
         questions: list[tuple[str, Question, bytes]] = []
         issues: list[ValidationIssue] = []
         for index, entry in enumerate(entries):

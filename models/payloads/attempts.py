@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Issues, RefusedWhole
 from models.payloads.json_values import (
     MOST_NAME_CHARACTERS,
     UNREADABLE,
@@ -117,6 +118,7 @@ class PushedAttempt:
     path: str
     submission: Submission
     payload: str
+    is_skipped: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -175,13 +177,12 @@ class PushedAttempt:
 
 @dataclass
 class Batch:
-    """Some attempts of a request, and the issues of those that could not be parsed.
+    """Some attempts of a request, with the size of their JSON.
 
     `not_attempts` counts the rows that hold no attempt.
     """
 
     attempts: list[PushedAttempt] = field(default_factory=list)
-    issues: list[ValidationIssue] = field(default_factory=list)
     not_attempts: int = 0
     size: int = 0
 
@@ -191,23 +192,88 @@ class Batch:
         return len(self.attempts) >= MAX_ATTEMPTS or self.size >= MAX_BYTES
 
 
-def read_document(body: bytes) -> Iterator[Batch]:
+# None for a row that holds no attempt.
+_Read = Callable[[bytes, str], PushedAttempt | None]
+
+
+class Batches:
+    """The attempts of a request, read in batches while they are iterated over.
+
+    `issues` takes what is wrong with them, here and in the use case; invalid attempts are in no batch.
+    """
+
+    def __init__(self, sources: Iterable[tuple[str, bytes]], read: _Read, issues: Issues) -> None:
+        self._sources = sources
+        self._read = read
+        self._keys: set[tuple[int, int]] = set()
+        self.issues = issues
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Read until the end, or until the issues are full."""
+        batch = Batch()
+        for path, source in self._sources:
+            if self.issues.is_full:
+                break
+            self._add(batch, source, path)
+            batch.size += len(source)
+            if batch.is_full:
+                yield batch
+                batch = Batch()
+        if batch.size:
+            yield batch
+
+    def _add(self, batch: Batch, source: bytes, path: str) -> None:
+        issues: list[ValidationIssue] = []
+        attempt: PushedAttempt | None = None
+        try:
+            attempt = self._read(source, path)
+        except InvalidInputError as error:
+            issues += error.issues
+        if attempt is None and not issues:
+            batch.not_attempts += 1
+            return
+        key = attempt.key if attempt else _read_key(source)
+        if key in self._keys:
+            issues.append(
+                ValidationIssue(path, "repeats an earlier attempt of this request", IssueKind.REPEATED)
+            )
+        elif key:
+            self._keys.add(key)
+        if issues:
+            self.issues.skip(issues)
+        elif attempt:
+            batch.attempts.append(attempt)
+
+
+def read_document(body: bytes, issues: Issues | None = None) -> Batches:
     """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if the document has another shape."""
     attempts = decode_document(body, _Document).quiz_submissions
-    return _batches((at(_LIST, index), bytes(source), _read_attempt) for index, source in enumerate(attempts))
+    sources = ((at(_LIST, index), bytes(source)) for index, source in enumerate(attempts))
+    return Batches(sources, _read_attempt, issues or RefusedWhole())
 
 
-def read_lines(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[Batch]:
+def read_lines(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues | None = None) -> Batches:
     """Read one attempt a line while the bytes arrive; empty lines are skipped."""
-    return _batches(
-        (at(_LIST, index), line, _read_line)
-        for index, line in enumerate(_split(chunks, max_line_bytes))
-        if line.strip()
-    )
+    issues = issues or RefusedWhole()
+    return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues)
 
 
 class _Document(msgspec.Struct):
     quiz_submissions: list[msgspec.Raw]
+
+
+class _Key(msgspec.Struct):
+    id: Id
+    attempt: int
+
+
+def _read_key(source: bytes) -> tuple[int, int] | None:
+    """Read the key of an attempt that is invalid otherwise."""
+    try:
+        key = _decode_key(source)
+    except UNREADABLE:
+        return None
+    return int(key.id), key.attempt
 
 
 class _Row(msgspec.Struct):
@@ -222,49 +288,29 @@ class _EntryOfQuestion(msgspec.Struct):
     question_id: Id | None = None
 
 
-# None for a row that holds no attempt.
-_Read = Callable[[bytes, str], PushedAttempt | None]
-
-
-def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
-    batch, n_issues = Batch(), 0
-    for path, source, read in sources:
-        try:
-            if attempt := read(source, path):
-                batch.attempts.append(attempt)
-            else:
-                batch.not_attempts += 1
-        except InvalidInputError as error:
-            batch.issues += error.issues
-            n_issues += len(error.issues)
-        batch.size += len(source)
-        if n_issues >= InvalidInputError.MOST_ISSUES:
-            # Nothing of the request is stored, and no more issues are named.
-            break
-        if batch.is_full:
-            yield batch
-            batch = Batch()
-    if batch.size:
-        yield batch
-
-
-def _split(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[bytes]:
+def _split(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues) -> Iterator[tuple[str, bytes]]:
+    """Split chunks into lines with their paths; a line that is too long is reported, and not kept."""
     number, size = 0, 0
     unfinished: list[bytes] = []
-    for chunk in chunks:
+    for chunk in itertools.chain(chunks, [b"\n"]):
         first, *others = chunk.split(b"\n")
-        unfinished.append(first)
+        was_too_long = size > max_line_bytes
         size += len(first)
-        if size > max_line_bytes:
-            raise InvalidInputError(
-                [ValidationIssue(at(_LIST, number), f"is longer than {max_line_bytes} bytes")]
-            )
+        if size <= max_line_bytes:
+            unfinished.append(first)
+        elif not was_too_long:
+            unfinished = []
+            reason = f"is longer than {max_line_bytes} bytes"
+            issues.skip([ValidationIssue(at(_LIST, number), reason, IssueKind.TOO_LONG)])
+            # The rest of the line may be endless, and need not be read to refuse it.
+            issues.finish()
         if others:
             *finished, last = b"".join(unfinished), *others
-            yield from finished
-            number += len(finished)
+            for line in finished:
+                if line.strip():
+                    yield at(_LIST, number), line
+                number += 1
             unfinished, size = [last], len(last)
-    yield b"".join(unfinished)
 
 
 def _read_line(line: bytes, path: str) -> PushedAttempt | None:
@@ -302,13 +348,17 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
     has_taker = submission.user_id is not None or submission.temporary_user_code is not None
     if not has_taker and not submission.is_deleted:
         yield ValidationIssue(
-            at(path, "user_id"), "is missing; a logged-out taker has temporary_user_code instead"
+            at(path, "user_id"),
+            "is missing; a logged-out taker has temporary_user_code instead",
+            IssueKind.MISSING,
         )
     for index, attachment in enumerate(submission.attachments or ()):
         if len(attachment.display_name) > MOST_NAME_CHARACTERS:
             attachment_path = at(at(path, "attachments"), index)
             yield ValidationIssue(
-                at(attachment_path, "display_name"), f"is longer than {MOST_NAME_CHARACTERS} characters"
+                at(attachment_path, "display_name"),
+                f"is longer than {MOST_NAME_CHARACTERS} characters",
+                IssueKind.TOO_LONG,
             )
     end = "submitted_at" if submission.finished_at is submission.submitted_at else "finished_at"
     for name in ("started_at", end, "updated_at"):
@@ -356,7 +406,9 @@ def _read_large_entries(source: bytes, path: str) -> list[Any]:
     try:
         entries = _decode_raw_entries(source) or []
         if len(entries) > MOST_QUESTIONS:
-            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
+            raise InvalidInputError(
+                [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)]
+            )
         return [_decode_flat(entry) for entry in entries]
     except UNREADABLE as error:
         raise refusal(source, list[Any] | None, path, error) from None
@@ -388,6 +440,7 @@ def _is_surely_strict(source: bytes, entries: Sequence[Any]) -> bool:
 
 
 _decode: Final = decoder(Submission).decode
+_decode_key: Final = decoder(_Key).decode
 _decode_row: Final = decoder(_Row).decode
 _decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
 _decode_entries: Final[Callable[[bytes], list[Any] | None]] = msgspec.json.Decoder(list[Any] | None).decode

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Issues
 from models.lms.quizzes import QuestionType
 from models.payloads.json_values import UNREADABLE, Id, Number, Text, at, decoder, refusal
+from models.payloads.lists import EntryKind, PushedList, key_reader
 
 MOST_QUESTIONS: Final = 10_000
 MOST_ANSWERS: Final = 5_000
@@ -95,6 +98,13 @@ class PushedQuestion(msgspec.Struct):
     matches: list[PushedMatch] | None = None
 
 
+@dataclass(frozen=True)
+class GroupKey:
+    """The key of a group among the entries of a quiz's list; that of a question is its id."""
+
+    group_id: int
+
+
 class PushedGroup(msgspec.Struct):
     """A group of questions, some of which are drawn for each attempt."""
 
@@ -106,29 +116,42 @@ class _Entry(msgspec.Struct):
     entry_type: msgspec.Raw = msgspec.Raw()
 
 
-def read_questions(
-    entries: Sequence[msgspec.Raw], path: str
-) -> tuple[list[PushedQuestion], list[PushedGroup], list[ValidationIssue]]:
-    """Read the list of a quiz's questions and groups; return the issues as well.
+class _Key(msgspec.Struct):
+    id: Id
+    entry_type: msgspec.Raw = msgspec.Raw()
 
-    Reading stops at the twentieth issue.
+
+def read_questions(
+    sources: Sequence[msgspec.Raw], path: str, issues: Issues
+) -> tuple[PushedList[PushedQuestion] | None, list[PushedGroup]]:
+    """Read the list of a quiz's questions, and its groups; None if the list is skipped since it is too long.
+
+    A question of a group that is skipped is skipped, too.
     """
-    if len(entries) > MOST_QUESTIONS:
-        return [], [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
-    questions: list[tuple[str, PushedQuestion]] = []
+    if len(sources) > MOST_QUESTIONS:
+        issues.skip([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)])
+        return None, []
     groups: list[PushedGroup] = []
-    issues: list[ValidationIssue] = []
-    for index, source in enumerate(entries):
-        entry, found = read_entry(source, at(path, index))
-        issues += found
-        if isinstance(entry, PushedQuestion):
-            questions.append((at(path, index), entry))
-        elif entry:
+
+    def read(source: msgspec.Raw, entry_path: str) -> PushedQuestion | None:
+        entry, found = read_entry(source, entry_path)
+        if found:
+            raise InvalidInputError(found)
+        if isinstance(entry, PushedGroup):
             groups.append(entry)
-        if len(issues) >= InvalidInputError.MOST_ISSUES:
-            break
-    issues += find_repeated((question_path, question.id) for question_path, question in questions)
-    return [question for _, question in questions], groups, issues
+            return None
+        return entry
+
+    kind = EntryKind(read, _id_of, _read_key, "id", "is also the id of an earlier question")
+    questions = kind.read_list(sources, path, issues)
+    skipped = {key.group_id for key in questions.skipped.values() if isinstance(key, GroupKey)}
+
+    def find_dependent(question: PushedQuestion) -> Iterator[ValidationIssue]:
+        if question.quiz_group_id in skipped:
+            reason = f"{question.quiz_group_id} is skipped"
+            yield ValidationIssue("quiz_group_id", reason, IssueKind.DEPENDS_ON_SKIPPED)
+
+    return questions.without(find_dependent, _id_of, issues), groups
 
 
 def read_entry(
@@ -151,7 +174,7 @@ def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIs
     seen: set[int] = set()
     for path, question_id in questions:
         if question_id in seen:
-            yield ValidationIssue(at(path, "id"), "is also the id of an earlier question")
+            yield ValidationIssue(at(path, "id"), "is also the id of an earlier question", IssueKind.REPEATED)
         seen.add(question_id)
 
 
@@ -161,17 +184,19 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
     for index, answer in enumerate(answers):
         answer_path = at(at(path, "answers"), index)
         if question.question_type in _WITH_BLANKS and not answer.blank_id:
-            yield ValidationIssue(at(answer_path, "blank_id"), "is missing")
+            yield ValidationIssue(at(answer_path, "blank_id"), "is missing", IssueKind.MISSING)
         if question.question_type not in _ANSWERED_BY_ID:
             continue
         if answer.id is None:
-            yield ValidationIssue(at(answer_path, "id"), "is missing")
+            yield ValidationIssue(at(answer_path, "id"), "is missing", IssueKind.MISSING)
         elif answer.id in seen:
-            yield ValidationIssue(at(answer_path, "id"), "is also the id of an earlier answer")
+            yield ValidationIssue(
+                at(answer_path, "id"), "is also the id of an earlier answer", IssueKind.REPEATED
+            )
         else:
             seen.add(answer.id)
         if not answer.has_label:
-            yield ValidationIssue(at(answer_path, "text"), "is missing, and so is html")
+            yield ValidationIssue(at(answer_path, "text"), "is missing, and so is html", IssueKind.MISSING)
     if (
         question.question_type.is_choice
         and answers
@@ -180,6 +205,15 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
         yield ValidationIssue(at(path, "answers"), "have neither text nor html")
 
 
+def _id_of(question: PushedQuestion) -> int:
+    return int(question.id)
+
+
+def _key_of(entry: _Key) -> int | GroupKey:
+    return GroupKey(int(entry.id)) if bytes(entry.entry_type) == _GROUP else int(entry.id)
+
+
+_read_key: Final = key_reader(_Key, _key_of)
 _decode_entry: Final = decoder(_Entry).decode
 _decode_group: Final = decoder(PushedGroup).decode
 _decode: Final = decoder(PushedQuestion).decode

@@ -166,14 +166,14 @@ def _attempt(fields: Callable[[int], Json]) -> Callable[[int], Work]:
 
 
 def _read_attempts(body: bytes) -> None:
-    for batch in read_document(body):
-        if batch.issues:
-            raise InvalidInputError(batch.issues)
+    batches = read_document(body)
+    for batch in batches:
         quiz_data = QuizDataReader(dict)
         for attempt in batch.attempts:
             attempt.digest(attempt.read_entries(), b"")
             if attempt.quiz_data is not None:
                 quiz_data.read(attempt.quiz_data, attempt.path)
+    batches.issues.finish()
 
 
 def _attempts(size: int) -> Work:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
 
 from models.reports.variants import ReportFormat, ReportType
-from ops.client.http import Client, RefusedError, Report
+from ops.client.http import Client, Counts, OnInvalid, RefusedError, Report
 from ops.client.import_files import ImportFile, open_import_file
 from ops.local.data_directory import DataDirectory, data_dir_option
 
@@ -74,6 +74,8 @@ def _connect(url: str | None, token: str | None, data_dir: Path) -> Client:
     metavar="ID",
     help="The quiz, if a file does not name it or names another.",
 )
+@click.option("--check", "is_check", is_flag=True, help="Store nothing, and print all that is invalid.")
+@click.option("--skip", "skips", is_flag=True, help="Store what is valid, and print what is skipped.")
 @_connection_options
 def import_command(
     paths: tuple[Path, ...],
@@ -82,6 +84,9 @@ def import_command(
     url: str | None,
     token: str | None,
     data_dir: Path,
+    *,
+    is_check: bool,
+    skips: bool,
 ) -> None:
     """Push course, quiz and submission files.
 
@@ -100,24 +105,56 @@ def import_command(
     changes nothing. While the service is busy, the import waits for up to a minute and sends the file again.
     If `quiz-reports up` is running, --url and --token can be left out.
 
+    With --check, nothing is stored: the command prints for each file what would be stored, and by kind what
+    is invalid, and exits with 1 if anything is. The files of a course, its quizzes and their submissions are
+    checked together, even if none of them is stored yet. With --skip, what is valid is stored, and the rest
+    is printed in the same way.
+
     \b
     Example:
       python -m ops.sample sample/
+      quiz-reports import --check sample/*.json
       quiz-reports import sample/*.json
       quiz-reports import attempts.ndjson --course 101 --quiz 201
     """
     files = [open_import_file(path, course=course, quiz_id=quiz) for path in paths]
     if quiz is not None and sum(file.rank == 1 for file in files) > 1:
         raise click.UsageError("--quiz names one quiz, and several of the files are quizzes")
+    if is_check and skips:
+        raise click.UsageError("--check stores nothing, so --skip cannot be given beside it")
+    files.sort(key=lambda file: file.rank)
     with _connect(url, token, data_dir) as client:
-        for file in sorted(files, key=lambda file: file.rank):
-            _push(client, file)
+        if is_check:
+            _check(client, files)
+            return
+        for file in files:
+            _push(client, file, OnInvalid.SKIP if skips else OnInvalid.REFUSE)
 
 
-def _push(client: Client, file: ImportFile) -> None:
+def _check(client: Client, files: Sequence[ImportFile]) -> None:
+    """Check every file, also after one that is refused; exit with 1 if anything is invalid."""
+    is_valid = True
+    for file in files:
+        preceding = [other for other in files if other.precedes(file)]
+        try:
+            counts = _push(client, file, OnInvalid.CHECK, preceding)
+        except click.exceptions.Exit:
+            is_valid = False
+        except click.ClickException as error:
+            error.show()
+            is_valid = False
+        else:
+            is_valid = is_valid and not counts.skipped and counts.complete
+    if not is_valid:
+        raise click.exceptions.Exit(1)
+
+
+def _push(
+    client: Client, file: ImportFile, on_invalid: OnInvalid, preceding: Sequence[ImportFile] = ()
+) -> Counts:
     try:
         with click.progressbar(length=file.path.stat().st_size, label=str(file.path), file=sys.stderr) as bar:
-            counts = file.push(client, bar.update)
+            counts = file.push(client, bar.update, on_invalid, preceding)
     except RefusedError as error:
         if len(error.reasons) == 1:
             raise click.ClickException(f"{file.path} was {error}") from None
@@ -130,7 +167,17 @@ def _push(client: Client, file: ImportFile) -> None:
         for reason in error.reasons:
             click.echo(f"  {reason}", err=True)
         raise click.exceptions.Exit(1) from None
-    click.echo(f"{file.path} → {file.target}: {counts}")
+    would_be = "would be " if on_invalid is OnInvalid.CHECK else ""
+    click.echo(f"{file.path} → {file.target}: {would_be}{counts}")
+    for issue in counts.issues:
+        click.echo(f"  {issue.count:,} × {issue.kind}: {issue.kind.meaning}")
+        for path in issue.examples:
+            click.echo(f"      {path}")
+        if issue.count > len(issue.examples):
+            click.echo(f"      … and {issue.count - len(issue.examples):,} more")
+    if not counts.complete:
+        click.echo("  the check stopped here: there may be more")
+    return counts
 
 
 @click.command("report")

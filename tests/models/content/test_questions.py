@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from models.content.questions import Answer, Match, Question, Variable, digest, unshuffled
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, ValidationIssue
+from models.issues import RefusedWhole
 from models.lms.quizzes import QuestionType
 from models.payloads.questions import read_questions
 
@@ -20,13 +21,21 @@ def raw(entries: tuple[Any, ...]) -> list[msgspec.Raw]:
 
 
 def read(*entries: Any) -> list[Question]:
-    questions, _, issues = read_questions(raw(entries), PLACE)
-    assert issues == []
-    return [Question.of(pushed) for pushed in questions]
+    policy = RefusedWhole()
+    questions, _ = read_questions(raw(entries), PLACE, policy)
+    policy.finish()
+    assert questions is not None
+    return [Question.of(pushed) for pushed in questions.entries.values()]
 
 
 def issues(*entries: Any) -> list[ValidationIssue]:
-    return read_questions(raw(entries), PLACE)[2]
+    policy = RefusedWhole()
+    try:
+        read_questions(raw(entries), PLACE, policy)
+        policy.finish()
+    except InvalidInputError as error:
+        return list(error.issues)
+    return []
 
 
 def choice(*answers: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -104,10 +113,13 @@ def test_groups_are_read_apart_from_the_questions() -> None:
         {"entry_type": "quiz_group", "id": None},
     ]
 
-    questions, groups, issues = read_questions(raw(tuple(entries)), PLACE)
+    policy = RefusedWhole()
 
-    assert issues == []
-    assert [question.quiz_group_id for question in questions] == [77]
+    questions, groups = read_questions(raw(tuple(entries)), PLACE, policy)
+
+    policy.finish()
+    assert questions is not None
+    assert [question.quiz_group_id for question in questions.entries.values()] == [77]
     assert [(group.id, group.question_points) for group in groups] == [(77, 5.0), (None, None)]
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from models.content.questions import Question
 from models.content.responses import ResponseParser, Responses
 from models.errors import InvalidInputError, ValidationIssue
+from models.issues import RefusedWhole
 from models.lms.quizzes import QuestionType
 from models.payloads.questions import read_questions
 
@@ -20,11 +21,12 @@ ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
 
 
 def parser(*questions: dict[str, Any]) -> ResponseParser:
-    found, _, issues = read_questions(
-        [msgspec.Raw(msgspec.json.encode(q)) for q in questions], "quiz.questions"
-    )
-    assert issues == []
-    return ResponseParser([Question.of(pushed) for pushed in found])
+    policy = RefusedWhole()
+    sources = [msgspec.Raw(msgspec.json.encode(q)) for q in questions]
+    found, _ = read_questions(sources, "quiz.questions", policy)
+    policy.finish()
+    assert found is not None
+    return ResponseParser([Question.of(pushed) for pushed in found.entries.values()])
 
 
 def question(kind: str, **fields: Any) -> dict[str, Any]:
