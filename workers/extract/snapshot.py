@@ -25,6 +25,7 @@ from workers.extract import queries
 from workers.extract.items import QuizItems, read_item
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
+from workers.metrics import ROWS_READ, STEP_SECONDS
 
 # A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
 _SMALLEST_CHUNK = 1_000
@@ -192,7 +193,9 @@ class Extract:
         ids = selection.attempt_ids
         size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)))
         for part in selection.chunks(size):
-            attempts = self._connection.read(query(ids[part].tolist()))
+            with STEP_SECONDS.labels("read").time():
+                attempts = self._connection.read(query(ids[part].tolist()))
+            ROWS_READ.inc(attempts.num_rows)
             yield part.stop / len(ids), attempts
             # Two chunks at a time would take twice the memory.
             del attempts
