@@ -15,6 +15,7 @@ from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
+from workers.metrics import LEASES_EXPIRED, REPORTS, STEP_SECONDS
 from workers.report_types import RECIPES, Frames, ReportData
 from workers.resources import Resources
 
@@ -47,7 +48,7 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
     """
     settings = resources.settings
     resources.await_store()
-    with resources.database.transaction() as session:
+    with STEP_SECONDS.labels("claim").time(), resources.database.transaction() as session:
         claim = jobs.claim(
             session,
             report_id,
@@ -65,29 +66,46 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
         request_id=claim.request_id,
         **{"try": claim.try_number},
     ):
-        try:
-            _make_file(resources, claim)
-        except LeaseLostError:
-            log.warning("lease_lost")
-            _discard_object(resources, claim)
-        except _OutcomeUnknownError:
-            # The object may have become the report's file. If not, the sweeper deletes it.
-            log.exception("database_failed")
-        except (DBAPIError, AdbcError, PoolTimeoutError):
-            log.exception("database_failed")
-            _discard_object(resources, claim)
-        except StorageError:
-            log.exception("storage_failed")
-            resources.distrust_store()
-            _give_back(resources, claim)
-        except Exception:
-            log.exception("job_failed")
-            _end_as_failed(resources, claim, UNFORESEEN)
+        outcome = _try_to_make(resources, claim)
+        variant = claim.variant
+        REPORTS.labels(variant.report_type.value, variant.format.value, outcome).inc()
+        if claim.try_number > 1:
+            LEASES_EXPIRED.inc()
+
+
+def _try_to_make(resources: Resources, claim: Claim) -> str:
+    """Make the file of a claimed report, and handle what fails; return the outcome for the metrics."""
+    try:
+        _make_file(resources, claim)
+    except LeaseLostError:
+        log.warning("lease_lost")
+        _discard_object(resources, claim)
+        return "lease_lost"
+    except _OutcomeUnknownError:
+        # The object may have become the report's file. If not, the sweeper deletes it.
+        log.exception("database_failed")
+        return "database_failed"
+    except (DBAPIError, AdbcError, PoolTimeoutError):
+        log.exception("database_failed")
+        _discard_object(resources, claim)
+        return "database_failed"
+    except StorageError:
+        log.exception("storage_failed")
+        resources.distrust_store()
+        _give_back(resources, claim)
+        return "storage_failed"
+    except Exception:
+        log.exception("job_failed")
+        _end_as_failed(resources, claim, UNFORESEEN)
+        return "failed"
+    return "generated"
 
 
 def _make_file(resources: Resources, claim: Claim) -> None:
-    snapshot, file = write_file(resources, claim)
-    finish(resources, claim, snapshot, file)
+    with STEP_SECONDS.labels("file").time():
+        snapshot, file = write_file(resources, claim)
+    with STEP_SECONDS.labels("finish").time():
+        finish(resources, claim, snapshot, file)
     log.info("report_generated", size=file.size)
 
 

@@ -20,6 +20,15 @@ from models.publisher import BROKER_FAILURES, PUBLISH_TIMEOUTS, JobPublisher
 from models.reports import jobs
 from models.reports.tables import Queue
 from models.settings import Settings
+from workers.metrics import (
+    JOBS_EXHAUSTED,
+    JOBS_PUBLISHED_AGAIN,
+    LAST_SWEEP,
+    MESSAGES,
+    OBJECTS,
+    ORPHANS,
+    SWEEPS,
+)
 from workers.orphans import ORPHANED_AFTER, find_orphans
 from workers.resources import Resources
 
@@ -72,6 +81,8 @@ class Sweeper:
         if deleted := self._resources.store.delete_half_written("reports", before):
             log.info("half_written_objects_deleted", count=deleted)
         orphans = find_orphans(self._resources.store, self._resources.database, after_batch=self._beat)
+        OBJECTS.set(orphans.listed)
+        ORPHANS.set(orphans.found)
         if orphans.are_too_many:
             # Most likely the database is older than the store: quiz-reports files orphans lists them.
             log.error("too_many_orphans", orphans=orphans.found, objects=orphans.listed)
@@ -84,6 +95,7 @@ class Sweeper:
     def _fail_exhausted(self) -> None:
         with self._resources.database.transaction() as session:
             failed = jobs.fail_exhausted(session, max_tries=self._resources.settings.max_tries)
+        JOBS_EXHAUSTED.inc(len(failed))
         for report_id in failed:
             log.error("report_failed", report_id=report_id)
 
@@ -101,10 +113,13 @@ class Sweeper:
             if not self._publisher.send(message):
                 # The publisher has logged it. The rest of the batch is due again at a later sweep.
                 return
+            JOBS_PUBLISHED_AGAIN.labels(queue.value).inc()
             log.info("job_published_again", report_id=message.report_id, job_id=message.progress_id)
 
     def _waiting_messages(self, queue: Queue) -> int:
-        return int(self._redis.llen(queue.value))
+        waiting = int(self._redis.llen(queue.value))
+        MESSAGES.labels(queue.value).set(waiting)
+        return waiting
 
 
 def run(settings: Settings, stop: threading.Event, beat: Callable[[], None] = lambda: None) -> None:
@@ -115,12 +130,24 @@ def run(settings: Settings, stop: threading.Event, beat: Callable[[], None] = la
     sweeper = Sweeper(Resources(settings), JobPublisher(settings.redis_url), beat)
     while not stop.is_set():
         beat()
-        try:
-            sweeper.sweep()
-        except BROKER_FAILURES:
-            log.exception("broker_failed")
-        except (DBAPIError, PoolTimeoutError):
-            log.exception("database_failed")
-        except StorageError:
-            log.exception("storage_failed")
+        outcome = _sweep(sweeper)
+        SWEEPS.labels(outcome).inc()
+        if outcome == "ok":
+            LAST_SWEEP.set_to_current_time()
         stop.wait(settings.sweep_seconds)
+
+
+def _sweep(sweeper: Sweeper) -> str:
+    """Sweep once, and log a failure; return the outcome for the metrics."""
+    try:
+        sweeper.sweep()
+    except BROKER_FAILURES:
+        log.exception("broker_failed")
+        return "broker_failed"
+    except (DBAPIError, PoolTimeoutError):
+        log.exception("database_failed")
+        return "database_failed"
+    except StorageError:
+        log.exception("storage_failed")
+        return "storage_failed"
+    return "ok"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import structlog
 
 from models.db.session import Database
 from models.errors import NotFoundError
+from models.logs import configure_logging
 from models.settings import Settings
 from ops.local.data_directory import data_dir_option, settings_here
 
@@ -133,6 +137,15 @@ def create_command(
         token = create_token(
             session, user_id=user, admin=admin, scopes=scopes, course_ids=courses, expires_days=expires
         )
+    _log_line(
+        "token_created",
+        last_four=token[-4:],
+        user_id=user,
+        admin=admin,
+        scopes=scopes,
+        course_ids=courses,
+        expires_days=expires,
+    )
     click.echo(token)
 
 
@@ -160,3 +173,18 @@ def revoke_command(token_id: int, data_dir: Path) -> None:
     with _database(data_dir) as database, database.transaction() as session:
         if not revoke_token(session, token_id):
             raise NotFoundError(f"there is no token {token_id}: quiz-reports token list shows them")
+    _log_line("token_revoked", token_id=token_id)
+
+
+def _log_line(event: str, **fields: object) -> None:
+    """Write a line to the log, on standard error as every process does."""
+    configure_logging(Settings.from_env())
+    structlog.stdlib.get_logger(__name__).info(event, system_user=_system_user(), **fields)
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no name.
+        return str(os.getuid())

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from models.logs import configure_logging
 from models.reports.tables import Queue
 from models.settings import Settings
 from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
+from ops.serve.metrics_folder import make_metrics_folder
+from ops.serve.metrics_server import metrics_options, serve_metrics
 from ops.serve.start_checks import require_broker_user, require_store
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -54,9 +61,16 @@ class _QueueNames(click.ParamType[tuple[Queue, ...]]):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Touch PATH-QUEUES every ten seconds, for a health check.",
 )
+@metrics_options
 @click.option("--one-node", is_flag=True, hidden=True)
 def worker_command(
-    queues: tuple[Queue, ...], concurrency: int, heartbeat_file: Path | None, *, one_node: bool
+    queues: tuple[Queue, ...],
+    concurrency: int,
+    heartbeat_file: Path | None,
+    metrics_host: str,
+    metrics_port: int | None,
+    *,
+    one_node: bool,
 ) -> None:
     """Run a worker until SIGTERM; it then gives a report that has begun 25 seconds to finish.
 
@@ -67,29 +81,54 @@ def worker_command(
     configure_logging(settings)
     require_broker_user(settings)
     require_store(settings)
-    if one_node or concurrency == 1 or len(queues) == 1:
-        # Imported here because the parent of two nodes has no use for Celery.
+    nodes = (
+        [(queues, concurrency)]
+        if concurrency == 1 or len(queues) == 1
+        else [((Queue.SMALL,), 1), (queues, concurrency - 1)]
+    )
+    if one_node or (len(nodes) == 1 and metrics_port is None):
+        # Imported here because the parent of nodes has no use for Celery.
         from ops.serve.worker_node import run_node
 
         run_node(settings, queues, concurrency, heartbeat_file)
-    else:
-        _run_nodes(concurrency, heartbeat_file)
+    # Threads that serve metrics must not exist in a process that forks children, so a node has a parent then.
+    with _metrics(metrics_host, metrics_port) as environ:
+        _run_nodes([_node(*node, heartbeat_file, {**os.environ, **environ}) for node in nodes])
 
 
-def _run_nodes(concurrency: int, heartbeat_file: Path | None) -> None:
+@contextmanager
+def _metrics(host: str, port: int | None) -> Iterator[Mapping[str, str]]:
+    """Serve what the nodes count meanwhile; give the variable that lets them."""
+    if port is None:
+        yield {}
+        return
+    folder = str(make_metrics_folder())
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+    try:
+        serve_metrics(host, port, registry)
+        yield {"PROMETHEUS_MULTIPROC_DIR": folder}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_nodes(nodes: Sequence[ChildProcess]) -> None:
     supervisor = Supervisor(lambda line: _log.warning("node_ended", reason=line))
     with stop_signals() as stop:
         try:
-            supervisor.start(_node("small", 1, heartbeat_file))
-            supervisor.start(_node("small,large", concurrency - 1, heartbeat_file))
+            for node in nodes:
+                supervisor.start(node)
             supervisor.run_until(stop)
         finally:
             supervisor.stop()
 
 
-def _node(queues: str, slots: int, heartbeat_file: Path | None) -> ChildProcess:
+def _node(
+    queues: Sequence[Queue], slots: int, heartbeat_file: Path | None, environ: Mapping[str, str]
+) -> ChildProcess:
+    names = ",".join(queues)
     command = [sys.executable, "-P", "-m", "ops.cli", "worker", "--one-node"]
-    command += ["--queues", queues, "--concurrency", str(slots)]
+    command += ["--queues", names, "--concurrency", str(slots)]
     if heartbeat_file is not None:
         command += ["--heartbeat-file", str(heartbeat_file)]
-    return ChildProcess(f"the node for {queues}", command, os.environ)
+    return ChildProcess(f"the node for {names}", command, environ)

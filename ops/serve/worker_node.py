@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import structlog
+from billiard.process import current_process
 from celery import Celery, bootsteps, signals
 
+from models.metrics import name_process
 from models.reports.tables import Queue
 from models.settings import Settings
 from workers.app import create_celery
@@ -34,6 +36,8 @@ def run_node(
     # The log is standard error. Celery writes a few lines for people, which are no JSON, to standard output.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
     names = "-".join(queues)
+    # The pool numbers its children, and the number of one that has ended goes to the next.
+    name_process(lambda: f"{names}-{getattr(current_process(), 'index', 'parent')}")
     app = create_celery(settings)
     if heartbeat_file is not None:
         _touch_regularly(app, heartbeat_file.with_name(f"{heartbeat_file.name}-{names}"))

@@ -27,6 +27,7 @@ from workers.extract import queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
+from workers.metrics import ROWS_READ, STEP_SECONDS
 
 # A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
 _SMALLEST_CHUNK = 1_000
@@ -212,7 +213,12 @@ class Extract:
             max(1, _MOST_CELLS // max(1, len(items.in_order))),
         )
         for part in selection.chunks(size):
-            yield self._connection.read(query(ids[part].tolist()))
+            with STEP_SECONDS.labels("read").time():
+                attempts = self._connection.read(query(ids[part].tolist()))
+            ROWS_READ.inc(attempts.num_rows)
+            yield attempts
+            # Two chunks at a time would take twice the memory.
+            del attempts
 
 
 def _distinct(question_set_ids: npt.NDArray[np.int64]) -> list[int]:
