@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis
+import structlog
 
 from models.db.schema import migrate
 from models.db.session import Database
@@ -29,6 +30,16 @@ for _variable in list(os.environ):
     }:
         del os.environ[_variable]
 
+
+# By default a traceback is drawn with all local variables, which takes up to a second of computing.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+    ]
+)
 
 # A busy machine is slow; how long an example takes shows nothing about the code.
 hypothesis.settings.register_profile(

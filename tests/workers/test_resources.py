@@ -1,4 +1,4 @@
-"""A worker whose store fails gives its jobs back, and tests the store before it takes another."""
+"""What a worker connects to, and what it does with its jobs while its store fails."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import text
 
 from models.settings import Settings
 from models.storage import open_store
@@ -104,3 +105,20 @@ def test_the_line_of_a_lost_file_names_the_machine_that_wrote_it(
         assert api.get(f"/files/{file['id']}/download").status_code == 404
     [lost] = [line for line in logged if line["event"] == "file_lost"]
     assert (lost["storage_key"], lost["written_by"]) == (written.key, platform.node())
+
+
+def test_nothing_is_opened_before_it_is_used(settings: Settings) -> None:
+    resources = Resources(settings)
+
+    opened = {"database", "snapshots", "store"}
+    assert opened.isdisjoint(vars(resources))
+    assert resources.store is resources.store
+    assert opened & set(vars(resources)) == {"store"}
+
+
+def test_a_statement_ends_before_half_a_lease(settings: Settings) -> None:
+    resources = Resources(dataclasses.replace(settings, lease_seconds=20.0))
+
+    with resources.database.transaction() as session:
+        assert session.execute(text("SHOW statement_timeout")).scalar_one() == "10s"
+    resources.database.dispose()

@@ -34,6 +34,14 @@ def imported(quiz_reports: Command, tmp_path: Path) -> Ended:
     return ended
 
 
+@pytest.fixture
+def quizzes(quiz_reports: Command, tmp_path: Path) -> None:
+    """The sample's course and quizzes, without attempts."""
+    paths = write_sample(tmp_path / "sample")
+    ended = quiz_reports("import", *(path for path in paths if "submissions" not in path.name))
+    assert ended.status == 0, ended.err
+
+
 def test_import_pushes_files_in_the_order_in_which_they_build_on_each_other(imported: Ended) -> None:
     lines = imported.out.decode().splitlines()
 
@@ -127,7 +135,7 @@ def test_a_check_goes_on_after_a_broken_file(
 
 
 def test_import_takes_lines_for_a_quiz_that_is_named(
-    imported: Ended, quiz_reports: Command, tmp_path: Path
+    quizzes: None, quiz_reports: Command, tmp_path: Path
 ) -> None:
     late = attempt(900, user_id=7018, updated_at="2026-10-05T00:00:00Z", submission_data=[])
     (tmp_path / "late.ndjson").write_text(json.dumps(late) + "\n")
@@ -139,7 +147,7 @@ def test_import_takes_lines_for_a_quiz_that_is_named(
 
 
 def test_a_refused_file_names_each_place_on_a_line(
-    imported: Ended, quiz_reports: Command, tmp_path: Path
+    quizzes: None, quiz_reports: Command, tmp_path: Path
 ) -> None:
     attempts = [{"id": "x", "attempt": 1}, {"id": 901, "user_id": 5, "attempt": 0}]
     (tmp_path / "bad.json").write_text(
@@ -162,7 +170,7 @@ def test_one_quiz_cannot_be_the_name_of_several_files(quiz_reports: Command, tmp
 
 
 def test_report_saves_the_file_and_prints_its_path(
-    imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
+    quizzes: None, worker: None, quiz_reports: Command, tmp_path: Path
 ) -> None:
     ended = quiz_reports("report", "101", "201", "item_analysis")
 
@@ -198,7 +206,7 @@ def test_the_files_are_those_of_the_plain_computation(
 
 
 def test_a_report_that_is_being_made_is_joined(
-    imported: Ended, worker: None, service: Service, quiz_reports: Command, monkeypatch: pytest.MonkeyPatch
+    quizzes: None, worker: None, service: Service, quiz_reports: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     somebody_waits = threading.Event()
     claim, wait_for = jobs.claim, Client.wait_for
@@ -226,7 +234,7 @@ def test_a_report_that_is_being_made_is_joined(
 
 
 def test_a_failed_report_gives_its_message_and_leaves_no_file(
-    imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quizzes: None, worker: None, quiz_reports: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*arguments: object) -> None:
         raise RuntimeError("a bug")
@@ -258,7 +266,7 @@ def test_a_failed_report_gives_its_message_and_leaves_no_file(
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    arguments: tuple[str, ...], status: int, says: str, imported: Ended, quiz_reports: Command
+    arguments: tuple[str, ...], status: int, says: str, quizzes: None, quiz_reports: Command
 ) -> None:
     ended = quiz_reports("report", *arguments)
 

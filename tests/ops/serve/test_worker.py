@@ -47,9 +47,9 @@ def worker(settings: Settings, *options: str, log: Path | None = None) -> Iterat
         process.wait(60)
 
 
-@pytest.fixture
-def asking(settings: Settings) -> Iterator[Celery]:
-    app = Celery("test", broker=settings.redis_url, set_as_current=False)
+@pytest.fixture(scope="module")
+def asking(module_settings: Settings) -> Iterator[Celery]:
+    app = Celery("test", broker=module_settings.redis_url, set_as_current=False)
     yield app
     app.close()
 
@@ -71,8 +71,8 @@ def queues_by_slots(app: Celery, nodes: int) -> dict[int, set[str]]:
 @pytest.mark.contract(
     "9 Commands", "a worker with one slot takes both queues; from two on one takes only small"
 )
-def test_one_slot_takes_both_queues(settings: Settings, asking: Celery) -> None:
-    with worker(settings) as process:
+def test_one_slot_takes_both_queues(module_settings: Settings, asking: Celery) -> None:
+    with worker(module_settings) as process:
         assert queues_by_slots(asking, nodes=1) == {1: {"small", "large"}}
     assert process.returncode == 0
 
@@ -80,24 +80,23 @@ def test_one_slot_takes_both_queues(settings: Settings, asking: Celery) -> None:
 @pytest.mark.contract(
     "9 Commands", "a worker with one slot takes both queues; from two on one takes only small"
 )
-def test_of_three_slots_one_takes_only_small_reports(
-    settings: Settings, asking: Celery, tmp_path: Path
+def test_of_three_slots_one_takes_only_small_reports_also_after_a_node_has_died(
+    module_settings: Settings, asking: Celery, tmp_path: Path
 ) -> None:
-    with worker(settings, "--concurrency", "3", "--heartbeat-file", str(tmp_path / "alive")) as process:
-        assert queues_by_slots(asking, nodes=2) == {1: {"small"}, 2: {"small", "large"}}
+    expected = {1: {"small"}, 2: {"small", "large"}}
+    options = ("--concurrency", "3", "--heartbeat-file", str(tmp_path / "alive"))
+    with worker(module_settings, *options) as process:
+        assert queues_by_slots(asking, nodes=2) == expected
         assert {path.name for path in tmp_path.glob("alive*")} == {"alive-small", "alive-small-large"}
-        parts = psutil.Process(process.pid).children(recursive=True)
-    assert process.returncode == 0
-    assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
 
-
-def test_a_node_that_dies_is_started_again(settings: Settings, asking: Celery) -> None:
-    with worker(settings, "--concurrency", "2") as process:
-        wait_for(lambda: len(psutil.Process(process.pid).children()) == 2)
         first, _ = psutil.Process(process.pid).children()
         first.kill()
         wait_for(lambda: not first.is_running())
-        assert wait_for(lambda: len(asking.control.ping(timeout=0.5) or []) == 2)
+        assert queues_by_slots(asking, nodes=2) == expected
+
+        parts = psutil.Process(process.pid).children(recursive=True)
+    assert process.returncode == 0
+    assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_a_busy_worker_stops_as_soon_as_its_job_has_ended(
