@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from typing import Protocol
 
 import structlog
 from flask import Flask, g, request
@@ -13,9 +14,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.auth import check_token_before_body
-from api.body_input import BodyInput
 from api.errors import UnsupportedContentError, register_error_handlers
-from api.metrics import REQUEST_SECONDS, REQUESTS
+from api.metrics import count_request
 from api.overload import refuse_overdue_request
 from api.pages.documentation import documentation
 from api.pages.reports import page_parts, pages
@@ -65,7 +65,8 @@ def create_app(settings: Settings) -> Flask:
         app.register_blueprint(blueprint)
     app.before_request(_begin)
     app.before_request(_require_valid_host)
-    app.before_request(refuse_overdue_request)
+    if settings.trusted_proxies:
+        app.before_request(refuse_overdue_request)
     app.before_request(_read_body)
     app.after_request(_finish)
     app.after_request(_require_https)
@@ -86,11 +87,30 @@ def from_env() -> Flask:
 
 def _begin() -> None:
     g.began = time.perf_counter()
-    request.environ["wsgi.input"] = BodyInput(request.environ["wsgi.input"])
+    request.environ["wsgi.input"] = _BodyInput(request.environ["wsgi.input"])
     given_id = request.headers.get("X-Request-Id", "")
     g.request_id = given_id if _REQUEST_ID.fullmatch(given_id) else uuid.uuid4().hex
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+class _Readable(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+class _BodyInput:
+    """The input stream of the server; a body that cannot be read is a bad request."""
+
+    def __init__(self, stream: _Readable) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read at most `size` bytes; raises BadRequest for a broken chunk or a closed connection."""
+        try:
+            return self._stream.read(size)
+        except Exception as error:
+            # Each server has its own exceptions for invalid HTTP.
+            raise BadRequest from error
 
 
 def _require_valid_host() -> None:
@@ -126,8 +146,7 @@ def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     # Clients can invent methods, and each would add a time series.
     method = request.method if request.method in _METHODS else "other"
-    REQUESTS.labels(method, route, response.status_code).inc()
-    REQUEST_SECONDS.labels(method, route).observe(seconds)
+    count_request(method, route, response.status_code, seconds)
     _log.info(
         "request",
         method=request.method,

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import sqlalchemy.exc
 import structlog
 from flask import Blueprint, Flask
+from psycopg.errors import ReadOnlySqlTransaction
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
@@ -21,9 +22,11 @@ from models.errors import (
     CannotAbortError,
     CannotCancelError,
     InvalidInputError,
+    InvalidReportFormatError,
     InvalidReportTypeError,
     NotFoundError,
     StorageError,
+    UnknownSectionError,
 )
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -146,6 +149,8 @@ CASES: Mapping[type[Exception], Case] = {
     ForgedFormError: Case(403, text="This form has expired. Load the page again."),
     NotFoundError: _NOT_FOUND,
     InvalidReportTypeError: _BAD_REQUEST,
+    InvalidReportFormatError: _BAD_REQUEST,
+    UnknownSectionError: _BAD_REQUEST,
     InvalidParameterError: _BAD_REQUEST,
     AlreadyBeingGeneratedError: _CONFLICT,
     CannotCancelError: _CONFLICT,
@@ -204,8 +209,14 @@ def register_error_handlers(app: Flask | Blueprint, render: Render = Case.respon
         _log.error("request_failed", error_report_id=report_id, exc_info=error)
         return render(_UNFORESEEN, error, error_report_id=report_id)
 
+    def respond_to_internal_error(error: Exception) -> Response:
+        # During a failover the database may be a standby, which can only be read.
+        is_standby = isinstance(getattr(error, "orig", None), ReadOnlySqlTransaction)
+        return respond(_UNAVAILABLE, error) if is_standby else respond_to_unforeseen(error)
+
     for kind, case in CASES.items():
         app.register_error_handler(kind, partial(respond, case))
+    app.register_error_handler(sqlalchemy.exc.InternalError, respond_to_internal_error)
     app.register_error_handler(HTTPException, respond_to_http_error)
     app.register_error_handler(Exception, respond_to_unforeseen)
 

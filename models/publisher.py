@@ -14,7 +14,12 @@ from kombu import Queue as KombuQueue
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from models.queue import GENERATE_REPORT, PUBLISH_TIMEOUTS, JobMessage, Queue
+from models.reports.tables import JobMessage, Queue
+
+GENERATE_REPORT: Final = "quiz_reports.generate_report"
+
+# Half a second is enough for a healthy broker, and a request can afford it if the broker is frozen.
+PUBLISH_TIMEOUTS: Final = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -62,7 +67,12 @@ class JobPublisher:
                 ignore_result=True,
             )
         except BROKER_FAILURES as error:
-            _log.warning("job_not_published", report_id=message.report_id, reason=type(error).__name__)
+            _log.warning(
+                "job_not_published",
+                report_id=message.report_id,
+                job_id=message.progress_id,
+                reason=type(error).__name__,
+            )
             return False
         return True
 
@@ -91,7 +101,7 @@ class JobPublisher:
                     retry=False,
                 )
         except BROKER_FAILURES as error:
-            _log.warning("job_not_revoked", progress_id=message.progress_id, reason=type(error).__name__)
+            _log.warning("job_not_revoked", job_id=message.progress_id, reason=type(error).__name__)
             return False
         return True
 

@@ -82,6 +82,9 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
     "2 Parameters": [
         "report_type in every spelling",
         "includes_all_versions nested or at the top, nested wins",
+        "format in every spelling; an unknown one is a 400",
+        "section_ids in every spelling, sorted; an unknown section is a 400",
+        "section_ids limits a report to students of the sections, without logged-out takers",
         "include in every spelling",
         "booleans in Canvas's spellings",
         "an id that is no integer is a 404; so is the wrong quiz or course",
@@ -144,6 +147,13 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "an attempt keeps the questions that it saw",
         "bodies that are too large are a 413; lines are read as a stream",
         "a client that sends holds no connection, and its right is asked again",
+        "a check stores nothing and counts as a skip does",
+        "a check names every kind of issue, with counts and examples",
+        "a check brings along what will be pushed before it",
+        "what is skipped stays as it is stored, with what depends on it",
+        "of a repeated key the first counts",
+        "a broken line is skipped, a broken document never is",
+        "Canvas's REST shapes go in with a short converter",
     ],
     "7 Bytes": [
         "quotes where they must be; null and the empty text told apart",
@@ -181,6 +191,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "token create prints the token alone, list and revoke",
         "doctor says what is wrong",
         "exit status 0, 1, 2; errors are one line",
+        "import --check says all that is wrong with a first import, --skip stores the rest",
     ],
     "9 Settings": [
         "one page lists them all",

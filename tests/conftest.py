@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis
+import structlog
 
 from models.db.schema import migrate
 from models.db.session import Database
@@ -29,6 +30,16 @@ for _variable in list(os.environ):
     }:
         del os.environ[_variable]
 
+
+# By default a traceback is drawn with all local variables, which takes up to a second of computing.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+    ]
+)
 
 # A busy machine is slow; how long an example takes shows nothing about the code.
 hypothesis.settings.register_profile(
@@ -112,22 +123,27 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 def redis_url(valkey_url: str) -> str:
     """A broker that holds nothing."""
-    client = redis.Redis.from_url(valkey_url)
-    client.flushdb()
-    client.close()
+    _empty_broker(valkey_url)
     return valkey_url
 
 
 @pytest.fixture
 def settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
     """Settings of a service on the test's own servers, with files in a folder of the test."""
-    return Settings(
-        database_url=database.url,
-        redis_url=redis_url,
-        storage_url=f"file://{tmp_path}/files",
-        public_url="http://quiz-reports.test",
-        secret_key="a secret that only the tests share",
-    )
+    return _settings(database, redis_url, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_settings(
+    migrated_database: Database, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings of a process that all tests of a module share; the first of them finds nothing stored.
+
+    A test of such a module may ask for `database`, but not for `settings`, which takes what is in the broker.
+    """
+    empty_tables(migrated_database.engine)
+    _empty_broker(valkey_url)
+    return _settings(migrated_database, valkey_url, tmp_path_factory.mktemp("module"))
 
 
 @pytest.fixture
@@ -135,3 +151,18 @@ def api(settings: Settings, database: Database) -> Iterator[Api]:
     """An application with these settings, in a school with every kind of caller."""
     with open_api(settings, database) as api:
         yield api
+
+
+def _empty_broker(url: str) -> None:
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+
+
+def _settings(database: Database, redis_url: str, folder: Path) -> Settings:
+    return Settings(
+        database_url=database.url,
+        redis_url=redis_url,
+        storage_url=f"file://{folder}/files",
+        public_url="http://quiz-reports.test",
+        secret_key="a secret that only the tests share",
+    )

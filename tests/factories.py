@@ -21,7 +21,6 @@ from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, 
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim, Snapshot, claim, fail, finish
 from models.reports.tables import QuizReport
-from models.reports.variants import analysis_version
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check
@@ -56,7 +55,6 @@ def add_course(session: Session, course_id: int, section_id: int, **columns: Any
     session.add(Course(id=course_id, name=f"Course {course_id}", roster_revision=1, **columns))
     session.flush()
     session.add(Section(id=section_id, course_id=course_id, name="Section A"))
-    session.flush()
 
 
 def enroll(
@@ -75,7 +73,6 @@ def enroll(
             section_id=section_id, course_id=course_id, user_id=user_id, type=kind, enrollment_state=state
         )
     )
-    session.flush()
 
 
 def add_quiz(session: Session, quiz_id: int, course_id: int = COURSE_ID, **columns: Any) -> None:
@@ -87,7 +84,6 @@ def add_quiz(session: Session, quiz_id: int, course_id: int = COURSE_ID, **colum
         "revision": 1,
     } | columns
     session.add(Quiz(id=quiz_id, course_id=course_id, **columns))
-    session.flush()
 
 
 def add_school(session: Session) -> Mapping[str, str]:
@@ -98,9 +94,10 @@ def add_school(session: Session) -> Mapping[str, str]:
     add_quiz(session, SURVEY_ID, quiz_type=QuizType.SURVEY)
     add_quiz(session, ANONYMOUS_SURVEY_ID, quiz_type=QuizType.GRADED_SURVEY, anonymous_submissions=True)
     add_quiz(session, OTHER_QUIZ_ID, OTHER_COURSE_ID)
-    for name, (user_id, kind, state) in CALLERS.items():
-        session.add(User(id=user_id, name=name))
-        session.flush()
+    session.add_all(User(id=user_id, name=name) for name, (user_id, _, _) in CALLERS.items())
+    # One flush adds many rows with a few statements; what follows refers to them.
+    session.flush()
+    for user_id, kind, state in CALLERS.values():
         if kind is not None:
             enroll(session, user_id, kind, state)
     other = CALLERS["other_teacher"][0]
@@ -183,7 +180,7 @@ class Api:
         with self.database.transaction() as session:
             course = session.get_one(Course, claimed.course_id)
             quiz = session.get_one(Quiz, claimed.variant.quiz_id)
-            version = analysis_version(formula_guard=self.settings.formula_guard)
+            version = claimed.variant.analysis_version(formula_guard=self.settings.formula_guard)
             finish(
                 session,
                 claimed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from models.queue import GENERATE_REPORT
+from models.publisher import GENERATE_REPORT
 from workers.generation import generate
 from workers.resources import Resources
 

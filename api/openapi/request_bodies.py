@@ -12,11 +12,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from models.payloads.attempts import Submission
-from models.payloads.courses import PushedCourse
+from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSection, PushedUser
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import ReportType
+from models.reports.variants import ReportFormat, ReportType
 
 
 class Boolean:
@@ -31,6 +31,14 @@ class ObjectKey:
     """An id, or an SIS id after `sis_course_id:` or `sis_user_id:`."""
 
 
+class SectionIds:
+    """The ids of sections of the course, whose students alone are in the report."""
+
+
+class SectionIdsText:
+    """The same ids in a form or in the query, joined by commas; the parameter may also repeat."""
+
+
 class Anything:
     """Any value; unknown values are ignored."""
 
@@ -39,7 +47,9 @@ class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
     report_type: ReportType
+    format: ReportFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
+    section_ids: SectionIds | UnsetType = UNSET
 
 
 class QuizReportBody(msgspec.Struct, kw_only=True):
@@ -82,9 +92,11 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    format: ReportFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )
+    section_ids: SectionIdsText | UnsetType = msgspec.field(name="quiz_report[section_ids]", default=UNSET)
 
 
 class NewQuizReportRequest(msgspec.Struct, kw_only=True):
@@ -111,12 +123,6 @@ class CancelBody(msgspec.Struct, kw_only=True):
     """The reason for a cancellation."""
 
     message: Annotated[str, Meta(pattern="^[^\u0000]*$")] | UnsetType | None = UNSET
-
-
-class CourseBody(msgspec.Struct):
-    """A course with its sections, users and enrollments."""
-
-    course: PushedCourse
 
 
 def _like(kind: type[msgspec.Struct], **kinds: Any) -> Any:
@@ -152,6 +158,17 @@ class SubmissionDatum(msgspec.Struct, kw_only=True):
     ] = UNSET
 
 
+_COURSE: Final = _like(
+    PushedCourse,
+    sections=_list_of(PushedSection) | UnsetType,
+    users=_list_of(PushedUser) | UnsetType,
+    enrollments=_list_of(PushedEnrollment) | UnsetType,
+)
+CourseBody: Final = msgspec.defstruct(
+    "CourseBody",
+    [("course", _COURSE)],
+    namespace={"__doc__": "A course with its sections, users and enrollments."},
+)
 _ANSWER: Final = _like(PushedAnswer, variables=_maybe(_list_of(_like(PushedVariable))))
 _QUESTION: Final = _like(
     PushedQuestion, answers=_maybe(_list_of(_ANSWER)), matches=_maybe(_list_of(_like(PushedMatch)))

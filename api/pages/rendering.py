@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal
+from babel.units import format_unit
 from flask import render_template
 from werkzeug import Response
 
@@ -58,6 +59,7 @@ def _html(template: str, status: int, **values: Any) -> Response:
         parts_url=f"{links().base}/pages",
         number=lambda value: format_decimal(value, locale=texts.locale),
         moment=lambda value: _moment(value, texts),
+        size=lambda value: _size(value, texts),
         **values,
     )
     response = Response(page, status=status, content_type=f"{HTML}; charset=utf-8")
@@ -71,3 +73,10 @@ def _html(template: str, status: int, **values: Any) -> Response:
 def _moment(value: datetime.datetime, texts: Translations) -> str:
     at = value.astimezone(datetime.UTC)
     return f"{format_datetime(at, 'medium', locale=texts.locale)} UTC"
+
+
+def _size(value: int, texts: Translations) -> str:
+    for factor, unit in ((10**6, "megabyte"), (10**3, "kilobyte")):
+        if value >= factor:
+            return format_unit(value / factor, unit, "short", format="#,##0.#", locale=texts.locale)
+    return format_unit(value, "byte", "short", locale=texts.locale)

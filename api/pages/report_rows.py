@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,42 +11,66 @@ from sqlalchemy.orm import Session
 from api.auth import QuizAccess
 from api.links import links
 from api.services import services
-from api.translations import READABLE_TYPES
-from models.reports.requests import list_reports
+from models.reports.requests import newest_reports
 from models.reports.tables import QuizReport, ReportState
-from models.reports.variants import ReportType, is_generatable
+from models.reports.variants import TYPES, ReportFormat, ReportType, Variant, is_generatable
 
 _PURPOSES: Final = {
     ReportType.STUDENT_ANALYSIS: "What each student answered to each question, and the points given.",
     ReportType.ITEM_ANALYSIS: "How difficult each question was, and how well it tells students apart.",
 }
+_FORMATS: Final = {ReportFormat.CSV: "CSV, as Canvas writes it"}
 
 
 @dataclass(frozen=True)
 class ReportRow:
-    """A report of one variant, and the fields of the form that requests it."""
+    """The newest file of one variant, and the newest report without one if that is newer."""
 
-    report: QuizReport
+    variant: Variant
+    made: QuizReport | None
+    unmade: QuizReport | None
     is_current: bool
-    fields: Mapping[str, str]
-    download_url: str | None
+
+    @property
+    def format_name(self) -> str:
+        """The name of the format, as a key of translations."""
+        return _FORMATS[self.variant.format]
 
     @property
     def is_queued(self) -> bool:
-        """Whether the report can still be cancelled."""
-        return self.report.state is ReportState.QUEUED
+        """Whether a job can still be cancelled."""
+        return self.unmade is not None and self.unmade.state is ReportState.QUEUED
 
     @property
     def is_live(self) -> bool:
-        """Whether the report is queued or being generated."""
-        return self.report.state.is_live
+        """Whether a job is queued or running."""
+        return self.unmade is not None and self.unmade.state.is_live
+
+    @property
+    def completion(self) -> float:
+        """How much of the job is done, in percent."""
+        return 0.0 if self.unmade is None or self.unmade.progress is None else self.unmade.progress.completion
 
     @property
     def failure(self) -> str | None:
         """Why the report could not be generated, if it failed."""
-        if self.report.state is not ReportState.FAILED or self.report.progress is None:
+        if self.unmade is None or self.unmade.state is not ReportState.FAILED or self.unmade.progress is None:
             return None
-        return self.report.progress.message
+        return self.unmade.progress.message
+
+    @property
+    def download_url(self) -> str | None:
+        """Where the newest file is."""
+        return None if self.made is None or self.made.file is None else links().download(self.made.file)
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """The fields of the form that requests the report."""
+        return {
+            "quiz_report[report_type]": self.variant.report_type.value,
+            "quiz_report[format]": self.variant.format.value,
+            "quiz_report[includes_all_versions]": str(self.variant.includes_all_versions).lower(),
+        }
 
 
 @dataclass(frozen=True)
@@ -60,37 +84,38 @@ class ReportGroup:
 
 
 def report_groups(session: Session, found: QuizAccess) -> list[ReportGroup]:
-    """Find the newest report of each variant; missing ones are created, as by the list of the API."""
-    rows: dict[ReportType, dict[int, ReportRow]] = {kind: {} for kind in ReportType}
-    for all_versions in (False, True):
-        for report in list_reports(
-            session,
-            found.course,
-            found.quiz,
-            all_versions=all_versions,
-            sis_ids=found.sees_sis_ids,
-            analysis_version=services().analysis_version,
-        ):
-            rows[report.report_type][report.id] = _row(report, found)
+    """Find the reports that the user may request, whether they were ever requested or not."""
+    made: dict[Variant, QuizReport] = {}
+    unmade: dict[Variant, QuizReport] = {}
+    for report in newest_reports(session, found.quiz.id):
+        (unmade if report.file is None else made)[report.variant] = report
     return [
         ReportGroup(
-            READABLE_TYPES[kind],
+            TYPES[kind].readable_name,
             _PURPOSES[kind],
             is_generatable(kind, found.quiz),
-            list(rows[kind].values()),
+            [
+                _row(variant, made.get(variant), unmade.get(variant), found)
+                for variant in _variants(kind, found)
+            ],
         )
-        for kind in ReportType
+        for kind in _PURPOSES
     ]
 
 
-def _row(report: QuizReport, found: QuizAccess) -> ReportRow:
-    fields = {
-        "quiz_report[report_type]": report.report_type.value,
-        "quiz_report[includes_all_versions]": str(report.includes_all_versions).lower(),
-    }
-    return ReportRow(
-        report,
-        report.is_current(found.quiz, found.course, services().analysis_version),
-        fields,
-        None if report.file is None else links().download(report.file),
-    )
+def _variants(kind: ReportType, found: QuizAccess) -> Iterator[Variant]:
+    for all_versions in (False, True) if TYPES[kind].has_options else (True,):
+        for report_format in _FORMATS:
+            yield Variant.of(
+                found.quiz, kind, report_format, all_versions=all_versions, sis_ids=found.sees_sis_ids
+            )
+
+
+def _row(
+    made: QuizReport | None, unmade: QuizReport | None, variant: Variant, found: QuizAccess
+) -> ReportRow:
+    if made is not None and unmade is not None and unmade.id < made.id:
+        unmade = None
+    formula_guard = services().settings.formula_guard
+    is_current = made is not None and made.is_current(found.quiz, found.course, formula_guard=formula_guard)
+    return ReportRow(variant, made, unmade, is_current)

@@ -12,14 +12,13 @@ from api.pages.rendering import page_response, render_error
 from api.pages.report_rows import report_groups
 from api.pages.sign_in import begin_session, require_form_token, signed_in
 from api.params import object_id, report_params
-from api.report_requests import request_variant
+from api.routes.quiz_reports import request_variant
 from api.services import services
 from models.access.page_links import use_page_link
 from models.errors import AlreadyBeingGeneratedError, CannotCancelError, NotFoundError
 from models.lms.quizzes import find_quiz_and_course
-from models.queue import JobMessage
 from models.reports.requests import cancel_progress
-from models.reports.tables import QuizReport
+from models.reports.tables import JobMessage, QuizReport
 
 pages = Blueprint(
     "pages",
@@ -60,7 +59,7 @@ def quiz(course_id: str, quiz_id: str) -> Response:
 @pages.get("/reports")
 def index(course_id: str, quiz_id: str) -> Response:
     """Show the reports of a quiz."""
-    with services().database.transaction() as session:
+    with services().database.reading() as session:
         found = signed_in(session, course_id).quiz(course_id, quiz_id)
         groups = report_groups(session, found)
     return page_response("reports.html", found, groups=groups)

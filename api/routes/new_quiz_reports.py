@@ -10,8 +10,8 @@ from api.links import links
 from api.openapi.decorators import describe
 from api.openapi.operations import new_quiz_reports as operations
 from api.params import new_quiz_report_params
-from api.report_requests import request_variant
 from api.responses import retry_later, serialized_response
+from api.routes.quiz_reports import request_variant
 from api.serializers import progress_json
 from api.services import services
 from models.errors import NotFoundError
@@ -32,4 +32,6 @@ def create(course_id: str, assignment_id: str) -> Response:
     report = requested.report
     if report.progress is None:
         raise NotFoundError
-    return serialized_response(progress_json(report, report.progress, links()), headers=retry_later(report))
+    progress = progress_json(report, report.progress, links())
+    # The documentation shows a bare Progress, the live service wraps it; clients read one or the other.
+    return serialized_response({**progress, "progress": progress}, status=201, headers=retry_later(report))

@@ -81,7 +81,6 @@ def create_token(
             expires_at=expires_at,
         )
     )
-    session.flush()
     return token
 
 

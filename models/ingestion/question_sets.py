@@ -1,9 +1,9 @@
-"""Question versions and question sets: each is stored once by its content, and shared by attempts."""
+"""The question sets of attempts: each is read once, and stored once by its content, with its versions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -19,6 +19,11 @@ from models.lms.quizzes import QuestionSet, QuestionVersion
 # A quiz that draws its questions at random has nearly as many question sets as attempts: too many to keep.
 _MAX_PARSERS: Final = 500
 _MAX_VERSIONS: Final = 5_000
+_MAX_QUESTION_SETS: Final = 200
+_MAX_QUESTIONS: Final = 10_000
+
+# A question with its digest; None for a question group.
+_Read = tuple[Question, bytes] | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,35 @@ class StoredQuestionSet:
 
     id: int
     digest: bytes
-    parser: ResponseParser
+    questions: Sequence[Question]
+
+    @cached_property
+    def parser(self) -> ResponseParser:
+        """The parser of the responses of attempts that have this question set."""
+        return ResponseParser(self.questions)
+
+    @cached_property
+    def by_id(self) -> Mapping[int, Question]:
+        """The questions by id."""
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def drawn_ids(self) -> frozenset[int]:
+        """The ids of the questions that are drawn, so that an attempt at the quiz may lack them."""
+        return frozenset(question.id for question in self.questions if question.quiz_group_id is not None)
+
+    def drawn(self, question_ids: Collection[int]) -> PushedQuestionSet:
+        """Return the question set of an attempt that drew these questions, and has all that are not drawn."""
+        kept = [
+            (question, digest_)
+            for question, digest_ in zip(self.questions, self._digests, strict=True)
+            if question.id not in self.drawn_ids or question.id in question_ids
+        ]
+        return PushedQuestionSet([question for question, _ in kept], [digest_ for _, digest_ in kept])
+
+    @cached_property
+    def _digests(self) -> Sequence[bytes]:
+        return [digest(question) for question in self.questions]
 
 
 class QuestionSets:
@@ -97,6 +130,12 @@ class QuestionSets:
         rows = run(self._session, _VERSIONS_OF_QUESTION_SET, question_set_id=question_set_id)
         return [(row.question_id, row.id) for row in rows]
 
+    def questions(self, question_set_id: int | None) -> Mapping[int, Question]:
+        """Load the questions of a question set by their ids, in its order; empty for None."""
+        version_ids = self.version_ids(question_set_id)
+        self._load_questions({version_id for _, version_id in version_ids})
+        return {question_id: self._questions[version_id] for question_id, version_id in version_ids}
+
     def load(self, question_set_ids: Iterable[int]) -> Mapping[int, StoredQuestionSet]:
         """Load question sets with their parsers; the mapping may hold more than was asked for."""
         if len(self._stored) > _MAX_PARSERS:
@@ -105,10 +144,8 @@ class QuestionSets:
             rows = run(self._session, _QUESTION_SETS, ids=missing)
             self._load_questions({version_id for row in rows for version_id in row.question_version_ids})
             for row in rows:
-                parser = ResponseParser(
-                    [self._questions[version_id] for version_id in row.question_version_ids]
-                )
-                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), parser)
+                questions = [self._questions[version_id] for version_id in row.question_version_ids]
+                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), questions)
         return self._stored
 
     def _load_questions(self, version_ids: set[int]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
-from models.content.questions import Question, digest
-from models.errors import InvalidInputError, ValidationIssue
+from models.content.questions import Question, digest, unshuffled
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.ingestion.question_sets import PushedQuestionSet
 from models.payloads.json_values import at, decode
-from models.payloads.questions import MOST_QUESTIONS, find_repeated, read_question
+from models.payloads.questions import MOST_QUESTIONS, PushedQuestion, find_repeated, read_entry
 from models.payloads.strict_json import MOST_ENTRIES, require_strict
 
 _MAX_QUESTION_SETS: Final = 200
@@ -21,9 +22,13 @@ _Read = tuple[Question, bytes] | None
 
 
 class QuizDataReader:
-    """Reads the `quiz_data` of attempts, with caches of question sets and questions by their JSON."""
+    """Reads the `quiz_data` of attempts, with caches of question sets and questions by their JSON.
 
-    def __init__(self) -> None:
+    `present` returns the quiz's present questions by id, whose order of answers all attempts take.
+    """
+
+    def __init__(self, present: Callable[[], Mapping[int, Question]]) -> None:
+        self._present = present
         self._question_sets: dict[bytes, PushedQuestionSet] = {}
         self._questions: dict[bytes, _Read] = {}
 
@@ -43,7 +48,9 @@ class QuizDataReader:
             require_strict(source, path)
         entries = decode(source, list[msgspec.Raw], path)
         if len(entries) > MOST_QUESTIONS:
-            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
+            raise InvalidInputError(
+                [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)]
+            )
         questions: list[tuple[str, Question, bytes]] = []
         issues: list[ValidationIssue] = []
         for index, entry in enumerate(entries):
@@ -66,12 +73,13 @@ class QuizDataReader:
         if source in self._questions:
             return self._questions[source]
         require_strict(source, path)
-        pushed, issues = read_question(source, path)
+        pushed, issues = read_entry(source, path)
         if issues:
             raise InvalidInputError(issues)
         read: _Read = None
-        if pushed:
+        if isinstance(pushed, PushedQuestion):
             question = Question.of(pushed)
+            question = unshuffled(question, self._present().get(question.id))
             read = question, digest(question)
         self._questions[source] = read
         return read

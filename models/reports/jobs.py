@@ -7,6 +7,7 @@ changes nothing. Times come from the database's clock.
 from __future__ import annotations
 
 import datetime
+import platform
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,9 @@ from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage, Queue
 from models.reports.filenames import display_name
 from models.reports.requests import clear
-from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import Variant
 from models.reports.withdrawal import locked_quiz
 
@@ -38,6 +38,8 @@ class Claim:
     variant: Variant
     course_id: int
     file_name: str = "report.csv"
+    try_number: int = 1
+    request_id: str | None = None
 
     @property
     def storage_key(self) -> str:
@@ -84,10 +86,11 @@ def claim(
     ).first()
     if claimed is None:
         return None
-    session.execute(
+    request_id = session.scalar(
         update(Progress)
         .where(Progress.id == progress_id)
         .values(completion=0.0, updated_at=func.now())
+        .returning(Progress.request_id)
         .execution_options(synchronize_session=False)
     )
     report, course_id, title, quiz_type = session.execute(
@@ -95,8 +98,8 @@ def claim(
         .join(Quiz)
         .where(QuizReport.id == report_id)
     ).one()
-    name = display_name(title, quiz_type, report.report_type)
-    return Claim(report_id, progress_id, token, report.variant, course_id, name)
+    name = display_name(title, quiz_type, report.variant)
+    return Claim(report_id, progress_id, token, report.variant, course_id, name, report.tries, request_id)
 
 
 _HEARTBEAT = text(
@@ -135,7 +138,7 @@ def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha
 
     Raises LeaseLostError if the claim no longer holds, or if the quiz may no longer have such a report.
     """
-    file = File(storage_key=claim.storage_key, size=size, sha256=sha256)
+    file = File(storage_key=claim.storage_key, size=size, sha256=sha256, node=platform.node())
     session.add(file)
     session.flush()
     _end(
@@ -163,6 +166,23 @@ def fail(session: Session, claim: Claim, message: str) -> None:
         .where(Progress.id == claim.progress_id)
         .values(message=message, updated_at=func.now())
     )
+
+
+def give_back(session: Session, claim: Claim, *, max_tries: int) -> bool:
+    """Let the lease end now, so that another worker takes the job; False if this was its last try.
+
+    Raises LeaseLostError if the claim no longer holds.
+    """
+    tries = session.scalar(
+        update(QuizReport)
+        .where(_is_held(claim))
+        .values(lease_until=func.now(), updated_at=func.now())
+        .returning(QuizReport.tries)
+        .execution_options(synchronize_session=False)
+    )
+    if tries is None:
+        raise LeaseLostError(claim.reference)
+    return tries < max_tries
 
 
 def fail_exhausted(session: Session, *, max_tries: int) -> Sequence[int]:
@@ -248,18 +268,21 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
 def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> None:
     ended = session.execute(
         update(QuizReport)
-        .where(
-            QuizReport.id == claim.report_id,
-            QuizReport.state == ReportState.RUNNING,
-            QuizReport.claim_token == claim.token,
-            *conditions,
-        )
+        .where(_is_held(claim), *conditions)
         .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
         .returning(QuizReport.id)
         .execution_options(synchronize_session=False)
     ).first()
     if ended is None:
         raise LeaseLostError(claim.reference)
+
+
+def _is_held(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        QuizReport.id == claim.report_id,
+        QuizReport.state == ReportState.RUNNING,
+        QuizReport.claim_token == claim.token,
+    )
 
 
 def _lease_expired() -> ColumnElement[bool]:

@@ -6,14 +6,15 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from models.db.locks import lock
+from models.db.session import lock
 from models.errors import (
     AlreadyBeingGeneratedError,
     CannotAbortError,
@@ -22,8 +23,7 @@ from models.errors import (
 )
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.queue import JobMessage, Queue
-from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 
 
@@ -58,11 +58,27 @@ def list_reports(
     *,
     all_versions: bool,
     sis_ids: bool,
-    analysis_version: str,
+    section_ids: Collection[int] = (),
+    formula_guard: bool,
 ) -> list[QuizReport]:
-    """List the newest report of each type, student_analysis first; missing and stale ones are created."""
-    variants = [Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids) for kind in ReportType]
-    return [_listed(session, course, quiz, variant, analysis_version) for variant in variants]
+    """List the newest CSV report of each type, student_analysis first; missing and stale ones are created."""
+    variants = [
+        Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids, section_ids=section_ids)
+        for kind in ReportType
+    ]
+    return [_listed(session, course, quiz, variant, formula_guard=formula_guard) for variant in variants]
+
+
+def newest_reports(session: Session, quiz_id: int) -> Sequence[QuizReport]:
+    """Find of each variant of a quiz the newest report that has a file, and the newest that has none."""
+    of_variant = [getattr(QuizReport, field.name) for field in fields(Variant)]
+    has_file = QuizReport.file_id.is_not(None)
+    return session.scalars(
+        select(QuizReport)
+        .where(QuizReport.quiz_id == quiz_id)
+        .ext(distinct_on(*of_variant, has_file))
+        .order_by(*of_variant, has_file, QuizReport.id.desc())
+    ).all()
 
 
 def request_report(
@@ -72,8 +88,9 @@ def request_report(
     variant: Variant,
     *,
     user_id: int,
-    analysis_version: str,
+    formula_guard: bool,
     large_responses: int,
+    request_id: str | None = None,
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
 
@@ -84,7 +101,7 @@ def request_report(
     newest = _newest_under_lock(session, course, quiz, variant)
     if newest is not None and newest.state.is_live:
         raise AlreadyBeingGeneratedError("report is already being generated")
-    if newest is not None and newest.is_current(quiz, course, analysis_version):
+    if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
         return Requested(newest, None)
     # From here to the commit the quiz cannot become a survey that may not have this report.
     session.refresh(quiz, with_for_update={"read": True})
@@ -95,16 +112,17 @@ def request_report(
             quiz,
             present,
             user_id=user_id,
-            analysis_version=analysis_version,
+            formula_guard=formula_guard,
             large_responses=large_responses,
+            request_id=request_id,
         )
 
-    progress = Progress(user_id=user_id)
+    progress = Progress(user_id=user_id, request_id=request_id)
     session.add(progress)
     session.flush()
     queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL
     if newest is None or newest.state is ReportState.GENERATED:
-        report = _new_report(variant)
+        report = QuizReport(**vars(variant))
         report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
         report.enqueued_at, report.send_count = func.now(), 1
         session.add(report)
@@ -242,18 +260,19 @@ def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizRep
 
 
 def _listed(
-    session: Session, course: Course, quiz: Quiz, variant: Variant, analysis_version: str
+    session: Session, course: Course, quiz: Quiz, variant: Variant, *, formula_guard: bool
 ) -> QuizReport:
     def can_be_listed(report: QuizReport | None) -> bool:
         return report is not None and (
-            report.state is not ReportState.GENERATED or report.is_current(quiz, course, analysis_version)
+            report.state is not ReportState.GENERATED
+            or report.is_current(quiz, course, formula_guard=formula_guard)
         )
 
     newest = _newest(session, variant)
     if not can_be_listed(newest):
         newest = _newest_under_lock(session, course, quiz, variant)
     if newest is None or not can_be_listed(newest):
-        newest = _new_report(variant)
+        newest = QuizReport(**vars(variant))
         session.add(newest)
         session.flush()
         session.refresh(newest)
@@ -263,13 +282,7 @@ def _listed(
 def _newest(session: Session, variant: Variant) -> QuizReport | None:
     return session.scalar(
         select(QuizReport)
-        .where(
-            QuizReport.quiz_id == variant.quiz_id,
-            QuizReport.report_type == variant.report_type,
-            QuizReport.includes_all_versions == variant.includes_all_versions,
-            QuizReport.includes_sis_ids == variant.includes_sis_ids,
-            QuizReport.anonymous == variant.anonymous,
-        )
+        .filter_by(**vars(variant))
         .order_by(QuizReport.id.desc())
         .limit(1)
         .execution_options(populate_existing=True)
@@ -283,16 +296,6 @@ def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Va
     session.refresh(quiz)
     session.refresh(course)
     return newest
-
-
-def _new_report(variant: Variant) -> QuizReport:
-    return QuizReport(
-        quiz_id=variant.quiz_id,
-        report_type=variant.report_type,
-        includes_all_versions=variant.includes_all_versions,
-        includes_sis_ids=variant.includes_sis_ids,
-        anonymous=variant.anonymous,
-    )
 
 
 def _queue_again(session: Session, report: QuizReport, progress: Progress, queue: Queue) -> None:

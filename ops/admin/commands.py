@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import structlog
 
 from models.db.session import Database
 from models.errors import NotFoundError
+from models.logs import configure_logging
 from models.settings import Settings
 from ops.local.data_directory import data_dir_option, settings_here
 
@@ -25,17 +29,43 @@ def _database(data_dir: Path) -> Iterator[Database]:
 
 
 @click.command("migrate")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0.1),
+    default=3.0,
+    show_default=True,
+    help="How many seconds a statement waits for a table; requests wait behind it.",
+)
+@click.option(
+    "--statement-timeout",
+    type=click.FloatRange(1),
+    default=900.0,
+    show_default=True,
+    help="How many seconds one statement may take.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(0),
+    default=120.0,
+    show_default=True,
+    help="For how many seconds it tries again while a table is in use.",
+)
 @data_dir_option
-def migrate_command(data_dir: Path) -> None:
+def migrate_command(lock_timeout: float, statement_timeout: float, patience: float, data_dir: Path) -> None:
     """Apply the migrations that are missing; any number of processes may do so at once.
 
-    A database of a version before the first release is refused.
+    A database that a newer release has migrated is left as it is, so a release can be rolled back. If another
+    transaction holds a table, everything is rolled back and tried again.
     """
-    from models.db.schema import migrate, newest_revision
+    from models.db.schema import MigrationLimits, applied_revision, migrate, newest_revision
 
+    limits = MigrationLimits(lock_timeout, statement_timeout, patience_seconds=patience)
     with _database(data_dir) as database:
-        migrate(database.engine)
-    click.echo(f"the database is at revision {newest_revision()}")
+        migrate(database.engine, limits)
+        with database.engine.connect() as connection:
+            applied = applied_revision(connection)
+    newer = "" if applied == newest_revision() else ", that of a newer release, which this one can use"
+    click.echo(f"the database is at revision {applied}{newer}")
 
 
 def _require_known_scopes(
@@ -107,6 +137,15 @@ def create_command(
         token = create_token(
             session, user_id=user, admin=admin, scopes=scopes, course_ids=courses, expires_days=expires
         )
+    _log_line(
+        "token_created",
+        last_four=token[-4:],
+        user_id=user,
+        admin=admin,
+        scopes=scopes,
+        course_ids=courses,
+        expires_days=expires,
+    )
     click.echo(token)
 
 
@@ -134,3 +173,18 @@ def revoke_command(token_id: int, data_dir: Path) -> None:
     with _database(data_dir) as database, database.transaction() as session:
         if not revoke_token(session, token_id):
             raise NotFoundError(f"there is no token {token_id}: quiz-reports token list shows them")
+    _log_line("token_revoked", token_id=token_id)
+
+
+def _log_line(event: str, **fields: object) -> None:
+    """Write a line to the log, on standard error as every process does."""
+    configure_logging(Settings.from_env())
+    structlog.stdlib.get_logger(__name__).info(event, system_user=_system_user(), **fields)
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have no name.
+        return str(os.getuid())

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 import httpx
 from sqlalchemy import text
 
-from models.publisher import JobPublisher
-from models.queue import PUBLISH_TIMEOUTS
+from models.publisher import PUBLISH_TIMEOUTS, JobPublisher
 from models.reports.variants import ReportType
 from ops.benchmarks.measure import Comparison, Outcome, at_least, at_most, interleaved
 from ops.benchmarks.noop_worker import FILE_VARIABLE, NAME, create_noop

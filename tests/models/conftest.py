@@ -1,4 +1,4 @@
-"""A real S3 server for the session, and an application that keeps its files there."""
+"""An LMS that pushes through the models; a real S3 server, and an application that keeps its files there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ import pytest
 from models.db.session import Database
 from models.settings import Settings
 from tests.factories import Api, open_api
+from tests.lms import Lms
 from tests.s3_server import S3Server
+
+
+@pytest.fixture
+def lms(database: Database) -> Lms:
+    """An LMS that has pushed nothing yet."""
+    return Lms(database)
 
 
 @pytest.fixture(scope="session")

@@ -11,28 +11,15 @@ import pytest
 import redis
 from sqlalchemy import func, text, update
 
-from api.app import create_app
-from api.services import Services
 from models.db.session import Database
 from models.publisher import JobPublisher
-from models.queue import JobMessage, Queue
 from models.reports import jobs
 from models.reports.requests import cancel_progress
-from models.reports.tables import QuizReport
-from models.settings import Settings
-from tests.factories import Api, add_school, reports_path
+from models.reports.tables import JobMessage, Queue, QuizReport
+from tests.factories import Api, reports_path
 from tests.waiting import wait_for
 
 REPORTS = reports_path()
-
-
-@pytest.fixture
-def api(settings: Settings, database: Database) -> Iterator[Api]:
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(settings)
-    yield Api(app, settings, database, tokens)
-    Services.of(app).close()
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_wrong_use_is_one_line_and_status_2(
         (
             {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:1/d"},
             ["migrate"],
-            "the database does not respond",
+            "PostgreSQL does not respond (",
         ),
         (
             {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"},

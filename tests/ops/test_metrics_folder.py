@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from models.settings import Settings
 from ops.serve.metrics_folder import make_metrics_folder
-from tests.waiting import wait_for
 from tests.web_process import running_web_process
 
 
@@ -14,21 +17,37 @@ def folders(parent: Path) -> set[Path]:
     return set(parent.glob("quiz-reports-metrics-*"))
 
 
-def test_what_a_killed_server_left_goes_at_the_next_start(settings: Settings, tmp_path: Path) -> None:
-    with running_web_process(settings, "--processes", "1", TMPDIR=str(tmp_path)) as first:
+@contextmanager
+def running_server(parent: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that makes a folder and becomes another one, as a server does, until its input ends."""
+    script = (
+        "import os, sys, pathlib; from ops.serve.metrics_folder import make_metrics_folder;"
+        " print(make_metrics_folder(pathlib.Path(sys.argv[1])), flush=True); os.execvp('cat', ['cat'])"
+    )
+    command = [sys.executable, "-c", script, str(parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert Path(process.stdout.readline().decode().strip()) in folders(parent)
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    with running_server(tmp_path):
         (left,) = folders(tmp_path)
-        with running_web_process(settings, "--processes", "1", TMPDIR=str(tmp_path)):
+        with running_server(tmp_path):
             # The first server still uses its own.
-            assert left in folders(tmp_path)
             assert len(folders(tmp_path)) == 2
-        assert folders(tmp_path) == {left}
-        first.process.kill()
-        first.process.wait()
-        assert left.exists()
-        # Its children end by themselves once they find that their parent has.
-        wait_for(lambda: not first.answers(seconds=1))
-    with running_web_process(settings, "--processes", "1", TMPDIR=str(tmp_path)):
+            assert left in folders(tmp_path)
+    assert len(folders(tmp_path)) == 2
+    with running_server(tmp_path):
         assert left not in folders(tmp_path)
+        assert len(folders(tmp_path)) == 1
+
+
+def test_a_server_that_ends_deletes_its_own(settings: Settings, tmp_path: Path) -> None:
+    with running_web_process(settings, "--processes", "1", TMPDIR=str(tmp_path)):
+        assert len(folders(tmp_path)) == 1
     assert folders(tmp_path) == set()
 
 

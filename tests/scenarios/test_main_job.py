@@ -174,7 +174,7 @@ def first(data_dir: Path) -> Iterator[MainJob]:
 
 @pytest.fixture(scope="module")
 def second(first: MainJob, data_dir: Path) -> Iterator[MainJob]:
-    with running_stack(data_dir, "--sample", until=SAMPLE_IS_DONE) as stack:
+    with running_stack(data_dir, "--sample", "--workers", "1", until=SAMPLE_IS_DONE) as stack:
         yield watched(stack)
 
 
@@ -276,7 +276,8 @@ def test_servers_that_the_environment_names_are_used(
 ) -> None:
     with new_database(postgres_url) as url:
         named = {"DATABASE_URL": url, "REDIS_URL": valkey_url}
-        with running_stack(tmp_path / "job", "--sample", environ=named, until=SAMPLE_IS_DONE) as stack:
+        options = ("--sample", "--workers", "1")
+        with running_stack(tmp_path / "job", *options, environ=named, until=SAMPLE_IS_DONE) as stack:
             assert (stack.ready["database_url"], stack.ready["redis_url"]) == (url, valkey_url)
             assert stack.send("GET", "/api/v1/courses/1").status_code == httpx.codes.NOT_FOUND
             with psycopg.connect(url) as connection:

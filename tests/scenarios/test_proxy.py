@@ -17,8 +17,10 @@ import httpx
 import psutil
 import pytest
 
+from models.db.session import Database
+from models.settings import Settings
 from ops.local.ports import free_port
-from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, reports_path
+from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, open_api, reports_path
 from tests.payloads import attempt
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process
@@ -32,6 +34,7 @@ class Proxy:
     """nginx before a web process, and an application on the same servers that makes reports."""
 
     address: str
+    log: Path
     web: WebProcess
     api: Api
 
@@ -43,45 +46,60 @@ class Proxy:
             return client.request(method, path, headers=headers, **options)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def proxy(api: Api, tmp_path: Path) -> Iterator[Proxy]:
+@dataclass(frozen=True)
+class Running:
+    """nginx before a web process."""
+
+    address: str
+    log: Path
+    web: WebProcess
+
+    def is_up(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/healthz", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def running(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if nginx is None:
         # On a laptop the other tests are still worth running; CI installs it.
         assert not os.environ.get("CI"), "nginx is not installed"
         pytest.skip("nginx is not installed")
-    with running_web_process(api.settings, QUIZ_REPORTS_TRUSTED_PROXIES="1") as web:
+    folder = tmp_path_factory.mktemp("nginx")
+    with running_web_process(module_settings, QUIZ_REPORTS_TRUSTED_PROXIES="1") as web:
         port = free_port()
         changes = {
             "server api:8000": f"server 127.0.0.1:{web.port}",
             "listen 8080": f"listen 127.0.0.1:{port}",
-            "/var/cache/nginx": str(tmp_path),
-            "/tmp/nginx.pid": str(tmp_path / "nginx.pid"),
+            "/var/cache/nginx": str(folder),
+            "/tmp/nginx.pid": str(folder / "nginx.pid"),
         }
         text = CONF.read_text()
         for old, new in changes.items():
             assert old in text
             text = text.replace(old, new)
-        conf = tmp_path / "nginx.conf"
+        conf = folder / "nginx.conf"
         conf.write_text(text)
         # As root it would work as `nobody`, to which the test's folder is closed.
         options = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
-        with (tmp_path / "nginx.log").open("wb") as log:
+        running = Running(f"http://127.0.0.1:{port}", folder / "nginx.log", web)
+        with running.log.open("wb") as log:
             process = subprocess.Popen([nginx, "-c", str(conf), "-g", options], stdout=log, stderr=log)
         try:
-            running = Proxy(f"http://127.0.0.1:{port}", web, api)
-            wait_for(lambda: is_up(running))
+            wait_for(running.is_up)
             yield running
         finally:
             process.terminate()
             process.wait(30)
 
 
-def is_up(proxy: Proxy) -> bool:
-    try:
-        return proxy.send("GET", "/healthz").status_code == 200
-    except httpx.TransportError:
-        return False
+@pytest.fixture
+def proxy(running: Running, module_settings: Settings, database: Database) -> Iterator[Proxy]:
+    with open_api(module_settings, database) as api:
+        yield Proxy(running.address, running.log, running.web, api)
 
 
 def lines(count: int) -> Iterator[bytes]:
@@ -89,7 +107,7 @@ def lines(count: int) -> Iterator[bytes]:
         yield json.dumps(attempt(number, number, user_id=10, submission_data=[])).encode() + b"\n"
 
 
-def test_a_push_a_report_and_its_download_pass_through(proxy: Proxy, tmp_path: Path) -> None:
+def test_a_push_a_report_and_its_download_pass_through(proxy: Proxy) -> None:
     # A stream of unknown length.
     headers = {"Content-Type": "application/x-ndjson"}
     pushed = proxy.send("PUT", SUBMISSIONS, content=lines(2000), headers=headers)
@@ -107,7 +125,7 @@ def test_a_push_a_report_and_its_download_pass_through(proxy: Proxy, tmp_path: P
     assert proxy.send("GET", url).content == CSV
     assert proxy.send("GET", url, headers={"Range": "bytes=0-3"}).content == CSV[:4]
     assert proxy.send("GET", "/metrics").status_code == 404
-    assert "verifier" not in (tmp_path / "nginx.log").read_text()
+    assert "verifier" not in proxy.log.read_text()
 
 
 def test_what_waited_behind_the_proxy_is_refused(proxy: Proxy) -> None:

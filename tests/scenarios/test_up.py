@@ -32,8 +32,17 @@ def start_up(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """A stack that Ctrl-C has stopped; in test_main_job it is SIGTERM."""
     with running_stack(tmp_path_factory.mktemp("up") / "data of a stack", *ONE_WORKER) as stack:
+        stack.stop(signal.SIGINT)
+    return stack
+
+
+@pytest.fixture(scope="module")
+def stack(stopped: Stack) -> Iterator[Stack]:
+    """A second start on the data of the first."""
+    with running_stack(stopped.folder, *ONE_WORKER) as stack:
         yield stack
 
 
@@ -92,14 +101,12 @@ def test_a_part_that_dies_is_started_again(stack: Stack, part: str) -> None:
 @pytest.mark.contract(
     "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
 )
-def test_either_signal_stops_all_and_a_second_start_keeps_the_data(tmp_path: Path) -> None:
-    with running_stack(tmp_path, *ONE_WORKER) as first:
-        first.stop(signal.SIGTERM)
-    with running_stack(tmp_path, *ONE_WORKER) as second:
-        assert second.ready["admin_token"] == first.ready["admin_token"]
-        assert second.ready["database_url"] == first.ready["database_url"]
-        assert status_with_token(second) == httpx.codes.NOT_FOUND
-        second.stop(signal.SIGINT)
+def test_ctrl_c_stops_all_and_a_second_start_keeps_the_data(stopped: Stack, stack: Stack) -> None:
+    assert stopped.process.returncode == 0
+    assert len(stopped.parts) > 5
+    assert stack.ready["admin_token"] == stopped.ready["admin_token"]
+    assert stack.ready["database_url"] == stopped.ready["database_url"]
+    assert status_with_token(stack) == httpx.codes.NOT_FOUND
 
 
 def test_no_part_outlives_a_kill_and_a_start_right_after_it_is_well(tmp_path: Path) -> None:

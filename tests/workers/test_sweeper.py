@@ -15,10 +15,10 @@ import pytest
 import redis
 from sqlalchemy import update
 from sqlalchemy.sql import func, text
+from structlog.testing import capture_logs
 
 from models.publisher import JobPublisher
-from models.queue import Queue
-from models.reports.tables import File, QuizReport, ReportState
+from models.reports.tables import File, Queue, QuizReport, ReportState
 from models.settings import Settings
 from tests.factories import QUIZ_ID, SURVEY_ID, Api, reports_path
 from tests.waiting import wait_for
@@ -219,23 +219,17 @@ def test_a_failure_is_logged_and_the_next_sweep_tries_again(
     event: str,
     resources_of: Callable[[Settings], Resources],
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     # They are the ones that `run` would open; only these are closed.
     monkeypatch.setattr("workers.sweeper.Resources", resources_of)
-    stop, logged = threading.Event(), ""
+    stop = threading.Event()
     settings = dataclasses.replace(api.settings, sweep_seconds=0.01, **setting)  # type: ignore[arg-type]
     thread = threading.Thread(target=run, args=(settings, stop))
-    thread.start()
-
-    def has_failed_twice() -> bool:
-        nonlocal logged
-        logged += capsys.readouterr().out
-        return logged.count(event) >= 2
-
-    try:
-        wait_for(has_failed_twice)
-    finally:
-        stop.set()
-        thread.join(30)
+    with capture_logs() as logs:
+        thread.start()
+        try:
+            wait_for(lambda: [log["event"] for log in logs].count(event) >= 2)
+        finally:
+            stop.set()
+            thread.join(30)
     assert not thread.is_alive()

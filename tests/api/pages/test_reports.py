@@ -34,7 +34,7 @@ def test_a_requested_report_waits_runs_and_can_be_downloaded(api: Api, browser: 
     page = browser.page()
     assert "Generated on" in text_of(page)
     assert not page.xpath("//*[@data-live]")
-    (download,) = buttons(page, "Download CSV")
+    (download,) = buttons(page, "Download")
     response = browser.get(str(download.get("href")).removeprefix(api.settings.public_url))
     assert response.data == CSV
 
@@ -51,7 +51,7 @@ def test_a_cancellation_that_comes_too_late_leaves_the_report(api: Api, browser:
     (listed,) = (r for r in api.get(f"/api/v1{PAGES}/reports").json if "progress_url" in r)
     api.finish(listed["id"])
     assert browser.submit(cancel).status_code == 303
-    assert buttons(browser.page(), "Download CSV")
+    assert buttons(browser.page(), "Download")
 
 
 def test_a_second_click_starts_nothing_more(browser: Browser) -> None:
@@ -64,7 +64,13 @@ def test_newer_data_are_announced_and_the_old_file_stays(api: Api, browser: Brow
     api.generated()
     api.bring_new_data()
     page = browser.page()
-    assert "Not generated yet." in text_of(page)
+    assert "Newer data have come in since." in text_of(page)
+    assert len(buttons(page, "Download")) == 1
+    (again,) = buttons(page, "Generate again")
+
+    browser.submit(again)
+    page = browser.page()
+    assert len(buttons(page, "Download")) == len(buttons(page, "Cancel")) == 1
 
 
 def test_a_failure_says_why(api: Api, browser: Browser) -> None:

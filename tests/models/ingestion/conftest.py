@@ -6,15 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.db.session import Database
 from models.settings import Settings
 from tests.lms import ApiLms, Lms, open_api_lms
-
-
-@pytest.fixture
-def lms(database: Database) -> Lms:
-    """An LMS that has pushed nothing yet."""
-    return Lms(database)
 
 
 @pytest.fixture

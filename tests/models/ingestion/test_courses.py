@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.errors import InvalidInputError
+from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.counts import PushCounts
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, course
@@ -182,6 +182,33 @@ def test_an_invalid_course_is_refused_and_nothing_of_it_is_stored(
 
     assert places(lambda: lms.patch_course(OTHER_ID, **{"name": "Renamed", **fields})) == path
     assert lms.stored() == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"users": [{"id": 1, "name": "a"}] * 100},
+        {"sections": [{"id": 1, "name": "a"}] * 100},
+        {"enrollments": [ENROLLMENT] * 100},
+        {"enrollments": [{**ENROLLMENT, "section_id": number} for number in range(100)]},
+    ],
+    ids=["users", "sections", "enrollments", "unknown sections"],
+)
+def test_no_more_issues_are_looked_for_than_are_named(
+    lms: Lms, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+) -> None:
+    lms.put_course()
+    found: list[ValidationIssue] = []
+
+    def counted(path: str, reason: str) -> ValidationIssue:
+        found.append(ValidationIssue(path, reason))
+        return found[-1]
+
+    for module in ("models.payloads.courses", "models.ingestion.courses"):
+        monkeypatch.setattr(f"{module}.ValidationIssue", counted)
+
+    assert len(places(lambda: lms.patch_course(**fields))) == InvalidInputError.MOST_ISSUES
+    assert len(found) == InvalidInputError.MOST_ISSUES
 
 
 def test_a_new_course_needs_a_name(lms: Lms) -> None:

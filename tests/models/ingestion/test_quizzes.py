@@ -147,7 +147,7 @@ def test_groups_are_skipped(lms: Lms) -> None:
         ({"assignment_id": 900}, ["quiz.assignment_id"]),
         ({"questions": [question(1), question(1)]}, ["quiz.questions[1].id"]),
         (
-            {"questions": [question(1, question_type="riddle"), question(2, answers=[{}])]},
+            {"questions": [question(1, question_type="riddle"), question(2, answers=[{"text": "a"}])]},
             ["quiz.questions[0].question_type", "quiz.questions[1].answers[0].id"],
         ),
     ],

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from models.errors import InvalidInputError
-from models.payloads.attempts import read_document, read_lines
+from models.payloads.attempts import Batches, read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
 
@@ -25,20 +25,20 @@ MOST_MEMORY = 60
 
 def read_attempts(body: bytes) -> None:
     """Read attempts as a push does, up to the first batch with an issue."""
-    for batch in read_document(body):
-        if batch.issues:
-            raise InvalidInputError(batch.issues)
-        for attempt in batch.attempts:
-            attempt.read_entries()
+    read_all_entries(read_document(body))
 
 
 def read_attempt_lines(body: bytes) -> None:
     chunks = (body[start : start + 2**18] for start in range(0, len(body), 2**18))
-    for batch in read_lines(chunks, MOST_BYTES):
-        if batch.issues:
-            raise InvalidInputError(batch.issues)
+    read_all_entries(read_lines(chunks, MOST_BYTES))
+
+
+def read_all_entries(batches: Batches) -> None:
+    for batch in batches:
+        batches.issues.finish()
         for attempt in batch.attempts:
             attempt.read_entries()
+    batches.issues.finish()
 
 
 ATTEMPT = {
@@ -190,9 +190,10 @@ def test_reading_stops_at_the_twentieth_issue() -> None:
             read.append(number)
             yield b"{}\n" * 10
 
-    [batch] = read_lines(lines(), MOST_BYTES)
+    with pytest.raises(InvalidInputError) as caught:
+        list(read_lines(lines(), MOST_BYTES))
 
-    assert len(batch.issues) >= InvalidInputError.MOST_ISSUES
+    assert len(caught.value.issues) == InvalidInputError.MOST_ISSUES
     assert len(read) < 10
 
 

@@ -11,10 +11,9 @@ from models.db.session import Database
 from models.errors import (
     LeaseLostError,
 )
-from models.queue import JobMessage, Queue
 from models.reports import jobs
 from models.reports.jobs import Claim
-from models.reports.tables import ReportState
+from models.reports.tables import JobMessage, Queue, ReportState
 from models.reports.variants import ReportType
 from tests.models.reports.report_life import (
     abort,

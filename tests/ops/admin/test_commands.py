@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from models.access.tokens import find_caller
@@ -19,6 +22,18 @@ from ops.cli import cli
 
 def run(*arguments: str) -> Result:
     return CliRunner(catch_exceptions=False).invoke(cli, arguments)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what the commands configure: the stream of their log is closed after each."""
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
+    yield
+    root.handlers[:], sys.excepthook = handlers, hook
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 PROGRESS, FILE = "url:GET|/api/v1/progress/:id", "url:GET|/api/v1/files/:id"
@@ -67,6 +82,16 @@ def test_create_prints_a_token_alone_and_it_is_good(
 
     assert caller
     assert (caller.user_id, caller.is_admin, set(caller.scopes)) == (user_id, is_admin, scopes)
+
+
+def test_creating_and_revoking_leave_a_line_each_without_the_token(database_here: Database) -> None:
+    created = run("token", "create", "--user", "7", "--admin", "--course", "101")
+    line = json.loads(created.stderr)
+    assert (line["event"], line["user_id"], line["admin"]) == ("token_created", 7, True)
+    assert line["last_four"] == created.stdout.strip()[-4:]
+    assert created.stdout.strip() not in created.stderr
+    revoked = json.loads(run("token", "revoke", "1").stderr)
+    assert (revoked["event"], revoked["token_id"]) == ("token_revoked", 1)
 
 
 @pytest.mark.contract("9 Commands", "token create prints the token alone, list and revoke")

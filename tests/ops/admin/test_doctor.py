@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
+from psycopg import sql
 
+from models.broker import BrokerError
 from models.errors import UnreleasedSchemaError
 from models.settings import Settings
 from ops.admin.doctor import (
@@ -45,6 +48,39 @@ def test_a_database_that_does_not_answer(settings: Settings) -> None:
             examine(lost)
 
 
+def test_a_wrong_password_is_not_a_missing_migration(settings: Settings) -> None:
+    wrong = re.sub(r"//([^:@]+):[^@]*@", r"//\1:wrong@", settings.database_url)
+    for examine in (check_database, check_migrations, check_workers):
+        with pytest.raises(CheckFailedError, match="check DATABASE_URL, and that the database exists"):
+            examine(replace(settings, database_url=wrong))
+
+
+def test_a_database_that_takes_no_changes(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        try:
+            with pytest.raises(CheckFailedError, match="let DATABASE_URL name the primary"):
+                check_database(settings)
+        finally:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+
+
+def test_connections_that_run_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the connection of the check were one too many.
+    monkeypatch.setattr("ops.admin.doctor._CONNECTIONS_USED", 0.0)
+    with pytest.raises(CheckFailedError, match=r"of \d+ connections are in use: see Connections in ops/"):
+        check_database(settings)
+
+
+def test_tables_of_a_newer_release(settings: Settings, empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+
+    assert "of a newer release" in check_migrations(replace(settings, database_url=empty_database_url))
+
+
 def test_tables_that_are_not_there(settings: Settings, empty_database_url: str) -> None:
     with pytest.raises(CheckFailedError, match="run quiz-reports migrate"):
         check_migrations(replace(settings, database_url=empty_database_url))
@@ -61,7 +97,7 @@ def test_tables_of_an_unreleased_version(settings: Settings, empty_database_url:
 
 def test_a_broker_that_does_not_answer(settings: Settings) -> None:
     for examine in (check_broker, check_workers):
-        with pytest.raises(CheckFailedError):
+        with pytest.raises(BrokerError):
             examine(replace(settings, redis_url=f"redis://{NOBODY_LISTENS}/0"))
 
 

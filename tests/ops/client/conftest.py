@@ -17,7 +17,7 @@ from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.publisher import JobPublisher
-from models.queue import JobMessage
+from models.reports.tables import JobMessage
 from models.settings import Settings
 from ops import cli
 from ops.client.http import Client

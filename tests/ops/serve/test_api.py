@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
 from models.access.tokens import create_token
@@ -22,10 +23,10 @@ BODY = b'{"course": {"name": "Biology 101"}}'
 ATTEMPT = attempt(9, user_id=10, submission_data=[])
 
 
-@pytest.fixture
-def web(settings: Settings) -> Iterator[WebProcess]:
+@pytest.fixture(scope="module")
+def web(module_settings: Settings) -> Iterator[WebProcess]:
     """A web process with its own defaults."""
-    with running_web_process(settings) as web:
+    with running_web_process(module_settings) as web:
         yield web
 
 
@@ -116,8 +117,8 @@ def test_nothing_of_a_push_that_broke_off_is_stored(web: WebProcess, database: D
     assert '"created":1' in exchange(web, whole_line + b"0\r\n\r\n")
 
 
-def test_at_its_end_it_answers_what_has_begun(settings: Settings, token: str) -> None:
-    with running_web_process(settings) as web, web.connect() as client:
+def test_at_its_end_it_answers_what_has_begun(module_settings: Settings, token: str) -> None:
+    with running_web_process(module_settings) as web, web.connect() as client:
         client.sendall(push_head(token, f"Content-Length: {len(BODY)}") + BODY[:1])
         # Its thread waits for the rest of the body once another connection, made later, has been answered.
         assert web.answers()
@@ -126,6 +127,22 @@ def test_at_its_end_it_answers_what_has_begun(settings: Settings, token: str) ->
         client.sendall(BODY[1:])
         assert client.recv(12) == b"HTTP/1.1 200"
         assert web.process.wait(30) == 0
+
+
+def test_more_idle_connections_than_open_files_end_no_process(settings: Settings) -> None:
+    with running_web_process(settings, "--processes", "1", open_files=256) as web:
+        [child] = psutil.Process(web.process.pid).children()
+        idle = []
+        try:
+            for _ in range(400):
+                idle.append(web.connect())
+                # The kernel holds back a connection on which nothing was sent.
+                idle[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n")
+        finally:
+            for connection in idle:
+                connection.close()
+        wait_for(web.answers)
+        assert child.is_running()
 
 
 def push_slowly(number: int, client: socket.socket, seconds: float) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import httpx
 
@@ -19,28 +21,50 @@ def load(run: Run, *, clients: int = 4, size: Size = SMALL) -> Iterator[Callable
 
     Gives a function that returns what was answered so far. When it ends, every report asked for is made.
     """
-    stop = threading.Event()
-    own = Client(run.stack)
     quizzes = run.school.add_quizzes(clients, size)
+    with repeated(run, *(partial(make_one, run, quiz_id=quiz_id) for quiz_id in quizzes)) as answered:
+        yield answered
+
+
+@contextmanager
+def listing(run: Run, *, clients: int = 2) -> Iterator[Callable[[], list[Answered]]]:
+    """Let clients list the reports of a quiz until the block ends; give what was answered so far."""
+    path = f"/api/v1/courses/101/quizzes/{run.school.add_quiz()}/reports"
+
+    def ask(client: Client) -> None:
+        answered_or_cut_off(client, "GET", path)
+        time.sleep(0.05)
+
+    with repeated(run, *[ask] * clients) as answered:
+        yield answered
+
+
+@contextmanager
+def repeated(run: Run, *works: Callable[[Client], object]) -> Iterator[Callable[[], list[Answered]]]:
+    """Repeat each of these in a thread of its own until the block ends; give what was answered so far.
+
+    Raises the first error of a thread at the end of the block.
+    """
+    stop, client = threading.Event(), Client(run.stack)
     failures: list[BaseException] = []
 
-    def work(quiz_id: int) -> None:
+    def repeat(work: Callable[[Client], object]) -> None:
         try:
             while not stop.is_set():
-                make_one(run, own, quiz_id)
+                work(client)
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=[quiz_id]) for quiz_id in quizzes]
+    threads = [threading.Thread(target=repeat, args=[work]) for work in works]
     for thread in threads:
         thread.start()
     try:
-        yield lambda: own.since(0)
+        yield lambda: client.since(0)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-        own.close()
+        client.close()
     if failures:
         raise failures[0]
 
@@ -56,7 +80,7 @@ def make_one(run: Run, client: Client, quiz_id: int) -> None:
 
 
 def answered_or_cut_off(client: Client, method: str, path: str) -> httpx.Response | None:
-    """Send a request to a service that may be away."""
+    """Send a request to a service that may be away; the client counts one that gets no answer as a fault."""
     try:
         return client.ask(method, path)
     except httpx.TransportError:

@@ -17,7 +17,7 @@ import redis
 from models.access.tokens import create_token
 from models.db.schema import migrate
 from models.db.session import Database
-from models.queue import Queue
+from models.reports.tables import Queue
 from ops.local.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
 from tests.scenarios.chaos import stopping_worker
 from tests.scenarios.chaos.processes import START_SECONDS, ServiceProcess, send

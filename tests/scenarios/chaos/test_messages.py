@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from celery import Celery
 
-from models.queue import GENERATE_REPORT, Queue
+from models.publisher import GENERATE_REPORT
+from models.reports.tables import Queue
 from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.stored import files, job, tries
 from tests.waiting import wait_for

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import psycopg
 
 from tests.scenarios.chaos.client import Answered, Client, faulty, statuses
+from tests.scenarios.chaos.load import listing
 from tests.scenarios.chaos.requests import ask_for_some, same_workers, wait_for_files
 from tests.scenarios.chaos.run import Run
 from tests.scenarios.chaos.stack import crash, frozen
@@ -26,7 +26,7 @@ _DROP_SERVICE = (
 
 def test_a_database_that_is_restarted_or_crashes(run: Run) -> None:
     rounds = run.rounds(6, 2)
-    with same_processes(run), asking(run) as answered:
+    with same_processes(run), listing(run) as answered:
         for number in range(rounds):
             asked = ask_for_some(run, 10)
             # A try that the restart interrupts leaves its object to the sweeper.
@@ -51,7 +51,7 @@ def test_a_database_that_is_restarted_or_crashes(run: Run) -> None:
 
 def test_a_database_that_drops_its_connections(run: Run) -> None:
     rounds, dropped = run.rounds(20, 2), 0
-    with same_processes(run), asking(run) as answered:
+    with same_processes(run), listing(run) as answered:
         for _ in range(rounds):
             asked = ask_for_some(run, 5)
             run.watch.excuse_objects_of_running_jobs()
@@ -75,7 +75,7 @@ def test_a_database_that_is_frozen(run: Run) -> None:
         asked = ask_for_some(run, 5)
         run.watch.excuse_objects_of_running_jobs()
         with run.watch.disturbed(blind=True):
-            with asking(run) as answered:
+            with listing(run) as answered:
                 wait_for(answered)
                 with frozen(run.stack.postgres):
                     time.sleep(seconds)
@@ -123,30 +123,6 @@ def same_processes(run: Run) -> Iterator[None]:
     with same_workers(run):
         yield
     assert all(process.is_running() for process in others)
-
-
-@contextmanager
-def asking(run: Run) -> Iterator[Callable[[], list[Answered]]]:
-    """Keep listing reports of a quiz from a client of its own, while the block runs."""
-    own, stop = Client(run.stack), threading.Event()
-    path = f"/api/v1/courses/101/quizzes/{run.school.add_quiz()}/reports"
-
-    def work() -> None:
-        while not stop.wait(0.05):
-            # A request that ends without an answer is remembered by the client, and counts as a fault.
-            with suppress(httpx.TransportError):
-                own.ask("GET", path)
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield lambda: own.since(0)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-        own.close()
 
 
 @contextmanager

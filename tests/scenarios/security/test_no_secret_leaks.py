@@ -18,7 +18,7 @@ import pytest
 import redis
 from celery import Celery
 
-from models.queue import Queue
+from models.reports.tables import Queue
 from ops.local.embedded import EmbeddedPostgres
 from tests.scenarios.security.canaries import (
     ANSWER,

@@ -72,9 +72,9 @@ def with_settings(api: Api) -> Iterator[Callable[..., Api]]:
         yield make
 
 
-@pytest.fixture
-def web(settings: Settings) -> Iterator[WebProcess]:
-    with running_web_process(settings) as web:
+@pytest.fixture(scope="module")
+def web(module_settings: Settings) -> Iterator[WebProcess]:
+    with running_web_process(module_settings) as web:
         yield web
 
 
@@ -94,8 +94,10 @@ def statuses(response: bytes) -> list[int]:
     return [int(status) for status in re.findall(rb"(?m)^HTTP/1\.[01] (\d{3}) ", response)]
 
 
-def test_a_broken_chunk_without_a_token_is_a_4xx_on_every_route(web: WebProcess, settings: Settings) -> None:
-    app = create_app(settings)
+def test_a_broken_chunk_without_a_token_is_a_4xx_on_every_route(
+    web: WebProcess, module_settings: Settings
+) -> None:
+    app = create_app(module_settings)
     for route in routes(app):
         path = re.sub(r"<\w+>", "1", route.rule.rule)
         for chunks in BROKEN_CHUNKS:

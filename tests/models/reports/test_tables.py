@@ -1,8 +1,8 @@
-"""Messages about jobs: two about one job are equal, yet each has an id of its own."""
+"""What the rows of reports say: the message that tells of a job."""
 
 from __future__ import annotations
 
-from models.queue import JobMessage, Queue
+from models.reports.tables import JobMessage, Queue
 
 
 def test_sends_of_one_job_are_equal_with_an_id_each() -> None:

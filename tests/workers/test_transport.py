@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ import pytest
 import redis
 from celery import Celery
 
-from models.publisher import JobPublisher
-from models.queue import GENERATE_REPORT, JobMessage, Queue
+from models.publisher import GENERATE_REPORT, JobPublisher
+from models.reports.tables import JobMessage, Queue
 from models.settings import Settings
 from tests.waiting import wait_for
 
@@ -38,6 +38,11 @@ class Node:
     log: Path
     broker: redis.Redis
     publisher: JobPublisher
+    log_start: int = 0
+
+    @property
+    def logged(self) -> str:
+        return self.log.read_text()[self.log_start :]
 
     def handles_jobs(self) -> bool:
         """Send a job, and wait until this same process has handled it."""
@@ -47,7 +52,7 @@ class Node:
 
     def logs(self, text: str, times: int = 1) -> bool:
         """Wait until the log holds a text so often; False if the process has ended."""
-        wait_for(lambda: self.process.poll() is not None or self.log.read_text().count(text) >= times)
+        wait_for(lambda: self.process.poll() is not None or self.logged.count(text) >= times)
         return self.process.poll() is None
 
 
@@ -73,11 +78,17 @@ def running_node(settings: Settings, log: Path) -> Iterator[Node]:
         process.wait(60)
 
 
-@pytest.fixture
-def node(settings: Settings, tmp_path: Path) -> Iterator[Node]:
-    with running_node(settings, tmp_path / "worker.log") as running:
+@pytest.fixture(scope="module")
+def running(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with running_node(module_settings, tmp_path_factory.mktemp("worker") / "log") as running:
         assert running.handles_jobs()
         yield running
+
+
+@pytest.fixture
+def node(running: Node) -> Node:
+    """The worker that all tests share, with the part of its log that it writes from now on."""
+    return replace(running, log_start=len(running.log.read_text()))
 
 
 def body(content: Any) -> str:
@@ -193,13 +204,13 @@ DISREGARDED: Mapping[str, dict[str, Any]] = {
 def test_bytes_that_are_no_message_are_dropped_and_the_worker_goes_on(node: Node) -> None:
     messages = {**BAD_ENVELOPES, **{name: json.dumps(m).encode() for name, m in BAD_MESSAGES.items()}}
     for name, message in messages.items():
-        refused = node.log.read_text().count("message_refused")
+        refused = node.logged.count("message_refused")
         node.broker.lpush(Queue.SMALL.value, message)
         assert node.logs("message_refused", refused + 1), name
     assert node.handles_jobs()
     # A message is acknowledged a moment after its job has been logged.
     wait_for(lambda: not node.broker.exists(Queue.SMALL.value, "unacked", "unacked_index"))
-    log = node.log.read_text()
+    log = node.logged
     assert "Traceback" not in log
     assert log.count("message_refused") == len(messages)
 
@@ -211,11 +222,11 @@ def test_only_the_ids_of_a_message_count(node: Node) -> None:
         node.broker.lpush(Queue.SMALL.value, json.dumps(envelope(content, **others)))
         assert node.logs(f'"report_id": {report_id}'), name
     assert node.handles_jobs()
-    assert "Traceback" not in node.log.read_text()
+    assert "Traceback" not in node.logged
 
 
-def test_remote_control_neither_stops_a_worker_nor_its_queues(node: Node, settings: Settings) -> None:
-    with Celery("test", broker=settings.redis_url, set_as_current=False) as operator:
+def test_remote_control_neither_stops_a_worker_nor_its_queues(node: Node, module_settings: Settings) -> None:
+    with Celery("test", broker=module_settings.redis_url, set_as_current=False) as operator:
         operator.control.shutdown()
         operator.control.cancel_consumer(Queue.SMALL.value)
         operator.control.rate_limit(GENERATE_REPORT, "0/m")

@@ -1,0 +1,136 @@
+"""The charts of the pages, as SVG within a page: without scripts and styles, with links to the items.
+
+Colours come from the stylesheet of the pages, so they follow the reader's choice of light or dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pygal
+from lxml import etree
+from markupsafe import Markup
+
+Number = Callable[[float], str]
+
+_BIN_PERCENT: Final = 5
+_OPTIONS: Final[Mapping[str, Any]] = {
+    "css": [],
+    "js": [],
+    "disable_xml_declaration": True,
+    "no_prefix": True,
+    "show_legend": False,
+    "width": 640,
+    "height": 380,
+    "margin": 8,
+}
+_SVG: Final = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The words and the numbers at the axes of a chart."""
+
+    x: str
+    y: str
+    number: Number
+
+
+@dataclass(frozen=True)
+class Point:
+    """An item in a scatter: its place, its name, where a click on it leads, and whether it is marked."""
+
+    x: float
+    y: float
+    label: str
+    href: str
+    is_marked: bool
+
+
+def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: Axes) -> Markup:
+    """Draw how many respondents have how many percent of the points, with a line at each of some percents.
+
+    Scores outside of 0 to 100 percent are drawn at the end that they are beyond.
+    """
+    counts = [0] * (100 // _BIN_PERCENT)
+    for percent, count in distribution.items():
+        counts[min(max(int(percent), 0) // _BIN_PERCENT, len(counts) - 1)] += count
+    highest = max(max(counts), 1)
+    chart = pygal.Histogram(
+        **_OPTIONS,
+        x_title=axes.x,
+        y_title=axes.y,
+        xrange=(0, 100),
+        range=(0, highest),
+        x_labels=list(range(0, 101, 10)),
+        y_labels=_whole_steps(highest),
+        x_value_formatter=axes.number,
+        value_formatter=axes.number,
+    )
+    chart.add("", [(n, i * _BIN_PERCENT, (i + 1) * _BIN_PERCENT) for i, n in enumerate(counts)])
+    for percent in at:
+        # A narrow bar is a line.
+        chart.add("", [(highest, percent - 0.2, percent + 0.2)])
+    return _markup(chart)
+
+
+def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
+    """Draw difficulty against discrimination: a dot for each item, which is a link to it."""
+    lowest = min([0.0, *(point.y for point in points)])
+    chart = pygal.XY(
+        **_OPTIONS,
+        stroke=False,
+        dots_size=6,
+        x_title=axes.x,
+        y_title=axes.y,
+        xrange=(0, 1),
+        range=(-1 if lowest < -0.5 else -0.5 if lowest < 0 else 0, 1),
+        x_labels=[0, 0.25, 0.5, 0.75, 1],
+        y_labels=[y for y in (-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1) if y >= -0.5 or lowest < -0.5],
+        x_value_formatter=axes.number,
+        value_formatter=axes.number,
+    )
+    for marked in (False, True):
+        chart.add(
+            "",
+            [
+                {
+                    "value": (point.x, point.y),
+                    "label": point.label,
+                    "xlink": {"href": point.href, "target": "_self"},
+                }
+                for point in points
+                if point.is_marked is marked
+            ],
+        )
+    return _markup(chart)
+
+
+def _whole_steps(highest: int) -> list[int]:
+    step = next(size * 10**power for power in range(9) for size in (1, 2, 5) if highest / (size * 10**power) <= 6)
+    return list(range(0, highest + 1, step))
+
+
+def _markup(chart: Any) -> Markup:
+    tree = chart.render_tree()
+    for element in tree.xpath("//*[local-name() = 'desc' and @class = 'label']"):
+        title = etree.SubElement(element.getparent(), f"{_SVG}name")
+        title.text = element.text
+    for element in tree.xpath(
+        "//comment() | //*[local-name() = 'defs' or local-name() = 'desc' or local-name() = 'title']"
+        " | //*[contains(@class, 'tooltip-overlay') or contains(@class, 'text-overlay')]"
+    ):
+        parent = element.getparent()
+        if parent is not None:
+            parent.remove(element)
+    for name in tree.iter(f"{_SVG}name"):
+        name.tag = f"{_SVG}title"
+        name.getparent().set("aria-label", name.text)
+    for name in ("id", "class"):
+        tree.attrib.pop(name, None)
+    tree.set("class", "chart")
+    tree.set("focusable", "false")
+    # The text comes from a serializer of XML, which escapes what people wrote.
+    return Markup(etree.tostring(tree, encoding="unicode"))  # noqa: S704

@@ -1,0 +1,167 @@
+"""What the page of the item analysis shows: figures, options and findings of an artefact, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+Json = Mapping[str, Any]
+
+# The figures of an item in the order of the page: name, title, and what it means in one line.
+_ITEM_FIGURES: Final = (
+    (
+        "facility",
+        "Difficulty (facility)",
+        "The mean share of the points. At 1 every student got all of them, at 0 none.",
+    ),
+    (
+        "item_rest_correlation",
+        "Discrimination (item-rest correlation)",
+        "How far students who do well on the other questions do well here. Above 0.3 is good, below 0 is a"
+        " warning.",
+    ),
+    ("d27", "Best against weakest 27 %", "The share of the points of the best students less that of the weakest."),
+    ("point_biserial_total", "Correlation with the total", "The same with the question itself in the total."),
+    (
+        "discriminative_efficiency",
+        "Discriminative efficiency",
+        "How far the question tells students apart, compared with how far it could at this difficulty.",
+    ),
+    ("effective_weight", "Effective weight", "How much of the differences between totals comes from this question."),
+    ("alpha_if_deleted", "Alpha without this question", "Higher than alpha: the quiz would be more reliable without it."),
+    ("standard_deviation_population", "Standard deviation", "How far the points of the students lie apart."),
+)
+
+_QUIZ_FIGURES: Final = (
+    ("mean", "Mean"),
+    ("median", "Median"),
+    ("standard_deviation_population", "Standard deviation"),
+    ("minimum", "Lowest"),
+    ("maximum", "Highest"),
+    ("alpha", "Reliability (alpha)"),
+    ("standard_error_of_measurement", "Standard error of measurement"),
+    ("skewness", "Skewness"),
+    ("kurtosis", "Kurtosis"),
+    ("minutes_median", "Minutes, median"),
+)
+
+SORTS: Final = {
+    "position": "Order in the quiz",
+    "facility": "Most difficult first",
+    "item_rest_correlation": "Weakest discrimination first",
+}
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure with its title, its meaning and its convention; without a value, the reason."""
+
+    title: str
+    meaning: str
+    convention: str
+    value: float | None
+    interval: Sequence[float] | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class RemarkView:
+    """A finding or a note: what is seen, with its figures, what it may mean, and what to look at."""
+
+    seen: str
+    figures: Mapping[str, float | str]
+    meaning: str
+    advice: str
+    is_finding: bool
+    item: ItemView | None
+
+
+@dataclass
+class ItemView:
+    """An item: its number on the page, its figures, its options and what was found."""
+
+    number: int
+    content: Json
+    figures: Sequence[FigureView]
+    remarks: list[RemarkView]
+
+    @property
+    def anchor(self) -> str:
+        """Where the item is on the page."""
+        return f"item-{self.content['id']}"
+
+    @property
+    def has_finding(self) -> bool:
+        """Whether there is a finding, not only notes."""
+        return any(remark.is_finding for remark in self.remarks)
+
+    def value(self, name: str) -> float | None:
+        """Return the value of a figure, None if it has none."""
+        value: float | None = self.content[name]["value"]
+        return value
+
+
+@dataclass(frozen=True)
+class QuizView:
+    """The statistics of a quiz as the page shows them."""
+
+    content: Json
+    figures: Sequence[FigureView]
+    items: Sequence[ItemView]
+    remarks: Sequence[RemarkView]
+
+    @property
+    def findings(self) -> Sequence[RemarkView]:
+        """The remarks that a teacher should look at first."""
+        return [remark for remark in self.remarks if remark.is_finding]
+
+    def shown(self, sort: str, *, only_findings: bool) -> Sequence[ItemView]:
+        """Return the items to show, sorted by one of SORTS; items without the figure come last."""
+        items = [item for item in self.items if item.has_finding or not only_findings]
+        return sorted(items, key=_sort_key(sort))
+
+
+def quiz_view(psychometrics: Json) -> QuizView:
+    """Read the `psychometrics` of the statistics."""
+    conventions = psychometrics["conventions"]
+    items = {
+        content["id"]: ItemView(
+            number,
+            content,
+            [_figure(content, conventions, *named) for named in _ITEM_FIGURES],
+            [],
+        )
+        for number, content in enumerate(psychometrics["items"], 1)
+    }
+    remarks = [_remark(found, items.get(found.get("item_id"))) for found in psychometrics["findings"]]
+    for remark in remarks:
+        if remark.item is not None:
+            remark.item.remarks.append(remark)
+    quiz = psychometrics["quiz"]
+    figures = [_figure(quiz, conventions, name, title, "") for name, title in _QUIZ_FIGURES]
+    return QuizView(quiz, figures, list(items.values()), remarks)
+
+
+def _figure(content: Json, conventions: Json, name: str, title: str, meaning: str) -> FigureView:
+    figure = content[name]
+    convention = conventions.get(name) or conventions.get(name.partition("_")[0], "")
+    return FigureView(
+        title, meaning, convention, figure["value"], figure.get("interval"), figure.get("reason")
+    )
+
+
+def _remark(found: Json, item: ItemView | None) -> RemarkView:
+    return RemarkView(
+        found["seen"], found["figures"], found["meaning"], found["advice"], found["rank"] == "finding", item
+    )
+
+
+def _sort_key(sort: str) -> Callable[[ItemView], tuple[bool, float]]:
+    def key(item: ItemView) -> tuple[bool, float]:
+        if sort not in SORTS or sort == "position":
+            return False, item.number
+        value = item.value(sort)
+        return value is None, 0.0 if value is None else value
+
+    return key

@@ -1,0 +1,12 @@
+"""Errors of the domain: what an error of invalid input keeps of its issues."""
+
+from __future__ import annotations
+
+from models.errors import InvalidInputError, ValidationIssue
+
+
+def test_invalid_input_keeps_twenty_issues_and_its_text_names_three() -> None:
+    error = InvalidInputError([ValidationIssue(f"a[{number}]", "is missing") for number in range(100)])
+
+    assert [issue.path for issue in error.issues] == [f"a[{number}]" for number in range(20)]
+    assert str(error) == "a[0]: is missing; a[1]: is missing; a[2]: is missing"
