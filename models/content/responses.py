@@ -27,8 +27,8 @@ class Responses:
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
     `points` the points given; an element is None if the attempt has no such value. The counts are of
-    entries of `submission_data`. `response_bytes` is about how many bytes the responses take in a report, with
-    the long labels of chosen answers.
+    entries of `submission_data`. `response_bytes` is about how many bytes the responses take in a report,
+    with the long labels of chosen answers.
     """
 
     answer_ids: list[int | None]
@@ -65,8 +65,8 @@ class ResponseParser:
     ) -> tuple[Responses, list[ValidationIssue]]:
         """Read an attempt's `submission_data`, the list at `path`; `attachments` are file names by id.
 
-        Returns the responses and the issues of the entries; the responses are valid if there are none. Reading
-        stops at the twentieth issue.
+        Returns the responses and the issues of the entries; the responses are valid if there are none.
+        Reading stops at the twentieth issue.
         """
         responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
         issues: list[ValidationIssue] = []
