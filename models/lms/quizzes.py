@@ -77,8 +77,8 @@ class Quiz(Base):
     __tablename__ = "quizzes"
     __table_args__ = (
         Index("ix_quizzes_course_id_id", "course_id", "id"),
-        # A partial index, since a change of the columns of a whole unique index locks out foreign keys: a push
-        # that changes the assignment could then deadlock with pushes of attempts.
+        # A partial index, since a change of the columns of a whole one locks out foreign keys: a push that
+        # changes the assignment could then deadlock with pushes of attempts.
         Index(
             "uq_quizzes_course_id_assignment_id",
             "course_id",
