@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -89,7 +90,15 @@ class Quiz(Base):
     __tablename__ = "quizzes"
     __table_args__ = (
         Index("ix_quizzes_course_id_id", "course_id", "id"),
-        Index("uq_quizzes_course_id_assignment_id", "course_id", "assignment_id", unique=True),
+        # A partial index, since a change of the columns of a whole one locks out foreign keys: a push that
+        # changes the assignment could then deadlock with pushes of attempts.
+        Index(
+            "uq_quizzes_course_id_assignment_id",
+            "course_id",
+            "assignment_id",
+            unique=True,
+            postgresql_where=text("assignment_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[LmsId]

@@ -162,7 +162,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_quizzes_course_id_id", "quizzes", ["course_id", "id"], unique=False)
     op.create_index(
-        "uq_quizzes_course_id_assignment_id", "quizzes", ["course_id", "assignment_id"], unique=True
+        "uq_quizzes_course_id_assignment_id",
+        "quizzes",
+        ["course_id", "assignment_id"],
+        unique=True,
+        postgresql_where=sa.text("assignment_id IS NOT NULL"),
     )
     op.create_table(
         "sections",
@@ -498,7 +502,11 @@ def downgrade() -> None:
     op.drop_table("enrollments")
     op.drop_index(op.f("ix_sections_course_id"), table_name="sections")
     op.drop_table("sections")
-    op.drop_index("uq_quizzes_course_id_assignment_id", table_name="quizzes")
+    op.drop_index(
+        "uq_quizzes_course_id_assignment_id",
+        table_name="quizzes",
+        postgresql_where=sa.text("assignment_id IS NOT NULL"),
+    )
     op.drop_index("ix_quizzes_course_id_id", table_name="quizzes")
     op.drop_table("quizzes")
     op.drop_index(op.f("ix_course_users_user_id"), table_name="course_users")
