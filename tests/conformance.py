@@ -138,7 +138,12 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "the same key twice in one request is invalid",
         "unsound JSON is invalid, never a crash",
         "lists given replace, lists left out stay",
-        "groups are skipped",
+        "groups keep their id and their questions' points",
+        "a drawn question is one of the attempts that drew it",
+        "Canvas's own words are understood",
+        "rows that hold no attempt are taken and counted as unchanged",
+        "an entry that does not fit its question's type is invalid",
+        "users that are unknown are named, all of them",
         "attempts as a document or as lines",
         "an older attempt does not undo a regrade; deleted takes one back",
         "an attempt keeps the questions that it saw",
@@ -158,12 +163,16 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
     "7 Rows": [
         "newest first, ties by submission and attempt",
         "the attempt that counts",
+        "the attempts of a student with several submissions are in one order",
+        "an attempt whose data are null has no row",
+        "the same data give the same bytes, in whatever order they were pushed",
         "sections are joined in one order",
         "a logged-out taker, an anonymous survey",
     ],
     "7 Cells": [
         "each question type has its cell",
         "had but not answered; not had at all",
+        "lists, headings, links, images and preformatted lines are plain text",
     ],
     "8 Item analysis": [
         "the golden values to the last digit",
@@ -180,6 +189,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "a worker with one slot takes both queues; from two on one takes only small",
         "token create prints the token alone, list and revoke",
         "doctor says what is wrong",
+        "rebuild derives texts again, and raises revisions only where something changed",
         "exit status 0, 1, 2; errors are one line",
     ],
     "9 Settings": [

@@ -57,13 +57,15 @@ PUT_COURSE: Final = _push(
 )
 
 PUT_QUIZ: Final = _push(
-    'An entry of `questions` with `"entry_type": "quiz_group"` is a group and is skipped.',
+    'An entry of `questions` with `"entry_type": "quiz_group"` is a group: its `id` and `question_points` are'
+    " kept. A question with a `quiz_group_id` is drawn, so it is in the reports of the attempts that had it.",
     {JSON: Content(QuizBody, _QUIZ)},
 )
 
 PUT_SUBMISSIONS: Final = _push(
     "An entry of `submission_data` has further keys that depend on the question: `answer_<answer id>`,"
-    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`.",
+    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A row that holds no attempt (untaken,"
+    " settings_only, attempt null) counts as unchanged, whatever its other fields.",
     {
         JSON: Content(SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "One attempt in each line."}),
