@@ -54,17 +54,18 @@ def attempts(draw: st.DrawFn) -> Json:
     if draw(st.integers(0, 5)) == 0:
         fields |= {"user_id": None, "temporary_user_code": "a code"}
     choices = st.integers(1, 3)
-    entries: list[Json] | None = [payloads.entry(CHOICE, draw(choices), points=0.1)]
-    entries += [{"question_id": SEVERAL, f"answer_{SEVERAL}1": "1", f"answer_{SEVERAL}{draw(choices)}": "1"}]
-    if draw(st.booleans()):
+    entries: list[Json] = [
+        payloads.entry(CHOICE, draw(choices), points=0.1),
+        {"question_id": SEVERAL, f"answer_{SEVERAL}1": "1", f"answer_{SEVERAL}{draw(choices)}": "1"},
+    ]
+    kind = draw(st.sampled_from(["of the quiz", "drawn", "banked", "without data"]))
+    if kind == "drawn":
         entries += [payloads.entry(draw(st.sampled_from(DRAWN)), draw(choices))]
-    elif draw(st.booleans()):
+    elif kind == "banked":
         banked = payloads.question(BANKED, points_possible=float(draw(choices)))
         entries += [payloads.entry(BANKED, draw(choices))]
         fields["quiz_data"] = [draw(shuffled(question)) for question in (QUIZ[0], QUIZ[1], banked)]
-    else:
-        entries = draw(st.sampled_from([entries, entries, None]))
-    return {**fields, "submission_data": entries}
+    return {**fields, "submission_data": None if kind == "without data" else entries}
 
 
 def pushes() -> st.SearchStrategy[list[Json]]:
