@@ -11,9 +11,9 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import insert, text
 
+from models.content.cell_text import TEXT_VERSION
 from models.db.session import Database
 from models.lms import courses
-from models.content.cell_text import TEXT_VERSION
 from models.lms.attempts import Attempt, AttemptState
 from models.lms.courses import CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import QuestionSet, QuestionVersion, Quiz, QuizType, ScoringPolicy
