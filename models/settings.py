@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -97,6 +98,15 @@ def _key_set_url(text: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
         raise ValueError("must begin with https://, since an attacker could replace the keys on the way")
     return text
+
+
+def _content(variable: str, environ: Mapping[str, str]) -> str:
+    if not (path := environ.get(variable, "")):
+        return ""
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettingError(f"{variable} names a file that cannot be read ({error})") from None
 
 
 def _setting(env: str, parse: Callable[[str], Any], default: Any, description: str) -> Any:
@@ -254,11 +264,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError."""
+        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError.
+
+        Instead of a variable, one whose name has `_FILE` added may name a file that contains the value.
+        """
         values: dict[str, Any] = {"s3": {k: v for k, v in environ.items() if k.startswith("AWS_")}}
         for setting in cls.documented():
             env = setting.metadata["env"]
-            if not (text := environ.get(env, "")):
+            if not (text := environ.get(env, "") or _content(f"{env}_FILE", environ)):
                 continue
             try:
                 values[setting.name] = setting.metadata["parse"](text)
