@@ -99,7 +99,9 @@ def test_the_proxy_lets_through_what_the_service_reads() -> None:
 SECRETS = {
     "migrate": {"DATABASE_URL"},
     "api": {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"},
-    **dict.fromkeys(["worker", "worker-large", "sweeper"], {"DATABASE_URL", "REDIS_URL"}),
+    "worker": {"DATABASE_URL", "REDIS_URL"},
+    "worker-large": {"DATABASE_URL", "REDIS_URL"},
+    "sweeper": {"DATABASE_URL", "REDIS_URL"},
 }
 
 
