@@ -177,6 +177,13 @@ class Settings:
         3,
         "how many workers may be lost while generating one report before it fails",
     )
+    course_jobs: int = _setting(
+        "QUIZ_REPORTS_COURSE_JOBS",
+        _positive,
+        8,
+        "how many jobs of one course the broker holds or workers run at a time; the others wait for their"
+        " turn in the database. Not less than the worker slots that one course may keep busy",
+    )
     large_responses: int = _setting(
         "QUIZ_REPORTS_LARGE_RESPONSES",
         _positive,
