@@ -88,6 +88,7 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
         user_id=context.caller.user_id,
         formula_guard=services().settings.formula_guard,
         large_responses=services().settings.large_responses,
+        course_jobs=services().settings.course_jobs,
         request_id=g.request_id,
     )
     # For the line of this request; the worker's lines have the same report and job, and the request's id.

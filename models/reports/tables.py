@@ -169,8 +169,8 @@ class QuizReport(Base):
 
     @property
     def message(self) -> JobMessage | None:
-        """The last message that told the workers of this report's job, if it has one."""
-        if self.progress_id is None:
+        """The last message that told the workers of this report's job, if one was sent."""
+        if self.progress_id is None or self.send_count == 0:
             return None
         return JobMessage(self.id, self.progress_id, self.queue, self.send_count)
 
