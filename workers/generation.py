@@ -13,12 +13,9 @@ from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
 from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
-from models.reports.variants import ReportType
 from models.storage import ObjectWriter
-from workers.analysis.item_analysis import ItemAnalysis
-from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract.snapshot import Extract
-from workers.formats import csv
+from workers.report_types import RECIPES, Frames, ReportData
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -88,20 +85,44 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
     """Store the bytes of a claimed report; return what they were made from, and their size and digest."""
     settings = resources.settings
     heartbeat = Heartbeat(resources, claim)
-    parts = _student_analysis if claim.variant.report_type is ReportType.STUDENT_ANALYSIS else _item_analysis
-    with Extract(resources.snapshots, claim, settings) as extract:
-        with resources.store.writer(
+    with (
+        Extract(resources.snapshots, claim, settings) as extract,
+        resources.store.writer(
             claim.storage_key,
             content_type=claim.variant.content_type,
             content_disposition=content_disposition(claim.file_name),
-        ) as writer:
-            for done, content in parts(extract, guard_formulas=settings.formula_guard):
-                writer.write(content)
-                heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done)
+        ) as writer,
+    ):
+        for content in _parts(extract, heartbeat, guard_formulas=settings.formula_guard):
+            writer.write(content)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
     version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
+
+
+def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> Iterator[bytes]:
+    """Yield the file of a report in parts."""
+    recipe = RECIPES[extract.variant.report_type]
+    selection = recipe.select(extract)
+    heartbeat.advance(_SELECTED)
+    items = extract.items(selection)
+    chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
+    table = recipe.compute(ReportData(extract, selection, items, chunks))
+    yield from recipe.writers[extract.variant.format](
+        table.columns, table.frames, guard_formulas=guard_formulas
+    )
+
+
+def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
+    """Yield the chunks; whenever the next one is asked for, the one before it counts as done."""
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        yield chunk
+        # Two chunks at a time would take twice the memory.
+        del chunk
+        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done / attempts)
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
@@ -111,41 +132,6 @@ def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectW
             jobs.finish(session, claim, snapshot, size=file.size, sha256=file.sha256)
     except (DBAPIError, PoolTimeoutError) as error:
         raise _OutcomeUnknownError from error
-
-
-def _student_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:
-    """Yield the file in parts, each with the share of the work done so far."""
-    variant, selection = extract.variant, extract.select_rows()
-    items = extract.items(selection)
-    analysis = StudentAnalysis(
-        StudentAnalysisOptions(
-            includes_all_versions=variant.includes_all_versions,
-            includes_sis_ids=variant.includes_sis_ids,
-            includes_root_accounts=extract.includes_root_accounts,
-            anonymous=variant.anonymous,
-        ),
-        items.in_order,
-        items.versions_by_question_set,
-    )
-    yield 0.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
-    for done, attempts in extract.rows(selection):
-        content = csv.lines(analysis.rows(attempts), guard_formulas=guard_formulas)
-        # Two chunks at a time would take twice the memory.
-        del attempts
-        yield done, content
-        del content
-
-
-def _item_analysis(extract: Extract, *, guard_formulas: bool) -> Iterator[tuple[float, bytes]]:
-    """Yield the file in parts, each with the share of the work done so far; the bytes come last."""
-    selection = extract.select_first_attempts()
-    items = extract.items(selection)
-    analysis = ItemAnalysis([item for item in items.in_order if item.is_choice], items.ids_by_question_set)
-    for done, attempts in extract.choices(selection):
-        analysis.add(attempts)
-        yield done, b""
-    yield 1.0, csv.header_line(analysis.header(), guard_formulas=guard_formulas)
-    yield 1.0, csv.lines(analysis.rows(), guard_formulas=guard_formulas)
 
 
 class Heartbeat:

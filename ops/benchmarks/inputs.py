@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from models.content.html_text import plain_text
 from models.errors import InvalidInputError
@@ -206,16 +207,12 @@ def _refused_entries(size: int) -> Work:
 def _item_analysis(size: int) -> Work:
     """Analyze an item with so many options, each of which one student chose."""
     item = Item(1, "a", 1.0, 1, True, tuple(Option(n, "a", float(n == 0)) for n in range(size)))
-    attempts = pd.DataFrame(
-        {
-            "score": np.arange(size) % 2.0,
-            "question_set_id": np.ones(size, np.int64),
-            "answer_ids": [[n] for n in range(size)],
-        }
-    )
+    scores = np.arange(size, dtype=np.float64) % 2
+    answer_ids = pd.arrays.ArrowExtensionArray(pa.array([[n] for n in range(size)]))
+    attempts = pd.DataFrame({"score": scores, "question_set_id": 1, "answer_ids": answer_ids})
 
     def analyze() -> None:
-        analysis = ItemAnalysis([item], {1: [1]})
+        analysis = ItemAnalysis([item], {1: [1]}, scores)
         analysis.add(attempts)
         analysis.rows()
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import pyarrow as pa
-
 from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt
 from models.lms.courses import EnrollmentState, EnrollmentType, User
@@ -19,9 +17,9 @@ def _list(ids: Iterable[int]) -> str:
     return "'{" + ",".join(map(str, ids)) + "}'::bigint[]"
 
 
-def _columns(alias: str, table: type[Base], frame: pa.Schema) -> str:
+def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
     """List the columns of a table that a frame has, too."""
-    return ", ".join(f"{alias}.{name}" for name in frame.names if name in table.__table__.columns)
+    return ", ".join(f"{alias}.{name}" for name in frame if name in table.__table__.columns)
 
 
 def quiz(quiz_id: int) -> str:
@@ -102,10 +100,10 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str, section_ids
 
 
 def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
-    """Select (id, question_set_id, size) of each student's first submitted attempt."""
+    """Select (id, question_set_id, size, score) of each student's first submitted attempt."""
     return f"""
-        SELECT id, question_set_id, size FROM (
-            SELECT DISTINCT ON (user_id) id, question_set_id, size
+        SELECT id, question_set_id, size, score FROM (
+            SELECT DISTINCT ON (user_id) id, question_set_id, size, score
             FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted
             WHERE NOT logged_out
             ORDER BY user_id, attempt, submission_id) AS first

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
@@ -30,6 +31,8 @@ from workers.extract.selection import Selection
 _SMALLEST_CHUNK = 1_000
 # Enough chunks for the completion to move.
 _CHUNKS_TO_SHOW = 10
+# A row has cells for all items of the file, and the attempt may have had few of them.
+_MOST_CELLS = 2**20
 
 
 class SnapshotConnection:
@@ -155,25 +158,19 @@ class Extract:
             versions={version_id: read_item(content) for version_id, content in contents.items()},
         )
 
-    def rows(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, each with the share read so far."""
+    def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
             self._connection.read(queries.section_ids(self._course_id)),
         )
-        for done, attempts in self._chunks(selection, queries.student_attempts):
-            frame = sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
-            del attempts
-            yield done, frame
-            del frame
+        for attempts in self._chunks(selection, items, queries.student_attempts):
+            yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
 
-    def choices(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share read so far."""
-        for done, attempts in self._chunks(selection, queries.item_attempts):
-            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
-            del attempts
-            yield done, frame
-            del frame
+    def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
+        for attempts in self._chunks(selection, items, queries.item_attempts):
+            yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
 
     def _select(self, sql: str) -> Selection:
         selected = self._connection.read(sql)
@@ -183,6 +180,7 @@ class Extract:
             selected["id"].to_numpy(),
             selected["size"].to_numpy(),
             [int(question_set_id) for question_set_id in question_set_ids],
+            selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
         )
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
@@ -190,15 +188,16 @@ class Extract:
         return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
 
     def _chunks(
-        self, selection: Selection, query: Callable[[list[int]], str]
-    ) -> Iterator[tuple[float, pa.Table]]:
+        self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
+    ) -> Iterator[pa.Table]:
         ids = selection.attempt_ids
-        size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)))
+        size = min(
+            self._most_attempts,
+            max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)),
+            max(1, _MOST_CELLS // max(1, len(items.in_order))),
+        )
         for part in selection.chunks(size):
-            attempts = self._connection.read(query(ids[part].tolist()))
-            yield part.stop / len(ids), attempts
-            # Two chunks at a time would take twice the memory.
-            del attempts
+            yield self._connection.read(query(ids[part].tolist()))
 
 
 def watched_by_kernel(url: str) -> str:
