@@ -15,6 +15,7 @@ from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
+from workers.formats.limits import DoesNotFitError
 from workers.report_types import RECIPES, Frames, ReportData
 from workers.resources import Resources
 
@@ -69,10 +70,13 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
             _discard_object(resources, claim)
         except StorageError:
             log.exception("storage_failed")
-            _end_as_failed(resources, claim, STORAGE_FAILED)
+            _end_as_failed(resources, claim, STORAGE_FAILED.format(reference=claim.reference))
+        except DoesNotFitError as error:
+            log.warning("report_does_not_fit", report_format=claim.variant.format.value)
+            _end_as_failed(resources, claim, str(error))
         except Exception:
             log.exception("job_failed")
-            _end_as_failed(resources, claim, UNFORESEEN)
+            _end_as_failed(resources, claim, UNFORESEEN.format(reference=claim.reference))
 
 
 def _make_file(resources: Resources, claim: Claim) -> None:
@@ -93,25 +97,27 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             content_disposition=content_disposition(claim.file_name),
         ) as writer,
     ):
-        for content in _parts(extract, heartbeat, guard_formulas=settings.formula_guard):
-            writer.write(content)
+        for content in _parts(extract, heartbeat, formula_guard=settings.formula_guard):
+            if content:
+                writer.write(content)
+            else:
+                # A format that needs time after the last row yields empty parts meanwhile.
+                heartbeat.advance(_SELECTED)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
     version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 
-def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> Iterator[bytes]:
-    """Yield the file of a report in parts."""
+def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Iterator[bytes]:
+    """Return the file of a report in parts."""
     recipe = RECIPES[extract.variant.report_type]
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
     chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
-    table = recipe.compute(ReportData(extract, selection, items, chunks))
-    yield from recipe.writers[extract.variant.format](
-        table.columns, table.frames, guard_formulas=guard_formulas
-    )
+    report = recipe.report(ReportData(extract, selection, items, chunks), formula_guard=formula_guard)
+    return recipe.writers[extract.variant.format](report)
 
 
 def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
@@ -160,7 +166,7 @@ class Heartbeat:
 def _end_as_failed(resources: Resources, claim: Claim, message: str) -> None:
     try:
         with resources.database.transaction() as session:
-            jobs.fail(session, claim, message.format(reference=claim.reference))
+            jobs.fail(session, claim, message)
     except LeaseLostError:
         log.warning("lease_lost")
     except (DBAPIError, PoolTimeoutError):

@@ -17,13 +17,15 @@ class Selection:
     """The attempts of a report in row order, and their question sets in the order of first use.
 
     `sizes` are the bytes that the responses of each attempt take when they are read. `scores` are the points
-    given, NaN for an attempt that is not graded; none if the report has no use for them in advance.
+    given, NaN for an attempt that is not graded; none if the report has no use for them in advance. `rule`
+    says in a sentence which attempts these are.
     """
 
     attempt_ids: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int32]
     question_set_ids: Sequence[int]
     scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    rule: str = ""
 
     def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""
