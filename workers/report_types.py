@@ -20,7 +20,7 @@ from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOp
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv
+from workers.formats import csv, json
 
 Frames = Iterator[pd.DataFrame]
 
@@ -119,7 +119,11 @@ def _csv(report: Report) -> Iterator[bytes]:
     return csv.write(report.table.columns, report.table.frames, guard_formulas=report.guard_formulas)
 
 
-_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: _csv}
+def _json(report: Report) -> Iterator[bytes]:
+    return json.write(report.table.columns, report.table.frames, report.provenance())
+
+
+_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: _csv, ReportFormat.JSON: _json}
 
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(
