@@ -50,6 +50,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
     "2 Index": [
         "always both reports, student_analysis first, ids stable until new data",
         "includes_all_versions chooses; file and progress_url are carried",
+        "of each variant in CSV; other formats are not listed",
         "a Link header on the public base URL, also behind a proxy",
     ],
     "2 Create": [
@@ -103,6 +104,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
     ],
     "4 File": [
         "its fields and names",
+        "every format has the cells of the CSV file",
         "the url works with Bearer, with verifier, with both",
         "a verifier is fresh each time and lives an hour",
         "a bad verifier without a good Bearer, or neither: 401",

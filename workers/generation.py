@@ -15,6 +15,7 @@ from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
+from workers.formats.limits import DoesNotFitError
 from workers.metrics import LEASES_EXPIRED, REPORTS, STEP_SECONDS
 from workers.report_types import RECIPES, Frames, ReportData
 from workers.resources import Resources
@@ -24,7 +25,6 @@ log = structlog.get_logger(__name__)
 # The completion, in percent, once the attempts are selected and once the last row is written.
 _SELECTED, _WRITTEN = 10.0, 90.0
 _STEP = 10.0
-_FORMAT = "csv"
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -94,9 +94,13 @@ def _try_to_make(resources: Resources, claim: Claim) -> str:
         resources.distrust_store()
         _give_back(resources, claim)
         return "storage_failed"
+    except DoesNotFitError as error:
+        log.warning("report_does_not_fit", report_format=claim.variant.format.value)
+        _end_as_failed(resources, claim, str(error))
+        return "does_not_fit"
     except Exception:
         log.exception("job_failed")
-        _end_as_failed(resources, claim, UNFORESEEN)
+        _end_as_failed(resources, claim, UNFORESEEN.format(reference=claim.reference))
         return "failed"
     return "generated"
 
@@ -121,23 +125,27 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             content_disposition=content_disposition(claim.file_name),
         ) as writer,
     ):
-        for content in _parts(extract, heartbeat, guard_formulas=settings.formula_guard):
-            writer.write(content)
+        for content in _parts(extract, heartbeat, formula_guard=settings.formula_guard):
+            if content:
+                writer.write(content)
+            else:
+                # A format that needs time after the last row yields empty parts meanwhile.
+                heartbeat.advance(_SELECTED)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
     version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 
-def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> Iterator[bytes]:
-    """Yield the file of a report in parts."""
+def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Iterator[bytes]:
+    """Return the file of a report in parts."""
     recipe = RECIPES[extract.variant.report_type]
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
     chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
-    table = recipe.compute(ReportData(extract, selection, items, chunks))
-    yield from recipe.writers[_FORMAT](table.columns, table.frames, guard_formulas=guard_formulas)
+    report = recipe.report(ReportData(extract, selection, items, chunks), formula_guard=formula_guard)
+    return recipe.writers[extract.variant.format](report)
 
 
 def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
@@ -199,7 +207,7 @@ def _give_back(resources: Resources, claim: Claim) -> None:
 def _end_as_failed(resources: Resources, claim: Claim, message: str) -> None:
     try:
         with resources.database.transaction() as session:
-            jobs.fail(session, claim, message.format(reference=claim.reference))
+            jobs.fail(session, claim, message)
     except LeaseLostError:
         log.warning("lease_lost")
     except (DBAPIError, PoolTimeoutError):

@@ -66,6 +66,60 @@ class File(_ResponseBody, kw_only=True):
     media_entry_id: None
 
 
+class ReportColumn(_ResponseBody, kw_only=True):
+    """A column of a report; columns may share a name."""
+
+    name: str
+    question_id: Annotated[Number64 | None, Meta(description="of a question's responses or points")]
+    kind: Literal["text", "integer", "number", "time"]
+
+
+class LeftOutAttempts(_ResponseBody, kw_only=True):
+    """How many attempts are not in a report, and why."""
+
+    reason: str
+    count: Annotated[int, Meta(ge=1)]
+
+
+class ReportedAttempts(_ResponseBody, kw_only=True):
+    """Which attempts are in a report."""
+
+    rule: str
+    counted: Annotated[int, Meta(ge=0)]
+    left_out: list[LeftOutAttempts]
+
+
+class ReportProvenance(_ResponseBody, kw_only=True):
+    """The data, the options, the rules and the program that a report was made from."""
+
+    report_type: ReportType
+    course_id: Number64
+    quiz_id: Number64
+    quiz_title: str
+    includes_all_versions: bool
+    includes_sis_ids: bool
+    anonymous: bool
+    section_ids: Annotated[list[Number64], Meta(description="empty if the report is not limited to sections")]
+    quiz_revision: Annotated[int, Meta(ge=0)]
+    roster_revision: Annotated[int, Meta(ge=0)]
+    analysis_version: str
+    generated_at: Moment
+    attempts: ReportedAttempts
+    conventions: Annotated[list[str], Meta(description="the rules of the figures, in sentences")]
+    software: str
+
+
+class JsonReport(_ResponseBody, kw_only=True):
+    """A report's file as JSON: where its figures come from, its columns, and the cells of each row."""
+
+    provenance: ReportProvenance
+    columns: list[ReportColumn]
+    rows: Annotated[
+        list[list[str | float | None]],
+        Meta(description="a cell for each column; times as ISO 8601 in UTC, null for what is missing"),
+    ]
+
+
 class Results(_ResponseBody, kw_only=True):
     """The result of a completed job."""
 

@@ -28,6 +28,7 @@ class ReportFormat(StrEnum):
     """The formats of a file; each value is also the ending of the file's name."""
 
     CSV = "csv"
+    JSON = "json"
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
 
 FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
     ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", guards_formulas=True),
+    ReportFormat.JSON: FormatSpec("application/json"),
 }
 
 # An entry of the unique index of live variants holds 2,700 bytes, eight for each section.

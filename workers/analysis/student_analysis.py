@@ -12,10 +12,36 @@ from workers.analysis.columns import Column, ColumnKind, frame_of
 from workers.analysis.frames import Integers, Item, responses
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
 
+CONVENTIONS: Final = (
+    "Times are in UTC.",
+    "A response is plain text: without tags, its entities decoded. A choice is the text of the option.",
+    "Each response is shown with the wording of the question that the attempt had.",
+    "Partly correct and ungraded responses count as correct, responses without a mark as incorrect.",
+)
+_MEANINGS: Final = {
+    "name": "The respondent's name; empty if the respondent was not logged in.",
+    "id": "The respondent's id in the LMS; empty if the respondent was not logged in.",
+    "sis_id": "The respondent's SIS id.",
+    "root_account": "The respondent's root account.",
+    "section": "The names of the respondent's active sections.",
+    "section_id": "The ids of the same sections, in the same order.",
+    "section_sis_id": "The SIS ids of the same sections, in the same order.",
+    "submitted": "When the attempt was submitted, in UTC.",
+    "attempt": "The attempt's number, from 1.",
+    "n correct": "How many responses count as correct.",
+    "n incorrect": "How many responses count as incorrect.",
+    "score": "The points given for the attempt; empty until it is graded.",
+}
+
+
+def _column(name: str, kind: ColumnKind, missing: str | None = None) -> Column:
+    return Column(name, kind, missing=missing, meaning=_MEANINGS[name])
+
+
 _CLOSING: Final = (
-    (Column("n correct", ColumnKind.INTEGER), "n_correct"),
-    (Column("n incorrect", ColumnKind.INTEGER), "n_incorrect"),
-    (Column("score", ColumnKind.NUMBER), "score"),
+    (_column("n correct", ColumnKind.INTEGER), "n_correct"),
+    (_column("n incorrect", ColumnKind.INTEGER), "n_incorrect"),
+    (_column("score", ColumnKind.NUMBER), "score"),
 )
 
 
@@ -93,27 +119,29 @@ def _leading_columns(options: StudentAnalysisOptions) -> Iterator[tuple[Column, 
     """Yield the columns before the questions, each with the column of the attempts that it shows."""
     text, sis = ColumnKind.TEXT, options.includes_sis_ids
     if not options.anonymous:
-        yield Column("name", text), "name"
+        yield _column("name", text), "name"
         # A logged-out taker has no id.
-        yield Column("id", ColumnKind.INTEGER, missing=""), "user_id"
+        yield _column("id", ColumnKind.INTEGER, missing=""), "user_id"
         if sis:
-            yield Column("sis_id", text), "sis_user_id"
+            yield _column("sis_id", text), "sis_user_id"
         if options.includes_root_accounts:
-            yield Column("root_account", text), "root_account"
-    yield Column("section", text), "section"
-    yield Column("section_id", text), "section_id"
+            yield _column("root_account", text), "root_account"
+    yield _column("section", text), "section"
+    yield _column("section_id", text), "section_id"
     if sis:
-        yield Column("section_sis_id", text), "section_sis_id"
-    yield Column("submitted", ColumnKind.TIME), "finished_at"
+        yield _column("section_sis_id", text), "section_sis_id"
+    yield _column("submitted", ColumnKind.TIME), "finished_at"
     if options.includes_all_versions:
-        yield Column("attempt", ColumnKind.INTEGER), "attempt"
+        yield _column("attempt", ColumnKind.INTEGER), "attempt"
 
 
 def _question_columns(item: Item) -> tuple[Column, Column]:
     """Return an item's two columns: its cells, and the points given, missing for an attempt without it."""
+    possible = repr(float(item.points_possible))
+    given = f"The points given, of {possible}; empty if the attempt did not have the question."
     return (
-        Column(f"{item.id}: {item.title}", ColumnKind.TEXT, item.id),
-        Column(repr(float(item.points_possible)), ColumnKind.NUMBER, item.id, missing=""),
+        Column(f"{item.id}: {item.title}", ColumnKind.TEXT, item.id, meaning="The response to the question."),
+        Column(possible, ColumnKind.NUMBER, item.id, missing="", meaning=given),
     )
 
 

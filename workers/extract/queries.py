@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from models.db.base import Base
-from models.lms.attempts import SUBMITTED_STATES, Attempt
+from models.lms.attempts import SUBMITTED_STATES, Attempt, AttemptState
 from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
 from workers.analysis.frames import ITEM_ATTEMPTS, STUDENT_ATTEMPTS
@@ -23,13 +23,22 @@ def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
 
 
 def quiz(quiz_id: int) -> str:
-    """Select a quiz's settings, its revision and that of its course's roster."""
+    """Select a quiz's title and settings, its revision and that of its course's roster, and the time."""
     return f"""
-        SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
-               q.question_groups::text, s.question_version_ids
+        SELECT now() AS now, q.title, q.revision, c.roster_revision, c.include_root_accounts,
+               q.scoring_policy, q.question_groups::text, s.question_version_ids
         FROM quizzes q JOIN courses c ON c.id = q.course_id
         LEFT JOIN question_sets s ON s.id = q.question_set_id
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
+
+
+def _students(course_id: int, section_ids: Sequence[int]) -> str:
+    """Select the ids of a course's students or, if sections are given, of theirs."""
+    in_sections = f"AND e.section_id = ANY({_list(section_ids)})" if section_ids else ""
+    return f"""
+        SELECT e.user_id FROM enrollments e
+        WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
+          AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}"""  # noqa: S608
 
 
 def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
@@ -37,19 +46,28 @@ def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
 
     If sections are given, only those of their students.
     """
-    logged_out, in_sections = "a.user_id IS NULL OR", ""
-    if section_ids:
-        logged_out, in_sections = "", f"AND e.section_id = ANY({_list(section_ids)})"
+    logged_out = "" if section_ids else "a.user_id IS NULL OR"
     return f"""
         SELECT a.id, a.question_set_id, a.quiz_question_set_id IS NULL AS sends_questions, a.user_id,
                a.submission_id, a.attempt, a.score, a.kept_score, a.finished_at, a.updated_at, a.has_data,
                a.user_id IS NULL AS logged_out, a.response_bytes AS size
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
-          AND ({logged_out} a.user_id IN (
-              SELECT e.user_id FROM enrollments e
-              WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
-                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}))"""  # noqa: S608
+          AND ({logged_out} a.user_id IN ({_students(course_id, section_ids)}))"""  # noqa: S608
+
+
+def attempts_by_kind(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select (kind, attempts) of all attempts of a quiz: how many there are of each kind.
+
+    The kinds are preview, unsubmitted, logged_out, other_user, and student for what students submitted.
+    """
+    return f"""
+        SELECT CASE WHEN a.was_preview OR a.workflow_state = '{AttemptState.PREVIEW.value}' THEN 'preview'
+                    WHEN a.workflow_state NOT IN ({_SUBMITTED}) THEN 'unsubmitted'
+                    WHEN a.user_id IS NULL THEN 'logged_out'
+                    WHEN a.user_id NOT IN ({_students(course_id, section_ids)}) THEN 'other_user'
+                    ELSE 'student' END AS kind, count(*) AS attempts
+        FROM attempts a WHERE a.quiz_id = {quiz_id:d} GROUP BY kind"""  # noqa: S608
 
 
 # The size is that of the responses as they are read, in bytes: those that compress well are stored in less.

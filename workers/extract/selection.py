@@ -19,7 +19,7 @@ class Selection:
     `sizes` are the bytes that the responses of each attempt take when they are read. `newest_first` holds the
     same question sets, those of the newest attempts first; `sent` are those that some attempt sent itself.
     `scores` are the points given, NaN for an attempt that is not graded; none if the report has no use for
-    them in advance.
+    them in advance. `rule` says in a sentence which attempts these are.
     """
 
     attempt_ids: npt.NDArray[np.int64]
@@ -28,6 +28,7 @@ class Selection:
     newest_first: Sequence[int] = ()
     sent: frozenset[int] = frozenset()
     scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    rule: str = ""
 
     def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""

@@ -7,8 +7,9 @@ can be renewed in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -23,8 +24,10 @@ from adbc_driver_postgresql import dbapi
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
 from models.settings import Settings
-from workers.extract import queries
+from workers.analysis.provenance import Provenance
+from workers.extract import provenance, queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
+from workers.extract.provenance import attempt_counts
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
 from workers.metrics import ROWS_READ, STEP_SECONDS
@@ -134,16 +137,51 @@ class Extract:
         """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
         variant = self.variant
         if variant.includes_all_versions:
-            return self._select(queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+            sql = queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids)
+            return self._select(sql, provenance.ALL_ATTEMPTS)
         policy = self._quiz["scoring_policy"]
-        return self._select(
-            queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
-        )
+        sql = queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
+        return self._select(sql, provenance.KEPT_ATTEMPTS)
 
     def select_first_attempts(self) -> Selection:
         """Select the attempts of an item_analysis: the first submitted one of each student."""
         variant = self.variant
-        return self._select(queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+        sql = queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids)
+        return self._select(sql, provenance.FIRST_ATTEMPTS)
+
+    def provenance(
+        self,
+        selection: Selection,
+        conventions: Sequence[str],
+        *,
+        takes_logged_out: bool,
+        analysis_version: str,
+    ) -> Provenance:
+        """Count what a selection leaves out, and gather where the figures of the report come from."""
+        variant = self.variant
+        by_kind = self._connection.read(
+            queries.attempts_by_kind(self._course_id, variant.quiz_id, variant.section_ids)
+        )
+        counts = dict(zip(by_kind["kind"].to_pylist(), by_kind["attempts"].to_pylist(), strict=True))
+        return Provenance(
+            report_type=variant.report_type.value,
+            course_id=self._course_id,
+            quiz_id=variant.quiz_id,
+            quiz_title=self._quiz["title"],
+            includes_all_versions=variant.includes_all_versions,
+            includes_sis_ids=variant.includes_sis_ids,
+            anonymous=variant.anonymous,
+            section_ids=variant.section_ids,
+            quiz_revision=self.revisions.quiz,
+            roster_revision=self.revisions.roster,
+            analysis_version=analysis_version,
+            generated_at=self._quiz["now"],
+            attempts=attempt_counts(
+                selection, counts, takes_logged_out=takes_logged_out and not variant.section_ids
+            ),
+            conventions=conventions,
+            software=f"Quiz Reports {metadata.version('quiz-reports')}",
+        )
 
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
@@ -183,7 +221,7 @@ class Extract:
         for attempts in self._chunks(selection, items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
 
-    def _select(self, sql: str) -> Selection:
+    def _select(self, sql: str, rule: str) -> Selection:
         selected = self._connection.read(sql)
         question_set_ids = selected["question_set_id"].to_numpy()
         updated_at = selected["updated_at"].to_numpy().astype(np.int64)
@@ -197,6 +235,7 @@ class Extract:
             _distinct(question_set_ids[newest_first]),
             frozenset(_distinct(question_set_ids[sent])),
             selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
+            rule + (provenance.OF_SECTIONS if self.variant.section_ids else ""),
         )
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:

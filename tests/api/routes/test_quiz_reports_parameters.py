@@ -141,6 +141,15 @@ def test_an_unknown_format_in_every_spelling(api: Api, request_options: dict[str
     assert response.json["message"].startswith("invalid quiz report format: it must be one of csv")
 
 
+@pytest.mark.contract("2 Index", "of each variant in CSV; other formats are not listed")
+def test_the_list_shows_the_csv_reports(api: Api) -> None:
+    params = {"report_type": "student_analysis", "format": "json"}
+    other = api.post(REPORTS, json={"quiz_report": params}).json
+    listed = api.get(f"{REPORTS}?format=json").json
+    assert other["id"] not in {report["id"] for report in listed}
+    assert {api.report(report["id"]).format for report in listed} == {ReportFormat.CSV}
+
+
 @pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
 def test_a_format_that_is_null_is_csv(api: Api) -> None:
     params = {"report_type": "student_analysis", "format": None}
