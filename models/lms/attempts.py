@@ -63,8 +63,10 @@ class Attempt(Base):
     """One attempt; its arrays are in the order of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
-    kinds, `points` the points given; an element is null if the attempt has no such value. `response_bytes` is
-    about what the responses take in a report, however little their compressed row takes.
+    kinds, `points` the points given, `selections` which answers were selected; an element is null if the
+    attempt has no such value. `outcomes` has a letter for each question; what these mean is in
+    `models.content.responses`. `response_bytes` is about what the responses take in a report, however little
+    their compressed row takes.
     """
 
     __tablename__ = "attempts"
@@ -95,6 +97,8 @@ class Attempt(Base):
     answer_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     texts: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     points: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    outcomes: Mapped[str] = mapped_column(Text)
+    selections: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     response_bytes: Mapped[int]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
 

@@ -53,6 +53,10 @@ class PushedAnswer(msgspec.Struct):
     left: Text = Text()
     right: Text = Text()
     variables: list[PushedVariable] | None = None
+    exact: Number | None = None
+    margin: Number | None = None
+    start: Number | None = None
+    end: Number | None = None
 
 
 class PushedQuestion(msgspec.Struct):

@@ -32,13 +32,14 @@ _DECIMALS: Final = 9
 class ItemOption:
     """An answer to a question: a key that is unique in the question, its text, and whether it is correct.
 
-    `blank` names the blank or the left side that it belongs to, if the question has several.
+    `blank` is the blank that it belongs to, if the question has several: the id of the left side in matching.
     """
 
     key: str
     text: str
     is_correct: bool
     blank: str = ""
+    blank_text: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ class Totals:
         """The group of each respondent: the best and the weakest 27 percent, and the middle."""
         groups = np.full(self.respondents, psychometrics.MIDDLE, np.int8)
         known = ~np.isnan(self.compared)
-        groups[known] = psychometrics.score_groups(self.compared[known])
+        groups[known] = psychometrics.score_groups(
+            self.compared[known], psychometrics.score_limits(self.compared[known])
+        )
         return groups
 
     def rests(self, item: ScoredItem, scores: ItemScores) -> Floats:
