@@ -32,9 +32,9 @@ class Responses:
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
     `points` the points given, `selections` the selected answers as `models.content.selections` has them; an
-    element is None if the attempt has no such value. `outcomes` has a letter for each question, in capitals if it
-    is answered: `c` correct, `i` incorrect, `p` partly correct, `d` graded by hand, `u` not graded yet, and `-`
-    without an entry. The counts are of entries of `submission_data`.
+    element is None if the attempt has no such value. `outcomes` has a letter for each question, in capitals
+    if it is answered: `c` correct, `i` incorrect, `p` partly correct, `d` graded by hand, `u` not graded yet,
+    and `-` without an entry. The counts are of entries of `submission_data`.
     """
 
     answer_ids: list[int | None]
