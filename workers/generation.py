@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 # The completion, in percent, once the attempts are selected and once the last row is written.
 _SELECTED, _WRITTEN = 10.0, 90.0
 _STEP = 10.0
-_FORMAT = "csv"
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -110,7 +109,9 @@ def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> I
     items = extract.items(selection)
     chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
     table = recipe.compute(ReportData(extract, selection, items, chunks))
-    yield from recipe.writers[_FORMAT](table.columns, table.frames, guard_formulas=guard_formulas)
+    yield from recipe.writers[extract.variant.format](
+        table.columns, table.frames, guard_formulas=guard_formulas
+    )
 
 
 def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import pandas as pd
 
-from models.reports.variants import ReportType
+from models.reports.variants import ReportFormat, ReportType
 from workers.analysis.columns import Column, Table
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
@@ -51,7 +51,7 @@ class ReportRecipe:
     select: Callable[[Extract], Selection]
     fetch: Callable[[Extract, Selection, QuizItems], Frames]
     compute: Callable[[ReportData], Table]
-    writers: Mapping[str, Writer]
+    writers: Mapping[ReportFormat, Writer]
 
 
 def _student_analysis(data: ReportData) -> Table:
@@ -84,7 +84,7 @@ def _item_analysis(data: ReportData) -> Table:
     return Table(analysis.columns, rows())
 
 
-_TABLE_WRITERS: Final[Mapping[str, Writer]] = {"csv": csv.write}
+_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: csv.write}
 
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(
