@@ -20,9 +20,11 @@ from models.errors import (
     CannotAbortError,
     CannotCancelError,
     InvalidInputError,
+    InvalidReportFormatError,
     InvalidReportTypeError,
     NotFoundError,
     StorageError,
+    UnknownSectionError,
 )
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -132,6 +134,8 @@ CASES: Mapping[type[Exception], Case] = {
     ForbiddenError: Case(403, "unauthorized", "user not authorized to perform that action", terse=True),
     NotFoundError: _NOT_FOUND,
     InvalidReportTypeError: _BAD_REQUEST,
+    InvalidReportFormatError: _BAD_REQUEST,
+    UnknownSectionError: _BAD_REQUEST,
     InvalidParameterError: _BAD_REQUEST,
     AlreadyBeingGeneratedError: _CONFLICT,
     CannotCancelError: _CONFLICT,

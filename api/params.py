@@ -21,6 +21,7 @@ from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
 from models.issues import Checked, Issues, RefusedWhole, Skipped
 from models.payloads.strict_json import require_strict
+from models.reports.variants import MOST_SECTIONS
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
 _FALSE = frozenset({"false", "0", "off", "no", "f", ""})
@@ -33,6 +34,8 @@ TRUE_OR_FALSE = r"^\s*({})\s*$".format(
 )
 _ID = re.compile("-?[0-9]{1,19}")
 _SIS_COURSE = "sis_course_id:"
+# How forms and queries name the requested report.
+_REPORT = ("quiz_report", "quiz_reports[]", "quiz_reports[0]")
 _INCLUDABLE = frozenset({"file", "progress"})
 _MOST_PER_PAGE = 100
 _SKIP = "skip"
@@ -40,10 +43,11 @@ _SKIP = "skip"
 
 @dataclass(frozen=True)
 class ReportParams:
-    """The parameters of a request for a report; its type is checked later, since that needs the quiz."""
+    """The parameters of a request for a report; `models.reports.variants` reads its type and its format."""
 
     report_type: object
     includes_all_versions: bool
+    section_ids: frozenset[int]
     format: object
     include: frozenset[str]
 
@@ -53,6 +57,7 @@ class ListParams:
     """The parameters of a request that lists or shows reports."""
 
     includes_all_versions: bool
+    section_ids: frozenset[int]
     include: frozenset[str]
 
 
@@ -113,23 +118,20 @@ def report_params() -> ReportParams:
     return ReportParams(
         report_type=sources.nested("report_type"),
         includes_all_versions=_all_versions(sources),
-        format=sources.nested("format"),
+        section_ids=_section_ids(sources),
+        format=sources.nested_or_top("format"),
         include=_include(sources),
     )
-
-
-def new_quiz_report_params() -> ReportParams:
-    """Read the same request as New Quizzes makes it: it must name a format."""
-    params = report_params()
-    if params.format != "csv":
-        raise InvalidParameterError("invalid quiz report format: only csv is supported")
-    return params
 
 
 def list_params() -> ListParams:
     """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
     sources = _Sources()
-    return ListParams(includes_all_versions=_all_versions(sources), include=_include(sources))
+    return ListParams(
+        includes_all_versions=_all_versions(sources),
+        section_ids=_section_ids(sources),
+        include=_include(sources),
+    )
 
 
 def push_params() -> PushParams:
@@ -186,18 +188,31 @@ class _Sources:
 
     def nested(self, name: str) -> object:
         """Return a parameter of the requested report, or None."""
-        for key in (f"quiz_report[{name}]", f"quiz_reports[][{name}]", f"quiz_reports[0][{name}]"):
-            if (value := self.top(key)) is not None:
+        for report in _REPORT:
+            if (value := self.top(f"{report}[{name}]")) is not None:
                 return value
         return self._json_report.get(name)
 
+    def nested_or_top(self, name: str) -> object:
+        """Return a parameter of the requested report, else the one at the top level, or None."""
+        value = self.nested(name)
+        return self.top(name) if value is None else value
+
     def all(self, name: str) -> Iterator[object]:
         """Yield every value of a parameter that may be a list, in any of its spellings."""
+        yield from self._listed(name)
+        yield from _as_list(self._json.get(name))
+
+    def all_nested(self, name: str) -> Iterator[object]:
+        """Yield every value of a parameter of the requested report that may be a list."""
+        for report in _REPORT:
+            yield from self._listed(f"{report}[{name}]")
+        yield from _as_list(self._json_report.get(name))
+
+    def _listed(self, name: str) -> Iterator[str]:
         for source in self._flat:
             yield from source.getlist(name)
             yield from source.getlist(f"{name}[]")
-        value = self._json.get(name)
-        yield from value if isinstance(value, list) else [value]
 
     @cached_property
     def _json_report(self) -> Mapping[str, Any]:
@@ -210,10 +225,7 @@ class _Sources:
 
 
 def _all_versions(sources: _Sources) -> bool:
-    value = sources.nested("includes_all_versions")
-    if value is None:
-        value = sources.top("includes_all_versions")
-    return _boolean("includes_all_versions", value)
+    return _boolean("includes_all_versions", sources.nested_or_top("includes_all_versions"))
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -227,6 +239,17 @@ def _boolean(name: str, value: object) -> bool:
     raise InvalidParameterError(f"{name} must be true or false")
 
 
+def _section_ids(sources: _Sources) -> frozenset[int]:
+    values = [*sources.all_nested("section_ids")] or [*sources.all("section_ids")]
+    texts = (text.strip() for value in values for text in str(value).split(","))
+    ids = {object_id_or_none(text) for text in texts if text}
+    if None in ids:
+        raise InvalidParameterError("section_ids must be integers")
+    if len(ids) > MOST_SECTIONS:
+        raise InvalidParameterError(f"section_ids must be at most {MOST_SECTIONS}")
+    return frozenset(section_id for section_id in ids if section_id is not None)
+
+
 def _include(sources: _Sources) -> frozenset[str]:
     names = {
         name.strip()
@@ -235,6 +258,12 @@ def _include(sources: _Sources) -> frozenset[str]:
         for name in value.split(",")
     }
     return _INCLUDABLE & names
+
+
+def _as_list(value: object) -> list[object]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
 
 
 def _texts(source: Any) -> Iterator[str]:

@@ -27,6 +27,14 @@ class InvalidReportTypeError(QuizReportsError):
     """The report type is unknown, or not available for this quiz."""
 
 
+class InvalidReportFormatError(QuizReportsError):
+    """The format is unknown; the message lists those that there are."""
+
+
+class UnknownSectionError(QuizReportsError):
+    """The course has no such section; the message names its id."""
+
+
 class AlreadyBeingGeneratedError(QuizReportsError):
     """A report of this variant is queued or running."""
 

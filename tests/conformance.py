@@ -22,6 +22,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "a course and a quiz show their fields",
         "a list of quizzes is paged: per_page, page, Link",
         "the New Quizzes form answers with a Progress, whose results name the file",
+        "New Quizzes' own student_analysis in CSV and JSON, every attempt a row",
         "healthz, readyz, metrics",
         "an unmodified client walks from a course to the bytes",
     ],
@@ -82,6 +83,9 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
     "2 Parameters": [
         "report_type in every spelling",
         "includes_all_versions nested or at the top, nested wins",
+        "format in every spelling; an unknown one is a 400",
+        "section_ids in every spelling, sorted; an unknown section is a 400",
+        "section_ids limits a report to students of the sections, without logged-out takers",
         "include in every spelling",
         "booleans in Canvas's spellings",
         "an id that is no integer is a 404; so is the wrong quiz or course",

@@ -13,10 +13,9 @@ from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
 from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
-from models.reports.variants import CONTENT_TYPE, analysis_version
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
-from workers.report_types import RECIPES, Frames, ReportData
+from workers.report_types import Frames, ReportData, recipe_of
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -24,7 +23,6 @@ log = structlog.get_logger(__name__)
 # The completion, in percent, once the attempts are selected and once the last row is written.
 _SELECTED, _WRITTEN = 10.0, 90.0
 _STEP = 10.0
-_FORMAT = "csv"
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -91,7 +89,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
         Extract(resources.snapshots, claim, settings) as extract,
         resources.store.writer(
             claim.storage_key,
-            content_type=CONTENT_TYPE,
+            content_type=claim.variant.content_type,
             content_disposition=content_disposition(claim.file_name),
         ) as writer,
     ):
@@ -99,19 +97,21 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             writer.write(content)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
-    version = analysis_version(formula_guard=settings.formula_guard)
+    version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 
 def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> Iterator[bytes]:
     """Yield the file of a report in parts."""
-    recipe = RECIPES[extract.variant.report_type]
+    recipe = recipe_of(extract.variant)
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
     chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
     table = recipe.compute(ReportData(extract, selection, items, chunks))
-    yield from recipe.writers[_FORMAT](table.columns, table.frames, guard_formulas=guard_formulas)
+    yield from recipe.writers[extract.variant.format](
+        table.columns, table.frames, guard_formulas=guard_formulas
+    )
 
 
 def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:

@@ -11,14 +11,15 @@ from typing import Final, Protocol
 
 import pandas as pd
 
-from models.reports.variants import ReportType
+from models.reports.variants import ReportFormat, ReportType, Variant
 from workers.analysis.columns import Column, Table
 from workers.analysis.item_analysis import ItemAnalysis
+from workers.analysis.new_quizzes import NewQuizzesAnalysis, NewQuizzesOptions
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv
+from workers.formats import csv, new_quizzes_json
 
 Frames = Iterator[pd.DataFrame]
 
@@ -51,7 +52,7 @@ class ReportRecipe:
     select: Callable[[Extract], Selection]
     fetch: Callable[[Extract, Selection, QuizItems], Frames]
     compute: Callable[[ReportData], Table]
-    writers: Mapping[str, Writer]
+    writers: Mapping[ReportFormat, Writer]
 
 
 def _student_analysis(data: ReportData) -> Table:
@@ -84,7 +85,26 @@ def _item_analysis(data: ReportData) -> Table:
     return Table(analysis.columns, rows())
 
 
-_TABLE_WRITERS: Final[Mapping[str, Writer]] = {"csv": csv.write}
+_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: csv.write}
+
+
+def _new_quizzes(data: ReportData) -> Table:
+    variant = data.extract.variant
+    analysis = NewQuizzesAnalysis(
+        NewQuizzesOptions(includes_sis_ids=variant.includes_sis_ids, anonymous=variant.anonymous),
+        data.items.in_order,
+        data.items.versions_by_question_set,
+    )
+    return Table(analysis.columns, map(analysis.rows, data.chunks))
+
+
+NEW_QUIZZES: Final = ReportRecipe(
+    Extract.select_rows,
+    Extract.new_quizzes_rows,
+    _new_quizzes,
+    {ReportFormat.NEW_QUIZZES_CSV: csv.write, ReportFormat.NEW_QUIZZES_JSON: new_quizzes_json.write},
+)
+"""The student_analysis in the layouts of New Quizzes."""
 
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(
@@ -94,3 +114,8 @@ RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
         Extract.select_first_attempts, Extract.choices, _item_analysis, _TABLE_WRITERS
     ),
 }
+
+
+def recipe_of(variant: Variant) -> ReportRecipe:
+    """Return how the file of a variant is made."""
+    return NEW_QUIZZES if variant.format in NEW_QUIZZES.writers else RECIPES[variant.report_type]

@@ -5,7 +5,8 @@ The serializers make plain dictionaries; the tests check every response against 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import product
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -14,7 +15,8 @@ from models.db.base import MAX_ID, MIN_ID
 from models.errors import IssueKind
 from models.issues import MOST_EXAMPLES
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.reports.variants import ReportType
+from models.reports.filenames import file_name
+from models.reports.variants import FORMATS, ReportFormat, ReportType
 
 Number64 = Annotated[int, Meta(ge=MIN_ID, le=MAX_ID)]
 Moment = Annotated[
@@ -28,6 +30,9 @@ Moment = Annotated[
 ]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
+_FILE_NAMES: Final = sorted({file_name(*names) for names in product(ReportType, ReportFormat)})
+_MEDIA_TYPES: Final = sorted({spec.media_type for spec in FORMATS.values()})
+
 
 class _ResponseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A JSON object of exactly these fields."""
@@ -40,9 +45,11 @@ class File(_ResponseBody, kw_only=True):
     uuid: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     folder_id: None
     display_name: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
-    filename: Literal["quiz_student_analysis_report.csv", "quiz_item_analysis_report.csv"]
+    filename: Annotated[str, Meta(extra_json_schema={"enum": _FILE_NAMES})]
     upload_status: Literal["success"]
-    content_type: Literal["text/csv"] = msgspec.field(name="content-type")
+    content_type: Annotated[str, Meta(extra_json_schema={"enum": _MEDIA_TYPES})] = msgspec.field(
+        name="content-type"
+    )
     url: Url
     size: Annotated[int, Meta(ge=0, description="in bytes")]
     created_at: Moment

@@ -16,6 +16,7 @@ from api.responses import conditional, retry_later, serialized_response, wants
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import translations
+from models.lms.courses import require_sections
 from models.lms.quizzes import Quiz
 from models.reports.requests import abort_report, list_reports
 from models.reports.tables import QuizReport
@@ -33,13 +34,15 @@ def index(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         found = authorized(session).quiz(course_id, quiz_id)
         params = list_params()
+        require_sections(session, found.course, params.section_ids)
         reports = list_reports(
             session,
             found.course,
             found.quiz,
             all_versions=params.includes_all_versions,
             sis_ids=found.sees_sis_ids,
-            analysis_version=services().analysis_version,
+            section_ids=params.section_ids,
+            formula_guard=services().settings.formula_guard,
         )
     headers = links().pages(request.path, Page(1, 10), len(reports))
     if wants(JSON_API):

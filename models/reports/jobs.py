@@ -95,7 +95,7 @@ def claim(
         .join(Quiz)
         .where(QuizReport.id == report_id)
     ).one()
-    name = display_name(title, quiz_type, report.report_type)
+    name = display_name(title, quiz_type, report.variant)
     return Claim(report_id, progress_id, token, report.variant, course_id, name)
 
 

@@ -6,7 +6,7 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +58,15 @@ def list_reports(
     *,
     all_versions: bool,
     sis_ids: bool,
-    analysis_version: str,
+    section_ids: Collection[int] = (),
+    formula_guard: bool,
 ) -> list[QuizReport]:
-    """List the newest report of each type, student_analysis first; missing and stale ones are created."""
-    variants = [Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids) for kind in ReportType]
-    return [_listed(session, course, quiz, variant, analysis_version) for variant in variants]
+    """List the newest CSV report of each type, student_analysis first; missing and stale ones are created."""
+    variants = [
+        Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids, section_ids=section_ids)
+        for kind in ReportType
+    ]
+    return [_listed(session, course, quiz, variant, formula_guard=formula_guard) for variant in variants]
 
 
 def request_report(
@@ -72,7 +76,7 @@ def request_report(
     variant: Variant,
     *,
     user_id: int,
-    analysis_version: str,
+    formula_guard: bool,
     large_responses: int,
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
@@ -84,7 +88,7 @@ def request_report(
     newest = _newest_under_lock(session, course, quiz, variant)
     if newest is not None and newest.state.is_live:
         raise AlreadyBeingGeneratedError("report is already being generated")
-    if newest is not None and newest.is_current(quiz, course, analysis_version):
+    if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
         return Requested(newest, None)
     # From here to the commit the quiz cannot become a survey that may not have this report.
     session.refresh(quiz, with_for_update={"read": True})
@@ -95,7 +99,7 @@ def request_report(
             quiz,
             present,
             user_id=user_id,
-            analysis_version=analysis_version,
+            formula_guard=formula_guard,
             large_responses=large_responses,
         )
 
@@ -104,7 +108,7 @@ def request_report(
     session.flush()
     queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL
     if newest is None or newest.state is ReportState.GENERATED:
-        report = _new_report(variant)
+        report = QuizReport(**vars(variant))
         report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
         report.enqueued_at, report.send_count = func.now(), 1
         session.add(report)
@@ -242,18 +246,19 @@ def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizRep
 
 
 def _listed(
-    session: Session, course: Course, quiz: Quiz, variant: Variant, analysis_version: str
+    session: Session, course: Course, quiz: Quiz, variant: Variant, *, formula_guard: bool
 ) -> QuizReport:
     def can_be_listed(report: QuizReport | None) -> bool:
         return report is not None and (
-            report.state is not ReportState.GENERATED or report.is_current(quiz, course, analysis_version)
+            report.state is not ReportState.GENERATED
+            or report.is_current(quiz, course, formula_guard=formula_guard)
         )
 
     newest = _newest(session, variant)
     if not can_be_listed(newest):
         newest = _newest_under_lock(session, course, quiz, variant)
     if newest is None or not can_be_listed(newest):
-        newest = _new_report(variant)
+        newest = QuizReport(**vars(variant))
         session.add(newest)
         session.flush()
         session.refresh(newest)
@@ -263,13 +268,7 @@ def _listed(
 def _newest(session: Session, variant: Variant) -> QuizReport | None:
     return session.scalar(
         select(QuizReport)
-        .where(
-            QuizReport.quiz_id == variant.quiz_id,
-            QuizReport.report_type == variant.report_type,
-            QuizReport.includes_all_versions == variant.includes_all_versions,
-            QuizReport.includes_sis_ids == variant.includes_sis_ids,
-            QuizReport.anonymous == variant.anonymous,
-        )
+        .filter_by(**vars(variant))
         .order_by(QuizReport.id.desc())
         .limit(1)
         .execution_options(populate_existing=True)
@@ -283,16 +282,6 @@ def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Va
     session.refresh(quiz)
     session.refresh(course)
     return newest
-
-
-def _new_report(variant: Variant) -> QuizReport:
-    return QuizReport(
-        quiz_id=variant.quiz_id,
-        report_type=variant.report_type,
-        includes_all_versions=variant.includes_all_versions,
-        includes_sis_ids=variant.includes_sis_ids,
-        anonymous=variant.anonymous,
-    )
 
 
 def _queue_again(session: Session, report: QuizReport, progress: Progress, queue: Queue) -> None:

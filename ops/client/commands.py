@@ -9,7 +9,8 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from ops.client.http import REPORT_TYPES, Client, Counts, OnInvalid, RefusedError, Report
+from models.reports.variants import CLASSIC_FORMATS, ReportFormat, ReportType
+from ops.client.http import Client, Counts, OnInvalid, RefusedError, Report
 from ops.client.import_files import ImportFile, open_import_file
 from ops.local.data_directory import DataDirectory, data_dir_option
 
@@ -182,20 +183,29 @@ def _push(
 @click.command("report")
 @click.argument("course", metavar="COURSE")
 @click.argument("quiz", metavar="QUIZ", type=click.IntRange(1))
-@click.argument("report_type", metavar="TYPE", type=click.Choice(REPORT_TYPES))
+@click.argument("report_type", metavar="TYPE", type=click.Choice([kind.value for kind in ReportType]))
+@click.option(
+    "--format",
+    "report_format",
+    type=click.Choice(CLASSIC_FORMATS),
+    default=ReportFormat.CSV.value,
+    show_default=True,
+    help="The format of the file.",
+)
 @click.option("--all-versions", is_flag=True, help="Include every attempt, not only the one that counts.")
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="The file to write; - is standard output.  [default: quiz_QUIZ_TYPE.csv]",
+    help="The file to write; - is standard output.  [default: quiz_QUIZ_TYPE.FORMAT]",
 )
 @_connection_options
 def report_command(
     course: str,
     quiz: int,
     report_type: str,
+    report_format: str,
     output: Path | None,
     url: str | None,
     token: str | None,
@@ -217,11 +227,12 @@ def report_command(
       quiz-reports report 101 201 item_analysis
       quiz-reports report 101 201 student_analysis --all-versions -o all.csv
     """
-    path = output or Path(f"quiz_{quiz}_{report_type}{'_all_versions' if all_versions else ''}.csv")
+    versions = "_all_versions" if all_versions else ""
+    path = output or Path(f"quiz_{quiz}_{report_type}{versions}.{report_format}")
     if not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}", param_hint="--output")
     with _connect(url, token, data_dir) as client:
-        report = client.request_report(course, quiz, report_type, all_versions=all_versions)
+        report = client.request_report(course, quiz, report_type, report_format, all_versions=all_versions)
         report = wait_with_bar(client, course, report, report_type, sys.stderr)
         if str(path) == "-":
             client.download(report, sys.stdout.buffer)

@@ -13,11 +13,10 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, stop_never
 
 from models.errors import IssueKind, QuizReportsError
-
-REPORT_TYPES = ("student_analysis", "item_analysis")
+from models.reports.variants import ReportFormat
 
 # Storing a large push may take half an hour; every other response comes at once.
 _TIMEOUT = httpx.Timeout(30, connect=5)
@@ -197,13 +196,26 @@ class Client:
         return self._decode(self._request("GET", _reports_path(course, quiz_id), params=params), list[Report])
 
     def request_report(
-        self, course: int | str, quiz_id: int, report_type: str, *, all_versions: bool = False
+        self,
+        course: int | str,
+        quiz_id: int,
+        report_type: str,
+        report_format: str = ReportFormat.CSV,
+        *,
+        all_versions: bool = False,
     ) -> Report:
-        """Request a report: the current one, a new one, or the one that is already being generated."""
+        """Request a report: the current one, a new one, or the one that is already being generated.
+
+        The list of reports shows CSV files only, so the request for another format is sent again until the
+        job of another client has ended.
+        """
         params = {
             "quiz_report[report_type]": report_type,
+            "quiz_report[format]": report_format,
             "quiz_report[includes_all_versions]": str(all_versions).lower(),
         }
+
+        is_listed = report_format == ReportFormat.CSV
 
         def request_or_join() -> Report:
             try:
@@ -211,7 +223,7 @@ class Client:
                     self._request("POST", _reports_path(course, quiz_id), data=params), Report
                 )
             except RefusedError as error:
-                if not _is_conflict(error):
+                if not _is_conflict(error) or not is_listed:
                     raise
                 for report in self.reports(course, quiz_id, all_versions=all_versions):
                     if report.report_type == report_type and (report.file or report.progress_url):
@@ -219,7 +231,8 @@ class Client:
                 # It was aborted between the two requests.
                 raise
 
-        return _retry_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS)(request_or_join)
+        stop = stop_after_delay(_PATIENCE_SECONDS) if is_listed else stop_never
+        return _retry_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS, stop=stop)(request_or_join)
 
     def wait_for(self, course: int | str, report: Report, show: Callable[[float], None]) -> Report:
         """Return the report with its file, showing the completion meanwhile; raise ReportFailedError."""

@@ -76,6 +76,8 @@ TABLE: list[tuple[Exception, int, dict[str, Any], dict[str, str | None]]] = [
         {},
     ),
     (domain.InvalidReportTypeError("x"), 400, said("bad_request", "x"), {}),
+    (domain.InvalidReportFormatError("x"), 400, said("bad_request", "x"), {}),
+    (domain.UnknownSectionError("x"), 400, said("bad_request", "x"), {}),
     (InvalidParameterError("x"), 400, said("bad_request", "x"), {}),
     (domain.AlreadyBeingGeneratedError("x"), 409, said("conflict", "x"), {"Retry-After": "2"}),
     (domain.CannotCancelError("x"), 409, said("conflict", "x"), {"Retry-After": "2"}),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from models.reports.variants import ReportType
-from workers.report_types import RECIPES
+from models.reports.variants import CLASSIC_FORMATS, ReportFormat, ReportType
+from workers.report_types import NEW_QUIZZES, RECIPES
 
 
 def test_each_report_type_can_be_made() -> None:
     assert RECIPES.keys() == set(ReportType)
 
 
-def test_each_report_type_can_be_written_as_csv() -> None:
-    assert all("csv" in recipe.writers for recipe in RECIPES.values())
+def test_each_format_can_be_written() -> None:
+    assert all(recipe.writers.keys() == set(CLASSIC_FORMATS) for recipe in RECIPES.values())
+    assert {*NEW_QUIZZES.writers, *CLASSIC_FORMATS} == set(ReportFormat)

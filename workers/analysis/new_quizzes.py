@@ -32,7 +32,7 @@ ITEM_TYPES: Final[Mapping[str, str]] = {
 # The first stands for an item that the attempt did not have.
 _STATUSES: Final = ("", "correct", "incorrect", "partial", "ungraded", "no response")
 _CORRECT, _INCORRECT, _PARTIAL, _UNGRADED, _NO_RESPONSE = range(1, len(_STATUSES))
-_STATUS_DTYPE: Final = pd.CategoricalDtype(_STATUSES)
+_STATUS_DTYPE: Final = pd.CategoricalDtype([*_STATUSES])
 _GRADED_BY_HAND: Final = ord("D")
 
 _STATUS_OF_OUTCOME: Final = np.full(256, _NO_RESPONSE, np.int8)

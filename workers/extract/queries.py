@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt
 from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
-from workers.analysis.frames import ITEM_ATTEMPTS, STUDENT_ATTEMPTS
+from workers.analysis.frames import ITEM_ATTEMPTS, NEW_QUIZZES_ATTEMPTS, STUDENT_ATTEMPTS
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 
@@ -32,18 +32,24 @@ def quiz(quiz_id: int) -> str:
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
 
 
-def _submitted(course_id: int, quiz_id: int) -> str:
-    """Select the submitted attempts of a course's students and of logged-out takers."""
+def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
+    """Select the submitted attempts of a course's students and of logged-out takers.
+
+    If sections are given, only those of their students.
+    """
+    logged_out, in_sections = "a.user_id IS NULL OR", ""
+    if section_ids:
+        logged_out, in_sections = "", f"AND e.section_id = ANY({_list(section_ids)})"
     return f"""
         SELECT a.id, a.question_set_id, a.quiz_question_set_id IS NULL AS sends_questions, a.user_id,
                a.submission_id, a.attempt, a.score, a.kept_score, a.finished_at, a.updated_at, a.has_data,
                a.user_id IS NULL AS logged_out, a.response_bytes AS size
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
-          AND (a.user_id IS NULL OR a.user_id IN (
+          AND ({logged_out} a.user_id IN (
               SELECT e.user_id FROM enrollments e
               WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
-                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}'))"""  # noqa: S608
+                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}))"""  # noqa: S608
 
 
 # The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
@@ -51,15 +57,15 @@ _SELECTED = "id, question_set_id, size, updated_at, sends_questions"
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
-def all_attempts(course_id: int, quiz_id: int) -> str:
+def all_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
     """Select the columns of a `Selection`: all attempts that have data, in row order."""
     return f"""
-        SELECT {_SELECTED} FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT {_SELECTED} FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted
         WHERE has_data
         ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
-def _numbered(course_id: int, quiz_id: int) -> str:
+def _numbered(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
     """Select the submitted attempts, each with its number among those of its respondent.
 
     A student may have several submissions, as after merged accounts: they follow each other in the order of
@@ -71,7 +77,7 @@ def _numbered(course_id: int, quiz_id: int) -> str:
                       ORDER BY first_finished_at NULLS FIRST, submission_id, attempt) AS number
         FROM (SELECT *, CASE WHEN logged_out THEN submission_id END AS logged_out_id,
                      min(finished_at) OVER (PARTITION BY user_id, submission_id) AS first_finished_at
-              FROM ({_submitted(course_id, quiz_id)}) AS submitted) AS taken"""  # noqa: S608
+              FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted) AS taken"""  # noqa: S608
 
 
 # A mean is rounded to two decimals, as numeric, which rounds half away from zero.
@@ -82,7 +88,7 @@ _KEPT_SCORES = {
 }
 
 
-def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
+def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str, section_ids: Sequence[int] = ()) -> str:
     """Select the columns of a `Selection`: the attempt of each respondent that counts, in row order.
 
     That is the latest if it has the kept score, else the first that has it, else the latest. The kept score
@@ -99,7 +105,7 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
                        CASE WHEN min(submission_id) OVER respondent = max(submission_id) OVER respondent
                             THEN first_value(kept_score) OVER known_first END,
                        {by_policy}) AS is_kept
-            FROM ({_numbered(course_id, quiz_id)}) AS numbered
+            FROM ({_numbered(course_id, quiz_id, section_ids)}) AS numbered
             WINDOW respondent AS (PARTITION BY user_id, logged_out_id),
                    latest_first AS (PARTITION BY user_id, logged_out_id ORDER BY number DESC),
                    known_first AS (PARTITION BY user_id, logged_out_id
@@ -116,10 +122,10 @@ def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
 _ITEM_ORDER = "submission_id, attempt"
 
 
-def first_attempts(course_id: int, quiz_id: int) -> str:
+def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
     """Select the columns of a `Selection`, with the scores: each student's first submitted attempt."""
     return f"""
-        SELECT {_SELECTED}, score FROM ({_numbered(course_id, quiz_id)}) AS numbered
+        SELECT {_SELECTED}, score FROM ({_numbered(course_id, quiz_id, section_ids)}) AS numbered
         WHERE number = 1 AND NOT logged_out
         ORDER BY {_ITEM_ORDER}"""  # noqa: S608
 
@@ -154,8 +160,17 @@ def section_ids(course_id: int) -> str:
 
 def student_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.STUDENT_ATTEMPTS` but the sections, in the order of the given ids."""
+    return _attempts(attempt_ids, STUDENT_ATTEMPTS)
+
+
+def new_quizzes_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.NEW_QUIZZES_ATTEMPTS` but the sections, in the order of the given ids."""
+    return _attempts(attempt_ids, NEW_QUIZZES_ATTEMPTS)
+
+
+def _attempts(attempt_ids: Iterable[int], frame: Iterable[str]) -> str:
     return f"""
-        SELECT {_columns("a", Attempt, STUDENT_ATTEMPTS)}, {_columns("u", User, STUDENT_ATTEMPTS)},
+        SELECT {_columns("a", Attempt, frame)}, {_columns("u", User, frame)},
                a.user_id IS NULL AS logged_out
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
         JOIN attempts a USING (id)

@@ -131,15 +131,18 @@ class Extract:
 
     def select_rows(self) -> Selection:
         """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
-        if self.variant.includes_all_versions:
-            return self._select(queries.all_attempts(self._course_id, self.variant.quiz_id))
+        variant = self.variant
+        if variant.includes_all_versions:
+            return self._select(queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+        policy = self._quiz["scoring_policy"]
         return self._select(
-            queries.kept_attempts(self._course_id, self.variant.quiz_id, self._quiz["scoring_policy"])
+            queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
         )
 
     def select_first_attempts(self) -> Selection:
         """Select the attempts of an item_analysis: the first submitted one of each student."""
-        return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
+        variant = self.variant
+        return self._select(queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids))
 
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
@@ -167,11 +170,20 @@ class Extract:
 
     def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
+        return self._rows(selection, items, queries.student_attempts)
+
+    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.NEW_QUIZZES_ATTEMPTS`, in row order."""
+        return self._rows(selection, items, queries.new_quizzes_attempts)
+
+    def _rows(
+        self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
+    ) -> Iterator[pd.DataFrame]:
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
             self._connection.read(queries.section_ids(self._course_id)),
         )
-        for attempts in self._chunks(selection, items, queries.student_attempts):
+        for attempts in self._chunks(selection, items, query):
             yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
 
     def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:

@@ -197,6 +197,22 @@ def test_an_item_analysis_reads_the_first_attempts_of_students(mixed: Lms) -> No
     assert selected(mixed, queries.first_attempts(COURSE_ID, QUIZ_ID)) == [(501, 1), (502, 1)]
 
 
+@pytest.mark.contract(
+    "2 Parameters", "section_ids limits a report to students of the sections, without logged-out takers"
+)
+def test_sections_limit_a_report_to_their_students(mixed: Lms) -> None:
+    # User 9 teaches in section 31, and user 10 has left it.
+    first, second = (queries.all_attempts(COURSE_ID, QUIZ_ID, [id_]) for id_ in (31, 32))
+
+    assert selected(mixed, first) == [(501, 2), (501, 1)]
+    assert selected(mixed, second) == [(502, 1)]
+    assert selected(mixed, queries.kept_attempts(COURSE_ID, QUIZ_ID, LATEST, [31, 32])) == [
+        (501, 2),
+        (502, 1),
+    ]
+    assert selected(mixed, queries.first_attempts(COURSE_ID, QUIZ_ID, [31])) == [(501, 1)]
+
+
 def test_attempts_are_read_in_the_order_in_which_they_are_asked_for(mixed: Lms) -> None:
     ids = {
         (submission_id, number): id_

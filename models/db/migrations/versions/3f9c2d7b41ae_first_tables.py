@@ -282,9 +282,11 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
+        sa.Column("format", sa.String(length=40), nullable=False),
         sa.Column("includes_all_versions", sa.Boolean(), nullable=False),
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
+        sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -360,7 +362,15 @@ def upgrade() -> None:
     op.create_index(
         "uq_quiz_reports_live_variant",
         "quiz_reports",
-        ["quiz_id", "report_type", "includes_all_versions", "includes_sis_ids", "anonymous"],
+        [
+            "quiz_id",
+            "report_type",
+            "format",
+            "includes_all_versions",
+            "includes_sis_ids",
+            "anonymous",
+            "section_ids",
+        ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
@@ -421,6 +431,8 @@ def upgrade() -> None:
         sa.Column("answer_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("texts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("points", postgresql.ARRAY(sa.DOUBLE_PRECISION()), nullable=False),
+        sa.Column("outcomes", sa.Text(), nullable=False),
+        sa.Column("selections", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("response_bytes", sa.Integer(), nullable=False),
         sa.Column("text_version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
