@@ -1,4 +1,4 @@
-"""Small readers, written after public clients of New Quizzes, read its reports of a question of every type."""
+"""Small readers, written after public clients of New Quizzes, read reports of a question of every type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +25,7 @@ CLOSING = 5
 
 
 @pytest.fixture
-def sample(api: Api) -> Iterator[Api]:
+def sample(api: Api) -> Api:
     """The sample's quiz with a question of every type."""
     files = sample_files()
     course = {name: value for name, value in files["course.json"]["course"].items() if name != "id"}
