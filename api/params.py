@@ -124,14 +124,6 @@ def report_params() -> ReportParams:
     )
 
 
-def new_quiz_report_params() -> ReportParams:
-    """Read the same request as New Quizzes makes it: it must name a format."""
-    params = report_params()
-    if params.format != "csv":
-        raise InvalidParameterError("invalid quiz report format: only csv is supported")
-    return params
-
-
 def list_params() -> ListParams:
     """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
     sources = _Sources()

@@ -22,6 +22,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "a course and a quiz show their fields",
         "a list of quizzes is paged: per_page, page, Link",
         "the New Quizzes form answers with a Progress, whose results name the file",
+        "New Quizzes' own student_analysis in CSV and JSON, every attempt a row",
         "healthz, readyz, metrics",
         "an unmodified client walks from a course to the bytes",
     ],

@@ -17,7 +17,7 @@ from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
 from workers.formats.limits import DoesNotFitError
 from workers.metrics import LEASES_EXPIRED, REPORTS, STEP_SECONDS
-from workers.report_types import RECIPES, Frames, ReportData
+from workers.report_types import Frames, ReportData, recipe_of
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -139,7 +139,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
 
 def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Iterator[bytes]:
     """Return the file of a report in parts."""
-    recipe = RECIPES[extract.variant.report_type]
+    recipe = recipe_of(extract.variant)
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)

@@ -11,16 +11,17 @@ from typing import Final
 
 import pandas as pd
 
-from models.reports.variants import ReportFormat, ReportType
+from models.reports.variants import ReportFormat, ReportType, Variant
 from workers.analysis import item_analysis, student_analysis
 from workers.analysis.columns import Table
 from workers.analysis.item_analysis import OPTION_COLUMNS, ItemAnalysis
+from workers.analysis.new_quizzes import NewQuizzesAnalysis, NewQuizzesOptions
 from workers.analysis.provenance import Provenance
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv, json
+from workers.formats import csv, json, new_quizzes_json
 
 Frames = Iterator[pd.DataFrame]
 
@@ -125,6 +126,31 @@ def _json(report: Report) -> Iterator[bytes]:
 
 _TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: _csv, ReportFormat.JSON: _json}
 
+
+def _new_quizzes(data: ReportData) -> Table:
+    variant = data.extract.variant
+    analysis = NewQuizzesAnalysis(
+        NewQuizzesOptions(includes_sis_ids=variant.includes_sis_ids, anonymous=variant.anonymous),
+        data.items.in_order,
+        data.items.versions_by_question_set,
+    )
+    return Table(analysis.columns, map(analysis.rows, data.chunks))
+
+
+def _new_quizzes_json(report: Report) -> Iterator[bytes]:
+    return new_quizzes_json.write(report.table.columns, report.table.frames)
+
+
+NEW_QUIZZES: Final = ReportRecipe(
+    select=Extract.select_rows,
+    fetch=Extract.new_quizzes_rows,
+    compute=_new_quizzes,
+    writers={ReportFormat.NEW_QUIZZES_CSV: _csv, ReportFormat.NEW_QUIZZES_JSON: _new_quizzes_json},
+    conventions=student_analysis.CONVENTIONS,
+    takes_logged_out=True,
+)
+"""The student_analysis in the layouts of New Quizzes."""
+
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(
         select=Extract.select_rows,
@@ -143,3 +169,8 @@ RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
         takes_logged_out=False,
     ),
 }
+
+
+def recipe_of(variant: Variant) -> ReportRecipe:
+    """Return how the file of a variant is made."""
+    return NEW_QUIZZES if variant.format in NEW_QUIZZES.writers else RECIPES[variant.report_type]

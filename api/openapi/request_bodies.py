@@ -16,7 +16,9 @@ from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSectio
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import ReportFormat, ReportType
+from models.reports.variants import CLASSIC_FORMATS, ReportType
+
+ClassicFormat = Annotated[str, Meta(extra_json_schema={"enum": [*CLASSIC_FORMATS]})]
 
 
 class Boolean:
@@ -56,7 +58,7 @@ class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
     report_type: ReportType
-    format: ReportFormat | UnsetType = UNSET
+    format: ClassicFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
     section_ids: SectionIds | UnsetType = UNSET
 
@@ -79,7 +81,7 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
-    format: ReportFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
+    format: ClassicFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )
@@ -90,7 +92,7 @@ class NewQuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report and its format."""
 
     report_type: ReportType
-    format: Literal["csv"]
+    format: Literal["csv", "json"]
 
 
 class NewQuizReportBody(msgspec.Struct, kw_only=True):
@@ -103,7 +105,7 @@ class NewQuizReportForm(msgspec.Struct, kw_only=True):
     """The same request as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
-    format: Literal["csv"] = msgspec.field(name="quiz_report[format]")
+    format: Literal["csv", "json"] = msgspec.field(name="quiz_report[format]")
 
 
 class CancelBody(msgspec.Struct, kw_only=True):

@@ -30,8 +30,8 @@ Moment = Annotated[
 ]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
-_FILE_NAMES: Final = [file_name(*names) for names in product(ReportType, ReportFormat)]
-_MEDIA_TYPES: Final = [spec.media_type for spec in FORMATS.values()]
+_FILE_NAMES: Final = sorted({file_name(*names) for names in product(ReportType, ReportFormat)})
+_MEDIA_TYPES: Final = sorted({spec.media_type for spec in FORMATS.values()})
 
 
 class _ResponseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

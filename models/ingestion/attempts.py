@@ -228,6 +228,7 @@ class _AttemptPush:
             if row is None:
                 self._counter.unchanged += 1
             else:
+                self._note_unknown_words(row)
                 (changed if stored else new).append(row)
                 size += row.responses.response_bytes
             if size >= MAX_BYTES:
@@ -235,6 +236,11 @@ class _AttemptPush:
                 self._send(_Writes(new, changed))
                 new, changed, size = [], [], 0
         return _Writes(new, changed, lookup.deleted, lookup.stored)
+
+    def _note_unknown_words(self, row: AttemptRow) -> None:
+        for number in row.responses.unknown_words:
+            path = at(at(at(row.pushed.path, "submission_data"), number), "correct")
+            self._issues.note(ValidationIssue(path, "is not one of Canvas's words", IssueKind.UNKNOWN_WORD))
 
     def _send(self, writes: _Writes) -> None:
         """Send what is to be written and count it; the server may still be writing when this returns."""

@@ -61,9 +61,10 @@ class Attempt(Base):
     """One attempt; its arrays are in the order of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
-    kinds, `points` the points given; an element is null if the attempt has no such value. `response_bytes` is
-    about what the responses take in a report, however little their compressed row takes. `text_version` is
-    the version of the rules that made the texts and counts.
+    kinds, `points` the points given, `selections` which answers were selected; an element is null if the
+    attempt has no such value. `outcomes` has a letter for each question; what these mean is in
+    `models.content.responses`. `response_bytes` is about what the responses take in a report, however little
+    their compressed row takes. `text_version` is the version of the rules that made the texts and counts.
 
     `quiz_question_set_id` is the quiz's question set when the attempt was first pushed, null if the attempt
     sends its own questions. It differs from `question_set_id` where the quiz draws questions. An attempt that
@@ -100,6 +101,8 @@ class Attempt(Base):
     answer_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     texts: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     points: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    outcomes: Mapped[str] = mapped_column(Text)
+    selections: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     response_bytes: Mapped[int]
     text_version: Mapped[int]
     digest: Mapped[bytes] = mapped_column(LargeBinary)

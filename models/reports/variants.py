@@ -25,10 +25,12 @@ class ReportType(StrEnum):
 
 
 class ReportFormat(StrEnum):
-    """The formats of a file; each value is also the ending of the file's name."""
+    """The formats of a file."""
 
     CSV = "csv"
     JSON = "json"
+    NEW_QUIZZES_CSV = "new_quizzes_csv"
+    NEW_QUIZZES_JSON = "new_quizzes_json"
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,16 @@ class TypeSpec:
 
 @dataclass(frozen=True)
 class FormatSpec:
-    """How a format is served; `guards_formulas` says that the formula guard changes its bytes."""
+    """How a format is served; `guards_formulas` says that the formula guard changes its bytes.
+
+    A format whose `new_quizzes_name` is set is the student_analysis in a layout of New Quizzes, which only
+    their form of the request may ask for, by this name.
+    """
 
     content_type: str
+    ending: str
     guards_formulas: bool = False
+    new_quizzes_name: str | None = None
 
     @property
     def media_type(self) -> str:
@@ -63,7 +71,7 @@ class FormatSpec:
 
 TYPES: Final[Mapping[ReportType, TypeSpec]] = {
     ReportType.STUDENT_ANALYSIS: TypeSpec(
-        version=1,
+        version=2,
         readable_name="Student Analysis",
         quiz_file="{title} Quiz Student Analysis Report",
         survey_file="{title} Survey Student Analysis Report",
@@ -71,7 +79,7 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
         covers_surveys=True,
     ),
     ReportType.ITEM_ANALYSIS: TypeSpec(
-        version=1,
+        version=2,
         readable_name="Item Analysis",
         quiz_file="{title} Quiz Item Analysis Report",
         survey_file="{title} Survey Item Analysis Report",
@@ -81,9 +89,18 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
 }
 
 FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
-    ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", guards_formulas=True),
-    ReportFormat.JSON: FormatSpec("application/json"),
+    ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", "csv", guards_formulas=True),
+    ReportFormat.JSON: FormatSpec("application/json", "json"),
+    ReportFormat.NEW_QUIZZES_CSV: FormatSpec(
+        "text/csv; charset=utf-8", "csv", guards_formulas=True, new_quizzes_name="csv"
+    ),
+    ReportFormat.NEW_QUIZZES_JSON: FormatSpec("application/json", "json", new_quizzes_name="json"),
 }
+
+CLASSIC_FORMATS: Final = tuple(
+    report_format for report_format, spec in FORMATS.items() if spec.new_quizzes_name is None
+)
+"""The formats that `quiz_report[format]` may name."""
 
 # An entry of the unique index of live variants holds 2,700 bytes, eight for each section.
 MOST_SECTIONS: Final = 300
@@ -166,11 +183,21 @@ def parse_report_format(name: object) -> ReportFormat:
     """Parse a format, CSV if none is named, or raise InvalidReportFormatError if it is unknown."""
     if name is None:
         return ReportFormat.CSV
-    try:
-        return ReportFormat(str(name))
-    except ValueError:
-        known = ", ".join(ReportFormat)
-        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}") from None
+    if name not in CLASSIC_FORMATS:
+        known = ", ".join(CLASSIC_FORMATS)
+        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}")
+    return ReportFormat(str(name))
+
+
+def parse_new_quizzes_format(name: object, report_type: ReportType) -> ReportFormat:
+    """Parse the format of a New Quizzes request, or raise InvalidReportFormatError if it is not csv or json.
+
+    The student_analysis has a layout of its own, the item_analysis is Classic's.
+    """
+    layouts = {spec.new_quizzes_name: known for known, spec in FORMATS.items() if spec.new_quizzes_name}
+    if not isinstance(name, str) or name not in layouts:
+        raise InvalidReportFormatError("invalid quiz report format: it must be csv or json")
+    return layouts[name] if report_type is ReportType.STUDENT_ANALYSIS else parse_report_format(name)
 
 
 def require_generatable(report_type: ReportType, quiz: Quiz) -> None:

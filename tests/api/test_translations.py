@@ -6,7 +6,7 @@ import pytest
 
 from api.translations import LANGUAGES, load_translations
 from models.lms.quizzes import Quiz, QuizType
-from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
+from models.reports.variants import FORMATS, TYPES, ReportFormat, ReportType, Variant
 
 
 def variant(report_type: ReportType, report_format: ReportFormat = ReportFormat.CSV) -> Variant:
@@ -35,7 +35,7 @@ def test_a_file_name_begins_with_the_title_and_ends_in_the_format(
         Quiz(title="A {title} %s \\1", quiz_type=quiz_type), variant(report_type, report_format)
     )
     assert name.startswith("A {title} %s \\1 ")
-    assert name.endswith(f".{report_format}")
+    assert name.endswith(f".{FORMATS[report_format].ending}")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -25,7 +25,8 @@ class Item:
     """One version of a question, as the quiz or an attempt has it.
 
     Versions of one question share their ``id``. The title is plain text. The options are in the order of the
-    question. ``is_choice`` says that the question is multiple choice or true/false.
+    question. ``is_choice`` says that the question is multiple choice or true/false; ``question_type`` is the
+    LMS's name of its type.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Item:
     position: int | None
     is_choice: bool
     options: tuple[Option, ...]
+    question_type: str = ""
 
 
 ITEM_ATTEMPTS: Final[Mapping[str, str]] = {
@@ -64,6 +66,13 @@ STUDENT_ATTEMPTS: Final[Mapping[str, str]] = {
 
 The three lists of an attempt are as long as its question set: element j belongs to its question j.
 """
+
+NEW_QUIZZES_ATTEMPTS: Final[Mapping[str, str]] = {
+    "started_at": "When the attempt was started; null if that is not known.",
+    "outcomes": "A letter for each question: see `models.content.responses.Responses`.",
+    **STUDENT_ATTEMPTS,
+}
+"""The columns that `NewQuizzesAnalysis.rows` reads, one row an attempt."""
 
 
 def responses(attempts: pd.DataFrame, names: Sequence[str]) -> tuple[Integers, list[pd.Series]]:

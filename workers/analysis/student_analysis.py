@@ -91,8 +91,8 @@ class StudentAnalysis:
         closing = [attempts[source].array for _, source in _CLOSING]
         return frame_of(self.columns, [*leading, *self._cells_and_points(attempts), *closing])
 
-    def _cells_and_points(self, attempts: pd.DataFrame) -> Iterator[Any]:
-        """Yield for each item its cells and the points given."""
+    def item_responses(self, attempts: pd.DataFrame) -> "ItemResponses":
+        """Return the cells and points of a chunk of attempts; raises as ``rows`` does."""
         lengths, (answer_ids, texts, points) = responses(attempts, ["answer_ids", "texts", "points"])
         question_sets = ChunkQuestionSets.of(attempts["question_set_id"])
         labels = self._labels_of(question_sets.ids)
@@ -100,11 +100,14 @@ class StudentAnalysis:
         positions = index.positions(len(self._items))
         given = padded(points.to_numpy(np.float64, na_value=0.0), np.nan)[positions]
         chosen = padded(labels.codes(index.codes, answer_ids), 0)[positions]
-        written = _Texts(texts, positions)
+        return ItemResponses(positions, given, chosen, labels.dtypes, _Texts(texts, positions))
+
+    def _cells_and_points(self, attempts: pd.DataFrame) -> Iterator[Any]:
+        """Yield for each item its cells and the points given."""
+        responses = self.item_responses(attempts)
         for column in range(len(self._items)):
-            label = pd.Categorical.from_codes(chosen[column], dtype=labels.dtypes[column], validate=False)
-            yield written.cells(column, label)
-            yield given[column]
+            yield responses.cells(column)
+            yield responses.points[column]
 
     def _labels_of(self, question_set_ids: tuple[int, ...]) -> "_Labels":
         """Return the labels for the question sets of a chunk; most chunks have those of the one before."""
@@ -188,6 +191,26 @@ class _Labels:
         numbers = self._options.find(version_codes, answer_ids.to_numpy(np.int64, na_value=0))
         numbers[answer_ids.isna().to_numpy()] = -1
         return self._label_codes[numbers]
+
+
+@dataclass(frozen=True)
+class ItemResponses:
+    """The responses of a chunk of attempts, a row for each item.
+
+    ``positions`` are those in the flat response arrays, -1 if the attempt lacks the item; ``points`` are NaN
+    there, and 0.0 if none were given.
+    """
+
+    positions: Integers
+    points: npt.NDArray[np.float64]
+    _chosen: Integers
+    _dtypes: Sequence[pd.CategoricalDtype]
+    _written: "_Texts"
+
+    def cells(self, column: int) -> Any:
+        """Return the cells of an item."""
+        labels = pd.Categorical.from_codes(self._chosen[column], dtype=self._dtypes[column], validate=False)
+        return self._written.cells(column, labels)
 
 
 class _Texts:

@@ -106,4 +106,5 @@ def to_item(question: PushedQuestion) -> Item:
         position=question.position,
         is_choice=question.question_type.is_choice,
         options=tuple(Option(answer.id, answer.label, answer.weight) for answer in question.answers),
+        question_type=question.question_type.value,
     )

@@ -8,7 +8,7 @@ from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt, AttemptState
 from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
-from workers.analysis.frames import ITEM_ATTEMPTS, STUDENT_ATTEMPTS
+from workers.analysis.frames import ITEM_ATTEMPTS, NEW_QUIZZES_ATTEMPTS, STUDENT_ATTEMPTS
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 
@@ -178,8 +178,17 @@ def section_ids(course_id: int) -> str:
 
 def student_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.STUDENT_ATTEMPTS` but the sections, in the order of the given ids."""
+    return _attempts(attempt_ids, STUDENT_ATTEMPTS)
+
+
+def new_quizzes_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.NEW_QUIZZES_ATTEMPTS` but the sections, in the order of the given ids."""
+    return _attempts(attempt_ids, NEW_QUIZZES_ATTEMPTS)
+
+
+def _attempts(attempt_ids: Iterable[int], frame: Iterable[str]) -> str:
     return f"""
-        SELECT {_columns("a", Attempt, STUDENT_ATTEMPTS)}, {_columns("u", User, STUDENT_ATTEMPTS)},
+        SELECT {_columns("a", Attempt, frame)}, {_columns("u", User, frame)},
                a.user_id IS NULL AS logged_out
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
         JOIN attempts a USING (id)

@@ -209,11 +209,20 @@ class Extract:
 
     def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
+        return self._rows(selection, items, queries.student_attempts)
+
+    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.NEW_QUIZZES_ATTEMPTS`, in row order."""
+        return self._rows(selection, items, queries.new_quizzes_attempts)
+
+    def _rows(
+        self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
+    ) -> Iterator[pd.DataFrame]:
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
             self._connection.read(queries.section_ids(self._course_id)),
         )
-        for attempts in self._chunks(selection, items, queries.student_attempts):
+        for attempts in self._chunks(selection, items, query):
             yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
 
     def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:

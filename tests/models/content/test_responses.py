@@ -264,6 +264,29 @@ def test_entries_come_in_any_order_and_stand_in_the_forms() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"correct": True, "answer_id": 8001}, "C"),
+        ({"correct": "partial", "answer_id": 8001}, "P"),
+        ({"correct": "undefined", "answer_id": 8001}, "U"),
+        ({"correct": False, "answer_id": 8002}, "I"),
+        ({"correct": None}, "i"),
+        ({"correct": "undefined"}, "u"),
+    ],
+)
+def test_an_outcome_is_a_letter_in_capitals_if_something_was_answered(
+    fields: dict[str, Any], outcome: str
+) -> None:
+    assert responses(CHOICE, **fields).outcomes == outcome
+
+
+def test_a_question_without_an_entry_has_a_dash() -> None:
+    found, _ = parser(CHOICE).read([], {}, PLACE)
+
+    assert found.outcomes == "-"
+
+
+@pytest.mark.parametrize(
     ("correct", "counts"),
     [
         *((word, (1, 0)) for word in ("partial", "undefined", "defined", "no_score", "true", "Falsch", "")),

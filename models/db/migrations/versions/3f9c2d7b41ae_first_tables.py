@@ -437,6 +437,8 @@ def upgrade() -> None:
         sa.Column("answer_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("texts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("points", postgresql.ARRAY(sa.DOUBLE_PRECISION()), nullable=False),
+        sa.Column("outcomes", sa.Text(), nullable=False),
+        sa.Column("selections", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("response_bytes", sa.Integer(), nullable=False),
         sa.Column("text_version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
