@@ -35,6 +35,6 @@ def request_variant(context: RequestContext, found: QuizAccess, params: ReportPa
     structlog.contextvars.bind_contextvars(
         report_id=requested.report.id,
         job_id=requested.report.progress_id,
-        is_new=requested.message is not None,
+        report_state=requested.report.state.value,
     )
     return requested

@@ -163,7 +163,7 @@ def test_every_line_is_json_and_that_of_a_request_for_a_report_names_its_job(
     assert all({"event", "timestamp", "level", "node", "pid"} <= line.keys() for line in lines)
     [line] = [line for line in lines if line.get("request_id") == "asked-for-here"]
     job_id = int(asked["progress_url"].rsplit("/", 1)[1])
-    assert (line["report_id"], line["job_id"], line["is_new_job"]) == (asked["id"], job_id, True)
+    assert (line["report_id"], line["job_id"], line["report_state"]) == (asked["id"], job_id, "queued")
 
 
 def push_slowly(number: int, client: socket.socket, seconds: float) -> None:
