@@ -71,6 +71,6 @@ def _request(
     structlog.contextvars.bind_contextvars(
         report_id=requested.report.id,
         job_id=requested.report.progress_id,
-        is_new=requested.message is not None,
+        report_state=requested.report.state.value,
     )
     return requested
