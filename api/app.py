@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.auth import check_token_before_body
 from api.errors import UnsupportedContentError, register_error_handlers
-from api.metrics import REQUEST_SECONDS, REQUESTS
+from api.metrics import count_request
 from api.overload import refuse_overdue_request
 from api.pages.documentation import documentation
 from api.routes.courses import courses
@@ -141,8 +141,7 @@ def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     # Clients can invent methods, and each would add a time series.
     method = request.method if request.method in _METHODS else "other"
-    REQUESTS.labels(method, route, response.status_code).inc()
-    REQUEST_SECONDS.labels(method, route).observe(seconds)
+    count_request(method, route, response.status_code, seconds)
     _log.info(
         "request",
         method=request.method,

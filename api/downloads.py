@@ -13,14 +13,13 @@ from models.errors import NotFoundError
 from models.reports.filenames import content_disposition
 from models.reports.requests import mark_file_lost
 from models.reports.tables import File
-from models.reports.variants import CONTENT_TYPE
 
 _PRESIGNED_SECONDS: Final = 300
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
-def file_response(file: File, display_name: str) -> Response:
+def file_response(file: File, display_name: str, content_type: str) -> Response:
     """Stream a file, or redirect to its store if the settings say so and the store can presign a URL.
 
     Raises NotFoundError if the bytes are lost.
@@ -30,12 +29,12 @@ def file_response(file: File, display_name: str) -> Response:
         if url is not None:
             _require_bytes(file)
             return Response(status=302, headers={"Location": url})
-    return _stream(file, display_name)
+    return _stream(file, display_name, content_type)
 
 
-def _stream(file: File, display_name: str) -> Response:
+def _stream(file: File, display_name: str, content_type: str) -> Response:
     response = Response(
-        content_type=CONTENT_TYPE,
+        content_type=content_type,
         headers={
             "Content-Disposition": content_disposition(display_name),
             "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -70,5 +69,5 @@ def _require_bytes(file: File) -> None:
         is_lost = mark_file_lost(session, file.id)
     if is_lost:
         # If not, another request has deleted the file or marked it already.
-        _log.error("file_lost", file_id=file.id, storage_key=file.storage_key)
+        _log.error("file_lost", file_id=file.id, storage_key=file.storage_key, written_by=file.node)
     raise NotFoundError("The specified resource does not exist.")

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy.exc
 import structlog
 from flask import Flask
+from psycopg.errors import ReadOnlySqlTransaction
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
@@ -20,9 +21,11 @@ from models.errors import (
     CannotAbortError,
     CannotCancelError,
     InvalidInputError,
+    InvalidReportFormatError,
     InvalidReportTypeError,
     NotFoundError,
     StorageError,
+    UnknownSectionError,
 )
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -132,6 +135,8 @@ CASES: Mapping[type[Exception], Case] = {
     ForbiddenError: Case(403, "unauthorized", "user not authorized to perform that action", terse=True),
     NotFoundError: _NOT_FOUND,
     InvalidReportTypeError: _BAD_REQUEST,
+    InvalidReportFormatError: _BAD_REQUEST,
+    UnknownSectionError: _BAD_REQUEST,
     InvalidParameterError: _BAD_REQUEST,
     AlreadyBeingGeneratedError: _CONFLICT,
     CannotCancelError: _CONFLICT,
@@ -163,6 +168,7 @@ def register_error_handlers(app: Flask) -> None:
     """Respond to every exception of an application by the table."""
     for kind, case in CASES.items():
         app.register_error_handler(kind, _handler(case))
+    app.register_error_handler(sqlalchemy.exc.InternalError, _respond_to_internal_error)
     app.register_error_handler(HTTPException, _respond_to_http_error)
     app.register_error_handler(Exception, _respond_to_unforeseen)
 
@@ -174,6 +180,12 @@ def _handler(case: Case) -> Callable[[Exception], Response]:
         return case.response(error)
 
     return respond
+
+
+def _respond_to_internal_error(error: Exception) -> Response:
+    # During a failover the database may be a standby, which can only be read.
+    is_standby = isinstance(getattr(error, "orig", None), ReadOnlySqlTransaction)
+    return _handler(_UNAVAILABLE)(error) if is_standby else _respond_to_unforeseen(error)
 
 
 def _respond_to_http_error(error: HTTPException) -> Response:

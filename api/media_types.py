@@ -10,7 +10,6 @@ STRING_IDS: Final = "application/json+canvas-string-ids"
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 NDJSON: Final = "application/x-ndjson"
-CSV: Final = "text/csv"
 HTML: Final = "text/html"
 PLAIN: Final = "text/plain"
 

@@ -19,7 +19,9 @@ from api.errors import InvalidParameterError, UnsupportedContentError
 from api.media_types import FORMS, JSON
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
+from models.issues import Checked, Issues, RefusedWhole, Skipped
 from models.payloads.strict_json import require_strict
+from models.reports.variants import MOST_SECTIONS
 
 _TRUE = frozenset({"true", "1", "on", "yes", "t"})
 _FALSE = frozenset({"false", "0", "off", "no", "f", ""})
@@ -32,16 +34,20 @@ TRUE_OR_FALSE = r"^\s*({})\s*$".format(
 )
 _ID = re.compile("-?[0-9]{1,19}")
 _SIS_COURSE = "sis_course_id:"
+# How forms and queries name the requested report.
+_REPORT = ("quiz_report", "quiz_reports[]", "quiz_reports[0]")
 _INCLUDABLE = frozenset({"file", "progress"})
 _MOST_PER_PAGE = 100
+_SKIP = "skip"
 
 
 @dataclass(frozen=True)
 class ReportParams:
-    """The parameters of a request for a report; its type is checked later, since that needs the quiz."""
+    """The parameters of a request for a report; `models.reports.variants` reads its type and its format."""
 
     report_type: object
     includes_all_versions: bool
+    section_ids: frozenset[int]
     format: object
     include: frozenset[str]
 
@@ -51,7 +57,22 @@ class ListParams:
     """The parameters of a request that lists or shows reports."""
 
     includes_all_versions: bool
+    section_ids: frozenset[int]
     include: frozenset[str]
+
+
+@dataclass(frozen=True)
+class PushParams:
+    """What becomes of the invalid parts of a push: they refuse it, are skipped, or all is only checked."""
+
+    is_check: bool
+    skips: bool
+
+    def new_issues(self) -> Issues:
+        """Make the policy for one try of the push."""
+        if self.is_check:
+            return Checked()
+        return Skipped() if self.skips else RefusedWhole()
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,8 @@ def report_params() -> ReportParams:
     return ReportParams(
         report_type=sources.nested("report_type"),
         includes_all_versions=_all_versions(sources),
-        format=sources.nested("format"),
+        section_ids=_section_ids(sources),
+        format=sources.nested_or_top("format"),
         include=_include(sources),
     )
 
@@ -113,7 +135,19 @@ def new_quiz_report_params() -> ReportParams:
 def list_params() -> ListParams:
     """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
     sources = _Sources()
-    return ListParams(includes_all_versions=_all_versions(sources), include=_include(sources))
+    return ListParams(
+        includes_all_versions=_all_versions(sources),
+        section_ids=_section_ids(sources),
+        include=_include(sources),
+    )
+
+
+def push_params() -> PushParams:
+    """Read how a push treats what is invalid; the body holds no parameters."""
+    on_error = request.args.get("on_error", "")
+    if on_error not in {"", _SKIP}:
+        raise InvalidParameterError(f"on_error must be {_SKIP}")
+    return PushParams(is_check=_boolean("check", request.args.get("check")), skips=on_error == _SKIP)
 
 
 def cancel_message() -> str | None:
@@ -162,18 +196,31 @@ class _Sources:
 
     def nested(self, name: str) -> object:
         """Return a parameter of the requested report, or None."""
-        for key in (f"quiz_report[{name}]", f"quiz_reports[][{name}]", f"quiz_reports[0][{name}]"):
-            if (value := self.top(key)) is not None:
+        for report in _REPORT:
+            if (value := self.top(f"{report}[{name}]")) is not None:
                 return value
         return self._json_report.get(name)
 
+    def nested_or_top(self, name: str) -> object:
+        """Return a parameter of the requested report, else the one at the top level, or None."""
+        value = self.nested(name)
+        return self.top(name) if value is None else value
+
     def all(self, name: str) -> Iterator[object]:
         """Yield every value of a parameter that may be a list, in any of its spellings."""
+        yield from self._listed(name)
+        yield from _as_list(self._json.get(name))
+
+    def all_nested(self, name: str) -> Iterator[object]:
+        """Yield every value of a parameter of the requested report that may be a list."""
+        for report in _REPORT:
+            yield from self._listed(f"{report}[{name}]")
+        yield from _as_list(self._json_report.get(name))
+
+    def _listed(self, name: str) -> Iterator[str]:
         for source in self._flat:
             yield from source.getlist(name)
             yield from source.getlist(f"{name}[]")
-        value = self._json.get(name)
-        yield from value if isinstance(value, list) else [value]
 
     @cached_property
     def _json_report(self) -> Mapping[str, Any]:
@@ -186,10 +233,7 @@ class _Sources:
 
 
 def _all_versions(sources: _Sources) -> bool:
-    value = sources.nested("includes_all_versions")
-    if value is None:
-        value = sources.top("includes_all_versions")
-    return _boolean("includes_all_versions", value)
+    return _boolean("includes_all_versions", sources.nested_or_top("includes_all_versions"))
 
 
 def _boolean(name: str, value: object) -> bool:
@@ -203,6 +247,17 @@ def _boolean(name: str, value: object) -> bool:
     raise InvalidParameterError(f"{name} must be true or false")
 
 
+def _section_ids(sources: _Sources) -> frozenset[int]:
+    values = [*sources.all_nested("section_ids")] or [*sources.all("section_ids")]
+    texts = (text.strip() for value in values for text in str(value).split(","))
+    ids = {object_id_or_none(text) for text in texts if text}
+    if None in ids:
+        raise InvalidParameterError("section_ids must be integers")
+    if len(ids) > MOST_SECTIONS:
+        raise InvalidParameterError(f"section_ids must be at most {MOST_SECTIONS}")
+    return frozenset(section_id for section_id in ids if section_id is not None)
+
+
 def _include(sources: _Sources) -> frozenset[str]:
     names = {
         name.strip()
@@ -211,6 +266,12 @@ def _include(sources: _Sources) -> frozenset[str]:
         for name in value.split(",")
     }
     return _INCLUDABLE & names
+
+
+def _as_list(value: object) -> list[object]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
 
 
 def _texts(source: Any) -> Iterator[str]:

@@ -27,12 +27,12 @@ def wants(mimetype: str) -> bool:
 
 
 def serialized_response(
-    payload: Any, *, mimetype: str = JSON, headers: Mapping[str, str] | None = None
+    payload: Any, *, status: int = 200, mimetype: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return what a serializer made with status 200, its ids as strings if Accept asks for them."""
+    """Return what a serializer made, its ids as strings if Accept asks for them."""
     if wants(STRING_IDS):
         payload = with_string_ids(payload)
-    response = json_response(payload, mimetype=mimetype, headers=headers)
+    response = json_response(payload, status=status, mimetype=mimetype, headers=headers)
     response.vary.update(("Accept", "Accept-Language", "Authorization"))
     return response
 

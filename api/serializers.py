@@ -10,14 +10,11 @@ from api.links import Links
 from api.translations import Translations
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
+from models.reports.filenames import file_name
 from models.reports.tables import File, Progress, QuizReport, ReportState
-from models.reports.variants import ReportType, is_generatable
+from models.reports.variants import FORMATS, is_generatable
 
 _JOB = "Quizzes::QuizStatistics"
-_FILENAMES = {
-    ReportType.STUDENT_ANALYSIS: "quiz_student_analysis_report.csv",
-    ReportType.ITEM_ANALYSIS: "quiz_item_analysis_report.csv",
-}
 _PROGRESS_STATES = {
     ReportState.QUEUED: "queued",
     ReportState.RUNNING: "running",
@@ -72,10 +69,10 @@ def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, translat
         "id": file.id,
         "uuid": str(file.uuid),
         "folder_id": None,
-        "display_name": translations.display_name(quiz, report.report_type),
-        "filename": _FILENAMES[report.report_type],
+        "display_name": translations.display_name(quiz, report.variant),
+        "filename": file_name(report.report_type, report.format),
         "upload_status": "success",
-        "content-type": "text/csv",
+        "content-type": FORMATS[report.format].media_type,
         "url": links.download(file),
         "size": file.size,
         "created_at": made_at,

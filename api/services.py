@@ -16,7 +16,6 @@ from api.verifiers import Verifiers
 from models.db.session import Database
 from models.errors import StorageError
 from models.publisher import JobPublisher
-from models.reports.variants import analysis_version
 from models.settings import Settings
 from models.storage import BlobStore, open_store
 
@@ -69,11 +68,6 @@ class Services:
     def tokens(self) -> TokenReader:
         """The reader of the JSON Web Tokens that the LMS signs."""
         return TokenReader(self.settings)
-
-    @property
-    def analysis_version(self) -> str:
-        """The version of the analysis that new files have."""
-        return analysis_version(formula_guard=self.settings.formula_guard)
 
     def discard(self, storage_key: str | None) -> None:
         """Delete an object that no row names any more, if there is one.

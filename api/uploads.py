@@ -80,6 +80,20 @@ def chunks_of(body: Body) -> Iterator[bytes]:
         yield chunk
 
 
+def first_line(body: Body, most_bytes: int) -> bytes:
+    """Read the first line of a body, which then stands at the second; a longer one is cut off."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in chunks_of(body):
+        piece, line_end, _ = chunk.partition(b"\n")
+        pieces.append(piece)
+        size += len(piece)
+        if line_end or size > most_bytes:
+            break
+    body.seek(size + 1)
+    return b"".join(pieces)
+
+
 def _chunks(most_bytes: int) -> Iterable[bytes]:
     # Werkzeug silently cuts a body of unknown length at its limit, so the limit is one byte higher.
     request.max_content_length = most_bytes + 1

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itsdangerous import BadSignature, TimestampSigner
 
 LIFETIME_SECONDS = 3600
+# The machines of the API may differ in their clocks, so a verifier may seem to come from the future.
+LEEWAY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Verifiers:
 
     def __init__(self, secret_key: str, clock: Callable[[], float] = time.time) -> None:
         self._signer = _Signer(secret_key, clock)
+        self._clock = clock
 
     def issue(self, file_id: int, file_uuid: uuid.UUID, rate_limit_key: str = "") -> str:
         """Make a new verifier for a file."""
@@ -51,8 +54,12 @@ class Verifiers:
     def read(self, verifier: str) -> SignedFile | None:
         """Return the file that a verifier was signed for, or None if it is forged or expired."""
         try:
-            signed = self._signer.unsign(verifier.encode(), max_age=LIFETIME_SECONDS).decode()
+            # Without a greatest age, since that of itsdangerous allows no difference of clocks.
+            content, signed_at = self._signer.unsign(verifier.encode(), return_timestamp=True)
+            signed = content.decode()
         except (BadSignature, UnicodeError):
+            return None
+        if not -LEEWAY_SECONDS <= int(self._clock()) - signed_at.timestamp() <= LIFETIME_SECONDS:
             return None
         file_id, file_uuid, _, rate_limit_key = signed.rsplit("-", 3)
         return SignedFile(file_id, uuid.UUID(file_uuid), rate_limit_key)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import platform
 import sys
-from typing import Any
+from types import TracebackType
+from typing import Any, Final
 
 import structlog
 
@@ -20,6 +23,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_process,
         structlog.processors.format_exc_info,
     ]
     renderers: list[structlog.types.Processor] = (
@@ -51,9 +55,29 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # What Python itself would print becomes a line like every other.
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
     # These write a line for each request or poll, which belongs in an access log.
     for chatty in ("httpx", "httpcore", "kombu", "alembic"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        structlog.stdlib.get_logger(__name__).critical("uncaught_error", exc_info=(kind, error, trace))
+
+
+_NODE: Final = platform.node()
+
+
+def _add_process(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Name the machine and the process; a child of a worker or of the API has a pid of its own."""
+    event.setdefault("node", _NODE)
+    event["pid"] = os.getpid()
+    return event
 
 
 def _escape(_logger: Any, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

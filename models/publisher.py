@@ -67,7 +67,12 @@ class JobPublisher:
                 ignore_result=True,
             )
         except BROKER_FAILURES as error:
-            _log.warning("job_not_published", report_id=message.report_id, reason=type(error).__name__)
+            _log.warning(
+                "job_not_published",
+                report_id=message.report_id,
+                job_id=message.progress_id,
+                reason=type(error).__name__,
+            )
             return False
         return True
 
@@ -96,7 +101,7 @@ class JobPublisher:
                     retry=False,
                 )
         except BROKER_FAILURES as error:
-            _log.warning("job_not_revoked", progress_id=message.progress_id, reason=type(error).__name__)
+            _log.warning("job_not_revoked", job_id=message.progress_id, reason=type(error).__name__)
             return False
         return True
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
+from prometheus_client import Counter
 
+# Imported before the metric is made, because it names the files of the processes.
+import models.metrics  # noqa: F401
 from models.errors import NotFoundError, StorageError
 from models.settings import Settings
 
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
 
     from obstore import Attributes, WritableFile
 
+_ERRORS: Final = Counter("quiz_reports_storage_errors", "Failures of the store.", ["operation"])
 _PART_BYTES = 8 * 2**20
+_PROBE = b"quiz-reports"
 # The store's own errors, and those of the file system below a local folder.
 _FAILURES = (BaseError, OSError)
 
@@ -56,7 +62,7 @@ class ObjectWriter:
         try:
             self._file.write(content)
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("write", error) from error
 
     @property
     def sha256(self) -> bytes:
@@ -73,7 +79,7 @@ class ObjectWriter:
             self._file.close()
         except _FAILURES as failure:
             if error is None:
-                raise StorageError(_reason(failure)) from failure
+                raise _failure("write", failure) from failure
 
 
 class BlobStore:
@@ -97,7 +103,7 @@ class BlobStore:
                 )
             )
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("write", error) from error
 
     def _attributes(self, content_type: str | None, content_disposition: str | None) -> Attributes | None:
         # A local folder keeps no headers. The API serves its files and sets them itself.
@@ -117,7 +123,7 @@ class BlobStore:
         except FileNotFoundError as error:
             raise NotFoundError(key) from error
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("read", error) from error
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Stream an object's bytes from `start` up to, not including, `end`.
@@ -139,7 +145,7 @@ class BlobStore:
         except FileNotFoundError as error:
             raise NotFoundError(key) from error
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("read", error) from error
         if len(part) != end - start:
             raise StorageError(f"{key} has fewer than {end} bytes")
         return part
@@ -151,7 +157,7 @@ class BlobStore:
         except FileNotFoundError:
             return
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("delete", error) from error
 
     def list(self, prefix: str = "") -> Iterator[Sequence[StoredObject]]:
         """List the objects below a prefix, a batch at a time."""
@@ -159,7 +165,7 @@ class BlobStore:
             for batch in obstore.list(self._store, prefix or None, chunk_size=500):
                 yield [StoredObject(m["path"], m["size"], m["last_modified"]) for m in batch]
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("list", error) from error
 
     def delete_half_written(self, prefix: str, before: datetime.datetime) -> int:
         """Delete the parts that killed writers left before a time, and return their number.
@@ -176,7 +182,7 @@ class BlobStore:
                     path.unlink()
                     deleted += 1
         except _FAILURES as error:
-            raise StorageError(_reason(error)) from error
+            raise _failure("delete", error) from error
         return deleted
 
     def presigned_url(self, key: str, seconds: int) -> str | None:
@@ -211,7 +217,22 @@ def open_store(settings: Settings) -> BlobStore:
             )
         )
     except _FAILURES as error:
-        raise StorageError(_reason(error)) from error
+        raise _failure("open", error) from error
+
+
+def check_store(settings: Settings) -> None:
+    """Write, read and delete an object; raise StorageError if the store cannot be used."""
+    store = open_store(settings)
+    key = f"check/{secrets.token_hex(8)}"
+    with store.writer(key) as writer:
+        writer.write(_PROBE)
+    try:
+        found = b"".join(store.read(key))
+    except NotFoundError:
+        found = b""
+    store.delete(key)
+    if found != _PROBE:
+        raise StorageError("the store returned other bytes than were stored")
 
 
 def _s3_config(settings: Settings) -> Any:
@@ -224,6 +245,12 @@ def _s3_config(settings: Settings) -> Any:
         "AWS_ENDPOINT_URL": "endpoint_url",
     }
     return {name: settings.s3[variable] for variable, name in known.items() if settings.s3.get(variable)}
+
+
+def _failure(operation: str, error: BaseException) -> StorageError:
+    """Count a failure of the store, and describe it."""
+    _ERRORS.labels(operation).inc()
+    return StorageError(_reason(error))
 
 
 def _reason(error: BaseException) -> str:

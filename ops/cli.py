@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from models.db.failures import connection_failure
 from models.errors import InvalidSettingError, QuizReportsError
 
 # The module and object of each subcommand, and its line in --help, which thus imports none of them.
@@ -23,7 +24,14 @@ _COMMANDS = {
     ),
     "token": ("ops.admin.commands:token_group", "Create, list and revoke access tokens."),
     "import": ("ops.client.commands:import_command", "Push course, quiz and submission files."),
+    "rebuild": (
+        "ops.admin.commands:rebuild_command",
+        "Derive the texts of attempts again, after a change of their rules.",
+    ),
     "report": ("ops.client.commands:report_command", "Request a report, wait for it, save its file."),
+    "backup": ("ops.admin.backup:backup_command", "Copy the database and the files into a folder."),
+    "restore": ("ops.admin.backup:restore_command", "Restore such a copy into empty servers."),
+    "files": ("ops.admin.files:files_group", "Compare the files of the reports with the store."),
     "doctor": ("ops.admin.doctor:doctor_command", "Check every part, and tell how to fix what fails."),
 }
 
@@ -117,9 +125,12 @@ def _explained(error: Exception) -> str | None:
     # By name, since importing these libraries for their errors would slow every command.
     match f"{type(error).__module__.split('.')[0]}.{type(error).__name__}":
         case "sqlalchemy.OperationalError" | "sqlalchemy.InterfaceError" | "psycopg.OperationalError":
-            return f"the database does not respond: {reason}: check DATABASE_URL"
+            failure = connection_failure(error)
+            return f"{failure.fault} ({reason}): {failure.remedy}"
         case "sqlalchemy.ProgrammingError" if "does not exist" in reason:
             return f"the database is not up to date: {reason}: run quiz-reports migrate"
+        case "sqlalchemy.InternalError" if "read-only" in reason:
+            return f"PostgreSQL takes no changes ({reason}): let DATABASE_URL name the primary"
         case "redis.ConnectionError" | "redis.TimeoutError" | "kombu.OperationalError":
             return f"the broker does not respond: {reason}: check REDIS_URL"
         case "redis.AuthenticationError":

@@ -21,7 +21,6 @@ from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, 
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim, Snapshot, claim, fail, finish
 from models.reports.tables import QuizReport
-from models.reports.variants import analysis_version
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check
@@ -181,7 +180,7 @@ class Api:
         with self.database.transaction() as session:
             course = session.get_one(Course, claimed.course_id)
             quiz = session.get_one(Quiz, claimed.variant.quiz_id)
-            version = analysis_version(formula_guard=self.settings.formula_guard)
+            version = claimed.variant.analysis_version(formula_guard=self.settings.formula_guard)
             finish(
                 session,
                 claimed,

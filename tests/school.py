@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from models.content.cell_text import TEXT_VERSION
 from tests import payloads
 
 COURSE_ID = 101
@@ -141,7 +142,8 @@ class School:
     def _insert_quiz(self, connection: psycopg.Connection[Any], quiz_id: int, size: Size) -> None:
         connection.execute(
             "INSERT INTO quizzes (id, course_id, title, quiz_type, anonymous_submissions, scoring_policy,"
-            " revision, response_count) VALUES (%s, %s, %s, 'assignment', false, 'keep_highest', 1, %s)",
+            " question_groups, revision, response_count)"
+            " VALUES (%s, %s, %s, 'assignment', false, 'keep_highest', '{}', 1, %s)",
             [quiz_id, self.course_id, f"Quiz {quiz_id}", size.responses],
         )
         versions = [
@@ -180,15 +182,16 @@ class School:
         connection.execute(
             """
             INSERT INTO attempts (quiz_id, submission_id, attempt, user_id, workflow_state, was_preview,
-                score, started_at, finished_at, updated_at, n_correct, n_incorrect, question_set_id,
-                answer_ids, texts, points, response_bytes, digest)
+                score, started_at, finished_at, updated_at, has_data, n_correct, n_incorrect, question_set_id,
+                answer_ids, texts, points, response_bytes, text_version, digest)
             SELECT %(quiz)s, %(quiz)s::bigint * 10000000 + n, %(attempt)s, %(first)s::bigint + n, 'complete',
-                false, n %% (%(questions)s + 1), now(), now(), now(), 1, %(questions)s - 1, %(question_set)s,
+                false, n %% (%(questions)s + 1), now(), now(), now(), true, 1, %(questions)s - 1,
+                %(question_set)s,
                 (SELECT array_agg(%(quiz)s::bigint * 10000 + q * 10 + (n + q) %% 4 ORDER BY q)
                  FROM generate_series(1, %(questions)s) AS q) || NULL::bigint,
                 array_fill(NULL::text, ARRAY[%(questions)s]) || repeat(chr(97 + n %% 26), %(characters)s),
                 array_fill(1.0::float8, ARRAY[%(questions)s + 1]), 16 * (%(questions)s + 1) + %(characters)s,
-                sha256(%(attempt)s::text::bytea)
+                %(text_version)s, sha256(%(attempt)s::text::bytea)
             FROM generate_series(0, %(students)s - 1) AS n
             """,
             {
@@ -198,6 +201,7 @@ class School:
                 "questions": size.questions,
                 "question_set": question_set_id,
                 "characters": size.essay_characters,
+                "text_version": TEXT_VERSION,
                 "students": size.students,
             },
         )

@@ -39,11 +39,14 @@ class WebProcess:
 
 
 @contextmanager
-def running_web_process(settings: Settings, *options: str, **environ: str) -> Iterator[WebProcess]:
+def running_web_process(
+    settings: Settings, *options: str, open_files: int | None = None, **environ: str
+) -> Iterator[WebProcess]:
     """Run a web process on a test's own servers, from the moment that it is ready."""
+    limit = [] if open_files is None else ["prlimit", f"--nofile={open_files}:{open_files}"]
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "ops.cli", "api", "--port", str(port), *options],
+        [*limit, sys.executable, "-P", "-m", "ops.cli", "api", "--port", str(port), *options],
         env={
             **{name: value for name, value in os.environ.items() if name in {"PATH", "TMPDIR"}},
             "DATABASE_URL": settings.database_url,

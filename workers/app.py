@@ -24,7 +24,6 @@ CONFIGURATION: Final[dict[str, Any]] = {
     "worker_prefetch_multiplier": 1,
     "worker_max_tasks_per_child": 200,
     "task_time_limit": _HARD_LIMIT_SECONDS,
-    "worker_soft_shutdown_timeout": 25,
     "worker_enable_remote_control": True,
     "worker_send_task_events": False,
     "worker_hijack_root_logger": False,

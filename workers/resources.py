@@ -8,12 +8,21 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import structlog
+import tenacity
+
 from models.db.session import Database
+from models.errors import StorageError
+from models.publisher import JobPublisher
 from models.settings import Settings
-from models.storage import BlobStore, open_store
+from models.storage import BlobStore, check_store, open_store
 
 if TYPE_CHECKING:
     from workers.extract.snapshot import SnapshotConnection
+
+
+_log = structlog.stdlib.get_logger(__name__)
+_PAUSE_SECONDS = 1.0
 
 
 class Resources:
@@ -21,6 +30,7 @@ class Resources:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._store_has_failed = False
 
     @cached_property
     def database(self) -> Database:
@@ -45,3 +55,35 @@ class Resources:
     def store(self) -> BlobStore:
         """The store of the files."""
         return open_store(self.settings)
+
+    @cached_property
+    def publisher(self) -> JobPublisher:
+        """The publisher of jobs that are handed out."""
+        return JobPublisher(self.settings.redis_url)
+
+    def distrust_store(self) -> None:
+        """Let `await_store` test the store before the next job."""
+        self._store_has_failed = True
+        vars(self).pop("store", None)
+
+    def await_store(self) -> None:
+        """After a failure, wait until the store can be used again, for the time of one sweep at most.
+
+        Meanwhile the sweeper tells other workers of the job. A worker that alone cannot reach the store so
+        takes few of the jobs that others would finish.
+        """
+        if not self._store_has_failed:
+            return
+        try:
+            for attempt in tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(StorageError),
+                stop=tenacity.stop_after_delay(self.settings.sweep_seconds),
+                wait=tenacity.wait_fixed(min(_PAUSE_SECONDS, self.settings.sweep_seconds)),
+                reraise=True,
+            ):
+                with attempt:
+                    check_store(self.settings)
+        except StorageError as error:
+            _log.error("store_still_fails", reason=str(error))
+        else:
+            self._store_has_failed = False

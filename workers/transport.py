@@ -11,8 +11,8 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
 
 import structlog
 from kombu.transport import redis
@@ -84,6 +84,15 @@ class Transport(redis.Transport):
     """Kombu's transport over Redis, which delivers valid messages only."""
 
     Channel = Channel
+
+    # Called before each try to connect: while the broker is absent, nothing else shows that the worker lives.
+    before_connecting: ClassVar[list[Callable[[], None]]] = []
+
+    def establish_connection(self) -> Any:
+        """Connect to the broker."""
+        for call in self.before_connecting:
+            call()
+        return super().establish_connection()
 
     def _deliver(self, message: Any, queue: str | None) -> None:
         try:

@@ -15,7 +15,15 @@ from werkzeug.routing import Rule
 from api.auth import scope_of
 from api.media_types import JSON
 from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec, operation_of
-from api.openapi.request_bodies import Anything, Boolean, BooleanText
+from api.openapi.request_bodies import (
+    Anything,
+    Boolean,
+    BooleanText,
+    SectionIds,
+    SectionIdsText,
+    SubmissionLine,
+    SubmissionRow,
+)
 from api.openapi.schemas import Error
 from api.params import TRUE_OR_FALSE
 from models.payloads.json_values import Id, Text
@@ -23,6 +31,8 @@ from models.payloads.json_values import Id, Text
 _SCHEMA: Final = "#/components/schemas/{name}"
 _TRUE_OR_FALSE: Final = {"type": "string", "pattern": TRUE_OR_FALSE}
 _NUMBER: Final = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
+_ID: Final = {"anyOf": [{"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, _NUMBER]}
+_SECTION_IDS: Final = {"type": "string", "pattern": r"^\s*(-?[0-9]{1,19}(\s*,\s*-?[0-9]{1,19})*)?\s*$"}
 # Each parameter of a path: its schema, its meaning and an example.
 _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "course_id": (
@@ -172,22 +182,33 @@ class _Schemas:
         """Return the schema of a type; a mapping already is a schema."""
         if isinstance(kind, Mapping):
             return dict(kind)
-        (schema,), found = msgspec.json.schema_components([kind], schema_hook=_leaf, ref_template=_SCHEMA)
+        (schema,), found = msgspec.json.schema_components(
+            [kind], schema_hook=self._leaf, ref_template=_SCHEMA
+        )
         for name, component in found.items():
             if self.components.setdefault(name, component) != component:
                 raise RuntimeError(f"two types are called {name}")
         return schema
 
+    def _leaf(self, kind: type[Any]) -> Json:
+        if kind is SubmissionRow:
+            return {"anyOf": [self.of(SubmissionLine), *SubmissionRow.WITHOUT_ATTEMPT]}
+        return _leaf(kind)
+
 
 def _leaf(kind: type[Any]) -> Json:
     if kind is Id:
-        return {"anyOf": [{"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, _NUMBER]}
+        return dict(_ID)
     if kind is Text:
         return {"type": ["string", "number", "null"]}
     if kind is BooleanText:
         return dict(_TRUE_OR_FALSE)
     if kind is Boolean:
         return {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [0, 1]}, _TRUE_OR_FALSE]}
+    if kind is SectionIdsText:
+        return dict(_SECTION_IDS)
+    if kind is SectionIds:
+        return {"anyOf": [{"type": "array", "items": _ID}, _ID, _SECTION_IDS, {"type": "null"}]}
     if kind is Anything:
         return {"description": (Anything.__doc__ or "").strip()}
     raise NotImplementedError(kind)

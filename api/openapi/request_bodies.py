@@ -12,11 +12,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from models.payloads.attempts import Submission
-from models.payloads.courses import PushedCourse
+from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSection, PushedUser
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import ReportType
+from models.reports.variants import ReportFormat, ReportType
 
 
 class Boolean:
@@ -27,15 +27,38 @@ class BooleanText:
     """True or false in a form or in the query, where each value is a string."""
 
 
+class SectionIds:
+    """The ids of sections of the course, whose students alone are in the report."""
+
+
+class SectionIdsText:
+    """The same ids in a form or in the query, joined by commas; the parameter may also repeat."""
+
+
 class Anything:
     """Any value; unknown values are ignored."""
+
+
+class SubmissionRow:
+    """An attempt, or a row that holds none, whose other fields may have any value."""
+
+    WITHOUT_ATTEMPT: Final = (
+        {"type": "object", "properties": {"attempt": {"type": "null"}}, "required": ["attempt"]},
+        {
+            "type": "object",
+            "properties": {"workflow_state": {"enum": ["untaken", "settings_only"]}},
+            "required": ["workflow_state"],
+        },
+    )
 
 
 class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
     report_type: ReportType
+    format: ReportFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
+    section_ids: SectionIds | UnsetType = UNSET
 
 
 class QuizReportBody(msgspec.Struct, kw_only=True):
@@ -56,9 +79,11 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
     report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    format: ReportFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )
+    section_ids: SectionIdsText | UnsetType = msgspec.field(name="quiz_report[section_ids]", default=UNSET)
 
 
 class NewQuizReportRequest(msgspec.Struct, kw_only=True):
@@ -87,12 +112,6 @@ class CancelBody(msgspec.Struct, kw_only=True):
     message: Annotated[str, Meta(pattern="^[^\u0000]*$")] | UnsetType | None = UNSET
 
 
-class CourseBody(msgspec.Struct):
-    """A course with its sections, users and enrollments."""
-
-    course: PushedCourse
-
-
 def _like(kind: type[msgspec.Struct], **kinds: Any) -> Any:
     """Copy a type without its defaults; `kinds` gives the types of fields that it does not decode."""
     fields = [
@@ -118,14 +137,32 @@ class SubmissionDatum(msgspec.Struct, kw_only=True):
     """The response to one question; further keys depend on the type of the question."""
 
     question_id: Id
-    correct: Literal["partial", "undefined"] | bool | UnsetType | None = UNSET
+    correct: Annotated[
+        str | bool | UnsetType | None,
+        Meta(
+            description='true, false (also as texts), "partial", "undefined", "defined", "no_score" or null; '
+            "any other text counts as correct"
+        ),
+    ] = UNSET
     points: float | UnsetType | None = UNSET
     text: Text | UnsetType = UNSET
     answer_id: Annotated[
-        Id | UnsetType | None, Meta(description="multiple choice, true/false, short answer, numerical")
+        Id | UnsetType | None,
+        Meta(description="multiple choice, true/false, short answer, numerical; calculated: the drawn set"),
     ] = UNSET
 
 
+_COURSE: Final = _like(
+    PushedCourse,
+    sections=_list_of(PushedSection) | UnsetType,
+    users=_list_of(PushedUser) | UnsetType,
+    enrollments=_list_of(PushedEnrollment) | UnsetType,
+)
+CourseBody: Final = msgspec.defstruct(
+    "CourseBody",
+    [("course", _COURSE)],
+    namespace={"__doc__": "A course with its sections, users and enrollments."},
+)
 _ANSWER: Final = _like(PushedAnswer, variables=_maybe(_list_of(_like(PushedVariable))))
 _QUESTION: Final = _like(
     PushedQuestion, answers=_maybe(_list_of(_ANSWER)), matches=_maybe(_list_of(_like(PushedMatch)))
@@ -140,6 +177,6 @@ SubmissionLine: Final = _like(
 )
 SubmissionsBody: Final = msgspec.defstruct(
     "SubmissionsBody",
-    [("quiz_submissions", _list_of(SubmissionLine))],
+    [("quiz_submissions", _list_of(SubmissionRow))],
     namespace={"__doc__": "Attempts at a quiz."},
 )

@@ -5,14 +5,18 @@ The serializers make plain dictionaries; the tests check every response against 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import product
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from models.db.base import MAX_ID, MIN_ID
+from models.errors import IssueKind
+from models.issues import MOST_EXAMPLES
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.reports.variants import ReportType
+from models.reports.filenames import file_name
+from models.reports.variants import FORMATS, ReportFormat, ReportType
 
 Number64 = Annotated[int, Meta(ge=MIN_ID, le=MAX_ID)]
 Moment = Annotated[
@@ -26,6 +30,9 @@ Moment = Annotated[
 ]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
+_FILE_NAMES: Final = [file_name(*names) for names in product(ReportType, ReportFormat)]
+_MEDIA_TYPES: Final = [spec.media_type for spec in FORMATS.values()]
+
 
 class _ResponseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A JSON object of exactly these fields."""
@@ -38,9 +45,11 @@ class File(_ResponseBody, kw_only=True):
     uuid: Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
     folder_id: None
     display_name: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
-    filename: Literal["quiz_student_analysis_report.csv", "quiz_item_analysis_report.csv"]
+    filename: Annotated[str, Meta(extra_json_schema={"enum": _FILE_NAMES})]
     upload_status: Literal["success"]
-    content_type: Literal["text/csv"] = msgspec.field(name="content-type")
+    content_type: Annotated[str, Meta(extra_json_schema={"enum": _MEDIA_TYPES})] = msgspec.field(
+        name="content-type"
+    )
     url: Url
     size: Annotated[int, Meta(ge=0, description="in bytes")]
     created_at: Moment
@@ -78,6 +87,12 @@ class Progress(_ResponseBody, kw_only=True):
     message: Annotated[str | None, Meta(description="the reason for a failure")]
     url: Url
     results: Results | UnsetType = UNSET
+
+
+class WrappedProgress(Progress, kw_only=True):
+    """The progress of the job of a report, twice: New Quizzes clients read either."""
+
+    progress: Progress
 
 
 class _ReportFields(_ResponseBody, kw_only=True):
@@ -155,14 +170,27 @@ class Quiz(_ResponseBody, kw_only=True):
     html_url: Url
 
 
+class IssueCount(_ResponseBody, kw_only=True):
+    """The issues of one kind."""
+
+    kind: IssueKind
+    count: Annotated[int, Meta(ge=1)]
+    examples: Annotated[
+        list[str], Meta(max_length=MOST_EXAMPLES, description="the paths of the first ones in the body")
+    ]
+
+
 class PushCounts(_ResponseBody, kw_only=True):
-    """The number of rows that a push changed."""
+    """The number of rows that a push changed; the last three fields with `check` and `on_error` only."""
 
     created: Annotated[int, Meta(ge=0)]
     updated: Annotated[int, Meta(ge=0)]
     unchanged: Annotated[int, Meta(ge=0)]
     deleted: Annotated[int, Meta(ge=0)]
     revision: Annotated[int, Meta(ge=0, description="of the roster or the quiz, after the push")]
+    issues: list[IssueCount] | UnsetType = UNSET
+    complete: Annotated[bool | UnsetType, Meta(description="whether all of the body was read")] = UNSET
+    skipped: Annotated[int | UnsetType, Meta(description="how many things were skipped")] = UNSET
 
 
 class Health(_ResponseBody, kw_only=True):

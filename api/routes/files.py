@@ -40,7 +40,8 @@ def show(file_id: str) -> Response:
 def download(file_id: str) -> Response:
     """Return a file's bytes, by a valid verifier or by a token that may read the File."""
     report, quiz = _find_by_verifier(file_id) or _find_by_token(file_id)
-    return file_response(_file_of(report), translations().display_name(quiz, report.report_type))
+    variant = report.variant
+    return file_response(_file_of(report), translations().display_name(quiz, variant), variant.content_type)
 
 
 def _find_by_verifier(file_id: str) -> tuple[QuizReport, Quiz] | None:

@@ -12,7 +12,8 @@ from api.openapi.decorators import describe
 from api.openapi.operations import health as operations
 from api.responses import json_response
 from api.services import services
-from models.db.schema import applied_revision, newest_revision
+from models.db.failures import connection_failure
+from models.db.schema import applied_revision, is_usable_revision, newest_revision
 
 health = Blueprint("health", __name__)
 
@@ -27,7 +28,10 @@ def alive() -> Response:
 @health.get("/readyz")
 @describe(operations.READY)
 def ready() -> Response:
-    """Report whether requests can be served: the database responds and has the tables of this release."""
+    """Report whether requests can be served: the database responds and has the tables of this release.
+
+    Tables of a newer release count as well, so old processes keep serving while a new release starts.
+    """
     reason = _reason_not_ready()
     if reason is None:
         return json_response({"status": "ready"})
@@ -46,8 +50,8 @@ def _reason_not_ready() -> str | None:
     try:
         with services().database.engine.connect() as connection:
             applied = applied_revision(connection)
-    except sqlalchemy.exc.SQLAlchemyError:
-        return "the database does not respond"
-    if applied != newest_revision():
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        return connection_failure(error).fault
+    if not is_usable_revision(applied):
         return f"the database is at migration {applied}, this release needs {newest_revision()}"
     return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 from flask import Blueprint, request
 from psycopg.errors import DeadlockDetected
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import RequestContext, authorized, scope
@@ -17,17 +19,20 @@ from api.errors import UnsupportedContentError
 from api.media_types import JSON, NDJSON
 from api.openapi.decorators import describe
 from api.openapi.operations import ingestion as operations
-from api.params import course_key, object_id
+from api.params import PushParams, course_key, object_id, push_params
 from api.responses import serialized_response
 from api.services import services
-from api.uploads import Body, chunks_of
+from api.uploads import Body, chunks_of, first_line
+from models.errors import NotFoundError
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
 from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
+from models.issues import Issues, Skipped
 from models.lms.courses import find_course
-from models.payloads.attempts import Batch, read_document, read_lines
-from models.payloads.courses import read_course
+from models.payloads.attempts import Batches, read_document, read_lines
+from models.payloads.courses import CourseChanges, read_course
+from models.payloads.preceding import find_preceding
 from models.payloads.quizzes import read_quiz
 
 ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
@@ -38,17 +43,12 @@ ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course
 @describe(operations.PUT_COURSE)
 def put_course(course_id: str) -> Response:
     """Store a course with its sections, users and enrollments."""
-    with _body_after_check(partial(_course, course_id)) as body:
-        course = read_course(body.read())
-        with services().database.transaction() as session:
-            context = authorized(session)
-            counts = apply_course(
-                session,
-                _course(course_id, context),
-                course,
-                may_take_sections_of=context.caller.may_access,
-            )
-    return _counted(counts)
+    with _received_push(partial(_course, course_id)) as push:
+        issues = push.params.new_issues()
+        course = read_course(push.body.read(), issues)
+        with push.transaction() as session:
+            counts = _apply_course(authorized(session), course_id, course)
+    return _counted(counts, issues)
 
 
 @ingestion.put("/quizzes/<quiz_id>")
@@ -56,13 +56,17 @@ def put_course(course_id: str) -> Response:
 @describe(operations.PUT_QUIZ)
 def put_quiz(course_id: str, quiz_id: str) -> Response:
     """Store a quiz with its questions."""
-    with _body_after_check(partial(_quiz, course_id, quiz_id)) as body:
-        quiz = read_quiz(body.read())
-        with services().database.transaction() as session:
-            applied = apply_quiz(session, *_quiz(course_id, quiz_id, authorized(session)), quiz)
-    for storage_key in applied.withdrawn_keys:
-        services().discard(storage_key)
-    return _counted(applied.counts)
+    with _received_push(partial(_quiz, course_id, quiz_id)) as push:
+        issues = push.params.new_issues()
+        quiz = read_quiz(push.body.read(), issues)
+        with push.transaction() as session:
+            context = authorized(session)
+            push.apply_preceding(context, course_id)
+            applied = apply_quiz(session, *_quiz(course_id, quiz_id, context), quiz)
+    if not push.params.is_check:
+        for storage_key in applied.withdrawn_keys:
+            services().discard(storage_key)
+    return _counted(applied.counts, issues)
 
 
 @ingestion.put("/quizzes/<quiz_id>/submissions")
@@ -70,25 +74,74 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
 @describe(operations.PUT_SUBMISSIONS)
 def put_submissions(course_id: str, quiz_id: str) -> Response:
     """Store attempts at a quiz, as one document or as lines."""
-    with _body_after_check(partial(_quiz, course_id, quiz_id), NDJSON) as body:
-        return _counted(_store_attempts(course_id, quiz_id, body))
+    with _received_push(partial(_quiz, course_id, quiz_id), NDJSON) as push:
+        return _store_attempts(course_id, quiz_id, push)
 
 
-def _store_attempts(course_id: str, quiz_id: str, body: Body, *, alone: bool = False) -> PushCounts:
+def _store_attempts(course_id: str, quiz_id: str, push: _Push, *, alone: bool = False) -> Response:
     """Store the attempts of a body; start again once if the database ended the transaction in a deadlock."""
+    issues = push.params.new_issues()
     try:
-        with services().database.transaction() as session:
-            course, quiz = _quiz(course_id, quiz_id, authorized(session))
-            return apply_attempts(session, course, quiz, _read_attempts(body), alone=alone)
+        with push.transaction() as session:
+            context = authorized(session)
+            push.apply_preceding(context, course_id, quiz_id)
+            course, quiz = _quiz(course_id, quiz_id, context)
+            counts = apply_attempts(session, course, quiz, push.read_attempts(issues), alone=alone)
     except OperationalError as error:
         if alone or not isinstance(error.orig, DeadlockDetected):
             raise
-    body.seek(0)
-    return _store_attempts(course_id, quiz_id, body, alone=True)
+    else:
+        return _counted(counts, issues)
+    return _store_attempts(course_id, quiz_id, push, alone=True)
+
+
+@dataclass(frozen=True)
+class _Push:
+    """A body that was received, and what becomes of its invalid parts."""
+
+    body: Body
+    params: PushParams
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open the transaction of the change, which a check rolls back."""
+        with services().database.transaction() as session:
+            yield session
+            if self.params.is_check:
+                session.rollback()
+
+    def apply_preceding(self, context: RequestContext, course_id: str, quiz_id: str | None = None) -> None:
+        """Apply the course and the quiz that a check brings along, to check against what will be stored then.
+
+        They lie beside the list in a document, and alone in the first line of lines. What is wrong with them
+        is not reported: they have a check of their own.
+        """
+        self.body.seek(0)
+        if not self.params.is_check:
+            return
+        if request.mimetype == NDJSON:
+            source = first_line(self.body, services().settings.max_json_bytes)
+        else:
+            source = self.body.read()
+        has_course, has_quiz = find_preceding(source)
+        if has_course:
+            _apply_course(context, course_id, read_course(source, Skipped()))
+        if has_quiz and quiz_id is not None:
+            quiz = read_quiz(source, Skipped())
+            apply_quiz(context.session, *_quiz(course_id, quiz_id, context), quiz)
+        if not (has_course or has_quiz):
+            self.body.seek(0)
+
+    def read_attempts(self, issues: Issues) -> Batches:
+        """Read the attempts."""
+        if request.mimetype == NDJSON:
+            return read_lines(chunks_of(self.body), services().settings.max_json_bytes, issues)
+        self.body.seek(0)
+        return read_document(self.body.read(), issues)
 
 
 @contextmanager
-def _body_after_check(check: Callable[[RequestContext], object], *media_types: str) -> Iterator[Body]:
+def _received_push(check: Callable[[RequestContext], object], *media_types: str) -> Iterator[_Push]:
     """Check the request, then receive its body.
 
     The check refuses callers before they send a large body. While a body is being received, the request holds
@@ -96,9 +149,21 @@ def _body_after_check(check: Callable[[RequestContext], object], *media_types: s
     checks again.
     """
     with services().database.reading() as session:
-        check(authorized(session))
+        context = authorized(session)
+        try:
+            check(context)
+        except NotFoundError:
+            # A check may bring along the course that is not stored yet.
+            if not push_params().is_check:
+                raise
+    params = push_params()
     with _received(*media_types) as body:
-        yield body
+        yield _Push(body, params)
+
+
+def _apply_course(context: RequestContext, course_id: str, course: CourseChanges) -> PushCounts:
+    found = _course(course_id, context)
+    return apply_course(context.session, found, course, may_take_sections_of=context.caller.may_access)
 
 
 def _course(course_id: str, context: RequestContext) -> int:
@@ -115,8 +180,13 @@ def _quiz(course_id: str, quiz_id: str, context: RequestContext) -> tuple[int, i
     return found, object_id(quiz_id)
 
 
-def _counted(counts: PushCounts) -> Response:
-    return serialized_response(dataclasses.asdict(counts))
+def _counted(counts: PushCounts, issues: Issues) -> Response:
+    body = dataclasses.asdict(counts)
+    if isinstance(issues, Skipped):
+        body["issues"] = [dataclasses.asdict(counted) for counted in issues.counts]
+        body["complete"] = issues.is_complete
+        body["skipped"] = issues.n_skipped
+    return serialized_response(body)
 
 
 def _received(*media_types: str) -> AbstractContextManager[Body]:
@@ -127,9 +197,3 @@ def _received(*media_types: str) -> AbstractContextManager[Body]:
     if request.mimetype != JSON and not request.mimetype.endswith("+json"):
         raise UnsupportedContentError("The body must be JSON.")
     return services().uploads.receive(settings.max_json_bytes)
-
-
-def _read_attempts(body: Body) -> Iterable[Batch]:
-    if request.mimetype == NDJSON:
-        return read_lines(chunks_of(body), services().settings.max_json_bytes)
-    return read_document(body.read())

@@ -32,4 +32,6 @@ def create(course_id: str, assignment_id: str) -> Response:
     report = requested.report
     if report.progress is None:
         raise NotFoundError
-    return serialized_response(progress_json(report, report.progress, links()), headers=retry_later(report))
+    progress = progress_json(report, report.progress, links())
+    # The documentation shows a bare Progress, the live service wraps it; clients read one or the other.
+    return serialized_response({**progress, "progress": progress}, status=201, headers=retry_later(report))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+import structlog
+from flask import Blueprint, g, request
 from werkzeug import Response
 
 from api.auth import QuizAccess, RequestContext, authorized, scope
@@ -15,10 +16,11 @@ from api.responses import conditional, retry_later, serialized_response, wants
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import translations
+from models.lms.courses import require_sections
 from models.lms.quizzes import Quiz
 from models.reports.requests import Requested, abort_report, list_reports, request_report
 from models.reports.tables import QuizReport
-from models.reports.variants import Variant, parse_report_type
+from models.reports.variants import Variant, parse_report_format, parse_report_type
 
 quiz_reports = Blueprint(
     "quiz_reports", __name__, url_prefix="/api/v1/courses/<course_id>/quizzes/<quiz_id>/reports"
@@ -33,13 +35,15 @@ def index(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         found = authorized(session).quiz(course_id, quiz_id)
         params = list_params()
+        require_sections(session, found.course, params.section_ids)
         reports = list_reports(
             session,
             found.course,
             found.quiz,
             all_versions=params.includes_all_versions,
             sis_ids=found.sees_sis_ids,
-            analysis_version=services().analysis_version,
+            section_ids=params.section_ids,
+            formula_guard=services().settings.formula_guard,
         )
     headers = links().pages(request.path, Page(1, 10), len(reports))
     if wants(JSON_API):
@@ -67,21 +71,33 @@ def create(course_id: str, quiz_id: str) -> Response:
 
 def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
     """Request the variant that the parameters and the caller's rights determine."""
+    require_sections(context.session, found.course, params.section_ids)
     variant = Variant.of(
         found.quiz,
         parse_report_type(params.report_type, found.quiz),
+        parse_report_format(params.format),
         all_versions=params.includes_all_versions,
         sis_ids=found.sees_sis_ids,
+        section_ids=params.section_ids,
     )
-    return request_report(
+    requested = request_report(
         context.session,
         found.course,
         found.quiz,
         variant,
         user_id=context.caller.user_id,
-        analysis_version=services().analysis_version,
+        formula_guard=services().settings.formula_guard,
         large_responses=services().settings.large_responses,
+        course_jobs=services().settings.course_jobs,
+        request_id=g.request_id,
     )
+    # For the line of this request; the worker's lines have the same report and job, and the request's id.
+    structlog.contextvars.bind_contextvars(
+        report_id=requested.report.id,
+        job_id=requested.report.progress_id,
+        is_new=requested.message is not None,
+    )
+    return requested
 
 
 @quiz_reports.get("/<report_id>")

@@ -17,16 +17,11 @@ from babel.messages.pofile import read_po
 from flask import request
 
 from models.lms.quizzes import Quiz
-from models.reports.filenames import DISPLAY_NAMES
-from models.reports.variants import ReportType
+from models.reports.filenames import display_name
+from models.reports.variants import TYPES, ReportType, Variant
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "es", "fr", "de", "pt-BR", "ja", "ar")
-
-READABLE_TYPES = {
-    ReportType.STUDENT_ANALYSIS: "Student Analysis",
-    ReportType.ITEM_ANALYSIS: "Item Analysis",
-}
 
 
 @dataclass(frozen=True)
@@ -37,12 +32,11 @@ class Translations:
 
     def readable_type(self, report_type: ReportType) -> str:
         """Return the name of a report type."""
-        return self.catalogue.gettext(READABLE_TYPES[report_type])
+        return self.catalogue.gettext(TYPES[report_type].readable_name)
 
-    def display_name(self, quiz: Quiz, report_type: ReportType) -> str:
+    def display_name(self, quiz: Quiz, variant: Variant) -> str:
         """Return the name of a report's file."""
-        pattern = self.catalogue.gettext(DISPLAY_NAMES[report_type, quiz.quiz_type.is_survey])
-        return pattern.replace("{title}", quiz.title)
+        return display_name(quiz.title, quiz.quiz_type, variant, self.catalogue.gettext)
 
 
 @lru_cache

@@ -1,20 +1,26 @@
 """The text of a cell for a response to each type of question.
 
 A reader is made once for a question and then reads every response to it. Each piece becomes plain text, is
-escaped, and is joined with the others.
+escaped, and is joined with the others. A response that was given to a question of another type is refused,
+since the question has changed after the attempt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Final, Protocol
 
 from models.content.html_text import plain_text
 from models.content.questions import Answer, Question
+from models.errors import IssueKind
 from models.lms.quizzes import QuestionType
 from models.payloads.json_values import to_id, to_text
 
 Entry = Mapping[str, Any]
+
+# Raise it with every change that makes another text, or another count, from the same payload.
+TEXT_VERSION: Final = 1
 
 SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
 
@@ -22,10 +28,11 @@ SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
 class InvalidResponseError(Exception):
     """A key of a response has an invalid value."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, kind: IssueKind = IssueKind.INVALID_VALUE) -> None:
         super().__init__(f"{key} {reason}")
         self.key = key
         self.reason = reason
+        self.kind = kind
 
 
 class Reader(Protocol):
@@ -33,6 +40,52 @@ class Reader(Protocol):
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
         """Return the text of a response, "" for no response; raise InvalidResponseError."""
+
+
+class Part(Enum):
+    """A way in which an entry holds a response, told by its keys."""
+
+    CHOICE = auto()
+    SELECTION = auto()
+    BLANK = auto()
+    UPLOAD = auto()
+
+
+def require_fit(entry: Entry, part: Part | None, *, reads_text: bool = False) -> None:
+    """Raise InvalidResponseError for a response of another kind than this part.
+
+    A text beside the part says nothing; without it, the text is a response as well.
+    """
+    has_part = False
+    for key, value in entry.items():
+        if (found := _part(key)) is None or _is_blank(found, value):
+            continue
+        if found is not part:
+            raise InvalidResponseError(key[:_LONGEST_KEY], _MISFIT)
+        has_part = True
+    if not reads_text and not has_part and _has_text(entry):
+        raise InvalidResponseError("text", _MISFIT)
+
+
+def _part(key: str) -> Part | None:
+    if not key.startswith("a"):
+        return None
+    if key == "answer_id":
+        return Part.CHOICE
+    if key == "attachment_ids":
+        return Part.UPLOAD
+    if key.startswith(("answer_for_", "answer_id_for_")):
+        return Part.BLANK
+    return Part.SELECTION if key.startswith("answer_") and key[7:].isdecimal() else None
+
+
+def _is_blank(part: Part, value: object) -> bool:
+    return value is None or value == "" or value == [] or (part is Part.SELECTION and value == "0")
+
+
+def _has_text(entry: Entry) -> bool:
+    text = entry.get("text")
+    return text is not None and not (isinstance(text, str) and not text.strip())
 
 
 def read_id(entry: Entry, key: str) -> int | None:
@@ -61,40 +114,86 @@ def _escaped_side(piece: str) -> str:
     return _escaped(piece).replace("=>", "\\=>")
 
 
-class _FreeText:
-    """Short answers, essays and numbers: the text of the response."""
+class _Essay:
+    """The text of the response."""
 
     def __init__(self, question: Question) -> None:
         pass
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
+        require_fit(entry, None, reads_text=True)
         return _read_text(entry, "text")
 
 
-class _NoResponse:
-    """A text block between questions has no response."""
+class _ShortAnswer:
+    """Short answers and numbers: the text of the response; an answer id names the answer that it equals."""
+
+    def __init__(self, question: Question) -> None:
+        self._answers = _accepted_answers(question)
+
+    def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
+        require_fit(entry, Part.CHOICE, reads_text=True)
+        text = _read_text(entry, "text")
+        if (answer_id := read_id(entry, "answer_id")) is not None:
+            _require_typed(text, answer_id, self._answers, "answer_id")
+        return text
+
+
+def _accepted_answers(question: Question) -> Mapping[int, str | None]:
+    """Return the accepted answers by id; the text of a numerical one is not known."""
+    is_text = question.question_type is not QuestionType.NUMERICAL
+    return {answer.id: answer.label if is_text else None for answer in question.answers}
+
+
+def _require_typed(text: str, answer_id: int, answers: Mapping[int, str | None], key: str) -> None:
+    """Raise InvalidResponseError if a text is the id of a chosen answer instead of what was typed."""
+    if answer_id not in answers:
+        is_choice = text in ("", str(answer_id))
+    else:
+        is_choice = text == str(answer_id) and answers[answer_id] not in (None, text)
+    if is_choice:
+        raise InvalidResponseError(key, _MISFIT)
+
+
+class _TextBlock:
+    """A text between questions has no response."""
 
     def __init__(self, question: Question) -> None:
         pass
 
-    def read(self, _entry: Entry, _attachments: Mapping[int, str], /) -> str:
+    def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
+        require_fit(entry, None)
         return ""
 
 
 class _Blanks:
-    """A text for each blank, in the blanks' order; an empty text keeps its position."""
+    """A text for each blank that was filled in, in the blanks' order; an empty text keeps its position."""
 
     def __init__(self, question: Question) -> None:
-        self._keys = [f"answer_for_{blank}" for blank in question.blanks]
-        self._known = frozenset(self._keys)
+        self._blanks = question.blanks
+        self._known = frozenset(f"answer_for_{blank}" for blank in self._blanks)
+        self._answers = _accepted_answers(question)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
+        require_fit(entry, Part.BLANK)
         _require_known(entry, "answer_for_", self._known, "a blank of the question")
-        return ",".join(_escaped(_read_text(entry, key)) for key in self._keys)
+        return ",".join(
+            _escaped(self._text(entry, blank))
+            for blank in self._blanks
+            if entry.get(f"answer_for_{blank}") is not None
+        )
+
+    def _text(self, entry: Entry, blank: str) -> str:
+        key = f"answer_for_{blank}"
+        text = _read_text(entry, key)
+        answer_id = read_id(entry, f"answer_id_for_{blank}")
+        if answer_id is not None and text:
+            _require_typed(text, answer_id, self._answers, key)
+        return text
 
 
 class _Dropdowns:
-    """The label of the answer chosen for each blank, in the blanks' order."""
+    """The labels of the chosen answers, in the order of their blanks."""
 
     def __init__(self, question: Question) -> None:
         self._labels: dict[str, dict[int, str]] = {blank: {} for blank in question.blanks}
@@ -103,15 +202,24 @@ class _Dropdowns:
         self._known = frozenset(f"answer_for_{blank}" for blank in self._labels)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        _require_known(entry, "answer_for_", self._known, "a blank of the question")
-        return ",".join(self._chosen(entry, blank, labels) for blank, labels in self._labels.items())
+        require_fit(entry, Part.BLANK)
+        _require_known(entry, "answer_for_", self._known, "a blank of the question", blanks=(None, ""))
+        return ",".join(self._chosen(entry))
 
-    @staticmethod
-    def _chosen(entry: Entry, blank: str, labels: Mapping[int, str]) -> str:
-        for key in (f"answer_id_for_{blank}", f"answer_for_{blank}"):
-            if (answer_id := read_id(entry, key)) is not None:
-                return _find(labels, answer_id, key, "an answer of this blank")
-        return ""
+    def _chosen(self, entry: Entry) -> Iterator[str]:
+        for blank, labels in self._labels.items():
+            for key in (f"answer_id_for_{blank}", f"answer_for_{blank}"):
+                if (answer_id := _read_answer_id(entry, key)) is not None:
+                    yield _find(labels, answer_id, key, "an answer of this blank")
+                    break
+
+
+def _read_answer_id(entry: Entry, key: str) -> int | None:
+    """Return the id of a chosen answer; a text that is no id was given to a question of another type."""
+    try:
+        return read_id(entry, key)
+    except InvalidResponseError as error:
+        raise InvalidResponseError(key, f"{error.reason}; {SEND_QUIZ_DATA}") from None
 
 
 class _MultipleAnswers:
@@ -121,7 +229,10 @@ class _MultipleAnswers:
         self._labels = {f"answer_{answer.id}": _escaped(answer.label) for answer in question.answers}
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        _require_known(entry, "answer_", self._labels.keys(), "an answer of the question", by_id=True)
+        require_fit(entry, Part.SELECTION)
+        _require_known(
+            entry, "answer_", self._labels.keys(), "an answer of the question", by_id=True, blanks=_NOT_CHOSEN
+        )
         return ",".join(label for key, label in self._labels.items() if self._is_chosen(entry, key))
 
     @staticmethod
@@ -129,9 +240,9 @@ class _MultipleAnswers:
         value = entry.get(key)
         if value == "1":
             return True
-        if value is None or value in ("0", ""):
+        if value in _NOT_CHOSEN:
             return False
-        raise InvalidResponseError(key, 'must be "1" or "0"')
+        raise InvalidResponseError(key, f'must be "1" or "0"; {SEND_QUIZ_DATA}')
 
 
 class _Matching:
@@ -148,11 +259,15 @@ class _Matching:
             self._rights[match.match_id] = _escaped_side(plain_text(match.text))
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        _require_known(entry, "answer_", self._lefts.keys(), "an answer of the question", by_id=True)
+        require_fit(entry, Part.SELECTION)
+        # A pair that the question lacks would be missing even where nothing was chosen.
+        _require_known(
+            entry, "answer_", self._lefts.keys(), "an answer of the question", by_id=True, blanks=()
+        )
         return ",".join(f"{left}=>{self._right(entry, key)}" for key, left in self._lefts.items())
 
     def _right(self, entry: Entry, key: str) -> str:
-        match_id = read_id(entry, key)
+        match_id = _read_answer_id(entry, key)
         return "" if match_id is None else _find(self._rights, match_id, key, "a match of the question")
 
 
@@ -161,17 +276,38 @@ def _left(answer: Answer) -> str:
 
 
 class _Calculated:
-    """`name=>value` for each variable that was shown, then the response."""
+    """`name=>value` for each variable that was shown, then the response.
+
+    The answer id names the set of variables that was drawn; without one, it is the first.
+    """
 
     def __init__(self, question: Question) -> None:
-        variables = question.answers[0].variables if question.answers else ()
-        self._variables = [
-            f"{_escaped_side(plain_text(variable.name))}=>{_escaped_side(plain_text(variable.value))}"
-            for variable in variables
-        ]
+        self._sets = {answer.id: answer for answer in question.answers if answer.id}
+        self._first = question.answers[0] if question.answers else Answer()
+        self._texts: dict[int, Sequence[str]] = {}
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        return ",".join([*self._variables, _escaped_side(_read_text(entry, "text"))])
+        require_fit(entry, Part.CHOICE, reads_text=True)
+        return ",".join([*self._variables(self._drawn(entry)), _escaped_side(_read_text(entry, "text"))])
+
+    def _drawn(self, entry: Entry) -> Answer:
+        set_id = read_id(entry, "answer_id")
+        if set_id is None or not self._sets:
+            return self._first
+        if (drawn := self._sets.get(set_id)) is None:
+            raise InvalidResponseError(
+                "answer_id", f"{set_id} is not a set of variables of the question; {SEND_QUIZ_DATA}"
+            )
+        return drawn
+
+    def _variables(self, drawn: Answer) -> Sequence[str]:
+        # Few of up to thousands of sets are drawn, so each is rendered when it is first met.
+        if (texts := self._texts.get(drawn.id)) is None:
+            texts = self._texts[drawn.id] = [
+                f"{_escaped_side(plain_text(variable.name))}=>{_escaped_side(plain_text(variable.value))}"
+                for variable in drawn.variables
+            ]
+        return texts
 
 
 class _FileUpload:
@@ -181,6 +317,7 @@ class _FileUpload:
         pass
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
+        require_fit(entry, Part.UPLOAD)
         ids = entry.get("attachment_ids")
         if ids is None:
             return ""
@@ -204,25 +341,47 @@ def _find(
     texts: Mapping[int, str], number: int, key: str, what: str, remedy: str = f"; {SEND_QUIZ_DATA}"
 ) -> str:
     if (text := texts.get(number)) is None:
-        raise InvalidResponseError(key, f"{number} is not {what}{remedy}")
+        raise InvalidResponseError(key, f"{number} is not {what}{remedy}", IssueKind.UNKNOWN_ANSWER)
     return text
 
 
-def _require_known(entry: Entry, prefix: str, known: Any, what: str, *, by_id: bool = False) -> None:
-    for key in entry:
+def _require_known(
+    entry: Entry,
+    prefix: str,
+    known: Collection[str],
+    what: str,
+    *,
+    by_id: bool = False,
+    blanks: Collection[object] = (None,),
+) -> None:
+    """Raise InvalidResponseError if a key names something that the question lacks, unless it is blank."""
+    for key, value in entry.items():
         if key.startswith(prefix) and key not in known and (not by_id or key[len(prefix) :].isdecimal()):
-            raise InvalidResponseError(key[:100], f"does not name {what}; {SEND_QUIZ_DATA}")
+            if value in blanks:
+                # Nothing of it would be shown.
+                continue
+            raise InvalidResponseError(
+                key[:_LONGEST_KEY], f"does not name {what}; {SEND_QUIZ_DATA}", IssueKind.UNKNOWN_ANSWER
+            )
+
+
+_LONGEST_KEY: Final = 100
+_NOT_CHOSEN: Final = (None, "", "0")
+_MISFIT: Final = (
+    "does not fit the type of the question; if the attempt had it with another type, send its quiz_data"
+)
 
 
 READERS: Final[Mapping[QuestionType, Callable[[Question], Reader]]] = {
-    QuestionType.SHORT_ANSWER: _FreeText,
-    QuestionType.ESSAY: _FreeText,
-    QuestionType.NUMERICAL: _FreeText,
+    QuestionType.SHORT_ANSWER: _ShortAnswer,
+    QuestionType.ESSAY: _Essay,
+    QuestionType.NUMERICAL: _ShortAnswer,
     QuestionType.FILL_IN_BLANKS: _Blanks,
     QuestionType.DROPDOWNS: _Dropdowns,
     QuestionType.MULTIPLE_ANSWERS: _MultipleAnswers,
     QuestionType.MATCHING: _Matching,
     QuestionType.CALCULATED: _Calculated,
     QuestionType.FILE_UPLOAD: _FileUpload,
-    QuestionType.TEXT_ONLY: _NoResponse,
+    QuestionType.TEXT_ONLY: _TextBlock,
+    QuestionType.ERROR: _TextBlock,
 }

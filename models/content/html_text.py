@@ -18,14 +18,15 @@ from lxml import etree
 
 _HIDDEN: Final = frozenset({"script", "style", "template"})
 _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
-_LISTS: Final = frozenset({"dl", "ol", "ul"})
-# Elements on a line of their own: list items, and the rows of a table.
-_LINES: Final = frozenset({"caption", "dd", "dt", "li", "optgroup", "option", "tr"})
+# Headings between two rows; the others are underlined.
+_ENCLOSED: Final = frozenset({"h1", "h2"})
+# Elements on a line of their own, such as the rows of a table.
+_LINES: Final = frozenset({"caption", "optgroup", "option", "tr"})
 _CELLS: Final = frozenset({"td", "th"})
 _BLOCKS: Final = _HEADINGS | {
-    "address", "article", "aside", "blockquote", "body", "center", "details", "dialog", "div", "fieldset",
-    "figcaption", "figure", "footer", "form", "header", "hgroup", "hr", "main", "nav", "p", "pre", "search",
-    "section", "summary", "table",
+    "address", "article", "aside", "blockquote", "body", "center", "dd", "details", "dialog", "dir", "div",
+    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hgroup", "hr", "main",
+    "menu", "nav", "ol", "p", "pre", "search", "section", "summary", "table", "ul",
 }  # fmt: skip
 
 # The depth of the parser's tree. The parser compares each end tag with every open element.
@@ -36,11 +37,17 @@ _PARSED_AT_ONCE: Final = 10_000
 # A no-break space does not count as white space: authors use it where a blank must stay.
 _WHITE_SPACE: Final = " \t\r\n"
 _WHITE_SPACE_RUN: Final = re.compile(f"[{_WHITE_SPACE}]+")
+_LINE_END: Final = re.compile("\r\n?|\n")
 _UNTIDY: Final = ("\n", "  ", "\t", "\r")
+
+# Python refuses to read thousands of digits, and the parser reads the digits of a chunk again with the next.
+_LONG_REFERENCE: Final = re.compile(r"(?<=&#)[0-9]{9,}+|(?<=&#[xX])[0-9A-Fa-f]{9,}+")
+_NO_CHARACTER: Final = "99999999"
 
 
 def strip_tags(html: str) -> str:
     """Remove the tags of HTML and decode its entities; everything else stays, line breaks as well."""
+    html = _with_short_references(html)
     if "<" not in html:
         return entities.unescape(html) if "&" in html else html
     # As an entity, a CR survives the parser, which would turn CR LF into one LF.
@@ -52,10 +59,13 @@ def strip_tags(html: str) -> str:
 def plain_text(html: str) -> str:
     """Turn HTML into the plain text of a cell.
 
-    Runs of white space become one blank, `<br>` a line break; an empty line separates blocks. A link becomes
-    `[text] (href)`, an image `[alt] (src)`, a list item `* item`; a heading is underlined with `-`, and an h1
-    is put between rows of `*`. The cells of a table row are put on one line.
+    Runs of white space become one blank, `<br>` a line break; an empty line separates blocks. The lines of a
+    `pre` keep their breaks. A link becomes `[text] (href)`, or its address if the text is the same; an image
+    `[alt] (src)`, or its address if it has no alt; a list item `* item`. An h1 is put between rows of `*`, an
+    h2 between rows of `-`, and other headings are underlined with `-`. The cells of a table row are put on
+    one line.
     """
+    html = _with_short_references(html)
     if "<" not in html:
         text = entities.unescape(html) if "&" in html else html
         return _spaced(text).strip(_WHITE_SPACE)
@@ -206,8 +216,18 @@ class _Flow:
             self.add(stripped)
             self.has_gap = words.endswith(" ")
 
+    def add_lines(self, text: str) -> None:
+        """Add preformatted text, which keeps its line breaks."""
+        first, *others = _LINE_END.split(text)
+        self.add_text(first)
+        for line in others:
+            self.break_line()
+            self.add_text(line)
+
     def add(self, piece: str) -> None:
-        """Add a finished piece after the pending gap."""
+        """Add a finished piece, if it is not empty, after the pending gap."""
+        if not piece:
+            return
         if self.parts:
             self.parts.append("\n" * self.line_breaks or (" " if self.has_gap else ""))
         else:
@@ -217,13 +237,14 @@ class _Flow:
 
     def add_marker(self) -> None:
         """Add the marker of a list item; the next piece goes on the same line."""
-        self.start_line()
+        self.start_block()
         self.add("*")
         self.has_gap, self._is_after_marker = True, True
 
     def end_item(self) -> None:
-        """End a list item: the next one begins on the next line, also after a paragraph."""
-        self.line_breaks, self._ends_block, self._is_after_marker = 1, False, False
+        """End a list item: one empty line separates it from the next piece, even if it was empty."""
+        self._is_after_marker = False
+        self.start_block()
 
     def separate(self) -> None:
         """Put a blank before the next piece."""
@@ -246,6 +267,9 @@ class _Flow:
 
     def add_flow(self, inner: _Flow, piece: str) -> None:
         """Add the text of an inner flow, and keep the white space at its ends."""
+        if not piece:
+            self.has_gap = self.has_gap or inner.has_gap
+            return
         self.has_gap = self.has_gap or inner.begins_with_gap
         self.add(piece)
         self.has_gap = inner.has_gap
@@ -264,20 +288,20 @@ class _Renderer:
         # Of each open link or heading: its depth, whether it is a heading, its address, the flow outside.
         self._outer: list[tuple[int, bool, str, _Flow]] = []
         self._depth = 0
-        self._list_depth = 0
+        self._pre_depth = 0
 
     def start(self, tag: str, attributes: Mapping[str, str | None], /) -> None:
         self._depth += 1
         if tag == "br":
             self.flow.break_line()
         elif tag == "img":
-            self.flow.add(_reference(_one_line(attributes.get("alt")), _one_line(attributes.get("src"))))
+            self.flow.add(_image(attributes))
         elif tag == "li":
             self.flow.add_marker()
         elif tag in _CELLS:
             self.flow.separate()
         else:
-            self._list_depth += tag in _LISTS
+            self._pre_depth += tag == "pre"
             self._separate(tag)
         is_heading = tag in _HEADINGS
         if (is_heading or (tag == "a" and "href" in attributes)) and self._may_have_flow(is_heading):
@@ -291,21 +315,24 @@ class _Renderer:
             if is_heading:
                 self._add_heading(tag, inner.text)
             else:
-                self.flow.add_flow(inner, _reference(inner.text, address))
+                self.flow.add_flow(inner, _link(inner.text, address))
         if tag == "li":
             self.flow.end_item()
         else:
             self._separate(tag)
-        self._list_depth -= tag in _LISTS
+        self._pre_depth -= tag == "pre"
         self._depth -= 1
 
     def add_text(self, text: str, /) -> None:
-        self.flow.add_text(text)
+        if self._pre_depth:
+            self.flow.add_lines(text)
+        else:
+            self.flow.add_text(text)
 
     def _separate(self, tag: str) -> None:
-        if tag in _BLOCKS or (tag in _LISTS and self._list_depth == 1):
+        if tag in _BLOCKS:
             self.flow.start_block()
-        elif tag in _LINES or tag in _LISTS:
+        elif tag in _LINES:
             self.flow.start_line()
 
     def _may_have_flow(self, is_heading: bool) -> bool:
@@ -316,8 +343,27 @@ class _Renderer:
         if not text:
             return
         width = max(len(line) for line in text.split("\n"))
-        rows = ["*" * width, text, "*" * width] if tag == "h1" else [text, "-" * width]
-        self.flow.add("\n".join(rows))
+        row = ("*" if tag == "h1" else "-") * width
+        self.flow.add("\n".join([row, text, row] if tag in _ENCLOSED else [text, row]))
+
+
+def _image(attributes: Mapping[str, str | None]) -> str:
+    address = _one_line(attributes.get("src"))
+    return _reference(_one_line(attributes["alt"]), address) if "alt" in attributes else address
+
+
+def _link(text: str, address: str) -> str:
+    return address if text == address else _reference(text, address)
+
+
+def _with_short_references(html: str) -> str:
+    """Shorten numeric character references to eight digits, which still stand for the same characters."""
+    return _LONG_REFERENCE.sub(_short_digits, html) if "&#" in html else html
+
+
+def _short_digits(digits: re.Match[str]) -> str:
+    significant = digits[0].lstrip("0")
+    return significant.rjust(1, "0") if len(significant) <= len(_NO_CHARACTER) else _NO_CHARACTER
 
 
 def _reference(label: str, address: str) -> str:

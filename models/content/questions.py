@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 import msgspec
 
@@ -43,30 +44,35 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         """Normalise a pushed answer."""
         return cls(
             id=int(pushed.id or 0),
-            text=str(pushed.text),
-            html=str(pushed.html),
+            text=str(pushed.text or ""),
+            html=str(pushed.html or ""),
             weight=pushed.weight or 0.0,
             blank_id=str(pushed.blank_id),
             match_id=None if pushed.match_id is None else int(pushed.match_id),
-            left=str(pushed.left),
-            right=str(pushed.right),
+            left=str(pushed.left or ""),
+            right=str(pushed.right or ""),
             variables=tuple(Variable(str(v.name), str(v.value)) for v in pushed.variables or ()),
         )
 
     @property
     def label(self) -> str:
         """The answer in plain text: its text, or its html if the text is blank."""
-        return plain_text(self.text if self.text.strip() else self.html)
+        text = plain_text(self.text)
+        return text if text.strip() else plain_text(self.html)
 
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A question of a quiz or of an attempt; answers and matches are in the order in which they are shown."""
+    """A question of a quiz or of an attempt; answers and matches are in the order in which they are shown.
+
+    A question with a `quiz_group_id` is drawn: not every attempt at the quiz has it.
+    """
 
     id: int
     question_type: QuestionType
     question_text: str = ""
     points_possible: float = 0.0
     position: int | None = None
+    quiz_group_id: int | None = None
     answers: tuple[Answer, ...] = ()
     matches: tuple[Match, ...] = ()
 
@@ -79,6 +85,7 @@ class Question(msgspec.Struct, frozen=True, omit_defaults=True):
             question_text=str(pushed.question_text),
             points_possible=pushed.points_possible or 0.0,
             position=pushed.position,
+            quiz_group_id=None if pushed.quiz_group_id is None else int(pushed.quiz_group_id),
             answers=tuple(Answer.of(answer) for answer in pushed.answers or ()),
             matches=tuple(Match(int(match.match_id), str(match.text)) for match in pushed.matches or ()),
         )
@@ -89,16 +96,54 @@ class Question(msgspec.Struct, frozen=True, omit_defaults=True):
         return list(dict.fromkeys(answer.blank_id for answer in self.answers))
 
 
-def digest(question: Question) -> bytes:
-    """Return 32 bytes that are the same for the same wording, in whatever order its answers are shown.
+# A response to one of these is shown in the order of the answers, or begins with the first one's variables.
+_SHOWN_IN_ORDER: Final = frozenset(
+    {
+        QuestionType.MULTIPLE_ANSWERS,
+        QuestionType.MATCHING,
+        QuestionType.FILL_IN_BLANKS,
+        QuestionType.DROPDOWNS,
+        QuestionType.CALCULATED,
+    }
+)
 
-    The question's position in the quiz is left out. The first answer of a calculated question holds the
-    variables that were shown, so there the order counts.
+
+def digest(question: Question) -> bytes:
+    """Return 32 bytes that are the same for the same wording.
+
+    The question's position in the quiz is left out, and so is the order of its answers where no response
+    shows it.
     """
-    if question.question_type is not QuestionType.CALCULATED:
-        question = msgspec.structs.replace(
-            question,
-            answers=tuple(sorted(question.answers, key=lambda answer: answer.id)),
-            matches=tuple(sorted(question.matches, key=lambda match: match.match_id)),
-        )
-    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(question, position=None))).digest()
+    answers = question.answers
+    if question.question_type not in _SHOWN_IN_ORDER:
+        answers = _by_id(answers)
+    question = msgspec.structs.replace(
+        question,
+        answers=answers,
+        matches=tuple(sorted(question.matches, key=lambda match: match.match_id)),
+        position=None,
+    )
+    return hashlib.sha256(msgspec.json.encode(question)).digest()
+
+
+def unshuffled(question: Question, present: Question | None) -> Question:
+    """Return a question of an attempt with its answers in the order of the quiz's `present` question.
+
+    Choices are shuffled for each attempt. All attempts then show them in one order, which does not depend on
+    the order in which attempts are pushed. Answers that the quiz does not have follow; if it lacks the
+    question, choices are in the order of their ids.
+    """
+    question_type = question.question_type
+    if present is None:
+        if question_type.is_choice:
+            return msgspec.structs.replace(question, answers=_by_id(question.answers))
+        return question
+    if not question_type.is_choice and question_type is not QuestionType.MULTIPLE_ANSWERS:
+        return question
+    rank = {answer.id: index for index, answer in enumerate(present.answers)}
+    answers = sorted(_by_id(question.answers), key=lambda answer: rank.get(answer.id, len(rank)))
+    return msgspec.structs.replace(question, answers=tuple(answers))
+
+
+def _by_id(answers: tuple[Answer, ...]) -> tuple[Answer, ...]:
+    return tuple(sorted(answers, key=lambda answer: answer.id))

@@ -6,9 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from models.content.cell_text import READERS, SEND_QUIZ_DATA, Entry, InvalidResponseError, Reader, read_id
+from models.content.cell_text import (
+    READERS,
+    SEND_QUIZ_DATA,
+    TEXT_VERSION,
+    Entry,
+    InvalidResponseError,
+    Part,
+    Reader,
+    read_id,
+    require_fit,
+)
 from models.content.questions import Question
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.payloads.json_values import MOST_NUMBER, at, to_number
 
 # An id or a null, and the points given.
@@ -17,9 +27,6 @@ _BYTES_OF_RESPONSE: Final = 16
 # The labels of most answers are shorter and do not count.
 _SHORT_LABEL: Final = 100
 
-# Partly correct, and not graded yet: neither counts as incorrect.
-_NOT_INCORRECT: Final = frozenset({"partial", "undefined"})
-
 
 @dataclass(slots=True)
 class Responses:
@@ -27,7 +34,8 @@ class Responses:
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
     `points` the points given; an element is None if the attempt has no such value. The counts are of
-    entries of `submission_data`.
+    entries of `submission_data`. `response_bytes` is about how many bytes the responses take in a report,
+    with the long labels of chosen answers.
     """
 
     answer_ids: list[int | None]
@@ -35,13 +43,12 @@ class Responses:
     points: list[float | None]
     n_correct: int = 0
     n_incorrect: int = 0
-    label_bytes: int = field(default=0, compare=False)
+    response_bytes: int = field(default=0, compare=False)
 
     @property
-    def response_bytes(self) -> int:
-        """About how many bytes the responses take in a report, with the long labels of chosen answers."""
-        texts = sum(len(text) if text.isascii() else len(text.encode()) for text in self.texts if text)
-        return texts + self.label_bytes + _BYTES_OF_RESPONSE * len(self.points)
+    def text_version(self) -> int:
+        """The version of the rules that made the texts."""
+        return TEXT_VERSION
 
 
 @dataclass(slots=True)
@@ -66,11 +73,16 @@ class ResponseParser:
         }
 
     def read(
-        self, entries: Sequence[Any], attachments: Mapping[int, str], path: str
+        self,
+        entries: Sequence[Any],
+        attachments: Mapping[int, str],
+        path: str,
+        most_issues: int = InvalidInputError.MOST_ISSUES,
     ) -> tuple[Responses, list[ValidationIssue]]:
         """Read an attempt's `submission_data`, the list at `path`; `attachments` are file names by id.
 
         Returns the responses and the issues of the entries; the responses are valid if there are none.
+        Reading stops where there are as many issues as are wanted.
         """
         responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
         issues: list[ValidationIssue] = []
@@ -79,28 +91,38 @@ class ResponseParser:
             try:
                 column = self._find_column(entry)
                 if seen[column.index]:
-                    raise InvalidResponseError("question_id", "is also answered by an earlier entry")
+                    raise InvalidResponseError(
+                        "question_id", "is also answered by an earlier entry", IssueKind.REPEATED
+                    )
                 seen[column.index] = True
                 _read_entry(entry, column, attachments, responses)
             except InvalidResponseError as error:
                 entry_path = at(path, number)
-                issues.append(
-                    ValidationIssue(at(entry_path, error.key) if error.key else entry_path, error.reason)
-                )
-        for index, sizes in self._long_labels.items():
-            responses.label_bytes += sizes.get(responses.answer_ids[index], 0)
+                if error.key:
+                    entry_path = at(entry_path, error.key)
+                issues.append(ValidationIssue(entry_path, error.reason, error.kind))
+                if len(issues) >= most_issues:
+                    break
+        responses.response_bytes = self._bytes_of(responses)
         return responses, issues
+
+    def _bytes_of(self, responses: Responses) -> int:
+        texts = sum(len(text) if text.isascii() else len(text.encode()) for text in responses.texts if text)
+        labels = sum(sizes.get(responses.answer_ids[index], 0) for index, sizes in self._long_labels.items())
+        return texts + labels + _BYTES_OF_RESPONSE * self.size
 
     def _find_column(self, entry: Any) -> _QuestionColumn:
         if type(entry) is not dict:
             raise InvalidResponseError("", "must be an object")
         question_id = entry.get("question_id")
         if type(question_id) is not int and (question_id := read_id(entry, "question_id")) is None:
-            raise InvalidResponseError("question_id", "is missing")
+            raise InvalidResponseError("question_id", "is missing", IssueKind.MISSING)
         column = self._columns.get(question_id)
         if column is None:
             raise InvalidResponseError(
-                "question_id", f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}"
+                "question_id",
+                f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}",
+                IssueKind.UNKNOWN_QUESTION,
             )
         return column
 
@@ -143,9 +165,10 @@ def _is_counted_correct(correct: object) -> bool:
         return True
     if correct is False or correct is None:
         return False
-    if isinstance(correct, str) and correct in _NOT_INCORRECT:
-        return True
-    raise InvalidResponseError("correct", 'must be true, false, "partial", "undefined" or null')
+    if isinstance(correct, str):
+        # Canvas has a word for partly correct, for not graded, for graded by hand, and for a text block.
+        return correct != "false"
+    raise InvalidResponseError("correct", "must be true, false, a text or null")
 
 
 def _to_points(points: object) -> float:
@@ -162,6 +185,18 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     if is_id and (chosen := choices.get(answer_id)) is not None:
         return chosen
     number = read_id(entry, "answer_id")
-    if number is None or number in choices:
+    if number is None:
+        # The text of a choice is an id, which chooses nothing by itself.
+        require_fit(entry, Part.CHOICE, reads_text=_is_id(entry.get("text")))
+        return None
+    if number in choices:
         return number
-    raise InvalidResponseError("answer_id", f"{number} is not an answer of the question; {SEND_QUIZ_DATA}")
+    raise InvalidResponseError(
+        "answer_id",
+        f"{number} is not an answer of the question; {SEND_QUIZ_DATA}",
+        IssueKind.UNKNOWN_ANSWER,
+    )
+
+
+def _is_id(text: object) -> bool:
+    return type(text) is int or (isinstance(text, str) and text.isdecimal())

@@ -37,12 +37,15 @@ CreatedAt = Annotated[
 ]
 
 
-def enum_by_value(kind: type[StrEnum]) -> Enum:
-    """Store an enumeration as its values in a text column with a check, so that SQL reads like the code."""
+def enum_by_value(kind: type[StrEnum], *, checked: bool = True) -> Enum:
+    """Store an enumeration as its values in a text column, so that SQL reads like the code.
+
+    The column has a check, which each further value has to migrate, unless `checked` is false.
+    """
     return Enum(
         kind,
         native_enum=False,
-        create_constraint=True,
+        create_constraint=checked,
         length=40,
         name=kind.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, text
+import psycopg
+from psycopg.errors import ReadOnlySqlTransaction
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from models.db.failures import POOLER_FAULT
 from models.db.liveness import KEEPALIVES, monitor
 
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 _LOCK_SHARED: Final = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name, 0))")
+_APPLICATION_NAME = "quiz-reports"
 
 
 class Database:
@@ -31,12 +35,22 @@ class Database:
             # Names and responses of people must not appear in a traceback.
             hide_parameters=True,
             connect_args={
-                "application_name": "quiz-reports",
-                "options": f"-c timezone=UTC -c statement_timeout={int(statement_timeout_seconds * 1000)}",
+                # The name is set with the options only, so that it tells whether the server took them.
+                "application_name": "",
+                "options": _options(
+                    application_name=_APPLICATION_NAME,
+                    # A database may have other defaults, in which psycopg cannot read a time.
+                    datestyle="ISO",
+                    timezone="UTC",
+                    client_encoding="UTF8",
+                    statement_timeout=str(int(statement_timeout_seconds * 1000)),
+                ),
                 **KEEPALIVES,
             },
         )
         monitor(self.engine)
+        event.listen(self.engine, "connect", _require_options)
+        event.listen(self.engine, "handle_error", _leave_a_standby)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._readers = sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
@@ -71,3 +85,19 @@ def lock(transaction: Session | Connection, name: str) -> None:
 def lock_shared(transaction: Session | Connection, name: str) -> None:
     """Wait until no other transaction holds the lock of this name exclusively, then share it."""
     transaction.execute(_LOCK_SHARED, {"name": name})
+
+
+def _options(**settings: str) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _require_options(connection: psycopg.Connection[Any], _record: Any) -> None:
+    """Refuse a connection without our settings: times and timeouts would be other ones."""
+    if connection.info.parameter_status("application_name") != _APPLICATION_NAME:
+        raise psycopg.OperationalError(POOLER_FAULT)
+
+
+def _leave_a_standby(context: ExceptionContext) -> None:
+    """Drop a connection that can only read: after a failover it leads to the server that was the primary."""
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
+        context.is_disconnect = True

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,20 @@ class StoredAttempt:
     updated_at: datetime.datetime
     digest: bytes
     question_set_id: int
+    quiz_question_set_id: int | None
     n_responses: int
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """Read a row of a query that selects these columns."""
+        return cls(
+            row.id,
+            row.updated_at,
+            bytes(row.digest),
+            row.question_set_id,
+            row.quiz_question_set_id,
+            row.n_responses,
+        )
 
 
 @dataclass(slots=True)
@@ -42,6 +55,7 @@ class AttemptRow:
 
     pushed: PushedAttempt
     question_set_id: int
+    quiz_question_set_id: int | None
     responses: Responses
     digest: bytes
     stored: StoredAttempt | None
@@ -86,6 +100,11 @@ def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection
     return set(submission_ids) - {row.id for row in rows}
 
 
+def release_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> None:
+    """Give up the claim to those of these submissions of which nothing is stored."""
+    run(session, _RELEASE, quiz_id=quiz_id, ids=sorted(submission_ids))
+
+
 def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Found:
     """Find the attempts with these keys, stored or deleted; their submissions must be locked."""
     submission_ids, attempts = [key[0] for key in keys], [key[1] for key in keys]
@@ -97,9 +116,7 @@ def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Foun
         if row.id is None:
             deleted_at[key] = row.updated_at
         else:
-            stored[key] = StoredAttempt(
-                row.id, row.updated_at, bytes(row.digest), row.question_set_id, row.n_responses
-            )
+            stored[key] = StoredAttempt.of(row)
     return Found(stored, deleted_at)
 
 
@@ -114,9 +131,9 @@ def send_attempts(
 ) -> None:
     """Send the statements that write attempts; a new one is no longer recorded as deleted."""
     if changed:
-        send(session, _UPDATE, **arrays(_COLUMNS, changed, _GETTERS))
+        send(session, _UPDATE, **arrays(_COLUMNS, changed, GETTERS))
     if new:
-        send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, _GETTERS))
+        send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, GETTERS))
 
 
 def send_deletions(session: Session, deleted: Sequence[Submission]) -> None:
@@ -135,7 +152,7 @@ _COLUMNS: Final = [
     *columns_of(Attempt, without={"quiz_id"}),
     *columns_of(AttemptPayload, without={"attempt_id"}),
 ]
-_GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
+GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
 _INSERTED: Final = names(columns_of(Attempt, without={"quiz_id", "id"}))
 _DELETED: Final = columns_of(DeletedAttempt)
 _UPDATED: Final = columns_of(Attempt, without={"quiz_id", "id", *_KEY})
@@ -152,16 +169,24 @@ _LOCK_OWN: Final = """
     ORDER BY id
     FOR NO KEY UPDATE"""
 
+_RELEASE: Final = """
+    DELETE FROM submissions AS claimed
+    WHERE id = ANY(%(ids)b::bigint[]) AND quiz_id = %(quiz_id)s
+        AND NOT EXISTS (SELECT FROM attempts WHERE attempts.submission_id = claimed.id)
+        AND NOT EXISTS (SELECT FROM deleted_attempts AS deleted WHERE deleted.submission_id = claimed.id)
+    RETURNING id"""
+
 _FIND: Final = """
     WITH pushed AS (
         SELECT * FROM unnest(%(submission_id)b::bigint[], %(attempt)b::integer[])
             AS keys (submission_id, attempt)
     )
-    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, cardinality(points) AS n_responses
+    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, quiz_question_set_id,
+        cardinality(points) AS n_responses
     FROM attempts JOIN pushed USING (submission_id, attempt)
     WHERE quiz_id = %(quiz_id)s
     UNION ALL
-    SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, 0
+    SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, NULL, 0
     FROM deleted_attempts JOIN pushed USING (submission_id, attempt)"""
 
 # A subquery for each row is one index lookup, even if the table has just grown and its statistics are out of

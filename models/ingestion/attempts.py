@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from models.db.bulk import pipelined, run
 from models.db.session import lock, lock_shared
-from models.errors import InvalidInputError, NotFoundError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, NotFoundError, ValidationIssue
+from models.ingestion.attempt_questions import AttemptQuestions, HadQuestions, derive_row
 from models.ingestion.attempt_rows import (
     AttemptRow,
     Found,
@@ -21,32 +22,33 @@ from models.ingestion.attempt_rows import (
     claim_submissions,
     find_attempts,
     find_unknown_users,
+    release_submissions,
     send_attempts,
     send_deletions,
 )
 from models.ingestion.counts import PushCounter, PushCounts
-from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, QuizDataReader, StoredQuestionSet
+from models.issues import Issues
 from models.lms.quizzes import Quiz
-from models.payloads.attempts import Batch, PushedAttempt
+from models.payloads.attempts import MAX_BYTES, Batch, Batches, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
-_NO_QUESTIONS: Final = PushedQuestionSet.of(())
 
 
 def apply_attempts(
-    session: Session, course_id: int, quiz_id: int, batches: Iterable[Batch], *, alone: bool = False
+    session: Session, course_id: int, quiz_id: int, batches: Batches, *, alone: bool = False
 ) -> PushCounts:
     """Store the attempts of a request that are new, or newer than the stored ones.
 
     If anything changed, the last statement raises the revision of the quiz; until then, other pushes of
     attempts at the quiz do not wait for its row. Two pushes of several attempts to different quizzes may
     deadlock on each other's submissions. The caller must repeat the one that the database ends, with `alone`,
-    which waits until no other push of several attempts runs. Raises NotFoundError, and InvalidInputError with
-    every issue of the request; the transaction must then be rolled back.
+    which waits until no other push of several attempts runs. Raises NotFoundError, and InvalidInputError if
+    the policy of `batches.issues` refuses the request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
-    return _AttemptPush(session, quiz, lock if alone else lock_shared).apply(iter(batches))
+    push = _AttemptPush(session, quiz, batches.issues, lock if alone else lock_shared)
+    return push.apply(iter(batches))
 
 
 def lock_name(quiz_id: int) -> str:
@@ -56,18 +58,22 @@ def lock_name(quiz_id: int) -> str:
 
 @dataclass(frozen=True)
 class _TargetQuiz:
-    """The quiz of a request, and the question set of new attempts that send no questions."""
+    """The quiz of a request, and the question set of new attempts that send no questions.
+
+    `draws_questions` tells whether an attempt may have some of the quiz's questions only.
+    """
 
     id: int
     course_id: int
     question_set_id: int | None
+    draws_questions: bool
 
 
 def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _TargetQuiz:
     quizzes = run(session, _QUIZ, quiz_id=quiz_id, course_id=course_id)
     if not quizzes:
         raise NotFoundError
-    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id)
+    return _TargetQuiz(quiz_id, course_id, quizzes[0].question_set_id, quizzes[0].draws_questions)
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,7 @@ class _Lookup:
     attempts: Sequence[PushedAttempt]
     deleted: Sequence[PushedAttempt]
     stored: Mapping[Key, StoredAttempt]
-    question_set_ids: Mapping[Key, int]
-    question_sets: Mapping[int, StoredQuestionSet]
+    questions: Mapping[Key, HadQuestions]
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,18 @@ class _Writes:
 class _AttemptPush:
     """One request: locks, the pipeline of its batches, and what must be known from one batch to the next."""
 
-    def __init__(self, session: Session, quiz: _TargetQuiz, lock_all: Callable[[Session, str], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        quiz: _TargetQuiz,
+        issues: Issues,
+        lock_all: Callable[[Session, str], None],
+    ) -> None:
         self._session = session
+        self._issues = issues
         self._lock_all = lock_all
         self._quiz = quiz
-        self._question_sets = QuestionSets(session, quiz.id)
-        self._quiz_data = QuizDataReader()
-        self._keys: set[Key] = set()
-        self._issues: list[ValidationIssue] = []
+        self._skipped_submissions: set[int] = set()
         self._counter = PushCounter()
         self._added_responses = 0
 
@@ -109,13 +118,15 @@ class _AttemptPush:
         """Store all batches, then raise the quiz's revision."""
         first, second = next(batches, Batch()), next(batches, None)
         self._lock(first, second)
+        self._questions = AttemptQuestions(self._session, self._quiz.id, self._quiz.question_set_id)
         if second is None:
             self._apply_batches([first])
         else:
             with pipelined(self._session):
                 self._apply_batches(itertools.chain([first, second], batches))
-        if self._issues:
-            raise InvalidInputError(self._issues)
+        self._issues.finish()
+        if self._skipped_submissions:
+            release_submissions(self._session, self._quiz.id, self._skipped_submissions)
         return self._finish()
 
     def _apply_batches(self, batches: Iterable[Batch]) -> None:
@@ -127,8 +138,6 @@ class _AttemptPush:
             lookup = self._check_and_look_up(batch)
             self._send(writes)
             writes = self._derive(lookup)
-            if len(self._issues) >= InvalidInputError.MOST_ISSUES:
-                return
         self._send(writes)
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
@@ -138,7 +147,7 @@ class _AttemptPush:
         if second or len(first.attempts) > 1:
             self._lock_all(self._session, _ALL_QUIZZES)
             lock(self._session, name)
-        elif any(attempt.quiz_data for attempt in first.attempts):
+        elif self._quiz.draws_questions or any(attempt.quiz_data for attempt in first.attempts):
             lock_shared(self._session, name)
         else:
             return
@@ -146,74 +155,93 @@ class _AttemptPush:
         self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
     def _check_and_look_up(self, batch: Batch) -> _Lookup:
-        self._issues += batch.issues
-        self._issues += self._find_repeated(batch.attempts)
-        self._issues += self._find_unknown(batch.attempts)
+        self._counter.unchanged += batch.not_attempts
+        self._skip_unknown(batch.attempts)
         return self._look_up(batch.attempts)
 
-    def _find_repeated(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
-        for attempt in attempts:
-            if attempt.key in self._keys:
-                yield ValidationIssue(attempt.path, "repeats an earlier attempt of this request")
-            self._keys.add(attempt.key)
+    def _skip(self, attempt: PushedAttempt, issues: Sequence[ValidationIssue]) -> None:
+        """Skip an attempt, whose further issues are reported as well."""
+        if attempt.is_skipped:
+            self._issues.report(issues)
+            return
+        attempt.is_skipped = True
+        self._skipped_submissions.add(attempt.key[0])
+        self._issues.skip(issues)
 
-    def _find_unknown(self, attempts: Sequence[PushedAttempt]) -> Iterator[ValidationIssue]:
+    def _skip_unknown(self, attempts: Sequence[PushedAttempt]) -> None:
+        """Skip attempts of users who are not in the course, and those of other quizzes."""
         submissions = [attempt.submission for attempt in attempts]
         user_ids = {int(s.user_id) for s in submissions if s.user_id is not None and not s.is_deleted}
         unknown_users = find_unknown_users(self._session, self._quiz.course_id, user_ids)
         of_other_quizzes = claim_submissions(
             self._session, self._quiz.id, {attempt.key[0] for attempt in attempts}
         )
+        is_first = True
         for attempt in attempts:
             submission = attempt.submission
             if submission.user_id in unknown_users and not submission.is_deleted:
-                yield ValidationIssue(
-                    at(attempt.path, "user_id"), f"{submission.user_id} is not a user of the course"
+                # More users may be unknown than issues are named.
+                others = sorted(unknown_users - {submission.user_id}) if is_first else []
+                issue = ValidationIssue(
+                    at(attempt.path, "user_id"),
+                    _not_of_the_course(submission.user_id, others),
+                    IssueKind.UNKNOWN_USER,
                 )
+                self._skip(attempt, [issue])
+                is_first = False
             if submission.id in of_other_quizzes:
-                yield ValidationIssue(
-                    at(attempt.path, "id"), f"{submission.id} is a submission of another quiz"
+                issue = ValidationIssue(
+                    at(attempt.path, "id"),
+                    f"{submission.id} is a submission of another quiz",
+                    IssueKind.BELONGS_ELSEWHERE,
                 )
+                self._skip(attempt, [issue])
 
     def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Lookup:
         found = find_attempts(self._session, self._quiz.id, [attempt.key for attempt in attempts])
         stored = found.stored
-        candidates = [attempt for attempt in attempts if _may_change(attempt, found)]
-        deleted = [attempt for attempt in candidates if attempt.submission.is_deleted]
+        # A skipped attempt is looked up as well, since it may have further issues.
+        candidates = [attempt for attempt in attempts if attempt.is_skipped or _may_change(attempt, found)]
+        deleted = [a for a in candidates if a.submission.is_deleted and not a.is_skipped]
         kept = [attempt for attempt in candidates if not attempt.submission.is_deleted]
         self._counter.unchanged += len(attempts) - len(candidates)
-        question_set_ids = self._find_question_sets(kept, stored)
-        question_sets = self._question_sets.load(question_set_ids.values())
-        return _Lookup(kept, deleted, stored, question_set_ids, question_sets)
+        questions = self._questions.find(kept, stored, self._skip)
+        return _Lookup(kept, deleted, stored, questions)
 
     def _derive(self, lookup: _Lookup) -> _Writes:
-        """Derive the rows of the attempts that are new or changed."""
+        """Derive the rows of the attempts that are new or changed; send them early if they are large."""
         new: list[AttemptRow] = []
         changed: list[AttemptRow] = []
+        size = 0
         for attempt in lookup.attempts:
-            if (question_set_id := lookup.question_set_ids.get(attempt.key)) is None:
-                # Its questions are invalid, and their issues are listed already.
+            if (questions := lookup.questions.get(attempt.key)) is None:
+                # Its questions are invalid, and their issues were reported already.
                 continue
             stored = lookup.stored.get(attempt.key)
             try:
-                row = _derive_row(attempt, lookup.question_sets[question_set_id], stored)
+                row = _derive_changed(attempt, questions, stored, self._issues.most_of_one)
             except InvalidInputError as error:
-                self._issues += error.issues
+                self._skip(attempt, error.issues)
+                continue
+            if attempt.is_skipped:
                 continue
             if row is None:
                 self._counter.unchanged += 1
             else:
                 (changed if stored else new).append(row)
+                size += row.responses.response_bytes
+            if size >= MAX_BYTES:
+                # A short attempt at a quiz of long labels, or of many questions, has a large row.
+                self._send(_Writes(new, changed))
+                new, changed, size = [], [], 0
         return _Writes(new, changed, lookup.deleted, lookup.stored)
 
     def _send(self, writes: _Writes) -> None:
         """Send what is to be written and count it; the server may still be writing when this returns."""
-        if self._issues:
-            # Nothing of the request will be stored; the rest is only checked for further issues.
-            return
-        if writes.deleted:
-            send_deletions(self._session, [attempt.submission for attempt in writes.deleted])
-        send_attempts(self._session, self._quiz.id, new=writes.new, changed=writes.changed)
+        if self._issues.writes:
+            if writes.deleted:
+                send_deletions(self._session, [attempt.submission for attempt in writes.deleted])
+            send_attempts(self._session, self._quiz.id, new=writes.new, changed=writes.changed)
         deleted = [stored for a in writes.deleted if (stored := writes.stored.get(a.key))]
         self._counter.created += len(writes.new)
         self._counter.updated += len(writes.changed)
@@ -221,27 +249,6 @@ class _AttemptPush:
         self._counter.unchanged += len(writes.deleted) - len(deleted)
         self._added_responses += sum(row.added_responses for row in (*writes.new, *writes.changed))
         self._added_responses -= sum(attempt.n_responses for attempt in deleted)
-
-    def _find_question_sets(
-        self, attempts: Sequence[PushedAttempt], stored: Mapping[Key, StoredAttempt]
-    ) -> dict[Key, int]:
-        """Find the question set of each attempt: the one it sends, else the one it had, else the quiz's."""
-        sent: dict[Key, PushedQuestionSet] = {}
-        question_set_ids: dict[Key, int] = {}
-        for attempt in attempts:
-            if source := attempt.quiz_data:
-                try:
-                    sent[attempt.key] = self._quiz_data.read(source, at(attempt.path, "quiz_data"))
-                except InvalidInputError as error:
-                    self._issues += error.issues
-            elif old := stored.get(attempt.key):
-                question_set_ids[attempt.key] = old.question_set_id
-            elif self._quiz.question_set_id is not None:
-                question_set_ids[attempt.key] = self._quiz.question_set_id
-            else:
-                sent[attempt.key] = _NO_QUESTIONS
-        self._question_sets.store(sent.values())
-        return question_set_ids | {key: self._question_sets.id_of(new) for key, new in sent.items()}
 
     def _finish(self) -> PushCounts:
         of_quiz = Quiz.id == self._quiz.id
@@ -258,6 +265,11 @@ class _AttemptPush:
         return self._counter.at_revision(raised.scalar_one())
 
 
+def _not_of_the_course(user_id: int, others: Sequence[int]) -> str:
+    reason = f"{user_id} is not a user of the course"
+    return f"{reason}, nor are {', '.join(map(str, others))}" if others else reason
+
+
 def _may_change(attempt: PushedAttempt, found: Found) -> bool:
     """Whether an attempt may change anything: a late one must undo neither a regrade nor a deletion."""
     updated_at = attempt.submission.updated_at
@@ -267,20 +279,17 @@ def _may_change(attempt: PushedAttempt, found: Found) -> bool:
     return deleted_at is None or updated_at > deleted_at
 
 
-def _derive_row(
-    attempt: PushedAttempt, question_set: StoredQuestionSet, stored: StoredAttempt | None
+def _derive_changed(
+    attempt: PushedAttempt, questions: HadQuestions, stored: StoredAttempt | None, most_issues: int
 ) -> AttemptRow | None:
-    """Derive the row of an attempt, None if the stored one is the same; raise InvalidInputError."""
+    """Derive the row of an attempt, None if it was pushed like this before; raise InvalidInputError."""
     entries = attempt.read_entries()
-    digest = attempt.digest(entries, question_set.digest)
+    digest = attempt.digest(entries, questions.question_set.digest)
     if stored and stored.digest == digest:
         return None
-    responses, issues = question_set.parser.read(
-        entries, attempt.attachments, at(attempt.path, "submission_data")
-    )
-    if issues:
-        raise InvalidInputError(issues)
-    return AttemptRow(attempt, question_set.id, responses, digest, stored)
+    return derive_row(attempt, entries, digest, questions, stored, most_issues)
 
 
-_QUIZ: Final = "SELECT question_set_id FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"
+_QUIZ: Final = """
+    SELECT question_set_id, question_groups <> '{}' AS draws_questions
+    FROM quizzes WHERE id = %(quiz_id)s AND course_id = %(course_id)s"""

@@ -7,32 +7,44 @@ pushed at once, and sections can move between them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from msgspec import UNSET
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from models.db.bulk import arrays, columns_of, insertion, run, update_changed, upsert
 from models.db.session import lock
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.ingestion.counts import PushCounter, PushCounts
+from models.issues import Issues
 from models.lms.courses import Course, CourseUser, Enrollment, Section, User
-from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSection, PushedUser
-from models.payloads.json_values import at
+from models.payloads.courses import (
+    COLUMNS,
+    CourseChanges,
+    PushedEnrollment,
+    PushedSection,
+    PushedUser,
+    id_of,
+    pair_of,
+)
+from models.payloads.lists import PushedList
 
-_COLUMNS: Final = ("name", "course_code", "sis_course_id", "include_root_accounts")
 _DEFAULTS: Final = {"course_code": None, "sis_course_id": None, "include_root_accounts": False}
 _SIS_ID_CONSTRAINT: Final = "uq_courses_sis_course_id"
-_SIS_ID_IN_USE: Final = ValidationIssue("course.sis_course_id", "belongs to another course")
+_SIS_ID_IN_USE: Final = ValidationIssue(
+    "course.sis_course_id", "belongs to another course", IssueKind.BELONGS_ELSEWHERE
+)
+_WITHOUT_COURSE: Final = ValidationIssue(
+    "", "belongs to a course that is skipped", IssueKind.DEPENDS_ON_SKIPPED
+)
 
 
 def apply_course(
     session: Session,
     course_id: int,
-    payload: PushedCourse,
+    payload: CourseChanges,
     *,
     may_take_sections_of: Callable[[int], bool] = lambda _: True,
 ) -> PushCounts:
@@ -40,11 +52,12 @@ def apply_course(
 
     A section of another course moves with its enrollments if it may be taken from that course. If anything
     changed, the roster revision rises, as do those of the other courses of a changed user or a moved section.
-    Raises InvalidInputError; the transaction must then be rolled back.
+    Raises InvalidInputError if the policy of `payload.issues` refuses the request; the transaction must then
+    be rolled back.
     """
     lock(session, f"ingestion:course:{course_id}")
     try:
-        return _CoursePush(session, course_id, may_take_sections_of).apply(payload)
+        return _CoursePush(session, course_id, payload.issues, may_take_sections_of).apply(payload)
     except IntegrityError as error:
         if _SIS_ID_CONSTRAINT not in str(error.orig):
             raise
@@ -55,46 +68,61 @@ def apply_course(
 class _CoursePush:
     """One request."""
 
-    def __init__(self, session: Session, course_id: int, may_take_sections_of: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        course_id: int,
+        issues: Issues,
+        may_take_sections_of: Callable[[int], bool],
+    ) -> None:
         self._session = session
         self._id = course_id
+        self._issues = issues
         self._may_take_sections_of = may_take_sections_of
         self._counter = PushCounter()
         self._changed_user_ids: list[int] = []
         self._removed_user_ids: list[int] = []
+        self._skipped_users: Collection[int] = ()
+        self._skipped_sections: Collection[int] = ()
         self._courses_of_moved_sections: set[int] = set()
 
-    def apply(self, payload: PushedCourse) -> PushCounts:
+    def apply(self, payload: CourseChanges) -> PushCounts:
         """Store the course and its lists, and raise revisions if anything changed."""
         columns = self._store_course(payload)
-        if payload.users is not UNSET:
+        if not columns:
+            return self._skip_lists(payload)
+        if payload.users is not None:
             self._store_users(payload.users)
-        if payload.sections is not UNSET:
-            self._store_sections(payload.sections, keeps_users=payload.users is UNSET)
-        if payload.enrollments is not UNSET:
-            self._lock_sections({int(enrollment.section_id) for enrollment in payload.enrollments})
+        if payload.sections is not None:
+            self._store_sections(payload.sections, keeps_users=payload.users is None)
+        if payload.enrollments is not None:
+            self._lock_sections({int(e.section_id) for e in payload.enrollments.entries.values()})
         if self._removed_user_ids:
             deleted = self._run(_DELETE_ENROLLMENTS_OF_USERS, user_ids=self._removed_user_ids)
             self._counter.deleted += len(deleted)
-        if payload.enrollments is not UNSET:
+        if payload.enrollments is not None:
             self._store_enrollments(payload.enrollments)
         return self._finish(columns)
 
     def _run(self, sql: str, **parameters: Any) -> Sequence[Any]:
         return run(self._session, sql, course_id=self._id, **parameters)
 
-    def _store_course(self, payload: PushedCourse) -> Mapping[str, Any]:
-        """Insert the course if it is new; return its columns as they are to be in the end."""
+    def _store_course(self, payload: CourseChanges) -> Mapping[str, Any]:
+        """Insert the course if it is new; return its columns as they are to be in the end.
+
+        If what is pushed of the course itself is invalid, it stays as it is stored, or is not stored at all:
+        then the columns are empty.
+        """
         stored = self._find()
-        given = {name: value for name in _COLUMNS if (value := getattr(payload, name)) is not UNSET}
-        if "sis_course_id" in given:
-            # An empty SIS id means that the course has none.
-            given["sis_course_id"] = given["sis_course_id"] or None
-        if not stored and "name" not in given:
-            raise InvalidInputError([ValidationIssue("course.name", "is missing")])
-        columns = {**_DEFAULTS, **stored, **given}
-        if columns["sis_course_id"] is not None and self._is_sis_id_in_use(columns["sis_course_id"]):
-            raise InvalidInputError([_SIS_ID_IN_USE])
+        if payload.columns is None:
+            return stored
+        columns = {**_DEFAULTS, **stored, **payload.columns}
+        # An empty SIS id means that the course has none.
+        columns["sis_course_id"] = columns["sis_course_id"] or None
+        if found := list(self._find_issues(columns)):
+            self._issues.skip(found)
+            self._issues.finish()
+            return stored
         if not stored:
             self._session.execute(insert(Course).values(id=self._id, **columns))
             self._counter.created += 1
@@ -107,16 +135,31 @@ class _CoursePush:
     def _find(self) -> Mapping[str, Any]:
         """Find the columns of the stored course; empty if it is new."""
         table = Course.__table__.columns
-        columns = select(*(table[name] for name in _COLUMNS)).where(table.id == self._id)
+        columns = select(*(table[name] for name in COLUMNS)).where(table.id == self._id)
         found = self._session.execute(columns).first()
         return {} if found is None else dict(found._mapping)
+
+    def _find_issues(self, columns: Mapping[str, Any]) -> Iterator[ValidationIssue]:
+        if "name" not in columns:
+            yield ValidationIssue("course.name", "is missing", IssueKind.MISSING)
+        if columns["sis_course_id"] is not None and self._is_sis_id_in_use(columns["sis_course_id"]):
+            yield _SIS_ID_IN_USE
+
+    def _skip_lists(self, payload: CourseChanges) -> PushCounts:
+        """Skip everything of a course that is not stored."""
+        for pushed in (payload.sections, payload.users, payload.enrollments):
+            if pushed is not None:
+                pushed.without(lambda _: [_WITHOUT_COURSE], lambda _: None, self._issues)
+        return self._counter.at_revision(0)
 
     def _is_sis_id_in_use(self, sis_id: str) -> bool:
         other = select(Course.id).where(Course.sis_course_id == sis_id, Course.id != self._id)
         return self._session.execute(other).first() is not None
 
-    def _store_users(self, users: Sequence[PushedUser]) -> None:
+    def _store_users(self, pushed: PushedList[PushedUser]) -> None:
+        users = list(pushed.entries.values())
         ids = [int(user.id) for user in users]
+        self._skipped_users = set(pushed.skipped.values()) - {None}
         written = self._run(_UPSERT_USERS, **arrays(_USER, users))
         self._changed_user_ids = [row.id for row in written if not row.is_new]
         added = {row.user_id for row in self._run(_INSERT_COURSE_USERS, user_id=ids)}
@@ -124,10 +167,33 @@ class _CoursePush:
         self._counter.created += len(added)
         self._counter.updated += updated
         self._counter.unchanged += len(ids) - len(added) - updated
-        self._removed_user_ids = [row.user_id for row in self._run(_DELETE_OTHER_COURSE_USERS, ids=ids)]
-        self._counter.deleted += len(self._removed_user_ids)
+        if pushed.may_delete:
+            kept = [*ids, *pushed.skipped.values()]
+            self._removed_user_ids = [row.user_id for row in self._run(_DELETE_OTHER_COURSE_USERS, ids=kept)]
+            self._counter.deleted += len(self._removed_user_ids)
 
-    def _store_sections(self, sections: Sequence[PushedSection], *, keeps_users: bool) -> None:
+    def _store_sections(self, pushed: PushedList[PushedSection], *, keeps_users: bool) -> None:
+        course_ids, added = self._insert_sections(list(pushed.entries.values()))
+        pushed = pushed.without(lambda section: self._find_taken(section, course_ids), id_of, self._issues)
+        self._issues.finish()
+        self._skipped_sections = set(pushed.skipped.values()) - {None}
+        parameters = arrays(_SECTION, list(pushed.entries.values()))
+        ids: list[int] = parameters["id"]
+        moved = {id_: course_ids[id_] for id_ in ids if course_ids[id_] != self._id}
+        updated = self._run(_UPDATE_SECTIONS, **parameters)
+        self._counter.created += len(added)
+        self._counter.updated += len(updated)
+        self._counter.unchanged += len(ids) - len(added) - len(updated)
+        if moved:
+            self._move_enrollments(sorted(moved), keeps_users=keeps_users)
+            self._courses_of_moved_sections = set(moved.values())
+        if pushed.may_delete:
+            kept = [*ids, *pushed.skipped.values()]
+            self._counter.deleted += len(self._run(_DELETE_ENROLLMENTS_OF_OTHER_SECTIONS, ids=kept))
+            self._counter.deleted += len(self._run(_DELETE_OTHER_SECTIONS, ids=kept))
+
+    def _insert_sections(self, sections: Sequence[PushedSection]) -> tuple[Mapping[int, int], set[int]]:
+        """Insert sections that are new, and lock all; return the course of each, and which were inserted."""
         parameters = arrays(_SECTION, sections)
         ids: list[int] = parameters["id"]
         added: set[int] = set()
@@ -136,21 +202,13 @@ class _CoursePush:
             # A second time if another transaction deletes a section between the two statements.
             added |= {row.id for row in self._run(_INSERT_SECTIONS, **parameters)}
             course_ids = {row.id: row.course_id for row in self._lock_sections(ids)}
-        moved = {id_: course_ids[id_] for id_ in ids if course_ids[id_] != self._id}
-        _require_none(
-            ValidationIssue(f"course.sections[{index}].id", f"{section_id} is a section of another course")
-            for index, section_id in enumerate(ids)
-            if section_id in moved and not self._may_take_sections_of(moved[section_id])
-        )
-        updated = self._run(_UPDATE_SECTIONS, **parameters)
-        self._counter.created += len(added)
-        self._counter.updated += len(updated)
-        self._counter.unchanged += len(ids) - len(added) - len(updated)
-        if moved:
-            self._move_enrollments(sorted(moved), keeps_users=keeps_users)
-            self._courses_of_moved_sections = set(moved.values())
-        self._counter.deleted += len(self._run(_DELETE_ENROLLMENTS_OF_OTHER_SECTIONS, ids=ids))
-        self._counter.deleted += len(self._run(_DELETE_OTHER_SECTIONS, ids=ids))
+        return course_ids, added
+
+    def _find_taken(self, section: PushedSection, course_ids: Mapping[int, int]) -> Iterator[ValidationIssue]:
+        course_id = course_ids[section.id]
+        if course_id != self._id and not self._may_take_sections_of(course_id):
+            reason = f"{section.id} is a section of another course"
+            yield ValidationIssue("id", reason, IssueKind.BELONGS_ELSEWHERE)
 
     def _lock_sections(self, ids: Collection[int]) -> Sequence[Any]:
         """Lock these sections and all of the course, by id, so that none moves until the transaction ends."""
@@ -164,28 +222,47 @@ class _CoursePush:
         else:
             self._run(_DELETE_ENROLLMENTS_OF_UNKNOWN_USERS)
 
-    def _store_enrollments(self, enrollments: Sequence[PushedEnrollment]) -> None:
-        _require_none(self._find_unknown(enrollments))
+    def _store_enrollments(self, pushed: PushedList[PushedEnrollment]) -> None:
+        pushed = self._without_unknown(pushed)
+        self._issues.finish()
+        enrollments = list(pushed.entries.values())
         parameters = arrays(_ENROLLMENT, enrollments)
-        keys = {name: parameters[name] for name in _ENROLLMENT_KEY}
-        self._counter.deleted += len(self._run(_DELETE_OTHER_ENROLLMENTS, **keys))
+        if pushed.may_delete:
+            keys = {name: parameters[name] for name in _ENROLLMENT_KEY}
+            skipped = sorted(pushed.skipped.values())
+            deleted = self._run(
+                _DELETE_OTHER_ENROLLMENTS,
+                **keys,
+                skipped_section_id=[section_id for section_id, _ in skipped],
+                skipped_user_id=[user_id for _, user_id in skipped],
+                skipped_users=sorted(self._skipped_users),
+                skipped_sections=sorted(self._skipped_sections),
+            )
+            self._counter.deleted += len(deleted)
         self._count(len(enrollments), self._run(_UPSERT_ENROLLMENTS, **parameters))
 
-    def _find_unknown(self, enrollments: Sequence[PushedEnrollment]) -> Iterator[ValidationIssue]:
+    def _without_unknown(self, pushed: PushedList[PushedEnrollment]) -> PushedList[PushedEnrollment]:
+        """Skip enrollments of users and sections that are skipped or not in the course."""
+        enrollments = pushed.entries.values()
         user_ids = sorted({int(enrollment.user_id) for enrollment in enrollments})
         section_ids = sorted({int(enrollment.section_id) for enrollment in enrollments})
         users = {row.id for row in self._run(_UNKNOWN_USERS, ids=user_ids)}
         sections = {row.id for row in self._run(_UNKNOWN_SECTIONS, ids=section_ids)}
-        for index, enrollment in enumerate(enrollments):
-            path = f"course.enrollments[{index}]"
-            if enrollment.user_id in users:
-                yield ValidationIssue(
-                    at(path, "user_id"), f"{enrollment.user_id} is not a user of the course"
-                )
-            if enrollment.section_id in sections:
-                yield ValidationIssue(
-                    at(path, "section_id"), f"{enrollment.section_id} is not a section of the course"
-                )
+
+        def find(enrollment: PushedEnrollment) -> Iterator[ValidationIssue]:
+            user_id, section_id = enrollment.user_id, enrollment.section_id
+            if user_id in self._skipped_users:
+                yield ValidationIssue("user_id", f"{user_id} is skipped", IssueKind.DEPENDS_ON_SKIPPED)
+            elif user_id in users:
+                reason = f"{user_id} is not a user of the course"
+                yield ValidationIssue("user_id", reason, IssueKind.UNKNOWN_USER)
+            if section_id in self._skipped_sections:
+                yield ValidationIssue("section_id", f"{section_id} is skipped", IssueKind.DEPENDS_ON_SKIPPED)
+            elif section_id in sections:
+                reason = f"{section_id} is not a section of the course"
+                yield ValidationIssue("section_id", reason, IssueKind.UNKNOWN_SECTION)
+
+        return pushed.without(find, pair_of, self._issues)
 
     def _count(self, pushed: int, written: Sequence[Any]) -> None:
         created = sum(row.is_new for row in written)
@@ -212,11 +289,6 @@ class _CoursePush:
             .execution_options(synchronize_session=False)
         )
         return self._counter.at_revision(raised.scalar_one())
-
-
-def _require_none(issues: Iterable[ValidationIssue]) -> None:
-    if found := list(issues):
-        raise InvalidInputError(found)
 
 
 _ENROLLMENT_KEY: Final = ("section_id", "user_id", "type")
@@ -288,6 +360,10 @@ _DELETE_OTHER_ENROLLMENTS: Final = """
     DELETE FROM enrollments
     WHERE course_id = %(course_id)s AND (section_id, user_id, type) NOT IN (
         SELECT * FROM unnest(%(section_id)b::bigint[], %(user_id)b::bigint[], %(type)b::text[]))
+        AND (section_id, user_id) NOT IN (
+            SELECT * FROM unnest(%(skipped_section_id)b::bigint[], %(skipped_user_id)b::bigint[]))
+        AND user_id <> ALL (%(skipped_users)b::bigint[])
+        AND section_id <> ALL (%(skipped_sections)b::bigint[])
     RETURNING user_id"""
 
 _UPSERT_ENROLLMENTS: Final = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -14,20 +14,12 @@ from sqlalchemy.orm import Session
 from models.content.questions import Question, digest
 from models.content.responses import ResponseParser
 from models.db.bulk import arrays, columns_of, insertion, run, upsert
-from models.errors import InvalidInputError, ValidationIssue
 from models.lms.quizzes import QuestionSet, QuestionVersion
-from models.payloads.json_values import at, decode
-from models.payloads.questions import MOST_QUESTIONS, find_repeated, read_question
-from models.payloads.strict_json import MOST_ENTRIES, require_strict
 
 # A quiz that draws its questions at random has nearly as many question sets as attempts: too many to keep.
 _MAX_PARSERS: Final = 500
 _MAX_VERSIONS: Final = 5_000
-_MAX_QUESTION_SETS: Final = 200
-_MAX_QUESTIONS: Final = 10_000
-
-# A question with its digest; None for a question group.
-_Read = tuple[Question, bytes] | None
+_MAX_CHARACTERS: Final = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -54,70 +46,41 @@ class PushedQuestionSet:
         return hashlib.sha256(b"".join(b"%d:%b" % key for key in self.keys)).digest()
 
 
-class QuizDataReader:
-    """Reads the `quiz_data` of attempts. Most attempts of a quiz send the same, so each JSON is read once."""
-
-    def __init__(self) -> None:
-        self._question_sets: dict[bytes, PushedQuestionSet] = {}
-        self._questions: dict[bytes, _Read] = {}
-
-    def read(self, source: bytes, path: str) -> PushedQuestionSet:
-        """Read the JSON at a path; raise InvalidInputError with every issue."""
-        if (question_set := self._question_sets.get(source)) is not None:
-            return question_set
-        if len(self._question_sets) >= _MAX_QUESTION_SETS:
-            self._question_sets = {}
-        if len(self._questions) >= _MAX_QUESTIONS:
-            self._questions = {}
-        question_set = self._question_sets[source] = self._read(source, path)
-        return question_set
-
-    def _read(self, source: bytes, path: str) -> PushedQuestionSet:
-        if source.count(b",") >= MOST_ENTRIES:
-            require_strict(source, path)
-        entries = decode(source, list[msgspec.Raw], path)
-        if len(entries) > MOST_QUESTIONS:
-            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
-        questions: list[tuple[str, Question, bytes]] = []
-        issues: list[ValidationIssue] = []
-        for index, entry in enumerate(entries):
-            entry_path = at(path, index)
-            try:
-                if read := self._read_question(bytes(entry), entry_path):
-                    questions.append((entry_path, *read))
-            except InvalidInputError as error:
-                issues += error.issues
-            if len(issues) >= InvalidInputError.MOST_ISSUES:
-                break
-        issues += find_repeated((entry_path, question.id) for entry_path, question, _ in questions)
-        if issues:
-            raise InvalidInputError(issues)
-        return PushedQuestionSet(
-            [question for _, question, _ in questions], [digest for _, _, digest in questions]
-        )
-
-    def _read_question(self, source: bytes, path: str) -> _Read:
-        if source in self._questions:
-            return self._questions[source]
-        require_strict(source, path)
-        pushed, issues = read_question(source, path)
-        if issues:
-            raise InvalidInputError(issues)
-        read: _Read = None
-        if pushed:
-            question = Question.of(pushed)
-            read = question, digest(question)
-        self._questions[source] = read
-        return read
-
-
 @dataclass(frozen=True)
 class StoredQuestionSet:
     """A stored question set with the parser of its attempts' responses."""
 
     id: int
     digest: bytes
-    parser: ResponseParser
+    questions: Sequence[Question]
+
+    @cached_property
+    def parser(self) -> ResponseParser:
+        """The parser of the responses of attempts that have this question set."""
+        return ResponseParser(self.questions)
+
+    @cached_property
+    def by_id(self) -> Mapping[int, Question]:
+        """The questions by id."""
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def drawn_ids(self) -> frozenset[int]:
+        """The ids of the questions that are drawn, so that an attempt at the quiz may lack them."""
+        return frozenset(question.id for question in self.questions if question.quiz_group_id is not None)
+
+    def drawn(self, question_ids: Collection[int]) -> PushedQuestionSet:
+        """Return the question set of an attempt that drew these questions, and has all that are not drawn."""
+        kept = [
+            (question, digest_)
+            for question, digest_ in zip(self.questions, self._digests, strict=True)
+            if question.id not in self.drawn_ids or question.id in question_ids
+        ]
+        return PushedQuestionSet([question for question, _ in kept], [digest_ for _, digest_ in kept])
+
+    @cached_property
+    def _digests(self) -> Sequence[bytes]:
+        return [digest(question) for question in self.questions]
 
 
 class QuestionSets:
@@ -129,6 +92,7 @@ class QuestionSets:
         self._ids: dict[bytes, int] = {}
         self._stored: dict[int, StoredQuestionSet] = {}
         self._questions: dict[int, Question] = {}
+        self._loaded_characters = 0
 
     def store(self, question_sets: Iterable[PushedQuestionSet]) -> None:
         """Store the question sets that are missing, with their versions; `id_of` then knows them all.
@@ -163,18 +127,24 @@ class QuestionSets:
         rows = run(self._session, _VERSIONS_OF_QUESTION_SET, question_set_id=question_set_id)
         return [(row.question_id, row.id) for row in rows]
 
+    def questions(self, question_set_id: int | None) -> Mapping[int, Question]:
+        """Load the questions of a question set by their ids, in its order; empty for None."""
+        version_ids = self.version_ids(question_set_id)
+        self._load_questions({version_id for _, version_id in version_ids})
+        return {question_id: self._questions[version_id] for question_id, version_id in version_ids}
+
     def load(self, question_set_ids: Iterable[int]) -> Mapping[int, StoredQuestionSet]:
         """Load question sets with their parsers; the mapping may hold more than was asked for."""
         if len(self._stored) > _MAX_PARSERS:
             self._stored = {}
+        if self._loaded_characters > _MAX_CHARACTERS:
+            self._stored, self._questions, self._loaded_characters = {}, {}, 0
         if missing := sorted(set(question_set_ids) - self._stored.keys()):
             rows = run(self._session, _QUESTION_SETS, ids=missing)
             self._load_questions({version_id for row in rows for version_id in row.question_version_ids})
             for row in rows:
-                parser = ResponseParser(
-                    [self._questions[version_id] for version_id in row.question_version_ids]
-                )
-                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), parser)
+                questions = [self._questions[version_id] for version_id in row.question_version_ids]
+                self._stored[row.id] = StoredQuestionSet(row.id, bytes(row.digest), questions)
         return self._stored
 
     def _load_questions(self, version_ids: set[int]) -> None:
@@ -183,6 +153,7 @@ class QuestionSets:
         if missing := sorted(version_ids - self._questions.keys()):
             for row in run(self._session, _CONTENTS, ids=missing):
                 self._questions[row.id] = msgspec.json.decode(row.content, type=Question)
+                self._loaded_characters += len(row.content)
 
     def _find(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         rows = run(self._session, _FIND_QUESTION_SETS, quiz_id=self._quiz_id, digests=list(digests))

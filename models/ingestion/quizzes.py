@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,18 +12,25 @@ from sqlalchemy.orm import Session
 
 from models.content.questions import Question
 from models.db.session import lock
-from models.errors import InvalidInputError, NotFoundError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, NotFoundError, ValidationIssue
 from models.ingestion.attempts import lock_name
 from models.ingestion.counts import PushCounter, PushCounts
 from models.ingestion.question_sets import PushedQuestionSet, QuestionSets
+from models.issues import Issues
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
+from models.payloads.lists import PushedList
+from models.payloads.questions import GroupKey, PushedQuestion
 from models.payloads.quizzes import COLUMNS, DEFAULTS, QuizChanges
 from models.reports.withdrawal import withdraw_reports
 
+_NO_QUESTIONS: Final = PushedList[PushedQuestion]("quiz.questions", {})
 _REQUIRED: Final = tuple(name for name in COLUMNS if name not in DEFAULTS)
 _ASSIGNMENT_CONSTRAINT: Final = "uq_quizzes_course_id_assignment_id"
-_ASSIGNMENT_IN_USE: Final = ValidationIssue("quiz.assignment_id", "belongs to another quiz of the course")
+_ASSIGNMENT_IN_USE: Final = ValidationIssue(
+    "quiz.assignment_id", "belongs to another quiz of the course", IssueKind.BELONGS_ELSEWHERE
+)
+_WITHOUT_QUIZ: Final = ValidationIssue("", "belongs to a quiz that is skipped", IssueKind.DEPENDS_ON_SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ def apply_quiz(session: Session, course_id: int, quiz_id: int, payload: QuizChan
     if session.execute(select(Course.id).where(Course.id == course_id)).first() is None:
         raise NotFoundError
     try:
-        return _QuizPush(session, course_id, quiz_id).apply(payload)
+        return _QuizPush(session, course_id, quiz_id, payload.issues).apply(payload)
     except IntegrityError as error:
         if _ASSIGNMENT_CONSTRAINT not in str(error.orig):
             raise
@@ -57,8 +64,9 @@ def apply_quiz(session: Session, course_id: int, quiz_id: int, payload: QuizChan
 class _QuizPush:
     """One request."""
 
-    def __init__(self, session: Session, course_id: int, quiz_id: int) -> None:
+    def __init__(self, session: Session, course_id: int, quiz_id: int, issues: Issues) -> None:
         self._session = session
+        self._issues = issues
         self._course_id = course_id
         self._id = quiz_id
         self._counter = PushCounter()
@@ -66,14 +74,23 @@ class _QuizPush:
     def apply(self, payload: QuizChanges) -> AppliedQuiz:
         """Store the quiz and its questions, and raise its revision if anything changed."""
         stored = self._find()
-        columns = {**DEFAULTS, **stored, **payload.columns}
-        self._require_valid(columns)
+        columns = {**DEFAULTS, **(stored or {}), **(payload.columns or {})}
+        is_valid = self._is_valid(payload, columns, stored)
+        if not is_valid and not stored:
+            if payload.questions:
+                payload.questions.without(lambda _: [_WITHOUT_QUIZ], lambda q: q.id, self._issues)
+            return AppliedQuiz(self._counter.at_revision(0))
+        stored = stored or {}
+        if not is_valid:
+            columns = dict(stored)
         if not stored:
             self._session.execute(insert(Quiz).values(id=self._id, course_id=self._course_id, **columns))
         if payload.questions is not None or not stored:
-            questions = [Question.of(pushed) for pushed in payload.questions or ()]
-            columns["question_set_id"] = self._store_questions(stored.get("question_set_id"), questions)
-        self._count_quiz(stored, columns)
+            columns["question_set_id"] = self._store_questions(
+                stored.get("question_set_id"), payload.questions or _NO_QUESTIONS
+            )
+            columns["question_groups"] = _points_of_groups(payload, stored.get("question_groups", {}))
+        self._count_quiz(stored, columns, is_valid=is_valid)
         of_quiz = Quiz.id == self._id
         if not self._counter.has_changes:
             revision = self._session.execute(select(Quiz.revision).where(of_quiz)).scalar_one()
@@ -88,26 +105,47 @@ class _QuizPush:
         withdrawn_keys = withdraw_reports(self._session, quiz) if stored and quiz.quiz_type.is_survey else ()
         return AppliedQuiz(self._counter.at_revision(quiz.revision), withdrawn_keys)
 
-    def _find(self) -> Mapping[str, Any]:
-        """Find the columns of the stored quiz; empty if it is new."""
+    def _find(self) -> Mapping[str, Any] | None:
+        """Find the columns of the stored quiz; empty if it is new, None if it is of another course."""
         table = Quiz.__table__.columns
         found = self._session.execute(
-            select(table.course_id, table.question_set_id, *(table[name] for name in COLUMNS)).where(
-                table.id == self._id
-            )
+            select(
+                table.course_id,
+                table.question_set_id,
+                table.question_groups,
+                *(table[name] for name in COLUMNS),
+            ).where(table.id == self._id)
         ).first()
         if found is None:
             return {}
         if found.course_id != self._course_id:
-            raise InvalidInputError([ValidationIssue("quiz", f"{self._id} is a quiz of another course")])
+            return None
         return {name: value for name, value in found._mapping.items() if name != "course_id"}
 
-    def _require_valid(self, columns: Mapping[str, Any]) -> None:
-        issues = [ValidationIssue(f"quiz.{name}", "is missing") for name in _REQUIRED if name not in columns]
+    def _is_valid(
+        self, payload: QuizChanges, columns: Mapping[str, Any], stored: Mapping[str, Any] | None
+    ) -> bool:
+        """Whether the columns may be stored; what is wrong with them is reported."""
+        if payload.columns is None:
+            return False
+        found = list(self._find_issues(columns, stored))
+        if found:
+            self._issues.skip(found)
+            self._issues.finish()
+        return not found
+
+    def _find_issues(
+        self, columns: Mapping[str, Any], stored: Mapping[str, Any] | None
+    ) -> Iterator[ValidationIssue]:
+        if stored is None:
+            reason = f"{self._id} is a quiz of another course"
+            yield ValidationIssue("quiz", reason, IssueKind.BELONGS_ELSEWHERE)
+            return
+        for name in _REQUIRED:
+            if name not in columns:
+                yield ValidationIssue(f"quiz.{name}", "is missing", IssueKind.MISSING)
         if columns["assignment_id"] is not None and self._is_assignment_in_use(columns["assignment_id"]):
-            issues.append(_ASSIGNMENT_IN_USE)
-        if issues:
-            raise InvalidInputError(issues)
+            yield _ASSIGNMENT_IN_USE
 
     def _is_assignment_in_use(self, assignment_id: int) -> bool:
         other = select(Quiz.id).where(
@@ -115,8 +153,10 @@ class _QuizPush:
         )
         return self._session.execute(other).first() is not None
 
-    def _store_questions(self, old_question_set_id: int | None, questions: Sequence[Question]) -> int:
+    def _store_questions(self, old_question_set_id: int | None, pushed: PushedList[PushedQuestion]) -> int:
         question_sets = QuestionSets(self._session, self._id)
+        stored = question_sets.questions(old_question_set_id) if pushed.skipped else {}
+        questions = _with_skipped(pushed, stored)
         old = dict(question_sets.version_ids(old_question_set_id))
         question_set_id, changed = question_sets.store_current(PushedQuestionSet.of(questions))
         new = dict(question_sets.version_ids(question_set_id))
@@ -128,16 +168,44 @@ class _QuizPush:
         self._counter.deleted += len(old.keys() - kept)
         return question_set_id
 
-    def _count_quiz(self, stored: Mapping[str, Any], columns: Mapping[str, Any]) -> None:
+    def _count_quiz(self, stored: Mapping[str, Any], columns: Mapping[str, Any], *, is_valid: bool) -> None:
         if not stored:
             self._counter.created += 1
             return
-        is_edited = any(columns[name] != stored[name] for name in COLUMNS)
+        is_edited = any(columns[name] != stored[name] for name in ("question_groups", *COLUMNS))
         # If no question changed and the question set did, the questions are in another order.
         is_reordered = (
             columns["question_set_id"] != stored["question_set_id"] and not self._counter.has_changes
         )
         if is_edited or is_reordered:
             self._counter.updated += 1
-        else:
+        elif is_valid:
             self._counter.unchanged += 1
+
+
+def _with_skipped(pushed: PushedList[PushedQuestion], stored: Mapping[int, Question]) -> list[Question]:
+    """List the pushed questions in their order, and the skipped ones as they are stored."""
+    questions: list[Question] = []
+    for index in sorted({*pushed.entries, *pushed.skipped}):
+        if index in pushed.entries:
+            questions.append(Question.of(pushed.entries[index]))
+        elif question := stored.get(pushed.skipped[index]):
+            questions.append(question)
+    if not pushed.may_delete:
+        listed = {question.id for question in questions}
+        questions += [question for question in stored.values() if question.id not in listed]
+    return questions
+
+
+def _points_of_groups(payload: QuizChanges, stored: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """Map the groups of a quiz, listed or named by a question, to the points of their questions.
+
+    A skipped group stays as it is stored.
+    """
+    pushed = payload.questions or _NO_QUESTIONS
+    skipped = {str(key.group_id) for key in pushed.skipped.values() if isinstance(key, GroupKey)}
+    kept = {key: stored[key] for key in stored if key in skipped or not pushed.may_delete}
+    questions = pushed.entries.values()
+    named = {str(int(q.quiz_group_id)): None for q in questions if q.quiz_group_id is not None}
+    listed = {str(int(group.id)): group.question_points for group in payload.groups if group.id is not None}
+    return {**named, **kept, **listed}

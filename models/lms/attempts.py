@@ -27,9 +27,7 @@ class AttemptState(StrEnum):
 
     COMPLETE = "complete"
     PENDING_REVIEW = "pending_review"
-    UNTAKEN = "untaken"
     PREVIEW = "preview"
-    SETTINGS_ONLY = "settings_only"
 
 
 SUBMITTED_STATES = (AttemptState.COMPLETE, AttemptState.PENDING_REVIEW)
@@ -64,7 +62,12 @@ class Attempt(Base):
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
     kinds, `points` the points given; an element is null if the attempt has no such value. `response_bytes` is
-    about what the responses take in a report, however little their compressed row takes.
+    about what the responses take in a report, however little their compressed row takes. `text_version` is
+    the version of the rules that made the texts and counts.
+
+    `quiz_question_set_id` is the quiz's question set when the attempt was first pushed, null if the attempt
+    sends its own questions. It differs from `question_set_id` where the quiz draws questions. An attempt that
+    has no data has no row in a report.
     """
 
     __tablename__ = "attempts"
@@ -89,13 +92,16 @@ class Attempt(Base):
     started_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[UtcTime]
+    has_data: Mapped[bool]
     n_correct: Mapped[int]
     n_incorrect: Mapped[int]
     question_set_id: Mapped[int] = mapped_column(ForeignKey("question_sets.id"))
+    quiz_question_set_id: Mapped[int | None] = mapped_column(ForeignKey("question_sets.id"))
     answer_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     texts: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     points: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))
     response_bytes: Mapped[int]
+    text_version: Mapped[int]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
 
 

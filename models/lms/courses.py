@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db.base import Base, CreatedAt, LmsId, enum_by_value
-from models.errors import NotFoundError
+from models.errors import NotFoundError, UnknownSectionError
 
 
 class EnrollmentType(StrEnum):
@@ -101,3 +102,14 @@ def find_course(session: Session, key: int | str) -> Course:
     if course is None:
         raise NotFoundError
     return course
+
+
+def require_sections(session: Session, course: Course, section_ids: Collection[int]) -> None:
+    """Raise UnknownSectionError if one of the ids is not that of a section of the course."""
+    if not section_ids:
+        return
+    known = session.scalars(
+        select(Section.id).where(Section.course_id == course.id, Section.id.in_(section_ids))
+    )
+    if unknown := set(section_ids) - set(known):
+        raise UnknownSectionError(f"section_ids: {min(unknown)} is not a section of the course")

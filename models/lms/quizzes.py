@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -63,20 +64,41 @@ class QuestionType(StrEnum):
     ESSAY = "essay_question"
     FILE_UPLOAD = "file_upload_question"
     TEXT_ONLY = "text_only_question"
+    # Multiple choice within a sentence.
+    MISSING_WORD = "missing_word_question"
+    # A question whose import failed; only its text is left.
+    ERROR = "Error"
 
     @property
     def is_choice(self) -> bool:
         """Whether one answer is chosen from a list; the item analysis covers these questions."""
-        return self in {QuestionType.MULTIPLE_CHOICE, QuestionType.TRUE_FALSE}
+        return self in {QuestionType.MULTIPLE_CHOICE, QuestionType.TRUE_FALSE, QuestionType.MISSING_WORD}
+
+    @property
+    def is_text_block(self) -> bool:
+        """Whether it has no response."""
+        return self in {QuestionType.TEXT_ONLY, QuestionType.ERROR}
 
 
 class Quiz(Base):
-    """A quiz of a course; each change of its questions or attempts raises its revision."""
+    """A quiz of a course; each change of its questions or attempts raises its revision.
+
+    `question_groups` maps the id of each group that questions are drawn from to the points of its questions,
+    null if they are not known.
+    """
 
     __tablename__ = "quizzes"
     __table_args__ = (
         Index("ix_quizzes_course_id_id", "course_id", "id"),
-        Index("uq_quizzes_course_id_assignment_id", "course_id", "assignment_id", unique=True),
+        # A partial index, since a change of the columns of a whole one locks out foreign keys: a push that
+        # changes the assignment could then deadlock with pushes of attempts.
+        Index(
+            "uq_quizzes_course_id_assignment_id",
+            "course_id",
+            "assignment_id",
+            unique=True,
+            postgresql_where=text("assignment_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[LmsId]
@@ -89,6 +111,7 @@ class Quiz(Base):
     points_possible: Mapped[float | None]
     assignment_id: Mapped[int | None] = mapped_column(BigInteger)
     question_set_id: Mapped[int | None] = mapped_column(ForeignKey("question_sets.id", use_alter=True))
+    question_groups: Mapped[dict[str, float | None]] = mapped_column(JSONB, default=dict)
     revision: Mapped[int] = mapped_column(BigInteger, default=0)
     response_count: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[CreatedAt]
@@ -175,7 +198,9 @@ def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, i
             QuestionSet.id.in_(
                 [quiz.question_set_id for quiz in quizzes if quiz.question_set_id is not None]
             ),
-            QuestionVersion.content["question_type"].astext.is_distinct_from(QuestionType.TEXT_ONLY.value),
+            QuestionVersion.content["question_type"].astext.not_in(
+                [kind.value for kind in QuestionType if kind.is_text_block]
+            ),
         )
         .group_by(QuestionSet.quiz_id)
     )

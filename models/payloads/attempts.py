@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Issues, RefusedWhole
 from models.payloads.json_values import (
     MOST_NAME_CHARACTERS,
     UNREADABLE,
@@ -21,6 +22,7 @@ from models.payloads.json_values import (
     Text,
     Timestamp,
     at,
+    convert_leaf,
     decode_document,
     decoder,
     find_invalid_time,
@@ -42,7 +44,10 @@ _MOST_OBJECTS: Final = 100_000
 
 
 class PushedState(StrEnum):
-    """The state of a pushed attempt; the LMS deletes an attempt by pushing it as deleted."""
+    """The state of a pushed attempt; the LMS deletes an attempt by pushing it as deleted.
+
+    A submission that is untaken or has only settings is not an attempt yet.
+    """
 
     COMPLETE = "complete"
     PENDING_REVIEW = "pending_review"
@@ -60,7 +65,10 @@ class Attachment(msgspec.Struct):
 
 
 class Submission(msgspec.Struct):
-    """One attempt; its responses and `quiz_data` are not parsed yet."""
+    """One attempt; its responses and `quiz_data` are not parsed yet.
+
+    Canvas also names the end of an attempt `submitted_at`. A `temporary_user_code` beside a user is history.
+    """
 
     id: Id
     attempt: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
@@ -72,6 +80,7 @@ class Submission(msgspec.Struct):
     kept_score: Number | None = None
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None
+    submitted_at: Timestamp | None = None
     was_preview: bool | None = None
     submission_data: msgspec.Raw = _NULL
     attachments: list[Attachment] | None = None
@@ -79,20 +88,26 @@ class Submission(msgspec.Struct):
 
     def __post_init__(self) -> None:
         # An empty code means no code, and null means false.
-        self.temporary_user_code = self.temporary_user_code or None
+        self.temporary_user_code = (self.temporary_user_code or None) if self.user_id is None else None
         self.was_preview = self.was_preview or False
+        self.finished_at = self.finished_at or self.submitted_at
 
     @property
     def is_deleted(self) -> bool:
         """Whether the LMS deletes this attempt."""
         return self.workflow_state is PushedState.DELETED
 
+    @property
+    def has_data(self) -> bool:
+        """Whether it has responses, be it none; an attempt whose data are null has no row in a report."""
+        return bytes(self.submission_data) != b"null"
+
 
 # The fields of an attempt that are neither its key nor parsed separately.
 _DIGESTED_FIELDS: Final = tuple(
     name
     for name in Submission.__struct_fields__
-    if name not in {"id", "attempt", "submission_data", "attachments", "quiz_data"}
+    if name not in {"id", "attempt", "submitted_at", "submission_data", "attachments", "quiz_data"}
 )
 
 
@@ -103,6 +118,7 @@ class PushedAttempt:
     path: str
     submission: Submission
     payload: str
+    is_skipped: bool = False
 
     @property
     def key(self) -> tuple[int, int]:
@@ -138,6 +154,14 @@ class PushedAttempt:
             require_strict(source, path, above=1)
         return entries
 
+    def answered_question_ids(self) -> set[int]:
+        """Read the ids of the questions that the responses are to; what is invalid has none."""
+        try:
+            entries = _decode_question_ids(bytes(self.submission.submission_data)) or []
+        except UNREADABLE:
+            return set()
+        return {entry.question_id for entry in entries if entry.question_id is not None}
+
     def digest(self, entries: Sequence[Any], question_set_digest: bytes) -> bytes:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
@@ -145,7 +169,7 @@ class PushedAttempt:
         content = (
             # The encoder knows neither subclasses of int and str nor objects with numbers as keys.
             [int(value) if type(value) is Id else value for value in fields],
-            entries,
+            entries if submission.has_data else None,
             sorted((int(number), str(name)) for number, name in self.attachments.items()),
         )
         return hashlib.sha256(question_set_digest + _encode(content)).digest()
@@ -153,10 +177,13 @@ class PushedAttempt:
 
 @dataclass
 class Batch:
-    """Some attempts of a request, and the issues of those that could not be parsed."""
+    """Some attempts of a request, with the size of their JSON.
+
+    `not_attempts` counts the rows that hold no attempt.
+    """
 
     attempts: list[PushedAttempt] = field(default_factory=list)
-    issues: list[ValidationIssue] = field(default_factory=list)
+    not_attempts: int = 0
     size: int = 0
 
     @property
@@ -165,98 +192,184 @@ class Batch:
         return len(self.attempts) >= MAX_ATTEMPTS or self.size >= MAX_BYTES
 
 
-def read_document(body: bytes) -> Iterator[Batch]:
+# None for a row that holds no attempt.
+_Read = Callable[[bytes, str], PushedAttempt | None]
+
+
+class Batches:
+    """The attempts of a request, read in batches while they are iterated over.
+
+    `issues` takes what is wrong with them, here and in the use case; invalid attempts are in no batch.
+    """
+
+    def __init__(self, sources: Iterable[tuple[str, bytes]], read: _Read, issues: Issues) -> None:
+        self._sources = sources
+        self._read = read
+        self._keys: set[tuple[int, int]] = set()
+        self.issues = issues
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Read until the end, or until the issues are full."""
+        batch = Batch()
+        for path, source in self._sources:
+            if self.issues.is_full:
+                break
+            self._add(batch, source, path)
+            batch.size += len(source)
+            if batch.is_full:
+                yield batch
+                batch = Batch()
+        if batch.size:
+            yield batch
+
+    def _add(self, batch: Batch, source: bytes, path: str) -> None:
+        issues: list[ValidationIssue] = []
+        attempt: PushedAttempt | None = None
+        try:
+            attempt = self._read(source, path)
+        except InvalidInputError as error:
+            issues += error.issues
+        if attempt is None and not issues:
+            batch.not_attempts += 1
+            return
+        key = attempt.key if attempt else _read_key(source)
+        if key in self._keys:
+            issues.append(
+                ValidationIssue(path, "repeats an earlier attempt of this request", IssueKind.REPEATED)
+            )
+        elif key:
+            self._keys.add(key)
+        if issues:
+            self.issues.skip(issues)
+        elif attempt:
+            batch.attempts.append(attempt)
+
+
+def read_document(body: bytes, issues: Issues | None = None) -> Batches:
     """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if the document has another shape."""
     attempts = decode_document(body, _Document).quiz_submissions
-    return _batches((at(_LIST, index), bytes(source), _read_attempt) for index, source in enumerate(attempts))
+    sources = ((at(_LIST, index), bytes(source)) for index, source in enumerate(attempts))
+    return Batches(sources, _read_attempt, issues or RefusedWhole())
 
 
-def read_lines(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[Batch]:
+def read_lines(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues | None = None) -> Batches:
     """Read one attempt a line while the bytes arrive; empty lines are skipped."""
-    return _batches(
-        (at(_LIST, index), line, _read_line)
-        for index, line in enumerate(_split(chunks, max_line_bytes))
-        if line.strip()
-    )
+    issues = issues or RefusedWhole()
+    return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues)
+
+
+def read_stored(payload: str | None, path: str) -> PushedAttempt:
+    """Read the JSON of a stored attempt again; raise InvalidInputError if it is no longer valid."""
+    attempt = None if payload is None else _read_attempt(payload.encode(), path)
+    if attempt is None:
+        raise InvalidInputError([ValidationIssue(path, "has no payload of an attempt")])
+    return attempt
 
 
 class _Document(msgspec.Struct):
     quiz_submissions: list[msgspec.Raw]
 
 
-_Read = Callable[[bytes, str], PushedAttempt]
+class _Key(msgspec.Struct):
+    id: Id
+    attempt: int
 
 
-def _batches(sources: Iterable[tuple[str, bytes, _Read]]) -> Iterator[Batch]:
-    batch, n_issues = Batch(), 0
-    for path, source, read in sources:
-        try:
-            batch.attempts.append(read(source, path))
-        except InvalidInputError as error:
-            batch.issues += error.issues
-            n_issues += len(error.issues)
-        batch.size += len(source)
-        if n_issues >= InvalidInputError.MOST_ISSUES:
-            # Nothing of the request is stored, and no more issues are named.
-            break
-        if batch.is_full:
-            yield batch
-            batch = Batch()
-    if batch.size:
-        yield batch
+def _read_key(source: bytes) -> tuple[int, int] | None:
+    """Read the key of an attempt that is invalid otherwise."""
+    try:
+        key = _decode_key(source)
+    except UNREADABLE:
+        return None
+    return int(key.id), key.attempt
 
 
-def _split(chunks: Iterable[bytes], max_line_bytes: int) -> Iterator[bytes]:
+class _Row(msgspec.Struct):
+    workflow_state: msgspec.Raw = msgspec.Raw()
+    attempt: msgspec.Raw = msgspec.Raw()
+
+
+_NOT_TAKEN: Final = frozenset({PushedState.UNTAKEN, PushedState.SETTINGS_ONLY})
+
+
+class _EntryOfQuestion(msgspec.Struct):
+    question_id: Id | None = None
+
+
+def _split(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues) -> Iterator[tuple[str, bytes]]:
+    """Split chunks into lines with their paths; a line that is too long is reported, and not kept."""
     number, size = 0, 0
     unfinished: list[bytes] = []
-    for chunk in chunks:
+    for chunk in itertools.chain(chunks, [b"\n"]):
         first, *others = chunk.split(b"\n")
-        unfinished.append(first)
+        was_too_long = size > max_line_bytes
         size += len(first)
-        if size > max_line_bytes:
-            raise InvalidInputError(
-                [ValidationIssue(at(_LIST, number), f"is longer than {max_line_bytes} bytes")]
-            )
+        if size <= max_line_bytes:
+            unfinished.append(first)
+        elif not was_too_long:
+            unfinished = []
+            reason = f"is longer than {max_line_bytes} bytes"
+            issues.skip([ValidationIssue(at(_LIST, number), reason, IssueKind.TOO_LONG)])
+            # The rest of the line may be endless, and need not be read to refuse it.
+            issues.finish()
         if others:
             *finished, last = b"".join(unfinished), *others
-            yield from finished
-            number += len(finished)
+            for line in finished:
+                if line.strip():
+                    yield at(_LIST, number), line
+                number += 1
             unfinished, size = [last], len(last)
-    yield b"".join(unfinished)
 
 
-def _read_line(line: bytes, path: str) -> PushedAttempt:
+def _read_line(line: bytes, path: str) -> PushedAttempt | None:
     attempt = _read_attempt(line, path)
-    if not _is_surely_strict_outside(line):
+    if attempt is None or not _is_surely_strict_outside(line):
         require_strict(line, path)
     return attempt
 
 
-def _read_attempt(source: bytes, path: str) -> PushedAttempt:
+def _read_attempt(source: bytes, path: str) -> PushedAttempt | None:
     try:
         attempt = PushedAttempt(path, _decode(source), source.decode())
     except UNREADABLE as error:
+        if _holds_no_attempt(source):
+            return None
         raise refusal(source, Submission, path, error) from None
+    if attempt.submission.workflow_state in _NOT_TAKEN:
+        return None
     if issues := list(itertools.islice(_check(attempt.submission, path), InvalidInputError.MOST_ISSUES)):
         raise InvalidInputError(issues)
     return attempt
 
 
+def _holds_no_attempt(source: bytes) -> bool:
+    """Whether a row that could not be read as an attempt is none, whatever its other fields."""
+    try:
+        row = _decode_row(source)
+    except UNREADABLE:
+        return False
+    not_taken = {msgspec.json.encode(state) for state in _NOT_TAKEN}
+    return bytes(row.attempt) == b"null" or bytes(row.workflow_state) in not_taken
+
+
 def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
-    has_user, has_code = submission.user_id is not None, bool(submission.temporary_user_code)
-    if has_user and has_code:
-        yield ValidationIssue(at(path, "temporary_user_code"), "must not be given beside user_id")
-    elif not has_user and not has_code and not submission.is_deleted:
+    has_taker = submission.user_id is not None or submission.temporary_user_code is not None
+    if not has_taker and not submission.is_deleted:
         yield ValidationIssue(
-            at(path, "user_id"), "is missing; a logged-out taker has temporary_user_code instead"
+            at(path, "user_id"),
+            "is missing; a logged-out taker has temporary_user_code instead",
+            IssueKind.MISSING,
         )
     for index, attachment in enumerate(submission.attachments or ()):
         if len(attachment.display_name) > MOST_NAME_CHARACTERS:
             attachment_path = at(at(path, "attachments"), index)
             yield ValidationIssue(
-                at(attachment_path, "display_name"), f"is longer than {MOST_NAME_CHARACTERS} characters"
+                at(attachment_path, "display_name"),
+                f"is longer than {MOST_NAME_CHARACTERS} characters",
+                IssueKind.TOO_LONG,
             )
-    for name in ("started_at", "finished_at", "updated_at"):
+    end = "submitted_at" if submission.finished_at is submission.submitted_at else "finished_at"
+    for name in ("started_at", end, "updated_at"):
         yield from find_invalid_time(getattr(submission, name), at(path, name))
 
 
@@ -301,7 +414,9 @@ def _read_large_entries(source: bytes, path: str) -> list[Any]:
     try:
         entries = _decode_raw_entries(source) or []
         if len(entries) > MOST_QUESTIONS:
-            raise InvalidInputError([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")])
+            raise InvalidInputError(
+                [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)]
+            )
         return [_decode_flat(entry) for entry in entries]
     except UNREADABLE as error:
         raise refusal(source, list[Any] | None, path, error) from None
@@ -333,8 +448,13 @@ def _is_surely_strict(source: bytes, entries: Sequence[Any]) -> bool:
 
 
 _decode: Final = decoder(Submission).decode
+_decode_key: Final = decoder(_Key).decode
+_decode_row: Final = decoder(_Row).decode
 _decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
 _decode_entries: Final[Callable[[bytes], list[Any] | None]] = msgspec.json.Decoder(list[Any] | None).decode
+_decode_question_ids: Final[Callable[[bytes], list[_EntryOfQuestion] | None]] = msgspec.json.Decoder(
+    list[_EntryOfQuestion] | None, dec_hook=convert_leaf
+).decode
 _decode_raw_entries: Final[Callable[[bytes], list[msgspec.Raw] | None]] = msgspec.json.Decoder(
     list[msgspec.Raw] | None
 ).decode

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Issues, RefusedWhole
 from models.lms.courses import EnrollmentState, EnrollmentType
-from models.payloads.json_values import Id, Name, at, decode_document
+from models.payloads.json_values import Id, Name, at, decode, decode_document
+from models.payloads.lists import EntryKind, PushedList, entry_reader, key_reader, read_sources
 
-Key = TypeVar("Key", bound=Hashable)
+_LEFT_OUT: Final = msgspec.Raw()
 
 
 class PushedSection(msgspec.Struct):
@@ -32,54 +37,151 @@ class PushedUser(msgspec.Struct):
     root_account: Name | None = None
 
 
+class PushedEnrollmentState(StrEnum):
+    """The state of a pushed enrollment; Canvas has more states than make a difference here."""
+
+    ACTIVE = "active"
+    INVITED = "invited"
+    CREATION_PENDING = "creation_pending"
+    COMPLETED = "completed"
+    INACTIVE = "inactive"
+    REJECTED = "rejected"
+    DELETED = "deleted"
+
+
+_STORED_AS: Final[Mapping[PushedEnrollmentState, EnrollmentState]] = {
+    PushedEnrollmentState.CREATION_PENDING: EnrollmentState.INVITED,
+    PushedEnrollmentState.REJECTED: EnrollmentState.DELETED,
+}
+
+
 class PushedEnrollment(msgspec.Struct):
-    """A role that a user has in a section."""
+    """A role that a user has in a section, which Canvas also names `course_section_id`."""
 
     user_id: Id
-    section_id: Id
     type: EnrollmentType
-    enrollment_state: EnrollmentState = EnrollmentState.ACTIVE
+    pushed_section_id: Id | None = msgspec.field(name="section_id", default=None)
+    course_section_id: Id | None = None
+    state: PushedEnrollmentState = msgspec.field(
+        name="enrollment_state", default=PushedEnrollmentState.ACTIVE
+    )
+
+    def __post_init__(self) -> None:
+        if self.pushed_section_id is None:
+            self.pushed_section_id = self.course_section_id
 
     @property
-    def key(self) -> tuple[int, int, EnrollmentType]:
+    def section_id(self) -> int:
+        """The id of the section; an enrollment that was read has one."""
+        if self.pushed_section_id is None:
+            raise ValueError("an enrollment names no section")
+        return self.pushed_section_id
+
+    @property
+    def enrollment_state(self) -> EnrollmentState:
+        """The state as it is stored."""
+        return _STORED_AS.get(self.state) or EnrollmentState(self.state.value)
+
+    @property
+    def key(self) -> tuple[int | None, int, EnrollmentType]:
         """The key of the enrollment: section, user and type."""
-        return self.section_id, self.user_id, self.type
+        return self.pushed_section_id, self.user_id, self.type
 
 
-class PushedCourse(msgspec.Struct):
-    """A course; what is left out stays as it is."""
+class _Lists(msgspec.Struct, kw_only=True):
+    sections: msgspec.Raw = _LEFT_OUT
+    users: msgspec.Raw = _LEFT_OUT
+    enrollments: msgspec.Raw = _LEFT_OUT
+
+
+class PushedCourse(_Lists, kw_only=True):
+    """A course as JSON; what is left out stays as it is."""
 
     name: Name | UnsetType = UNSET
     course_code: Name | UnsetType | None = UNSET
     sis_course_id: Name | UnsetType | None = UNSET
     include_root_accounts: bool | UnsetType = UNSET
-    sections: list[PushedSection] | UnsetType = UNSET
-    users: list[PushedUser] | UnsetType = UNSET
-    enrollments: list[PushedEnrollment] | UnsetType = UNSET
+
+
+# These fields are columns of the table, with the same names.
+COLUMNS: Final = tuple(n for n in PushedCourse.__struct_fields__ if n not in _Lists.__struct_fields__)
+
+
+@dataclass(frozen=True)
+class CourseChanges:
+    """What a push changes of a course: values by column, None if they are skipped, and the lists it sends."""
+
+    columns: Mapping[str, Any] | None
+    sections: PushedList[PushedSection] | None
+    users: PushedList[PushedUser] | None
+    enrollments: PushedList[PushedEnrollment] | None
+    issues: Issues
 
 
 class _Document(msgspec.Struct):
-    course: PushedCourse
+    course: msgspec.Raw
 
 
-def read_course(body: bytes) -> PushedCourse:
-    """Read `{"course": {...}}`; raise InvalidInputError with every issue."""
-    course = decode_document(body, _Document).course
-    issues = [
-        *_repeated("course.sections", "id", (section.id for section in course.sections or ())),
-        *_repeated("course.users", "id", (user.id for user in course.users or ())),
-        *_repeated(
-            "course.enrollments", "user_id", (enrollment.key for enrollment in course.enrollments or ())
-        ),
-    ]
-    if issues:
-        raise InvalidInputError(issues)
-    return course
+class _Id(msgspec.Struct):
+    id: Id
 
 
-def _repeated(path: str, name: str, keys: Iterable[Key]) -> Iterator[ValidationIssue]:
-    seen: set[Key] = set()
-    for index, key in enumerate(keys):
-        if key in seen:
-            yield ValidationIssue(at(at(path, index), name), "is given twice in this list")
-        seen.add(key)
+class _EnrollmentPair(msgspec.Struct):
+    user_id: Id
+    section_id: Id | None = None
+    course_section_id: Id | None = None
+
+
+def id_of(entry: PushedSection | PushedUser | _Id) -> int:
+    """Return the id of a section or user as a plain integer."""
+    return int(entry.id)
+
+
+def pair_of(enrollment: PushedEnrollment) -> tuple[int, int]:
+    """Return the section and the user of an enrollment as plain integers."""
+    return int(enrollment.section_id), int(enrollment.user_id)
+
+
+def _read_pair(pair: _EnrollmentPair) -> tuple[int, int] | None:
+    section_id = pair.course_section_id if pair.section_id is None else pair.section_id
+    return None if section_id is None else (int(section_id), int(pair.user_id))
+
+
+def _read_enrollment(source: msgspec.Raw, path: str) -> PushedEnrollment:
+    enrollment = _decode_enrollment(source, path)
+    if enrollment.pushed_section_id is None:
+        raise InvalidInputError([ValidationIssue(at(path, "section_id"), "is missing", IssueKind.MISSING)])
+    return enrollment
+
+
+def read_course(body: bytes, issues: Issues | None = None) -> CourseChanges:
+    """Read `{"course": {...}}`; raise InvalidInputError if the policy of `issues` refuses it."""
+    issues = issues or RefusedWhole()
+    source = decode_document(body, _Document).course
+    lists = decode(source, _Lists, "course")
+    columns: Mapping[str, Any] | None = None
+    try:
+        course = decode(source, PushedCourse, "course")
+        columns = {name: value for name in COLUMNS if (value := getattr(course, name)) is not UNSET}
+    except InvalidInputError as error:
+        issues.skip(error.issues)
+
+    def read(kind: EntryKind[Any], name: str) -> PushedList[Any] | None:
+        path = f"course.{name}"
+        sources = read_sources(getattr(lists, name), path, issues)
+        return None if sources is None else kind.read_list(sources, path, issues)
+
+    changes = CourseChanges(
+        columns, read(_SECTIONS, "sections"), read(_USERS, "users"), read(_ENROLLMENTS, "enrollments"), issues
+    )
+    issues.finish()
+    return changes
+
+
+_read_id: Final = key_reader(_Id, id_of)
+_SECTIONS: Final = EntryKind(entry_reader(PushedSection), id_of, _read_id, "id")
+_USERS: Final = EntryKind(entry_reader(PushedUser), id_of, _read_id, "id")
+_decode_enrollment: Final = entry_reader(PushedEnrollment)
+_ENROLLMENTS: Final = EntryKind(
+    _read_enrollment, attrgetter("key"), key_reader(_EnrollmentPair, _read_pair), "user_id"
+)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from models.db.base import MAX_ID, MIN_ID
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.payloads.strict_json import explain, is_small, require_strict
 
 _DIGITS: Final = re.compile("-?[0-9]{1,19}", re.ASCII)
@@ -165,7 +165,7 @@ def _inner_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]
                 if field.encode_name in value:
                     yield from find_issues(value[field.encode_name], field.type, inner)
                 elif field.required:
-                    yield ValidationIssue(inner, "is missing")
+                    yield ValidationIssue(inner, "is missing", IssueKind.MISSING)
         elif get_origin(option) is list and isinstance(value, list):
             for index, item in enumerate(value):
                 yield from find_issues(item, get_args(option)[0], at(path, index))
@@ -194,4 +194,9 @@ def _mismatch(error: Exception, path: str) -> ValidationIssue:
     text = str(error)
     if found := _PATH_IN_MESSAGE.search(text):
         text, path = text[: found.start()], f"{path}{found[1]}" if path else found[1].removeprefix(".")
-    return ValidationIssue(path, text[:1].lower() + text[1:])
+    kind = IssueKind.INVALID_VALUE
+    if text.startswith("Object missing required field"):
+        kind = IssueKind.MISSING
+    elif " of length <= " in text or " is longer than " in text:
+        kind = IssueKind.TOO_LONG
+    return ValidationIssue(path, text[:1].lower() + text[1:], kind)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import msgspec
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Issues
 from models.lms.quizzes import QuestionType
 from models.payloads.json_values import UNREADABLE, Id, Number, Text, at, decoder, refusal
+from models.payloads.lists import EntryKind, PushedList, key_reader
 
 MOST_QUESTIONS: Final = 10_000
 MOST_ANSWERS: Final = 5_000
@@ -19,6 +23,7 @@ _ANSWERED_BY_ID: Final = frozenset(
     {
         QuestionType.MULTIPLE_CHOICE,
         QuestionType.TRUE_FALSE,
+        QuestionType.MISSING_WORD,
         QuestionType.MULTIPLE_ANSWERS,
         QuestionType.DROPDOWNS,
         QuestionType.MATCHING,
@@ -42,17 +47,42 @@ class PushedMatch(msgspec.Struct):
 
 
 class PushedAnswer(msgspec.Struct):
-    """A possible answer to a question."""
+    """A possible answer to a question.
+
+    Canvas's documentation spells some fields in another way than its responses; both are read.
+    """
 
     id: Id | None = None
-    text: Text = Text()
-    html: Text = Text()
+    text: Text | None = None
+    html: Text | None = None
     weight: Number | None = None
     blank_id: Text = Text()
     match_id: Id | None = None
-    left: Text = Text()
-    right: Text = Text()
+    left: Text | None = None
+    right: Text | None = None
     variables: list[PushedVariable] | None = None
+    answer_text: Text | None = None
+    answer_html: Text | None = None
+    answer_weight: Number | None = None
+    answer_match_left: Text | None = None
+    answer_match_right: Text | None = None
+
+    def __post_init__(self) -> None:
+        self.text = self.text or self.answer_text or self.text
+        self.html = self.html or self.answer_html or self.html
+        self.weight = self.answer_weight if self.weight is None else self.weight
+        self.left = self.left or self.answer_match_left or self.left
+        self.right = self.right or self.answer_match_right or self.right
+
+    @property
+    def has_label(self) -> bool:
+        """Whether it is given a text, even an empty one; a label under an unknown key would be lost."""
+        return self.text is not None or self.html is not None or self.left is not None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether its text and its html show nothing."""
+        return not ((self.text or "").strip() or (self.html or "").strip())
 
 
 class PushedQuestion(msgspec.Struct):
@@ -63,47 +93,80 @@ class PushedQuestion(msgspec.Struct):
     question_text: Text = Text()
     points_possible: Number | None = None
     position: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    quiz_group_id: Id | None = None
     answers: Annotated[list[PushedAnswer], msgspec.Meta(max_length=MOST_ANSWERS)] | None = None
     matches: list[PushedMatch] | None = None
+
+
+@dataclass(frozen=True)
+class GroupKey:
+    """The key of a group among the entries of a quiz's list; that of a question is its id."""
+
+    group_id: int
+
+
+class PushedGroup(msgspec.Struct):
+    """A group of questions, some of which are drawn for each attempt."""
+
+    id: Id | None = None
+    question_points: Number | None = None
 
 
 class _Entry(msgspec.Struct):
     entry_type: msgspec.Raw = msgspec.Raw()
 
 
+class _Key(msgspec.Struct):
+    id: Id
+    entry_type: msgspec.Raw = msgspec.Raw()
+
+
 def read_questions(
-    entries: Sequence[msgspec.Raw], path: str
-) -> tuple[list[PushedQuestion], list[ValidationIssue]]:
-    """Read the list of a quiz's questions, without its groups; return the issues as well.
+    sources: Sequence[msgspec.Raw], path: str, issues: Issues
+) -> tuple[PushedList[PushedQuestion] | None, list[PushedGroup]]:
+    """Read the list of a quiz's questions, and its groups; None if the list is skipped since it is too long.
 
-    Reading stops at the twentieth issue.
+    A question of a group that is skipped is skipped, too.
     """
-    if len(entries) > MOST_QUESTIONS:
-        return [], [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries")]
-    read: list[tuple[str, PushedQuestion]] = []
-    issues: list[ValidationIssue] = []
-    for index, entry in enumerate(entries):
-        question, found = read_question(entry, at(path, index))
-        issues += found
-        if question:
-            read.append((at(path, index), question))
-        if len(issues) >= InvalidInputError.MOST_ISSUES:
-            break
-    issues += find_repeated((question_path, question.id) for question_path, question in read)
-    return [question for _, question in read], issues
+    if len(sources) > MOST_QUESTIONS:
+        issues.skip([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)])
+        return None, []
+    groups: list[PushedGroup] = []
+
+    def read(source: msgspec.Raw, entry_path: str) -> PushedQuestion | None:
+        entry, found = read_entry(source, entry_path)
+        if found:
+            raise InvalidInputError(found)
+        if isinstance(entry, PushedGroup):
+            groups.append(entry)
+            return None
+        return entry
+
+    kind = EntryKind(read, _id_of, _read_key, "id", "is also the id of an earlier question")
+    questions = kind.read_list(sources, path, issues)
+    skipped = {key.group_id for key in questions.skipped.values() if isinstance(key, GroupKey)}
+
+    def find_dependent(question: PushedQuestion) -> Iterator[ValidationIssue]:
+        if question.quiz_group_id in skipped:
+            reason = f"{question.quiz_group_id} is skipped"
+            yield ValidationIssue("quiz_group_id", reason, IssueKind.DEPENDS_ON_SKIPPED)
+
+    return questions.without(find_dependent, _id_of, issues), groups
 
 
-def read_question(
-    entry: bytes | msgspec.Raw, path: str
-) -> tuple[PushedQuestion | None, list[ValidationIssue]]:
-    """Read one entry of a quiz's list, which is JSON; a group gives neither a question nor an issue."""
+def read_entry(
+    source: bytes | msgspec.Raw, path: str
+) -> tuple[PushedQuestion | PushedGroup | None, list[ValidationIssue]]:
+    """Read one entry of a quiz's list, which is JSON: a question or a group, None if it cannot be read."""
+    kind: type[PushedQuestion | PushedGroup] = PushedQuestion
     try:
-        if bytes(entry).startswith(b"{") and bytes(_decode_entry(entry).entry_type) == _GROUP:
-            return None, []
-        question = _decode(entry)
+        if bytes(source).startswith(b"{") and bytes(_decode_entry(source).entry_type) == _GROUP:
+            kind = PushedGroup
+            return _decode_group(source), []
+        question = _decode(source)
     except UNREADABLE as error:
-        return None, list(refusal(bytes(entry), PushedQuestion, path, error).issues)
-    return question, list(_check(question, path))
+        return None, list(refusal(bytes(source), kind, path, error).issues)
+    return question, list(itertools.islice(_check(question, path), InvalidInputError.MOST_ISSUES))
 
 
 def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIssue]:
@@ -111,25 +174,46 @@ def find_repeated(questions: Iterable[tuple[str, int]]) -> Iterator[ValidationIs
     seen: set[int] = set()
     for path, question_id in questions:
         if question_id in seen:
-            yield ValidationIssue(at(path, "id"), "is also the id of an earlier question")
+            yield ValidationIssue(at(path, "id"), "is also the id of an earlier question", IssueKind.REPEATED)
         seen.add(question_id)
 
 
 def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
     seen: set[int] = set()
-    for index, answer in enumerate(question.answers or ()):
+    answers = question.answers or ()
+    for index, answer in enumerate(answers):
         answer_path = at(at(path, "answers"), index)
         if question.question_type in _WITH_BLANKS and not answer.blank_id:
-            yield ValidationIssue(at(answer_path, "blank_id"), "is missing")
+            yield ValidationIssue(at(answer_path, "blank_id"), "is missing", IssueKind.MISSING)
         if question.question_type not in _ANSWERED_BY_ID:
             continue
         if answer.id is None:
-            yield ValidationIssue(at(answer_path, "id"), "is missing")
+            yield ValidationIssue(at(answer_path, "id"), "is missing", IssueKind.MISSING)
         elif answer.id in seen:
-            yield ValidationIssue(at(answer_path, "id"), "is also the id of an earlier answer")
+            yield ValidationIssue(
+                at(answer_path, "id"), "is also the id of an earlier answer", IssueKind.REPEATED
+            )
         else:
             seen.add(answer.id)
+        if not answer.has_label:
+            yield ValidationIssue(at(answer_path, "text"), "is missing, and so is html", IssueKind.MISSING)
+    if (
+        question.question_type.is_choice
+        and answers
+        and all(answer.has_label and answer.is_blank for answer in answers)
+    ):
+        yield ValidationIssue(at(path, "answers"), "have neither text nor html")
 
 
+def _id_of(question: PushedQuestion) -> int:
+    return int(question.id)
+
+
+def _key_of(entry: _Key) -> int | GroupKey:
+    return GroupKey(int(entry.id)) if bytes(entry.entry_type) == _GROUP else int(entry.id)
+
+
+_read_key: Final = key_reader(_Key, _key_of)
 _decode_entry: Final = decoder(_Entry).decode
+_decode_group: Final = decoder(PushedGroup).decode
 _decode: Final = decoder(PushedQuestion).decode

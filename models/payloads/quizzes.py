@@ -10,10 +10,22 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError
+from models.issues import Issues, RefusedWhole
 from models.lms.quizzes import QuizType, ScoringPolicy
-from models.payloads.json_values import Id, Name, Number, Timestamp, decode_document, find_invalid_time
-from models.payloads.questions import PushedQuestion, read_questions
+from models.payloads.json_values import (
+    Id,
+    Name,
+    Number,
+    Timestamp,
+    decode,
+    decode_document,
+    find_invalid_time,
+)
+from models.payloads.lists import PushedList, read_sources
+from models.payloads.questions import PushedGroup, PushedQuestion, read_questions
+
+_LEFT_OUT: Final = msgspec.Raw()
 
 # The values that null stands for; a new quiz has them for fields that are left out.
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -25,7 +37,11 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
-class PushedQuiz(msgspec.Struct):
+class _Lists(msgspec.Struct, kw_only=True):
+    questions: msgspec.Raw = _LEFT_OUT
+
+
+class PushedQuiz(_Lists, kw_only=True):
     """A quiz as JSON; what is left out stays as it is."""
 
     title: Name | UnsetType = UNSET
@@ -35,7 +51,6 @@ class PushedQuiz(msgspec.Struct):
     scoring_policy: ScoringPolicy | UnsetType | None = UNSET
     points_possible: Number | UnsetType | None = UNSET
     assignment_id: Id | UnsetType | None = UNSET
-    questions: list[msgspec.Raw] | UnsetType = UNSET
 
 
 # These fields are columns of the table, with the same names.
@@ -44,30 +59,45 @@ COLUMNS: Final = tuple(name for name in PushedQuiz.__struct_fields__ if name != 
 
 @dataclass(frozen=True)
 class QuizChanges:
-    """What a push changes of a quiz: values by column, and the questions in order, None if it sends none."""
+    """What a push changes of a quiz: values by column, None if they are skipped, and its questions.
 
-    columns: Mapping[str, Any]
-    questions: Sequence[PushedQuestion] | None
+    `groups` are the groups that questions are drawn from; they are sent together with the questions.
+    """
+
+    columns: Mapping[str, Any] | None
+    questions: PushedList[PushedQuestion] | None
+    groups: Sequence[PushedGroup]
+    issues: Issues
 
 
 class _Document(msgspec.Struct):
-    quiz: PushedQuiz
+    quiz: msgspec.Raw
 
 
-def read_quiz(body: bytes) -> QuizChanges:
-    """Read `{"quiz": {...}}`; raise InvalidInputError with every issue."""
-    quiz = decode_document(body, _Document).quiz
-    issues: list[ValidationIssue] = []
-    if isinstance(quiz.published_at, datetime.datetime):
-        issues += find_invalid_time(quiz.published_at, "quiz.published_at")
-    questions = None
-    if quiz.questions is not UNSET:
-        questions, found = read_questions(quiz.questions, "quiz.questions")
-        issues += found
-    if issues:
-        raise InvalidInputError(issues)
+def read_quiz(body: bytes, issues: Issues | None = None) -> QuizChanges:
+    """Read `{"quiz": {...}}`; raise InvalidInputError if the policy of `issues` refuses it."""
+    issues = issues or RefusedWhole()
+    source = decode_document(body, _Document).quiz
+    lists = decode(source, _Lists, "quiz")
+    columns: Mapping[str, Any] | None = None
+    try:
+        columns = _read_columns(source)
+    except InvalidInputError as error:
+        issues.skip(error.issues)
+    sources = read_sources(lists.questions, "quiz.questions", issues)
+    questions, groups = (None, []) if sources is None else read_questions(sources, "quiz.questions", issues)
+    issues.finish()
+    return QuizChanges(columns, questions, groups, issues)
+
+
+def _read_columns(source: msgspec.Raw) -> Mapping[str, Any]:
+    quiz = decode(source, PushedQuiz, "quiz")
+    if isinstance(quiz.published_at, datetime.datetime) and (
+        found := list(find_invalid_time(quiz.published_at, "quiz.published_at"))
+    ):
+        raise InvalidInputError(found)
     given = {name: value for name in COLUMNS if (value := getattr(quiz, name)) is not UNSET}
-    return QuizChanges({name: _column_value(name, value) for name, value in given.items()}, questions)
+    return {name: _column_value(name, value) for name, value in given.items()}
 
 
 def _column_value(name: str, value: Any) -> Any:

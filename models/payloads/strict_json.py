@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
 
 MOST_DEPTH: Final = 20
 MOST_ENTRIES: Final = 500_000
 
 # Not every issue of a text with more values is named, since all its values would have to be built.
-_MOST_VALUES: Final = 2_000_000
+_MOST_VALUES: Final = 1_000_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 # A closing quote is not required: searching for it from every quote would take for ever if there is none.
@@ -43,7 +43,7 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
     if source.count(b",") >= MOST_ENTRIES:
         repeats_key = _scan(text, MOST_DEPTH - above, path)
     elif is_deep(text, MOST_DEPTH - above):
-        raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
+        raise InvalidInputError([_issue(path, f"is nested deeper than {MOST_DEPTH}")])
     else:
         # This is faster, but builds what it reads.
         repeats_key = _repeats_key(text)
@@ -51,7 +51,7 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
         return
     if not is_small(source):
         reason = "holds a key twice" if repeats_key else "holds a NUL character"
-        raise InvalidInputError([ValidationIssue(path, reason)])
+        raise InvalidInputError([_issue(path, reason)])
     try:
         tree = _tree(text)
     except ValueError:
@@ -71,7 +71,7 @@ def explain(source: bytes, path: str, error: Exception) -> list[ValidationIssue]
     except ValueError:
         tree = None
     if tree is None:
-        return [ValidationIssue(path, f"is not valid JSON: {str(error).removeprefix('JSON is malformed: ')}")]
+        return [_issue(path, f"is not valid JSON: {str(error).removeprefix('JSON is malformed: ')}")]
     return list(_not_strict(tree, path))
 
 
@@ -128,12 +128,14 @@ def _scan(text: str, most_depth: int, path: str) -> bool:
 
 def _require_depth(depth: int, most: int, path: str) -> None:
     if depth >= most:
-        raise InvalidInputError([ValidationIssue(path, f"is nested deeper than {MOST_DEPTH}")])
+        raise InvalidInputError([_issue(path, f"is nested deeper than {MOST_DEPTH}")])
 
 
 def _require_few(n_entries: int, path: str) -> None:
     if n_entries > MOST_ENTRIES:
-        raise InvalidInputError([ValidationIssue(path, f"holds a list of more than {MOST_ENTRIES} entries")])
+        raise InvalidInputError(
+            [ValidationIssue(path, f"holds a list of more than {MOST_ENTRIES} entries", IssueKind.TOO_LONG)]
+        )
 
 
 def _commas(part: str) -> int:
@@ -150,11 +152,11 @@ def _unescaped(key: str) -> str:
 
 def _text(source: bytes, path: str) -> str:
     if source.startswith(_BYTE_ORDER_MARK):
-        raise InvalidInputError([ValidationIssue(path, "begins with a byte order mark")])
+        raise InvalidInputError([_issue(path, "begins with a byte order mark")])
     try:
         return source.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInputError([ValidationIssue(path, f"is not valid UTF-8 (byte {error.start})")]) from None
+        raise InvalidInputError([_issue(path, f"is not valid UTF-8 (byte {error.start})")]) from None
 
 
 class _RepeatedKeyError(Exception):
@@ -194,13 +196,13 @@ def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
     if isinstance(value, str):
         yield from _not_strict_text(value, path)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield ValidationIssue(path, "is not a finite number")
+        yield _issue(path, "is not a finite number")
     elif isinstance(value, _Pairs):
         seen = set()
         for key, inner in value:
             inner_path = f"{path}.{_shown(key)}" if path else _shown(key)
             if key in seen:
-                yield ValidationIssue(inner_path, "is given twice")
+                yield _issue(inner_path, "is given twice")
             seen.add(key)
             yield from _not_strict_text(key, inner_path)
             yield from _not_strict(inner, inner_path)
@@ -211,11 +213,15 @@ def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
 
 def _not_strict_text(text: str, path: str) -> Iterator[ValidationIssue]:
     if "\0" in text:
-        yield ValidationIssue(path, "holds a NUL character")
+        yield _issue(path, "holds a NUL character")
     if _LONE_SURROGATE.search(text):
-        yield ValidationIssue(path, "holds half of a surrogate pair")
+        yield _issue(path, "holds half of a surrogate pair")
 
 
 def _shown(key: str) -> str:
     # Paths are shown to people and written as UTF-8.
     return _LONE_SURROGATE.sub("\ufffd", key[:_MOST_KEY_CHARACTERS].replace("\0", "\ufffd"))
+
+
+def _issue(path: str, reason: str) -> ValidationIssue:
+    return ValidationIssue(path, reason, IssueKind.INVALID_JSON)

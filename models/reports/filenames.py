@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
 from models.lms.quizzes import QuizType
-from models.reports.variants import ReportType
-
-# The keys are also those of the translations; the flag says whether the quiz is a survey.
-DISPLAY_NAMES: Final[Mapping[tuple[ReportType, bool], str]] = {
-    (ReportType.STUDENT_ANALYSIS, False): "{title} Quiz Student Analysis Report.csv",
-    (ReportType.ITEM_ANALYSIS, False): "{title} Quiz Item Analysis Report.csv",
-    (ReportType.STUDENT_ANALYSIS, True): "{title} Survey Student Analysis Report.csv",
-    (ReportType.ITEM_ANALYSIS, True): "{title} Survey Item Analysis Report.csv",
-}
+from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
 
 # Proxies may refuse a longer header line, and file systems a longer name.
 _MOST_NAME_BYTES: Final = 200
@@ -25,9 +17,18 @@ _UNSAFE: Final = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\
 _CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def display_name(title: str, quiz_type: QuizType, report_type: ReportType) -> str:
-    """Return the display name of a report's file, in English."""
-    return DISPLAY_NAMES[report_type, quiz_type.is_survey].replace("{title}", title)
+def display_name(
+    title: str, quiz_type: QuizType, variant: Variant, translate: Callable[[str], str] = str
+) -> str:
+    """Return the display name of a report's file, in English unless its pattern is translated."""
+    spec = TYPES[variant.report_type]
+    pattern = translate(spec.survey_file if quiz_type.is_survey else spec.quiz_file)
+    return f"{pattern.replace('{title}', title)}.{variant.format}"
+
+
+def file_name(report_type: ReportType, report_format: ReportFormat) -> str:
+    """Return the name of a report's file that is the same for every quiz, in every language."""
+    return f"quiz_{report_type}_report.{report_format}"
 
 
 def content_disposition(name: str) -> str:

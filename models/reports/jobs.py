@@ -7,6 +7,7 @@ changes nothing. Times come from the database's clock.
 from __future__ import annotations
 
 import datetime
+import platform
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Claim:
     variant: Variant
     course_id: int
     file_name: str = "report.csv"
+    try_number: int = 1
+    request_id: str | None = None
 
     @property
     def storage_key(self) -> str:
@@ -83,10 +86,11 @@ def claim(
     ).first()
     if claimed is None:
         return None
-    session.execute(
+    request_id = session.scalar(
         update(Progress)
         .where(Progress.id == progress_id)
         .values(completion=0.0, updated_at=func.now())
+        .returning(Progress.request_id)
         .execution_options(synchronize_session=False)
     )
     report, course_id, title, quiz_type = session.execute(
@@ -94,8 +98,8 @@ def claim(
         .join(Quiz)
         .where(QuizReport.id == report_id)
     ).one()
-    name = display_name(title, quiz_type, report.report_type)
-    return Claim(report_id, progress_id, token, report.variant, course_id, name)
+    name = display_name(title, quiz_type, report.variant)
+    return Claim(report_id, progress_id, token, report.variant, course_id, name, report.tries, request_id)
 
 
 _HEARTBEAT = text(
@@ -134,7 +138,7 @@ def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha
 
     Raises LeaseLostError if the claim no longer holds, or if the quiz may no longer have such a report.
     """
-    file = File(storage_key=claim.storage_key, size=size, sha256=sha256)
+    file = File(storage_key=claim.storage_key, size=size, sha256=sha256, node=platform.node())
     session.add(file)
     session.flush()
     _end(
@@ -162,6 +166,23 @@ def fail(session: Session, claim: Claim, message: str) -> None:
         .where(Progress.id == claim.progress_id)
         .values(message=message, updated_at=func.now())
     )
+
+
+def give_back(session: Session, claim: Claim, *, max_tries: int) -> bool:
+    """Let the lease end now, so that another worker takes the job; False if this was its last try.
+
+    Raises LeaseLostError if the claim no longer holds.
+    """
+    tries = session.scalar(
+        update(QuizReport)
+        .where(_is_held(claim))
+        .values(lease_until=func.now(), updated_at=func.now())
+        .returning(QuizReport.tries)
+        .execution_options(synchronize_session=False)
+    )
+    if tries is None:
+        raise LeaseLostError(claim.reference)
+    return tries < max_tries
 
 
 def fail_exhausted(session: Session, *, max_tries: int) -> Sequence[int]:
@@ -220,6 +241,42 @@ def take_unclaimed_jobs(
     ]
 
 
+_HAND_OUT = text(
+    """
+    WITH sent AS (
+        SELECT quizzes.course_id, count(*) AS jobs
+        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
+        WHERE state IN ('queued', 'running') AND enqueued_at IS NOT NULL
+        GROUP BY quizzes.course_id
+    ), held AS (
+        SELECT quiz_reports.id, coalesce(sent.jobs, 0) + row_number() OVER (
+                   PARTITION BY quizzes.course_id ORDER BY quiz_reports.progress_id
+               ) AS turn
+        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
+            LEFT JOIN sent ON sent.course_id = quizzes.course_id
+        WHERE state = 'queued' AND enqueued_at IS NULL
+    ), next AS (
+        SELECT id, turn FROM held WHERE turn <= :most_of_course ORDER BY turn, id LIMIT :most
+    )
+    UPDATE quiz_reports SET enqueued_at = now(), send_count = send_count + 1
+    FROM next WHERE quiz_reports.id = next.id AND state = 'queued' AND enqueued_at IS NULL
+    RETURNING turn, quiz_reports.id, progress_id, queue, send_count
+    """
+)
+
+
+def hand_out(session: Session, *, most_of_course: int, most: int = 100) -> Sequence[JobMessage]:
+    """Return the jobs that were held back and whose turn has come, courses in turn, and mark them enqueued.
+
+    Of each course, at most so many jobs are then with the broker or with workers.
+    """
+    rows = session.execute(_HAND_OUT, {"most_of_course": most_of_course, "most": most}).all()
+    return [
+        JobMessage(report_id, progress_id, Queue(queue), send)
+        for _, report_id, progress_id, queue, send in sorted(rows)
+    ]
+
+
 def remove_expired_files(session: Session, *, retention_days: int, most: int = 1000) -> Sequence[str]:
     """Clear the reports whose files have outlived the retention; return the keys of the objects to delete."""
     expired = session.execute(
@@ -247,18 +304,21 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
 def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> None:
     ended = session.execute(
         update(QuizReport)
-        .where(
-            QuizReport.id == claim.report_id,
-            QuizReport.state == ReportState.RUNNING,
-            QuizReport.claim_token == claim.token,
-            *conditions,
-        )
+        .where(_is_held(claim), *conditions)
         .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
         .returning(QuizReport.id)
         .execution_options(synchronize_session=False)
     ).first()
     if ended is None:
         raise LeaseLostError(claim.reference)
+
+
+def _is_held(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        QuizReport.id == claim.report_id,
+        QuizReport.state == ReportState.RUNNING,
+        QuizReport.claim_token == claim.token,
+    )
 
 
 def _lease_expired() -> ColumnElement[bool]:

@@ -6,12 +6,25 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from models.db.session import lock
 from models.errors import (
@@ -57,11 +70,15 @@ def list_reports(
     *,
     all_versions: bool,
     sis_ids: bool,
-    analysis_version: str,
+    section_ids: Collection[int] = (),
+    formula_guard: bool,
 ) -> list[QuizReport]:
-    """List the newest report of each type, student_analysis first; missing and stale ones are created."""
-    variants = [Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids) for kind in ReportType]
-    return [_listed(session, course, quiz, variant, analysis_version) for variant in variants]
+    """List the newest CSV report of each type, student_analysis first; missing and stale ones are created."""
+    variants = [
+        Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids, section_ids=section_ids)
+        for kind in ReportType
+    ]
+    return [_listed(session, course, quiz, variant, formula_guard=formula_guard) for variant in variants]
 
 
 def request_report(
@@ -71,8 +88,10 @@ def request_report(
     variant: Variant,
     *,
     user_id: int,
-    analysis_version: str,
+    formula_guard: bool,
     large_responses: int,
+    course_jobs: int = 8,
+    request_id: str | None = None,
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
 
@@ -83,7 +102,7 @@ def request_report(
     newest = _newest_under_lock(session, course, quiz, variant)
     if newest is not None and newest.state.is_live:
         raise AlreadyBeingGeneratedError("report is already being generated")
-    if newest is not None and newest.is_current(quiz, course, analysis_version):
+    if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
         return Requested(newest, None)
     # From here to the commit the quiz cannot become a survey that may not have this report.
     session.refresh(quiz, with_for_update={"read": True})
@@ -94,23 +113,31 @@ def request_report(
             quiz,
             present,
             user_id=user_id,
-            analysis_version=analysis_version,
+            formula_guard=formula_guard,
             large_responses=large_responses,
+            course_jobs=course_jobs,
+            request_id=request_id,
         )
 
-    progress = Progress(user_id=user_id)
+    progress = Progress(user_id=user_id, request_id=request_id)
     session.add(progress)
     session.flush()
+    # Beyond a course's share, the job is held back without a message until it is handed out.
+    has_turn = sent_jobs(course.id) < course_jobs
+    sending = {
+        "enqueued_at": case((has_turn, func.now()), else_=null()),
+        "send_count": case((has_turn, 1), else_=0),
+    }
     queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL
     if newest is None or newest.state is ReportState.GENERATED:
-        report = _new_report(variant)
+        report = QuizReport(**vars(variant))
         report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
-        report.enqueued_at, report.send_count = func.now(), 1
+        report.enqueued_at, report.send_count = sending["enqueued_at"], sending["send_count"]
         session.add(report)
         session.flush()
     else:
         report = newest
-        _queue_again(session, newest, progress, queue)
+        _queue_again(session, newest, progress, queue, sending)
     session.refresh(report)
     return Requested(report, report.message)
 
@@ -206,6 +233,22 @@ def find_file_report(session: Session, file_id: int) -> QuizReport:
     return _one(session, _BY_FILE, id=file_id)
 
 
+def sent_jobs(course_id: int) -> ScalarSelect[int]:
+    """Count the jobs of a course that the broker holds or that workers run."""
+    live = aliased(QuizReport)
+    return (
+        select(func.count())
+        .join(Quiz, Quiz.id == live.quiz_id)
+        .where(
+            Quiz.course_id == course_id,
+            live.state.in_([ReportState.QUEUED, ReportState.RUNNING]),
+            live.enqueued_at.is_not(None),
+        )
+        .select_from(live)
+        .scalar_subquery()
+    )
+
+
 def mark_file_lost(session: Session, file_id: int) -> bool:
     """Make a report stale whose file has lost its bytes, so that the next request makes it anew.
 
@@ -241,18 +284,19 @@ def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizRep
 
 
 def _listed(
-    session: Session, course: Course, quiz: Quiz, variant: Variant, analysis_version: str
+    session: Session, course: Course, quiz: Quiz, variant: Variant, *, formula_guard: bool
 ) -> QuizReport:
     def can_be_listed(report: QuizReport | None) -> bool:
         return report is not None and (
-            report.state is not ReportState.GENERATED or report.is_current(quiz, course, analysis_version)
+            report.state is not ReportState.GENERATED
+            or report.is_current(quiz, course, formula_guard=formula_guard)
         )
 
     newest = _newest(session, variant)
     if not can_be_listed(newest):
         newest = _newest_under_lock(session, course, quiz, variant)
     if newest is None or not can_be_listed(newest):
-        newest = _new_report(variant)
+        newest = QuizReport(**vars(variant))
         session.add(newest)
         session.flush()
         session.refresh(newest)
@@ -262,13 +306,7 @@ def _listed(
 def _newest(session: Session, variant: Variant) -> QuizReport | None:
     return session.scalar(
         select(QuizReport)
-        .where(
-            QuizReport.quiz_id == variant.quiz_id,
-            QuizReport.report_type == variant.report_type,
-            QuizReport.includes_all_versions == variant.includes_all_versions,
-            QuizReport.includes_sis_ids == variant.includes_sis_ids,
-            QuizReport.anonymous == variant.anonymous,
-        )
+        .filter_by(**vars(variant))
         .order_by(QuizReport.id.desc())
         .limit(1)
         .execution_options(populate_existing=True)
@@ -284,17 +322,9 @@ def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Va
     return newest
 
 
-def _new_report(variant: Variant) -> QuizReport:
-    return QuizReport(
-        quiz_id=variant.quiz_id,
-        report_type=variant.report_type,
-        includes_all_versions=variant.includes_all_versions,
-        includes_sis_ids=variant.includes_sis_ids,
-        anonymous=variant.anonymous,
-    )
-
-
-def _queue_again(session: Session, report: QuizReport, progress: Progress, queue: Queue) -> None:
+def _queue_again(
+    session: Session, report: QuizReport, progress: Progress, queue: Queue, sending: Mapping[str, Any]
+) -> None:
     earlier = report.progress_id
     queued = _execute(
         session,
@@ -304,8 +334,7 @@ def _queue_again(session: Session, report: QuizReport, progress: Progress, queue
             state=ReportState.QUEUED,
             progress_id=progress.id,
             queue=queue,
-            enqueued_at=func.now(),
-            send_count=1,
+            **sending,
             tries=0,
             updated_at=func.now(),
         ),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -18,12 +20,16 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.db.base import Base, CreatedAt, OwnId, enum_by_value
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import ReportFormat, ReportType, Variant
+
+# The columns that distinguish the files of a quiz.
+_VARIANT: Final = [field.name for field in dataclasses.fields(Variant)]
 
 
 class ReportState(StrEnum):
@@ -81,6 +87,8 @@ class Progress(Base):
     user_id: Mapped[int] = mapped_column(BigInteger)
     completion: Mapped[float] = mapped_column(default=0.0)
     message: Mapped[str | None] = mapped_column(Text)
+    # The request that asked for the job, by which the lines of all processes are found.
+    request_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -95,6 +103,8 @@ class File(Base):
     storage_key: Mapped[str] = mapped_column(Text, unique=True)
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    # The machine whose worker wrote it, for the case that no other machine finds it.
+    node: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
 
 
@@ -105,11 +115,7 @@ class QuizReport(Base):
     __table_args__ = (
         Index(
             "uq_quiz_reports_live_variant",
-            "quiz_id",
-            "report_type",
-            "includes_all_versions",
-            "includes_sis_ids",
-            "anonymous",
+            *_VARIANT,
             unique=True,
             postgresql_where=text("state IN ('queued', 'running')"),
         ),
@@ -132,9 +138,12 @@ class QuizReport(Base):
     id: Mapped[OwnId]
     quiz_id: Mapped[int] = mapped_column(ForeignKey("quizzes.id", ondelete="CASCADE"))
     report_type: Mapped[ReportType] = mapped_column(enum_by_value(ReportType))
+    # Unchecked, so that a further format needs no migration.
+    format: Mapped[ReportFormat] = mapped_column(enum_by_value(ReportFormat, checked=False))
     includes_all_versions: Mapped[bool]
     includes_sis_ids: Mapped[bool]
     anonymous: Mapped[bool]
+    section_ids: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
     state: Mapped[ReportState] = mapped_column(enum_by_value(ReportState), default=ReportState.IDLE)
     progress_id: Mapped[int | None] = mapped_column(ForeignKey("progress.id"), unique=True)
     queue: Mapped[Queue] = mapped_column(enum_by_value(Queue), default=Queue.SMALL)
@@ -156,22 +165,20 @@ class QuizReport(Base):
     @property
     def variant(self) -> Variant:
         """What distinguishes this report's file from the others of the quiz."""
-        return Variant(
-            self.quiz_id, self.report_type, self.includes_all_versions, self.includes_sis_ids, self.anonymous
-        )
+        return Variant(**{name: getattr(self, name) for name in _VARIANT})
 
     @property
     def message(self) -> JobMessage | None:
-        """The last message that told the workers of this report's job, if it has one."""
-        if self.progress_id is None:
+        """The last message that told the workers of this report's job, if one was sent."""
+        if self.progress_id is None or self.send_count == 0:
             return None
         return JobMessage(self.id, self.progress_id, self.queue, self.send_count)
 
-    def is_current(self, quiz: Quiz, course: Course, analysis_version: str) -> bool:
+    def is_current(self, quiz: Quiz, course: Course, *, formula_guard: bool) -> bool:
         """Whether the file was made from the present data by the present analysis."""
         return (
             self.state is ReportState.GENERATED
             and self.quiz_revision == quiz.revision
             and self.roster_revision == course.roster_revision
-            and self.analysis_version == analysis_version
+            and self.analysis_version == self.variant.analysis_version(formula_guard=formula_guard)
         )

@@ -1,18 +1,20 @@
-"""What can be requested of a quiz: the types of report, their options, and the version of the analysis."""
+"""What can be requested of a quiz: the types of report, the formats of their files, and their options.
+
+The workers' half of this table says how each is made: `workers.report_types`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from models.errors import InvalidReportTypeError
-from models.lms.quizzes import Quiz
+from models.errors import InvalidReportFormatError, InvalidReportTypeError
 
-# Raise it with every change that makes a different file from the same data.
-ANALYSIS_VERSION: Final = 1
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
-CONTENT_TYPE: Final = "text/csv; charset=utf-8"
+    from models.lms.quizzes import Quiz
 
 
 class ReportType(StrEnum):
@@ -22,26 +24,106 @@ class ReportType(StrEnum):
     ITEM_ANALYSIS = "item_analysis"
 
 
+class ReportFormat(StrEnum):
+    """The formats of a file; each value is also the ending of the file's name."""
+
+    CSV = "csv"
+
+
+@dataclass(frozen=True)
+class TypeSpec:
+    """What can be requested of a report type.
+
+    The names are English, and the keys of their translations. The options of a type without any are fixed: it
+    reads every version and shows no SIS ids.
+    """
+
+    version: int
+    """Raised with every change that makes a different file from the same data."""
+    readable_name: str
+    quiz_file: str
+    survey_file: str
+    has_options: bool
+    covers_surveys: bool
+
+
+@dataclass(frozen=True)
+class FormatSpec:
+    """How a format is served; `guards_formulas` says that the formula guard changes its bytes."""
+
+    content_type: str
+    guards_formulas: bool = False
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters."""
+        return self.content_type.partition(";")[0]
+
+
+TYPES: Final[Mapping[ReportType, TypeSpec]] = {
+    ReportType.STUDENT_ANALYSIS: TypeSpec(
+        version=1,
+        readable_name="Student Analysis",
+        quiz_file="{title} Quiz Student Analysis Report",
+        survey_file="{title} Survey Student Analysis Report",
+        has_options=True,
+        covers_surveys=True,
+    ),
+    ReportType.ITEM_ANALYSIS: TypeSpec(
+        version=1,
+        readable_name="Item Analysis",
+        quiz_file="{title} Quiz Item Analysis Report",
+        survey_file="{title} Survey Item Analysis Report",
+        has_options=False,
+        covers_surveys=False,
+    ),
+}
+
+FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
+    ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", guards_formulas=True),
+}
+
+# An entry of the unique index of live variants holds 2,700 bytes, eight for each section.
+MOST_SECTIONS: Final = 300
+
+
 @dataclass(frozen=True)
 class Variant:
-    """A quiz, a report type and the options that change the file."""
+    """A quiz, a report type, a format and the options that change the file.
+
+    Each field is a column of `quiz_reports` with the same name. The sections, in ascending order, limit the
+    report to their students; without any it has all respondents.
+    """
 
     quiz_id: int
     report_type: ReportType
+    format: ReportFormat
     includes_all_versions: bool
     includes_sis_ids: bool
     anonymous: bool
+    section_ids: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, quiz: Quiz, report_type: ReportType, *, all_versions: bool, sis_ids: bool) -> Variant:
+    def of(
+        cls,
+        quiz: Quiz,
+        report_type: ReportType,
+        report_format: ReportFormat = ReportFormat.CSV,
+        *,
+        all_versions: bool,
+        sis_ids: bool,
+        section_ids: Collection[int] = (),
+    ) -> Variant:
         """Return the variant for the requested options, as far as they apply to the type."""
-        is_item_analysis = report_type is ReportType.ITEM_ANALYSIS
+        has_options = TYPES[report_type].has_options
         return cls(
             quiz_id=quiz.id,
             report_type=report_type,
-            includes_all_versions=is_item_analysis or all_versions,
-            includes_sis_ids=sis_ids and not is_item_analysis,
+            format=report_format,
+            includes_all_versions=all_versions or not has_options,
+            includes_sis_ids=sis_ids and has_options,
             anonymous=quiz.is_anonymous_survey,
+            section_ids=tuple(sorted(set(section_ids))),
         )
 
     def at(self, quiz: Quiz) -> Variant:
@@ -52,15 +134,20 @@ class Variant:
     @property
     def lock_name(self) -> str:
         """The name of the advisory lock under which rows of this variant are created."""
-        return (
-            f"quiz_reports:{self.quiz_id}:{self.report_type}:{self.includes_all_versions:d}"
-            f":{self.includes_sis_ids:d}:{self.anonymous:d}"
-        )
+        return ":".join(["quiz_reports", *(str(value) for value in vars(self).values())])
 
+    @property
+    def content_type(self) -> str:
+        """The content type of the file."""
+        return FORMATS[self.format].content_type
 
-def analysis_version(*, formula_guard: bool) -> str:
-    """Return the present version of the analysis; switching the formula guard makes older files stale."""
-    return f"{ANALYSIS_VERSION}+guard" if formula_guard else str(ANALYSIS_VERSION)
+    def analysis_version(self, *, formula_guard: bool) -> str:
+        """Return the version of the analysis that makes the file today.
+
+        Switching the formula guard makes older files of a format stale that has it.
+        """
+        guard = "+guard" if formula_guard and FORMATS[self.format].guards_formulas else ""
+        return f"{TYPES[self.report_type].version}{guard}"
 
 
 def parse_report_type(name: object, quiz: Quiz) -> ReportType:
@@ -73,12 +160,23 @@ def parse_report_type(name: object, quiz: Quiz) -> ReportType:
     return report_type
 
 
+def parse_report_format(name: object) -> ReportFormat:
+    """Parse a format, CSV if none is named, or raise InvalidReportFormatError if it is unknown."""
+    if name is None:
+        return ReportFormat.CSV
+    try:
+        return ReportFormat(str(name))
+    except ValueError:
+        known = ", ".join(ReportFormat)
+        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}") from None
+
+
 def require_generatable(report_type: ReportType, quiz: Quiz) -> None:
     """Raise InvalidReportTypeError if the quiz cannot have a report of this type."""
     if not is_generatable(report_type, quiz):
-        raise InvalidReportTypeError("item_analysis can not be generated for a survey")
+        raise InvalidReportTypeError(f"{report_type} can not be generated for a survey")
 
 
 def is_generatable(report_type: ReportType, quiz: Quiz) -> bool:
     """Whether a quiz can have a report: a survey has no correct answers, so it has no item analysis."""
-    return not (report_type is ReportType.ITEM_ANALYSIS and quiz.quiz_type.is_survey)
+    return TYPES[report_type].covers_surveys or not quiz.quiz_type.is_survey

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import redis
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from models.db.schema import applied_revision, newest_revision, require_released
+from models import broker
+from models.content.cell_text import TEXT_VERSION
+from models.db.failures import connection_failure
+from models.db.schema import applied_revision, is_usable_revision, newest_revision, require_released
 from models.db.session import Database
-from models.errors import InvalidSettingError, QuizReportsError
+from models.errors import InvalidSettingError, QuizReportsError, StorageError
+from models.lms.attempts import Attempt
+from models.reports.stored_files import newest_files
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
-from models.storage import open_store
+from models.storage import check_store, open_store
+from ops.admin.files import fault_of
 from ops.local.data_directory import data_dir_option, settings_here
 
 _QUEUED_TOO_LONG = "60 seconds"
 _PROBE = b"quiz-reports doctor"
+_FILES_CHECKED = 200
+# Of the connections that PostgreSQL allows, more than this share in use leaves too few for a restart.
+_CONNECTIONS_USED = 0.9
 
 
 class CheckFailedError(QuizReportsError):
@@ -58,19 +65,34 @@ def check_settings(settings: Settings) -> str:
 
 
 def check_database(settings: Settings) -> str:
-    """Check that PostgreSQL responds."""
+    """Check that PostgreSQL responds, takes changes, and has connections left."""
     database = _database(settings)
     try:
         with database.transaction() as session:
-            return f"PostgreSQL {session.scalar(text('SHOW server_version'))} responds"
+            version, read_only, used, most = session.execute(_DATABASE_STATE).one()
     except DBAPIError as error:
         raise _no_database(error) from None
     finally:
         database.dispose()
+    if read_only == "on":
+        raise CheckFailedError(
+            "PostgreSQL takes no changes: it is a standby, or its default is read-only",
+            "let DATABASE_URL name the primary",
+        )
+    if used > _CONNECTIONS_USED * most:
+        raise CheckFailedError(f"{used} of {most} connections are in use", "see Connections in ops/README.md")
+    return f"PostgreSQL {version} responds, {used} of {most} connections are in use"
+
+
+_DATABASE_STATE = text("""
+    SELECT current_setting('server_version'), current_setting('transaction_read_only'),
+        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+""")
 
 
 def check_migrations(settings: Settings) -> str:
-    """Check that the tables are at the revision of this release."""
+    """Check that the tables are at a revision that this release can use."""
     database = _database(settings)
     try:
         with database.engine.connect() as connection:
@@ -80,54 +102,56 @@ def check_migrations(settings: Settings) -> str:
     finally:
         database.dispose()
     require_released(applied)
-    if applied != newest:
+    if not is_usable_revision(applied):
         raise CheckFailedError(
             f"the tables are at revision {applied or 'none'}, this release needs {newest}",
             "run quiz-reports migrate",
         )
-    return f"the tables are at revision {newest}"
+    return f"the tables are at revision {applied}" + (", of a newer release" if applied != newest else "")
 
 
 def check_broker(settings: Settings) -> str:
-    """Check that the broker responds and never evicts a message."""
+    """Check that the broker takes messages and never evicts one."""
     settings.require("redis_url")
-    client = redis.Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
-    try:
-        client.ping()
-        policy = client.info("memory").get("maxmemory_policy", "noeviction")
-    except redis.AuthenticationError as error:
-        raise CheckFailedError(f"the broker refuses the password ({error})", "check REDIS_URL") from None
-    except (redis.RedisError, OSError) as error:
-        raise CheckFailedError(
-            f"the broker does not respond ({error})", "start it, or check REDIS_URL; reports wait meanwhile"
-        ) from None
-    finally:
-        client.close()
+    policy = broker.check_broker(settings.redis_url).eviction_policy
+    if policy is None:
+        return "it takes messages; whether it may evict them is unknown, since the user may not call INFO"
     if policy != "noeviction":
         raise CheckFailedError(f"the broker may evict messages ({policy})", "set maxmemory-policy noeviction")
-    return "it responds and evicts nothing"
+    return "it takes messages and evicts nothing"
 
 
 def check_storage(settings: Settings) -> str:
     """Write, read and delete an object."""
     settings.require("storage_url")
-    key = f"doctor/{secrets.token_hex(8)}"
     try:
-        store = open_store(settings)
-        with store.writer(key) as writer:
-            writer.write(_PROBE)
-        found = b"".join(store.read(key))
-        store.delete(key)
-    except QuizReportsError as error:
+        check_store(settings)
+    except StorageError as error:
         raise CheckFailedError(
             f"{settings.storage_url} cannot be used ({error})",
             "check that it exists, that this user may write to it, and STORAGE_URL and the AWS_* variables",
         ) from None
-    if found != _PROBE:
-        raise CheckFailedError(
-            f"{settings.storage_url} returned other bytes than were stored", "check the store itself"
-        )
     return "an object was written, read and deleted"
+
+
+def check_files(settings: Settings) -> str:
+    """Check that the objects of the newest files exist."""
+    database = _database(settings)
+    try:
+        with database.transaction() as session:
+            files = newest_files(session, most=_FILES_CHECKED)
+    except DBAPIError as error:
+        raise _no_database(error) from None
+    finally:
+        database.dispose()
+    store = open_store(settings.require("storage_url"))
+    lost = [file for file in files if fault_of(file, store) is not None]
+    if lost:
+        raise CheckFailedError(
+            f"{len(lost)} of the {len(files)} newest files are lost, for example that of {lost[0]}",
+            "check that all processes use the same store; quiz-reports files check names all of them",
+        )
+    return f"the {len(files)} newest files are in the store"
 
 
 def check_uploads(settings: Settings) -> str:
@@ -144,6 +168,23 @@ def check_uploads(settings: Settings) -> str:
     return f"large bodies are received in {folder}"
 
 
+def check_texts(settings: Settings) -> str:
+    """Check that the texts of all attempts were made by the rules of this release."""
+    database = _database(settings)
+    try:
+        with database.transaction() as session:
+            old = session.scalar(
+                select(func.count()).select_from(Attempt).where(Attempt.text_version != TEXT_VERSION)
+            )
+    except DBAPIError as error:
+        raise _no_database(error) from None
+    finally:
+        database.dispose()
+    if old:
+        raise CheckFailedError(f"{old} attempts have texts by older rules", "run quiz-reports rebuild")
+    return "the texts of all attempts follow the present rules"
+
+
 def check_workers(settings: Settings) -> str:
     """Check that a worker responds within a second, and that no report has waited long."""
     from models.publisher import BROKER_FAILURES, JobPublisher
@@ -155,7 +196,10 @@ def check_workers(settings: Settings) -> str:
     try:
         nodes = publisher.count_workers(within_seconds=1.0)
     except BROKER_FAILURES as error:
-        raise CheckFailedError(f"workers cannot be counted ({error})", "see the line of the broker") from None
+        raise CheckFailedError(
+            f"workers cannot be counted ({error})",
+            "check that the user of REDIS_URL may publish and subscribe on all channels",
+        ) from None
     finally:
         publisher.close()
     if not nodes:
@@ -186,10 +230,8 @@ def _database(settings: Settings) -> Database:
 
 
 def _no_database(error: DBAPIError) -> CheckFailedError:
-    reason = str(error.orig).splitlines()[0]
-    return CheckFailedError(
-        f"no response ({reason})", "start it, or check DATABASE_URL; run quiz-reports migrate"
-    )
+    failure, reason = connection_failure(error), str(error.orig).splitlines()[0]
+    return CheckFailedError(f"{failure.fault} ({reason})", failure.remedy)
 
 
 CHECKS = (
@@ -198,7 +240,9 @@ CHECKS = (
     Check("migrations", check_migrations),
     Check("broker", check_broker),
     Check("storage", check_storage),
+    Check("files", check_files),
     Check("uploads", check_uploads),
+    Check("texts", check_texts),
     Check("workers", check_workers),
 )
 
@@ -213,7 +257,7 @@ CHECKS = (
 @data_dir_option
 @click.pass_context
 def doctor_command(context: click.Context, only: tuple[str, ...], data_dir: Path) -> None:
-    """Check settings, database, migrations, broker, storage, uploads and workers, one line each.
+    """Check settings, database, migrations, broker, storage, files, uploads, texts, workers: a line each.
 
     A line that begins with FAIL ends with a remedy; the exit status is then 1. Without DATABASE_URL, the
     stack that `quiz-reports up` runs in the data directory is checked.

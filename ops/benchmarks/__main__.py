@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from models.errors import QuizReportsError
+from ops.benchmarks.findings import measure_findings
 from ops.benchmarks.growth_plot import growth_lines, write_growth_plot
 from ops.benchmarks.inputs import measure_inputs
 from ops.benchmarks.long_essay import measure_long_essay, measure_many_essays
@@ -42,6 +43,10 @@ FIGURES: dict[str, tuple[str, Measure]] = {
     "push": ("pushing a whole exam, and one attempt to a huge quiz", measure_pushing),
     "inputs": ("the CPU time of all that comes in, by its size, and of refusals", measure_inputs),
     "plans": ("the query plans of the hot statements", measure_plans),
+    "findings": (
+        "how many wrong keys are found, and how many items of clean quizzes are marked",
+        measure_findings,
+    ),
     "start": ("how long the command, the API and a worker take to start", measure_starts),
 }
 

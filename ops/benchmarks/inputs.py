@@ -13,11 +13,12 @@ from typing import Final
 import msgspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from models.content.html_text import plain_text
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
-from models.ingestion.question_sets import QuizDataReader
+from models.ingestion.quiz_data import QuizDataReader
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
@@ -62,6 +63,7 @@ _MARKUP: Final[Mapping[str, Callable[[int], str]]] = {
     "nested lists": lambda size: "<ul><li>a" * (size // 9),
     "links": lambda size: "<a href=x>a" * (size // 11),
     "comments": lambda size: "<!-- x -->" * (size // 10),
+    "a long character reference": lambda size: f"<p>&#{'9' * size};",
 }
 
 _ATTEMPT: Final[Json] = {
@@ -164,14 +166,14 @@ def _attempt(fields: Callable[[int], Json]) -> Callable[[int], Work]:
 
 
 def _read_attempts(body: bytes) -> None:
-    for batch in read_document(body):
-        if batch.issues:
-            raise InvalidInputError(batch.issues)
-        quiz_data = QuizDataReader()
+    batches = read_document(body)
+    for batch in batches:
+        quiz_data = QuizDataReader(dict)
         for attempt in batch.attempts:
             attempt.digest(attempt.read_entries(), b"")
             if attempt.quiz_data is not None:
                 quiz_data.read(attempt.quiz_data, attempt.path)
+    batches.issues.finish()
 
 
 def _attempts(size: int) -> Work:
@@ -206,16 +208,12 @@ def _refused_entries(size: int) -> Work:
 def _item_analysis(size: int) -> Work:
     """Analyze an item with so many options, each of which one student chose."""
     item = Item(1, "a", 1.0, 1, True, tuple(Option(n, "a", float(n == 0)) for n in range(size)))
-    attempts = pd.DataFrame(
-        {
-            "score": np.arange(size) % 2.0,
-            "question_set_id": np.ones(size, np.int64),
-            "answer_ids": [[n] for n in range(size)],
-        }
-    )
+    scores = np.arange(size, dtype=np.float64) % 2
+    answer_ids = pd.arrays.ArrowExtensionArray(pa.array([[n] for n in range(size)]))
+    attempts = pd.DataFrame({"score": scores, "question_set_id": 1, "answer_ids": answer_ids})
 
     def analyze() -> None:
-        analysis = ItemAnalysis([item], {1: [1]})
+        analysis = ItemAnalysis([item], {1: [1]}, scores)
         analysis.add(attempts)
         analysis.rows()
 

@@ -17,7 +17,7 @@ from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.requests import abort_report, find_report, request_report
 from models.reports.tables import QuizReport, ReportState
-from models.reports.variants import ReportType, Variant, analysis_version
+from models.reports.variants import ReportType, Variant
 from ops.benchmarks.stack import BenchmarkError, BenchmarkStack
 
 
@@ -88,7 +88,7 @@ def queue_report(stack: BenchmarkStack, quiz_id: int, report_type: ReportType) -
                 quiz,
                 variant,
                 user_id=1,
-                analysis_version=analysis_version(formula_guard=False),
+                formula_guard=False,
                 large_responses=stack.settings.large_responses,
             ).report
 

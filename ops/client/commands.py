@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
 
-from ops.client.http import REPORT_TYPES, Client, RefusedError, Report
+from models.reports.variants import ReportFormat, ReportType
+from ops.client.http import Client, Counts, OnInvalid, RefusedError, Report
 from ops.client.import_files import ImportFile, open_import_file
 from ops.local.data_directory import DataDirectory, data_dir_option
 
@@ -73,6 +74,8 @@ def _connect(url: str | None, token: str | None, data_dir: Path) -> Client:
     metavar="ID",
     help="The quiz, if a file does not name it or names another.",
 )
+@click.option("--check", "is_check", is_flag=True, help="Store nothing, and print all that is invalid.")
+@click.option("--skip", "skips", is_flag=True, help="Store what is valid, and print what is skipped.")
 @_connection_options
 def import_command(
     paths: tuple[Path, ...],
@@ -81,6 +84,9 @@ def import_command(
     url: str | None,
     token: str | None,
     data_dir: Path,
+    *,
+    is_check: bool,
+    skips: bool,
 ) -> None:
     """Push course, quiz and submission files.
 
@@ -99,24 +105,56 @@ def import_command(
     changes nothing. While the service is busy, the import waits for up to a minute and sends the file again.
     If `quiz-reports up` is running, --url and --token can be left out.
 
+    With --check, nothing is stored: the command prints for each file what would be stored, and by kind what
+    is invalid, and exits with 1 if anything is. The files of a course, its quizzes and their submissions are
+    checked together, even if none of them is stored yet. With --skip, what is valid is stored, and the rest
+    is printed in the same way.
+
     \b
     Example:
       python -m ops.sample sample/
+      quiz-reports import --check sample/*.json
       quiz-reports import sample/*.json
       quiz-reports import attempts.ndjson --course 101 --quiz 201
     """
     files = [open_import_file(path, course=course, quiz_id=quiz) for path in paths]
     if quiz is not None and sum(file.rank == 1 for file in files) > 1:
         raise click.UsageError("--quiz names one quiz, and several of the files are quizzes")
+    if is_check and skips:
+        raise click.UsageError("--check stores nothing, so --skip cannot be given beside it")
+    files.sort(key=lambda file: file.rank)
     with _connect(url, token, data_dir) as client:
-        for file in sorted(files, key=lambda file: file.rank):
-            _push(client, file)
+        if is_check:
+            _check(client, files)
+            return
+        for file in files:
+            _push(client, file, OnInvalid.SKIP if skips else OnInvalid.REFUSE)
 
 
-def _push(client: Client, file: ImportFile) -> None:
+def _check(client: Client, files: Sequence[ImportFile]) -> None:
+    """Check every file, also after one that is refused; exit with 1 if anything is invalid."""
+    is_valid = True
+    for file in files:
+        preceding = [other for other in files if other.precedes(file)]
+        try:
+            counts = _push(client, file, OnInvalid.CHECK, preceding)
+        except click.exceptions.Exit:
+            is_valid = False
+        except click.ClickException as error:
+            error.show()
+            is_valid = False
+        else:
+            is_valid = is_valid and not counts.skipped and counts.complete
+    if not is_valid:
+        raise click.exceptions.Exit(1)
+
+
+def _push(
+    client: Client, file: ImportFile, on_invalid: OnInvalid, preceding: Sequence[ImportFile] = ()
+) -> Counts:
     try:
         with click.progressbar(length=file.path.stat().st_size, label=str(file.path), file=sys.stderr) as bar:
-            counts = file.push(client, bar.update)
+            counts = file.push(client, bar.update, on_invalid, preceding)
     except RefusedError as error:
         if len(error.reasons) == 1:
             raise click.ClickException(f"{file.path} was {error}") from None
@@ -129,26 +167,45 @@ def _push(client: Client, file: ImportFile) -> None:
         for reason in error.reasons:
             click.echo(f"  {reason}", err=True)
         raise click.exceptions.Exit(1) from None
-    click.echo(f"{file.path} → {file.target}: {counts}")
+    would_be = "would be " if on_invalid is OnInvalid.CHECK else ""
+    click.echo(f"{file.path} → {file.target}: {would_be}{counts}")
+    for issue in counts.issues:
+        click.echo(f"  {issue.count:,} × {issue.kind}: {issue.kind.meaning}")
+        for path in issue.examples:
+            click.echo(f"      {path}")
+        if issue.count > len(issue.examples):
+            click.echo(f"      … and {issue.count - len(issue.examples):,} more")
+    if not counts.complete:
+        click.echo("  the check stopped here: there may be more")
+    return counts
 
 
 @click.command("report")
 @click.argument("course", metavar="COURSE")
 @click.argument("quiz", metavar="QUIZ", type=click.IntRange(1))
-@click.argument("report_type", metavar="TYPE", type=click.Choice(REPORT_TYPES))
+@click.argument("report_type", metavar="TYPE", type=click.Choice([kind.value for kind in ReportType]))
+@click.option(
+    "--format",
+    "report_format",
+    type=click.Choice([kind.value for kind in ReportFormat]),
+    default=ReportFormat.CSV.value,
+    show_default=True,
+    help="The format of the file.",
+)
 @click.option("--all-versions", is_flag=True, help="Include every attempt, not only the one that counts.")
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="The file to write; - is standard output.  [default: quiz_QUIZ_TYPE.csv]",
+    help="The file to write; - is standard output.  [default: quiz_QUIZ_TYPE.FORMAT]",
 )
 @_connection_options
 def report_command(
     course: str,
     quiz: int,
     report_type: str,
+    report_format: str,
     output: Path | None,
     url: str | None,
     token: str | None,
@@ -170,11 +227,12 @@ def report_command(
       quiz-reports report 101 201 item_analysis
       quiz-reports report 101 201 student_analysis --all-versions -o all.csv
     """
-    path = output or Path(f"quiz_{quiz}_{report_type}{'_all_versions' if all_versions else ''}.csv")
+    versions = "_all_versions" if all_versions else ""
+    path = output or Path(f"quiz_{quiz}_{report_type}{versions}.{report_format}")
     if not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}", param_hint="--output")
     with _connect(url, token, data_dir) as client:
-        report = client.request_report(course, quiz, report_type, all_versions=all_versions)
+        report = client.request_report(course, quiz, report_type, report_format, all_versions=all_versions)
         report = wait_with_bar(client, course, report, report_type, sys.stderr)
         if str(path) == "-":
             client.download(report, sys.stdout.buffer)

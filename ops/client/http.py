@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
@@ -12,11 +13,10 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, stop_never
 
-from models.errors import QuizReportsError
-
-REPORT_TYPES = ("student_analysis", "item_analysis")
+from models.errors import IssueKind, QuizReportsError
+from models.reports.variants import ReportFormat
 
 # Storing a large push may take half an hour; every other response comes at once.
 _TIMEOUT = httpx.Timeout(30, connect=5)
@@ -63,17 +63,36 @@ class ReportFailedError(ServiceError):
     """The report was not generated; the message says why."""
 
 
+class OnInvalid(Enum):
+    """What becomes of the invalid parts of a push, as parameters of the request."""
+
+    REFUSE = ()
+    SKIP = (("on_error", "skip"),)
+    CHECK = (("check", "true"),)
+
+
+class IssueCount(msgspec.Struct, frozen=True):
+    """The issues of one kind, with the paths of the first ones."""
+
+    kind: IssueKind
+    count: int
+    examples: list[str]
+
+
 class Counts(msgspec.Struct, frozen=True):
-    """What a push has changed."""
+    """What a push has changed, or would change; the last three fields are those of a check or a skip."""
 
     created: int
     updated: int
     unchanged: int
     deleted: int
+    skipped: int = 0
+    complete: bool = True
+    issues: list[IssueCount] = []
 
     def __str__(self) -> str:
         """Summarise the counts in one line."""
-        names = ("created", "updated", "unchanged", "deleted")
+        names = ("created", "updated", "unchanged", "deleted", "skipped")
         counts = [f"{count:,} {name}" for name in names if (count := getattr(self, name))]
         return ", ".join(counts) or "nothing in it"
 
@@ -135,21 +154,41 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def put_course(self, course: int | str, body: Mapping[str, Any]) -> Counts:
+    def put_course(
+        self, course: int | str, body: Mapping[str, Any], on_invalid: OnInvalid = OnInvalid.REFUSE
+    ) -> Counts:
         """Push a course with its roster."""
-        return self._put(_course_path(course), _encode({"course": body}), "application/json")
+        path = _course_path(course)
+        return self._put(path, _encode({"course": body}), "application/json", on_invalid)
 
-    def put_quiz(self, course: int | str, quiz_id: int, body: Mapping[str, Any]) -> Counts:
-        """Push a quiz with its questions."""
-        return self._put(_quiz_path(course, quiz_id), _encode({"quiz": body}), "application/json")
+    def put_quiz(
+        self,
+        course: int | str,
+        quiz_id: int,
+        body: Mapping[str, Any],
+        on_invalid: OnInvalid = OnInvalid.REFUSE,
+        *,
+        preceding: Mapping[str, Any] | None = None,
+    ) -> Counts:
+        """Push a quiz with its questions; a check may bring along the course that precedes it."""
+        path = _quiz_path(course, quiz_id)
+        return self._put(path, _encode({**(preceding or {}), "quiz": body}), "application/json", on_invalid)
 
-    def put_submissions(self, course: int | str, quiz_id: int, lines: Iterable[bytes], size: int) -> Counts:
-        """Push attempts as NDJSON, `size` bytes in pieces of any length; all of it is stored, or nothing.
+    def put_submissions(
+        self,
+        course: int | str,
+        quiz_id: int,
+        lines: Iterable[bytes],
+        size: int,
+        on_invalid: OnInvalid = OnInvalid.REFUSE,
+    ) -> Counts:
+        """Push attempts as NDJSON, `size` bytes in pieces of any length.
 
         The pieces are iterated over again if the service is busy and the push is sent again.
         """
         path = f"{_quiz_path(course, quiz_id)}/submissions"
-        return self._put(path, lines, "application/x-ndjson", {"Content-Length": str(size)})
+        headers = {"Content-Length": str(size)}
+        return self._put(path, lines, "application/x-ndjson", on_invalid, headers)
 
     def reports(self, course: int | str, quiz_id: int, *, all_versions: bool = False) -> list[Report]:
         """List the two reports of a quiz."""
@@ -157,13 +196,26 @@ class Client:
         return self._decode(self._request("GET", _reports_path(course, quiz_id), params=params), list[Report])
 
     def request_report(
-        self, course: int | str, quiz_id: int, report_type: str, *, all_versions: bool = False
+        self,
+        course: int | str,
+        quiz_id: int,
+        report_type: str,
+        report_format: str = ReportFormat.CSV,
+        *,
+        all_versions: bool = False,
     ) -> Report:
-        """Request a report: the current one, a new one, or the one that is already being generated."""
+        """Request a report: the current one, a new one, or the one that is already being generated.
+
+        The list of reports shows CSV files only, so the request for another format is sent again until the
+        job of another client has ended.
+        """
         params = {
             "quiz_report[report_type]": report_type,
+            "quiz_report[format]": report_format,
             "quiz_report[includes_all_versions]": str(all_versions).lower(),
         }
+
+        is_listed = report_format == ReportFormat.CSV
 
         def request_or_join() -> Report:
             try:
@@ -171,7 +223,7 @@ class Client:
                     self._request("POST", _reports_path(course, quiz_id), data=params), Report
                 )
             except RefusedError as error:
-                if not _is_conflict(error):
+                if not _is_conflict(error) or not is_listed:
                     raise
                 for report in self.reports(course, quiz_id, all_versions=all_versions):
                     if report.report_type == report_type and (report.file or report.progress_url):
@@ -179,7 +231,8 @@ class Client:
                 # It was aborted between the two requests.
                 raise
 
-        return _retry_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS)(request_or_join)
+        stop = stop_after_delay(_PATIENCE_SECONDS) if is_listed else stop_never
+        return _retry_if(_is_conflict, pause=_FIRST_PAUSE_SECONDS, stop=stop)(request_or_join)
 
     def wait_for(self, course: int | str, report: Report, show: Callable[[float], None]) -> Report:
         """Return the report with its file, showing the completion meanwhile; raise ReportFailedError."""
@@ -250,6 +303,7 @@ class Client:
         path: str,
         body: bytes | Iterable[bytes],
         content_type: str,
+        on_invalid: OnInvalid,
         headers: Mapping[str, str] | None = None,
     ) -> Counts:
         """Send a push, and send it again while the service is busy: a PUT is idempotent."""
@@ -258,7 +312,10 @@ class Client:
         def push() -> httpx.Response:
             # httpx takes an iterator as a stream of unknown type, and each try needs a new one.
             content = body if isinstance(body, bytes) else iter(body)
-            return self._send("PUT", path, content=content, headers=headers, timeout=_PUSH_TIMEOUT)
+            params = dict(on_invalid.value)
+            return self._send(
+                "PUT", path, params=params, content=content, headers=headers, timeout=_PUSH_TIMEOUT
+            )
 
         return self._decode(_retry_if(_is_busy, stop=_has_paused_too_long)(push), Counts)
 

@@ -5,7 +5,8 @@ The content of a file is sent byte for byte; the service alone validates it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 
 from models.errors import QuizReportsError
-from ops.client.http import Client, Counts
+from ops.client.http import Client, Counts, OnInvalid
 
 _LINES = {".ndjson", ".jsonl"}
 _PIECE = 256 * 1024
@@ -48,24 +49,47 @@ class ImportFile:
             return f"course {self.course}"
         return f"{'submissions of ' if self.has_submissions else ''}quiz {self.quiz_id}"
 
-    def push(self, client: Client, show: Callable[[int], None]) -> Counts:
-        """Push the file; `show` is called with the number of bytes of each piece that was sent."""
-        if self.path.suffix in _LINES and self.quiz_id is not None:
-            size = self.path.stat().st_size
-            pieces = _TrackedPieces(lambda: _pieces(self.path), show)
-            return client.put_submissions(self.course, self.quiz_id, pieces, size)
-        contents = _read(self.path, _Contents)
+    def push(
+        self,
+        client: Client,
+        show: Callable[[int], None],
+        on_invalid: OnInvalid = OnInvalid.REFUSE,
+        preceding: Sequence[ImportFile] = (),
+    ) -> Counts:
+        """Push the file; `show` is called with the number of bytes of each piece that was sent.
+
+        `preceding` are the files of its course and its quiz, for a check before these are stored.
+        """
+        known = {name: part for file in preceding for name, part in file._body().items()}
         if self.has_submissions and self.quiz_id is not None:
-            lines = [_one_line(attempt) for attempt in contents.quiz_submissions or []]
-            size = sum(map(len, lines))
-            pieces = _TrackedPieces(lambda: lines, show)
-            return client.put_submissions(self.course, self.quiz_id, pieces, size)
+            first = msgspec.json.encode(known) + b"\n" if known else b""
+            lines, size = self._lines()
+            pieces = _TrackedPieces(lambda: itertools.chain([first], lines()), show)
+            return client.put_submissions(self.course, self.quiz_id, pieces, len(first) + size, on_invalid)
+        body = self._body()
         if self.quiz_id is not None:
-            counts = client.put_quiz(self.course, self.quiz_id, _without_ids(contents.quiz))
+            counts = client.put_quiz(self.course, self.quiz_id, body["quiz"], on_invalid, preceding=known)
         else:
-            counts = client.put_course(self.course, _without_ids(contents.course))
+            counts = client.put_course(self.course, body["course"], on_invalid)
         show(self.path.stat().st_size)
         return counts
+
+    def precedes(self, other: ImportFile) -> bool:
+        """Whether this is the file of the course or of the quiz that another file belongs to."""
+        is_of_course = str(self.course) == str(other.course)
+        return is_of_course and self.rank < other.rank and self.quiz_id in {None, other.quiz_id}
+
+    def _body(self) -> dict[str, dict[str, msgspec.Raw]]:
+        contents = _read(self.path, _Contents)
+        if self.quiz_id is None:
+            return {"course": _without_ids(contents.course)}
+        return {"quiz": _without_ids(contents.quiz)}
+
+    def _lines(self) -> tuple[Callable[[], Iterable[bytes]], int]:
+        if self.path.suffix in _LINES:
+            return lambda: _pieces(self.path), self.path.stat().st_size
+        lines = [_one_line(attempt) for attempt in _read(self.path, _Contents).quiz_submissions or []]
+        return lambda: lines, sum(map(len, lines))
 
 
 class _Ids(msgspec.Struct):

@@ -10,8 +10,10 @@ from typing import NoReturn
 
 import click
 
+from models.logs import configure_logging
 from models.settings import Settings
 from ops.serve.metrics_folder import make_metrics_folder
+from ops.serve.start_checks import require_broker_user
 
 # How long a client may send nothing in the middle of a request, and read nothing of a response.
 _SILENT_SECONDS = 20
@@ -40,7 +42,9 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
     Needs DATABASE_URL, REDIS_URL, STORAGE_URL and SECRET_KEY. In production, put a proxy that buffers in
     front of it, as docker-compose.yml does, and set QUIZ_REPORTS_TRUSTED_PROXIES.
     """
-    Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    configure_logging(settings)
+    require_broker_user(settings)
     serve(host, port, "--workers", str(processes), "--threads", str(threads))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,24 @@ def on_exit(_server: Any) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+# Besides clients' connections a process opens the log, metrics, bodies, and connections to the servers.
+_OTHER_FILES = 120
+
+
+def _most_connections() -> int:
+    """Allow as many open files as may be, and leave some beside the clients' connections.
+
+    Without a limit below that of open files, an API process would end when it accepts one more.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1000 + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return 1000 if soft == resource.RLIM_INFINITY else max(1, min(1000, soft - _OTHER_FILES))
+
+
+worker_connections = _most_connections()
 wsgi_app = "api.app:from_env()"
 worker_class = "gthread"
 timeout = 60

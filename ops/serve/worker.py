@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-import secrets
+import shutil
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
+from models.logs import configure_logging
 from models.reports.tables import Queue
 from models.settings import Settings
 from ops.local.supervisor import ChildProcess, Supervisor, stop_signals
+from ops.serve.metrics_folder import make_metrics_folder
+from ops.serve.metrics_server import metrics_options, serve_metrics
+from ops.serve.start_checks import require_broker_user, require_store
 
-if TYPE_CHECKING:
-    from celery import Celery
-
-_HEARTBEAT_SECONDS = 10
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class _QueueNames(click.ParamType[tuple[Queue, ...]]):
@@ -56,9 +61,16 @@ class _QueueNames(click.ParamType[tuple[Queue, ...]]):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Touch PATH-QUEUES every ten seconds, for a health check.",
 )
+@metrics_options
 @click.option("--one-node", is_flag=True, hidden=True)
 def worker_command(
-    queues: tuple[Queue, ...], concurrency: int, heartbeat_file: Path | None, *, one_node: bool
+    queues: tuple[Queue, ...],
+    concurrency: int,
+    heartbeat_file: Path | None,
+    metrics_host: str,
+    metrics_port: int | None,
+    *,
+    one_node: bool,
 ) -> None:
     """Run a worker until SIGTERM; it then gives a report that has begun 25 seconds to finish.
 
@@ -66,56 +78,57 @@ def worker_command(
     these never wait behind large ones. Needs DATABASE_URL, REDIS_URL and STORAGE_URL.
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
-    if one_node or concurrency == 1 or len(queues) == 1:
-        _run_node(settings, queues, concurrency, heartbeat_file)
-    else:
-        _run_nodes(concurrency, heartbeat_file)
+    configure_logging(settings)
+    require_broker_user(settings)
+    require_store(settings)
+    nodes = (
+        [(queues, concurrency)]
+        if concurrency == 1 or len(queues) == 1
+        else [((Queue.SMALL,), 1), (queues, concurrency - 1)]
+    )
+    if one_node or (len(nodes) == 1 and metrics_port is None):
+        # Imported here because the parent of nodes has no use for Celery.
+        from ops.serve.worker_node import run_node
+
+        run_node(settings, queues, concurrency, heartbeat_file)
+    # Threads that serve metrics must not exist in a process that forks children, so a node has a parent then.
+    with _metrics(metrics_host, metrics_port) as environ:
+        _run_nodes([_node(*node, heartbeat_file, {**os.environ, **environ}) for node in nodes])
 
 
-def _run_nodes(concurrency: int, heartbeat_file: Path | None) -> None:
-    supervisor = Supervisor(lambda line: click.echo(f"quiz-reports worker: {line}", err=True))
+@contextmanager
+def _metrics(host: str, port: int | None) -> Iterator[Mapping[str, str]]:
+    """Serve what the nodes count meanwhile; give the variable that lets them."""
+    if port is None:
+        yield {}
+        return
+    folder = str(make_metrics_folder())
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
+    try:
+        serve_metrics(host, port, registry)
+        yield {"PROMETHEUS_MULTIPROC_DIR": folder}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_nodes(nodes: Sequence[ChildProcess]) -> None:
+    supervisor = Supervisor(lambda line: _log.warning("node_ended", reason=line))
     with stop_signals() as stop:
         try:
-            supervisor.start(_node("small", 1, heartbeat_file))
-            supervisor.start(_node("small,large", concurrency - 1, heartbeat_file))
+            for node in nodes:
+                supervisor.start(node)
             supervisor.run_until(stop)
         finally:
             supervisor.stop()
 
 
-def _node(queues: str, slots: int, heartbeat_file: Path | None) -> ChildProcess:
+def _node(
+    queues: Sequence[Queue], slots: int, heartbeat_file: Path | None, environ: Mapping[str, str]
+) -> ChildProcess:
+    names = ",".join(queues)
     command = [sys.executable, "-P", "-m", "ops.cli", "worker", "--one-node"]
-    command += ["--queues", queues, "--concurrency", str(slots)]
+    command += ["--queues", names, "--concurrency", str(slots)]
     if heartbeat_file is not None:
         command += ["--heartbeat-file", str(heartbeat_file)]
-    return ChildProcess(f"the node for {queues}", command, os.environ)
-
-
-def _run_node(settings: Settings, queues: tuple[Queue, ...], slots: int, heartbeat_file: Path | None) -> None:
-    # With this, SIGTERM means: take no more jobs, give the running one its soft timeout, return the rest.
-    # Celery reads it when it is imported.
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
-    from workers.app import create_celery
-
-    names = "-".join(queues)
-    app = create_celery(settings)
-    if heartbeat_file is not None:
-        _touch_regularly(app, heartbeat_file.with_name(f"{heartbeat_file.name}-{names}"))
-    arguments = ["worker", "--pool=prefork", f"--concurrency={slots}", f"--queues={','.join(queues)}"]
-    arguments += [f"--hostname={names}-{secrets.token_hex(4)}@%h"]
-    arguments += ["--without-mingle", "--without-gossip", f"--loglevel={settings.log_level}"]
-    app.worker_main(arguments)
-
-
-def _touch_regularly(app: Celery, path: Path) -> None:
-    """Let the node's event loop touch a file, so that a stuck node is noticed."""
-    from celery import bootsteps
-
-    class Heartbeat(bootsteps.StartStopStep):
-        requires = ("celery.worker.components:Timer",)
-
-        def start(self, worker: Any) -> None:
-            path.touch()
-            worker.timer.call_repeatedly(_HEARTBEAT_SECONDS, path.touch)
-
-    app.steps["worker"].add(Heartbeat)
+    return ChildProcess(f"the node for {names}", command, environ)

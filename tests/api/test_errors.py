@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy.exc
 from flask import Flask
+from psycopg import sql
 from werkzeug.test import TestResponse
 
 from api.errors import (
@@ -25,6 +27,7 @@ from api.errors import (
 )
 from models import errors as domain
 from models.errors import ValidationIssue
+from tests.factories import Api, reports_path
 
 CHALLENGE = 'Bearer realm="canvas-lms"'
 
@@ -76,6 +79,8 @@ TABLE: list[tuple[Exception, int, dict[str, Any], dict[str, str | None]]] = [
         {},
     ),
     (domain.InvalidReportTypeError("x"), 400, said("bad_request", "x"), {}),
+    (domain.InvalidReportFormatError("x"), 400, said("bad_request", "x"), {}),
+    (domain.UnknownSectionError("x"), 400, said("bad_request", "x"), {}),
     (InvalidParameterError("x"), 400, said("bad_request", "x"), {}),
     (domain.AlreadyBeingGeneratedError("x"), 409, said("conflict", "x"), {"Retry-After": "2"}),
     (domain.CannotCancelError("x"), 409, said("conflict", "x"), {"Retry-After": "2"}),
@@ -140,6 +145,7 @@ def test_every_error_that_the_code_knows_has_its_case() -> None:
         domain.QuizReportsError,
         domain.InvalidSettingError,
         domain.LeaseLostError,
+        domain.MigrationBlockedError,
         domain.UnreleasedSchemaError,
         ApiError,
     }
@@ -152,3 +158,17 @@ def test_every_error_that_the_code_knows_has_its_case() -> None:
     assert known - never_answered == {
         kind for kind in CASES if kind.__module__.split(".")[0] in {"models", "api"}
     }
+
+
+def test_a_database_that_takes_no_changes_is_a_503_until_it_does(api: Api) -> None:
+    # Another connection than the pool's, which is as new as the application.
+    with psycopg.connect(api.settings.database_url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        try:
+            refused = api.post(reports_path(), json={"quiz_report": {"report_type": "student_analysis"}})
+        finally:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    accepted = api.post(reports_path(), json={"quiz_report": {"report_type": "student_analysis"}})
+    assert accepted.status_code == 200

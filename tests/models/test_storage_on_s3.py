@@ -195,7 +195,7 @@ class TestAway:
     def test_a_server_that_stays_away_fails_the_report_with_a_message(
         self, s3_api: Api, s3: S3Server
     ) -> None:
-        settings = replace(on_s3(s3_api.settings, s3.environ(1)), lease_seconds=4.0)
+        settings = replace(on_s3(s3_api.settings, s3.environ(1)), lease_seconds=4.0, max_tries=1)
         asked = ask(s3_api)
         work(settings, asked)
         progress = s3_api.get(f"/api/v1/progress/{asked[1]}").json
@@ -204,7 +204,9 @@ class TestAway:
         assert s3_api.post(reports_path(), json=WISH).status_code == 200
 
     def test_a_bucket_that_does_not_exist_fails_it_too(self, s3_api: Api, s3: S3Server) -> None:
-        settings = replace(s3_api.settings, storage_url="s3://No_Such_Bucket/x", lease_seconds=4.0)
+        settings = replace(
+            s3_api.settings, storage_url="s3://No_Such_Bucket/x", lease_seconds=4.0, max_tries=1
+        )
         asked = ask(s3_api)
         work(settings, asked)
         progress = s3_api.get(f"/api/v1/progress/{asked[1]}").json

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
 import pytest
 
+from tests.attempt_frames import STUDENT_ATTEMPTS, as_csv, attempt_frame
 from tests.reference import DATA
-from workers.analysis.frames import STUDENT_ATTEMPTS, Item, Option
+from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.frames import Item, Option
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
-from workers.formats.csv import header_line, lines
 
 Line = list[str | None]
 
@@ -58,11 +57,11 @@ def test_the_parser_keeps_null_and_the_empty_string_apart() -> None:
 
 def test_the_export_parsed_and_written_again_is_the_export(export: bytes) -> None:
     header, *rows = parsed(export.decode())
-    columns = [pa.array(column, pa.large_string()) for column in zip(*rows, strict=True)]
-    names = [name or "" for name in header]
+    columns = [Column(name or "", ColumnKind.TEXT) for name in header]
+    cells = [list(column) for column in zip(*rows, strict=True)]
 
     assert len(rows) == 13
-    assert header_line(names) + lines(pa.Table.from_arrays(columns, names=names)) == export
+    assert as_csv(columns, frame_of(columns, cells)).encode() == export
 
 
 def questions_of(header: Line, rows: list[Line]) -> list[Item]:
@@ -108,14 +107,10 @@ def attempt_of(line: Line, questions: list[Item]) -> dict[str, Any]:
 def test_the_export_made_again_from_its_attempts_is_the_export(export: bytes) -> None:
     header, *rows = parsed(export.decode())
     questions = questions_of(header, rows)
-    table = pa.Table.from_pylist([attempt_of(line, questions) for line in rows], STUDENT_ATTEMPTS)
+    attempts = attempt_frame([attempt_of(line, questions) for line in rows], STUDENT_ATTEMPTS)
     options = StudentAnalysisOptions(
         includes_all_versions=True, includes_sis_ids=True, includes_root_accounts=False, anonymous=True
     )
     analysis = StudentAnalysis(options, questions, {1: questions})
 
-    written = header_line(analysis.header()) + lines(
-        analysis.rows(table.to_pandas(types_mapper=pd.ArrowDtype))
-    )
-
-    assert written == export
+    assert as_csv(analysis.columns, analysis.rows(attempts)).encode() == export

@@ -5,14 +5,13 @@ import io
 import math
 from dataclasses import dataclass
 
-import pandas as pd
-import pyarrow as pa
+import numpy as np
 import pytest
 
+from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
 from tests.reference import DATA
-from workers.analysis.frames import ITEM_ATTEMPTS, Item, Option
+from workers.analysis.frames import Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
-from workers.formats.csv import header_line, lines
 
 MISSING = -99
 CHUNK = 150
@@ -48,7 +47,8 @@ def report(j20s400: Responses) -> list[dict[str, str]]:
         Item(n, f"Item{n:02}", 1.0, n, True, (Option(2 * n, "right", 100.0), Option(2 * n + 1, "wrong", 0.0)))
         for n in range(1, 21)
     ]
-    analysis = ItemAnalysis(questions, {1: [question.id for question in questions]})
+    question_sets = {1: [question.id for question in questions]}
+    analysis = ItemAnalysis(questions, question_sets, np.array(j20s400.totals))
     people = [
         {
             "score": total,
@@ -58,10 +58,8 @@ def report(j20s400: Responses) -> list[dict[str, str]]:
         for total, person in zip(j20s400.totals, j20s400.scores, strict=True)
     ]
     for start in range(0, len(people), CHUNK):
-        chunk = pa.Table.from_pylist(people[start : start + CHUNK], ITEM_ATTEMPTS)
-        analysis.add(chunk.to_pandas(types_mapper=pd.ArrowDtype))
-    written = (header_line(analysis.header()) + lines(analysis.rows())).decode()
-    return list(csv.DictReader(io.StringIO(written)))
+        analysis.add(attempt_frame(people[start : start + CHUNK], ITEM_ATTEMPTS))
+    return list(csv.DictReader(io.StringIO(as_csv(analysis.columns, analysis.rows()))))
 
 
 def variance(values: list[float]) -> float:

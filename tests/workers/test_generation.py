@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -46,9 +47,9 @@ class School:
     def submissions(self, *attempts: Json) -> Json:
         return self.put(f"/quizzes/{QUIZ_ID}/submissions", {"quiz_submissions": attempts})
 
-    def file(self, report_type: str, *, all_versions: bool = False) -> str:
+    def file(self, report_type: str, *, all_versions: bool = False, **more: Any) -> str:
         """Ask for a report, let a worker make it, and download it."""
-        params = {"report_type": report_type, "includes_all_versions": all_versions}
+        params = {"report_type": report_type, "includes_all_versions": all_versions, **more}
         report = self.client.post(REPORTS, json={"quiz_report": params}, headers=self.admin).get_json()
         if "file" not in report:
             generate(self.resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
@@ -342,6 +343,33 @@ def test_item_analysis_takes_each_student_s_first_submitted_attempt_and_no_logge
     logged_out = golden_attempt(7, "T D F A") | {"user_id": None, "temporary_user_code": "x"}
     school.submissions(*later, unfinished, logged_out, *first)
     assert school.file("item_analysis") == GOLDEN_FILE
+
+
+@pytest.mark.contract(
+    "2 Parameters", "section_ids limits a report to students of the sections, without logged-out takers"
+)
+def test_sections_limit_the_rows_and_leave_the_section_columns(school: School) -> None:
+    people = (
+        student(7, "Ann Lee", 31, 32),
+        student(8, "Bo Ek", 32),
+        student(9, "Cy Rao", 31, state="inactive"),
+    )
+    school.course(**roster(*people))
+    school.quiz([ONE_CHOICE])
+    taken = [attempt(500 + user_id, user_id, submission_data=[chosen(8001)]) for user_id in (7, 8, 9)]
+    school.submissions(*taken, attempt(510, None, submission_data=[chosen(8001)]))
+
+    def names_and_sections(*section_ids: int) -> list[tuple[str, str]]:
+        _, *rows = csv.reader(school.file("student_analysis", section_ids=section_ids).splitlines())
+        return [(row[0], row[3]) for row in rows]
+
+    assert names_and_sections(31) == [("Cy Rao", ""), ("Ann Lee", "Section A, Section B")]
+    assert names_and_sections(32) == [("Bo Ek", "Section B"), ("Ann Lee", "Section A, Section B")]
+    assert len(names_and_sections(31, 32)) == 3
+    assert len(names_and_sections()) == 4
+    assert (
+        school.file("item_analysis", section_ids=[31]).splitlines()[1].startswith("4000001,Item 4000001,2,")
+    )
 
 
 @pytest.mark.parametrize("questions", [[], [ONE_CHOICE]])

@@ -2,49 +2,47 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from workers.analysis import psychometrics
-from workers.analysis.frames import ITEM_ATTEMPTS, Item, responses, single_chunk, to_arrow
-from workers.analysis.psychometrics import Floats
-from workers.analysis.response_index import ChunkQuestionSets, Integers, ResponseIndex
+from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.frames import Integers, Item, responses
+from workers.analysis.psychometrics import Floats, Moments
+from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
 
-ResponseCodes = npt.NDArray[np.unsignedinteger]
 Cell = int | float | str | None
 
-# The codes of responses: no response, an option that the item does not have, and from here on the item's
-# options in order.
-_BLANK: Final = 0
-_UNKNOWN: Final = 1
-_FIRST_OPTION: Final = 2
-
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
+_NOT_AVAILABLE: Final = "N/A"
+
+# Students are added up once there are so many: few calls over long frames.
+_STUDENTS_AT_ONCE: Final = 4_096
 
 _COLUMNS: Final = (
-    ("Question Id", pa.int64()),
-    ("Question Title", pa.large_string()),
-    ("Answered Student Count", pa.int64()),
-    ("Top Student Count", pa.int64()),
-    ("Middle Student Count", pa.int64()),
-    ("Bottom Student Count", pa.int64()),
-    ("Quiz Question Count", pa.int64()),
-    ("Correct Student Count", pa.int64()),
-    ("Wrong Student Count", pa.int64()),
-    ("Correct Student Ratio", pa.float64()),
-    ("Wrong Student Ratio", pa.float64()),
-    ("Correct Top Student Count", pa.int64()),
-    ("Correct Middle Student Count", pa.int64()),
-    ("Correct Bottom Student Count", pa.int64()),
-    ("Variance", pa.float64()),
-    ("Standard Deviation", pa.float64()),
-    ("Difficulty Index", pa.float64()),
+    Column("Question Id", ColumnKind.INTEGER),
+    Column("Question Title", ColumnKind.TEXT),
+    Column("Answered Student Count", ColumnKind.INTEGER),
+    Column("Top Student Count", ColumnKind.INTEGER),
+    Column("Middle Student Count", ColumnKind.INTEGER),
+    Column("Bottom Student Count", ColumnKind.INTEGER),
+    Column("Quiz Question Count", ColumnKind.INTEGER),
+    Column("Correct Student Count", ColumnKind.INTEGER),
+    Column("Wrong Student Count", ColumnKind.INTEGER),
+    Column("Correct Student Ratio", ColumnKind.NUMBER),
+    Column("Wrong Student Ratio", ColumnKind.NUMBER),
+    Column("Correct Top Student Count", ColumnKind.INTEGER),
+    Column("Correct Middle Student Count", ColumnKind.INTEGER),
+    Column("Correct Bottom Student Count", ColumnKind.INTEGER),
+    Column("Variance", ColumnKind.NUMBER),
+    Column("Standard Deviation", ColumnKind.NUMBER),
+    Column("Difficulty Index", ColumnKind.NUMBER),
+    Column("Alpha", ColumnKind.NUMBER, missing=_NOT_AVAILABLE),
+    Column("Point Biserial of Correct", ColumnKind.NUMBER),
 )
+_DTYPES: Final = {ColumnKind.INTEGER: "int64", ColumnKind.NUMBER: "float64", ColumnKind.TEXT: "str"}
 
 
 class ItemAnalysis:
@@ -52,24 +50,46 @@ class ItemAnalysis:
 
     ``items`` are the analysed items, with the weights and points that decide what is correct.
     ``question_sets`` maps the id of a question set to the ids of its items, in the order of the response
-    lists; a set is looked up when a chunk refers to it. Between chunks, a student takes eight bytes and one
-    byte for each item (two from 255 options on).
+    lists; a set is looked up when a chunk refers to it. ``totals`` are the scores of all students, null until
+    graded: they decide the groups before the first student is counted, so that of a chunk only counts, sums
+    and moments are kept.
 
     >>> from workers.analysis.frames import Option
+    >>> import pyarrow as pa
     >>> item = Item(1, "Cells divide.", 1.0, 1, True, (Option(11, "True", 100.0), Option(12, "False", 0.0)))
-    >>> analysis = ItemAnalysis([item], {5: [1]})
-    >>> responses = {"score": [1.0, 0.0], "question_set_id": [5, 5], "answer_ids": [[11], [12]]}
-    >>> analysis.add(pd.DataFrame(responses))
-    >>> analysis.rows().select(["Question Title", "Difficulty Index", "Alpha"]).to_pylist()
-    [{'Question Title': 'Cells divide.', 'Difficulty Index': 0.5, 'Alpha': 'N/A'}]
+    >>> analysis = ItemAnalysis([item], {5: [1]}, np.array([1.0, 0.0]))
+    >>> lists = pd.Series([[11], [12]], dtype=pd.ArrowDtype(pa.list_(pa.int64())))
+    >>> analysis.add(pd.DataFrame({"score": [1.0, 0.0], "question_set_id": [5, 5], "answer_ids": lists}))
+    >>> analysis.rows()[["Question Title", "Difficulty Index", "Alpha"]].to_dict("records")
+    [{'Question Title': 'Cells divide.', 'Difficulty Index': 0.5, 'Alpha': nan}]
     """
 
-    def __init__(self, items: Sequence[Item], question_sets: Mapping[int, Sequence[int]]) -> None:
+    def __init__(
+        self, items: Sequence[Item], question_sets: Mapping[int, Sequence[int]], totals: Floats
+    ) -> None:
         self._items = sorted(items, key=_row_order)
         self._question_sets = question_sets
         self._column_of = {item.id: column for column, item in enumerate(self._items)}
-        self._totals: list[Floats] = []
-        self._codes: list[list[ResponseCodes]] = [[] for _ in self._items]
+        self._options = OptionIndex([[option.id for option in item.options] for item in self._items])
+        totals = np.nan_to_num(totals, nan=0.0)
+        self._limits = psychometrics.score_limits(totals)
+        self._total_variance = psychometrics.population_variance(totals)
+        # The slots of an item: first responses that are none of its options, then its options in order.
+        widths = [1 + len(item.options) for item in self._items]
+        self._begins = np.cumsum([0, *widths])
+        self._counts = np.zeros((self._begins[-1], 3), dtype=np.int64)
+        self._sums = np.zeros(self._begins[-1])
+        self._moments = [Moments() for _ in self._items]
+        self._pending: list[tuple[Integers, Floats]] = []
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns of the report: as many distractors as the item with most options needs."""
+        distractors = range(2, self._most_options() + 1)
+        return [
+            *_COLUMNS,
+            *(Column(f"Point Biserial of Distractor {n}", ColumnKind.NUMBER) for n in distractors),
+        ]
 
     def add(self, attempts: pd.DataFrame) -> None:
         """Add a chunk of students, one row each, with the columns of `frames.ITEM_ATTEMPTS`.
@@ -77,84 +97,108 @@ class ItemAnalysis:
         A null score counts as 0.0. Raises ValueError if responses do not fit their question set, KeyError if
         the question set is unknown.
         """
-        table = to_arrow(attempts, ITEM_ATTEMPTS)
-        lengths, (answer_ids,) = responses(table, ["answer_ids"])
-        chunk_sets = ChunkQuestionSets.of(single_chunk(table["question_set_id"]))
+        lengths, (answer_ids,) = responses(attempts, ["answer_ids"])
+        question_sets = ChunkQuestionSets.of(attempts["question_set_id"])
         # An item's code is its column; all items without a column share one code.
         no_column = len(self._items)
         codes = [
             [self._column_of.get(item_id, no_column) for item_id in self._question_sets[question_set_id]]
-            for question_set_id in chunk_sets.ids
+            for question_set_id in question_sets.ids
         ]
-        index = ResponseIndex(chunk_sets, codes, [*range(no_column), -1], lengths)
-        self._totals.append(pc.fill_null(single_chunk(table["score"]), 0.0).to_numpy())
-        for column, item in enumerate(self._items):
-            self._codes[column].append(_response_codes(item, index.positions(column).take(answer_ids)))
+        columns = np.array([*range(no_column), -1])
+        index = ResponseIndex(codes, question_sets.of_attempt, columns, lengths)
+        slots = padded(self._slots(index.codes, answer_ids), -1)[index.positions(no_column)]
+        self._pending.append((slots, attempts["score"].to_numpy(np.float64, na_value=0.0)))
+        if sum(totals.size for _, totals in self._pending) >= _STUDENTS_AT_ONCE:
+            self._add_up()
 
-    def header(self) -> list[str]:
-        """Return the names of the columns, in order."""
-        return [field.name for field in self._schema(pa.float64())]
-
-    def rows(self) -> pa.Table:
+    def rows(self) -> pd.DataFrame:
         """Return a row for each item, by position (items without one last), then title, then id."""
-        totals = np.concatenate([np.empty(0), *self._totals])
-        groups = psychometrics.score_groups(totals).astype(np.int64)
+        self._add_up()
         statistics = [
-            _ItemStatistics(item, np.concatenate([np.empty(0, np.uint8), *codes]), totals, groups)
-            for item, codes in zip(self._items, self._codes, strict=True)
+            _ItemStatistics(item, self._counts[begin:end], self._sums[begin:end], math.sqrt(moments.variance))
+            for item, begin, end, moments in zip(
+                self._items, self._begins[:-1], self._begins[1:], self._moments, strict=True
+            )
         ]
-        alpha = self._alpha([item.variance for item in statistics], psychometrics.population_variance(totals))
+        alpha = self._alpha([item.variance for item in statistics])
         count, options = len(statistics), self._most_options()
         rows = [[*item.figures(count), alpha, *item.point_biserials(options)] for item in statistics]
-        schema = self._schema(pa.large_string() if isinstance(alpha, str) else pa.float64())
-        columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-        return pa.Table.from_arrays(
-            [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)],
-            schema=schema,
+        columns = self.columns
+        cells: list[Any] = [[row[n] for row in rows] for n in range(len(columns))]
+        return frame_of(
+            columns,
+            [
+                pd.array(values, dtype=_DTYPES[column.kind])
+                for column, values in zip(columns, cells, strict=True)
+            ],
         )
+
+    def _slots(self, columns: Integers, answer_ids: pd.Series) -> Integers:
+        """Return the slot of each response, -1 if it is blank or its item is not analysed."""
+        numbers = self._options.find(columns, answer_ids.to_numpy(np.int64, na_value=0))
+        # Each item before has a slot more than it has options.
+        slots = np.where(numbers >= 0, numbers + columns + 1, self._begins[columns])
+        slots[(columns == len(self._items)) | answer_ids.isna().to_numpy()] = -1
+        return slots
+
+    def _add_up(self) -> None:
+        """Add the pending students to the counts, the sums and the moments."""
+        if not self._pending:
+            return
+        slots = np.concatenate([slots for slots, _ in self._pending], axis=1)
+        totals = np.concatenate([totals for _, totals in self._pending])
+        self._pending.clear()
+        answered = slots >= 0
+        students = np.nonzero(answered)[1]
+        chosen = pd.DataFrame(
+            {
+                "option": slots[answered],
+                "group": psychometrics.score_groups(totals, self._limits)[students],
+                "total": totals[students],
+            }
+        )
+        added = chosen.groupby(["option", "group"], sort=False)["total"].agg(["size", "sum"]).reset_index()
+        self._counts[added["option"], added["group"]] += added["size"]
+        np.add.at(self._sums, added["option"], added["sum"])
+        # The sums of the moments decide last digits, so NumPy adds them up.
+        self._moments = [
+            moments.merged(Moments.of(totals[of_item]))
+            for moments, of_item in zip(self._moments, answered, strict=True)
+        ]
 
     def _most_options(self) -> int:
         """Return the number of options of the item that has the most, at least 1."""
         return max((len(item.options) for item in self._items), default=1) or 1
 
-    def _schema(self, alpha: pa.DataType) -> pa.Schema:
-        """Return the report's columns; alpha is a number or a text."""
-        distractors = [f"Point Biserial of Distractor {n}" for n in range(2, self._most_options() + 1)]
-        correlations = ["Point Biserial of Correct", *distractors]
-        return pa.schema([*_COLUMNS, ("Alpha", alpha), *((name, pa.float64()) for name in correlations)])
-
-    @staticmethod
-    def _alpha(item_variances: Sequence[float], total_variance: float) -> float | str:
-        """Return the cell of alpha: N/A for a quiz of few items, or if alpha is undefined."""
+    def _alpha(self, item_variances: Sequence[float]) -> float | None:
+        """Return the cell of alpha: None for a quiz of few items, or if alpha is undefined."""
         if len(item_variances) <= _ALPHA_NEEDS_MORE_ITEMS_THAN:
-            return "N/A"
-        alpha = psychometrics.coefficient_alpha(item_variances, total_variance)
-        return "N/A" if alpha is None else alpha
+            return None
+        return psychometrics.coefficient_alpha(item_variances, self._total_variance)
 
 
 class _ItemStatistics:
-    """The figures of one item; ``codes``, ``totals`` and ``groups`` have an element for each student."""
+    """The figures of one item, from the counts by slot and group, the sums by slot, and a deviation.
 
-    def __init__(self, item: Item, codes: ResponseCodes, totals: Floats, groups: Integers) -> None:
+    The deviation is that of the totals of the students who chose an answer.
+    """
+
+    def __init__(self, item: Item, by_group: Integers, sums: Floats, deviation: float) -> None:
         self._item = item
-        width = _FIRST_OPTION + len(item.options)
-        indices = codes.astype(np.int64)
-        by_group = np.bincount(groups * width + indices, minlength=3 * width).reshape(3, width)
-        by_group[:, _BLANK] = 0
-        self._answered_by_group = by_group.sum(axis=1)
-        self._counts = by_group.sum(axis=0)
-        self._sums = np.bincount(indices, weights=totals, minlength=width)
-        self._other_sums = _sums_of_others(np.where(np.arange(width) == _BLANK, 0.0, self._sums))
+        self._answered_by_group = by_group.sum(axis=0)
+        self._answered = int(self._answered_by_group.sum())
+        self._counts = by_group.sum(axis=1)
+        self._sums = sums
+        self._other_sums = _sums_of_others(sums)
+        self._deviation = deviation
 
         key = _key(item)
-        self._correct_by_group = np.zeros(3, np.int64) if key is None else by_group[:, _FIRST_OPTION + key]
+        self._correct_by_group = np.zeros(3, np.int64) if key is None else by_group[1 + key]
         self._correct = int(self._correct_by_group.sum())
-        self._answered = int(self._counts.sum())
-
-        answered = codes != _BLANK
-        correct = np.zeros(self._answered, bool) if key is None else codes[answered] == _FIRST_OPTION + key
-        self._deviation = psychometrics.standard_deviation(totals[answered])
-        self.variance = psychometrics.population_variance(np.where(correct, item.points_possible, 0.0))
+        self.variance = psychometrics.variance_of_item(
+            item.points_possible, self._correct, self._answered - self._correct
+        )
 
     def figures(self, question_count: int) -> list[Cell]:
         """Return the cells before alpha."""
@@ -182,18 +226,18 @@ class _ItemStatistics:
         if key is None:
             return [None] * columns
         order = [key, *(index for index in range(len(self._item.options)) if index != key)]
-        figures = [self._point_biserial(_FIRST_OPTION + index) for index in order]
+        figures = [self._point_biserial(1 + index) for index in order]
         return figures + [None] * (columns - len(figures))
 
-    def _point_biserial(self, code: int) -> float | None:
-        """Return the point biserial of the responses with a code."""
-        chosen = int(self._counts[code])
+    def _point_biserial(self, slot: int) -> float | None:
+        """Return the point biserial of the responses of a slot."""
+        chosen = int(self._counts[slot])
         unchosen = self._answered - chosen
         if not chosen or not unchosen:
             return None
         return psychometrics.point_biserial(
-            float(self._sums[code] / chosen),
-            float(self._other_sums[code] / unchosen),
+            float(self._sums[slot] / chosen),
+            float(self._other_sums[slot] / unchosen),
             self._deviation,
             chosen,
             unchosen,
@@ -226,12 +270,3 @@ def _top_first(by_group: Integers) -> list[int]:
     """Return the counts of the top, the middle and the bottom group."""
     groups = (psychometrics.TOP, psychometrics.MIDDLE, psychometrics.BOTTOM)
     return [int(by_group[group]) for group in groups]
-
-
-def _response_codes(item: Item, answer_ids: pa.Array) -> ResponseCodes:
-    """Return the codes of the responses to an item, in the smallest integer type that can hold them."""
-    known = pa.array([option.id for option in item.options], pa.int64())
-    index = pc.fill_null(pc.index_in(answer_ids, value_set=known), _UNKNOWN - _FIRST_OPTION)
-    codes = pc.if_else(pc.is_valid(answer_ids), pc.add(index, _FIRST_OPTION), _BLANK).to_numpy()
-    smallest: ResponseCodes = codes.astype(np.min_scalar_type(_FIRST_OPTION + len(known) - 1))
-    return smallest

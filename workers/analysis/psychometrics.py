@@ -10,7 +10,8 @@ The examples are those of six students whose answers to four questions are keyed
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,66 @@ def standard_deviation(values: Floats) -> float:
     return math.sqrt(population_variance(values))
 
 
+def variance_of_item(points: float, correct: int, wrong: int) -> float:
+    """Return the `population_variance` of the scores for one item: its points if correct, else 0.
+
+    >>> variance_of_item(1.0, correct=4, wrong=2)
+    0.22222222222222224
+    """
+    if not correct or not wrong:
+        return 0.0
+    mean = correct * points / (correct + wrong)
+    return (correct * (points - mean) ** 2 + wrong * mean**2) / (correct + wrong)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The count, mean and squared deviations of values, of which parts can be merged.
+
+    The variance of values that were given at once is their `population_variance` to the last digit. Merging
+    parts keeps the digits that the sums of squares of all values would lose.
+    Source: Chan, T. F., Golub, G. H. and LeVeque, R. J. (1983), Algorithms for computing the sample variance,
+    The American Statistician 37.
+
+    >>> Moments.of(np.array([1.0, 1.0, 0.0])).merged(Moments.of(np.array([1.0, 1.0, 0.0]))).variance
+    0.22222222222222224
+    """
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    least: float = math.inf
+    most: float = -math.inf
+
+    @classmethod
+    def of(cls, values: Floats) -> Self:
+        """Return the moments of values, in two passes: the mean, then the deviations from it."""
+        if not values.size:
+            return cls()
+        mean = values.mean()
+        squares = np.square(values - mean).sum()
+        return cls(values.size, float(mean), float(squares), float(values.min()), float(values.max()))
+
+    def merged(self, other: Self) -> Self:
+        """Return the moments of the values of both."""
+        if not self.count or not other.count:
+            return self if self.count else other
+        count = self.count + other.count
+        difference = other.mean - self.mean
+        return type(self)(
+            count,
+            self.mean + difference * other.count / count,
+            self.squares + other.squares + difference**2 * self.count * other.count / count,
+            min(self.least, other.least),
+            max(self.most, other.most),
+        )
+
+    @property
+    def variance(self) -> float:
+        """The population variance, 0.0 for equal values and for none."""
+        return self.squares / self.count if self.least < self.most else 0.0
+
+
 def coefficient_alpha(item_variances: Sequence[float], total_variance: float) -> float | None:
     """Return Cronbach's alpha, the internal consistency of a quiz.
 
@@ -105,8 +166,16 @@ def point_biserial(
     return (chosen_mean - others_mean) / deviation * math.sqrt(p * (1 - p))
 
 
-def score_groups(totals: Floats) -> npt.NDArray[np.int8]:
-    """Return for each total whether it is in the `TOP`, the `MIDDLE` or the `BOTTOM` group.
+@dataclass(frozen=True)
+class ScoreLimits:
+    """The lowest totals of the middle and of the top group; infinity if a group is empty."""
+
+    middle: float
+    top: float
+
+
+def score_limits(totals: Floats) -> ScoreLimits:
+    """Return the limits of the groups of all students.
 
     The N totals are sorted in ascending order. The top begins at index round(0.73·N), the middle at
     round(0.27·N), with halves rounded away from zero, and the bottom at 0. Students with the same total are
@@ -114,13 +183,23 @@ def score_groups(totals: Floats) -> npt.NDArray[np.int8]:
     Cutting at 27 percent follows Kelley, T. L. (1939), The selection of upper and lower groups for the
     validation of test items, Journal of Educational Psychology 30.
 
-    >>> score_groups(np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0])).tolist()
-    [1, 2, 0, 1, 2, 0]
+    >>> score_limits(np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0]))
+    ScoreLimits(middle=2.0, top=4.0)
     """
     ascending = np.sort(totals)
-    in_middle_or_top = totals >= _lowest_total(ascending, _MIDDLE_BEGINS_PERCENT)
-    in_top = totals >= _lowest_total(ascending, _TOP_BEGINS_PERCENT)
-    return in_middle_or_top.astype(np.int8) + in_top.astype(np.int8)
+    return ScoreLimits(
+        _lowest_total(ascending, _MIDDLE_BEGINS_PERCENT), _lowest_total(ascending, _TOP_BEGINS_PERCENT)
+    )
+
+
+def score_groups(totals: Floats, limits: ScoreLimits) -> npt.NDArray[np.int8]:
+    """Return for each total whether it is in the `TOP`, the `MIDDLE` or the `BOTTOM` group.
+
+    >>> totals = np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0])
+    >>> score_groups(totals, score_limits(totals)).tolist()
+    [1, 2, 0, 1, 2, 0]
+    """
+    return (totals >= limits.middle).astype(np.int8) + (totals >= limits.top).astype(np.int8)
 
 
 def _lowest_total(ascending: Floats, percent: int) -> float:

@@ -2,28 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from workers.analysis.frames import (
-    STUDENT_ATTEMPTS,
-    Item,
-    empty_for_null,
-    responses,
-    single_chunk,
-    to_arrow,
+from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.frames import Integers, Item, responses
+from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
+
+_CLOSING: Final = (
+    (Column("n correct", ColumnKind.INTEGER), "n_correct"),
+    (Column("n incorrect", ColumnKind.INTEGER), "n_incorrect"),
+    (Column("score", ColumnKind.NUMBER), "score"),
 )
-from workers.analysis.response_index import ChunkQuestionSets, Integers, ResponseIndex
-
-Column = tuple[pa.Field, pa.Array]
-
-_EMPTY = pa.scalar("", pa.large_string())
-_SOURCES: Final = {"id": "user_id", "sis_id": "sis_user_id", "submitted": "finished_at"}
-_CLOSING: Final = {"n correct": "n_correct", "n incorrect": "n_incorrect", "score": "score"}
 
 
 @dataclass(frozen=True)
@@ -51,129 +44,138 @@ class StudentAnalysis:
         items: Sequence[Item],
         question_sets: Mapping[int, Sequence[Item]],
     ) -> None:
-        self._options = options
         self._items = tuple(items)
         self._question_sets = question_sets
-        self._column_of = {item.id: column for column, item in enumerate(self._items)}
-
-    def header(self) -> list[str]:
-        """Return the names of the columns, in order; the names of points columns may repeat."""
-        names = [field.name for field in self._leading_fields()]
-        for item in self._items:
-            names += _names(item)
-        return [*names, *_CLOSING]
-
-    def rows(self, attempts: pd.DataFrame) -> pa.Table:
-        """Return the report's rows for a chunk of attempts, in order, with the header's names.
-
-        ``attempts`` has the columns of `frames.STUDENT_ATTEMPTS`. Numbers stay numbers: points are floats,
-        null if the attempt did not have the question. Fields whose nulls are written as the empty string are
-        marked by `frames.empty_for_null`.
-
-        Raises ValueError if responses do not fit their question set, KeyError if the question set is unknown.
-        """
-        table = to_arrow(attempts, STUDENT_ATTEMPTS)
-        columns = [
-            *self._leading_columns(table),
-            *self._question_columns(table),
-            *((pa.field(name, table[source].type), table[source]) for name, source in _CLOSING.items()),
+        self._leading = tuple(_leading_columns(options))
+        self._labels: _Labels | None = None
+        self.columns: Sequence[Column] = [
+            *(column for column, _ in self._leading),
+            *(column for item in self._items for column in _question_columns(item)),
+            *(column for column, _ in _CLOSING),
         ]
-        return pa.Table.from_arrays(
-            [column for _, column in columns], schema=pa.schema([field for field, _ in columns])
-        )
 
-    def _leading_fields(self) -> list[pa.Field]:
-        """Return the fields before the questions."""
-        text, sis = pa.large_string(), self._options.includes_sis_ids
-        fields = []
-        if not self._options.anonymous:
-            fields += [pa.field("name", text), empty_for_null("id", pa.int64())]
-            fields += [pa.field("sis_id", text)] if sis else []
-            fields += [pa.field("root_account", text)] if self._options.includes_root_accounts else []
-        fields += [pa.field("section", text), pa.field("section_id", text)]
-        fields += [pa.field("section_sis_id", text)] if sis else []
-        fields += [pa.field("submitted", STUDENT_ATTEMPTS.field("finished_at").type)]
-        return fields + ([pa.field("attempt", pa.int64())] if self._options.includes_all_versions else [])
+    def rows(self, attempts: pd.DataFrame) -> pd.DataFrame:
+        """Return the report's rows for a chunk of attempts, in order, with the columns of ``columns``.
 
-    def _leading_columns(self, table: pa.Table) -> Iterator[Column]:
-        """Yield the columns of `_leading_fields`: the respondent, the sections and the time.
-
-        A logged-out taker has no id and the empty string in each text column.
+        ``attempts`` has the columns of `frames.STUDENT_ATTEMPTS`. Raises ValueError if responses do not fit
+        their question set, KeyError if the question set is unknown.
         """
-        logged_out = single_chunk(table["logged_out"])
-        for field in self._leading_fields():
-            column = single_chunk(table[_SOURCES.get(field.name, field.name)])
-            if field.name == "id":
-                column = pc.if_else(logged_out, pa.scalar(None, pa.int64()), column)
-            elif pa.types.is_large_string(field.type):
-                column = pc.if_else(logged_out, _EMPTY, column)
-            yield field, column
+        logged_out = attempts["logged_out"].to_numpy(bool)
+        leading = [_respondent(attempts[source], column, logged_out) for column, source in self._leading]
+        closing = [attempts[source].array for _, source in _CLOSING]
+        return frame_of(self.columns, [*leading, *self._cells_and_points(attempts), *closing])
 
-    def _question_columns(self, table: pa.Table) -> Iterator[Column]:
+    def _cells_and_points(self, attempts: pd.DataFrame) -> Iterator[Any]:
         """Yield for each item its cells and the points given."""
-        lengths, (answer_ids, texts, points) = responses(table, ["answer_ids", "texts", "points"])
-        points = pc.fill_null(points, 0.0)
-        chunk_sets = ChunkQuestionSets.of(single_chunk(table["question_set_id"]))
-        versions, codes = _code_versions(
-            [self._question_sets[question_set_id] for question_set_id in chunk_sets.ids]
-        )
-        columns = [self._column_of.get(version.id, -1) for version in versions]
-        index = ResponseIndex(chunk_sets, codes, columns, lengths)
-        for column, item in enumerate(self._items):
-            found = index.positions(column)
-            name, points_name = _names(item)
-            cells = _cells(found.take(texts), found.take(answer_ids), found.codes, versions)
-            yield pa.field(name, cells.type), cells
-            yield empty_for_null(points_name, points.type), found.take(points)
+        lengths, (answer_ids, texts, points) = responses(attempts, ["answer_ids", "texts", "points"])
+        question_sets = ChunkQuestionSets.of(attempts["question_set_id"])
+        labels = self._labels_of(question_sets.ids)
+        index = ResponseIndex(labels.question_sets, question_sets.of_attempt, labels.columns, lengths)
+        positions = index.positions(len(self._items))
+        given = padded(points.to_numpy(np.float64, na_value=0.0), np.nan)[positions]
+        chosen = padded(labels.codes(index.codes, answer_ids), 0)[positions]
+        written = _Texts(texts, positions)
+        for column in range(len(self._items)):
+            label = pd.Categorical.from_codes(chosen[column], dtype=labels.dtypes[column], validate=False)
+            yield written.cells(column, label)
+            yield given[column]
+
+    def _labels_of(self, question_set_ids: tuple[int, ...]) -> "_Labels":
+        """Return the labels for the question sets of a chunk; most chunks have those of the one before."""
+        if self._labels is None or self._labels.question_set_ids != question_set_ids:
+            self._labels = _Labels(
+                question_set_ids, [self._question_sets[id_] for id_ in question_set_ids], self._items
+            )
+        return self._labels
 
 
-def _names(item: Item) -> tuple[str, str]:
-    """Return the names of an item's two columns."""
-    return f"{item.id}: {item.title}", repr(float(item.points_possible))
+def _leading_columns(options: StudentAnalysisOptions) -> Iterator[tuple[Column, str]]:
+    """Yield the columns before the questions, each with the column of the attempts that it shows."""
+    text, sis = ColumnKind.TEXT, options.includes_sis_ids
+    if not options.anonymous:
+        yield Column("name", text), "name"
+        # A logged-out taker has no id.
+        yield Column("id", ColumnKind.INTEGER, missing=""), "user_id"
+        if sis:
+            yield Column("sis_id", text), "sis_user_id"
+        if options.includes_root_accounts:
+            yield Column("root_account", text), "root_account"
+    yield Column("section", text), "section"
+    yield Column("section_id", text), "section_id"
+    if sis:
+        yield Column("section_sis_id", text), "section_sis_id"
+    yield Column("submitted", ColumnKind.TIME), "finished_at"
+    if options.includes_all_versions:
+        yield Column("attempt", ColumnKind.INTEGER), "attempt"
 
 
-def _code_versions(question_sets: Sequence[Sequence[Item]]) -> tuple[list[Item], list[list[int]]]:
-    """Return the distinct versions in the question sets, and each set as indices into these.
+def _question_columns(item: Item) -> tuple[Column, Column]:
+    """Return an item's two columns: its cells, and the points given, missing for an attempt without it."""
+    return (
+        Column(f"{item.id}: {item.title}", ColumnKind.TEXT, item.id),
+        Column(repr(float(item.points_possible)), ColumnKind.NUMBER, item.id, missing=""),
+    )
 
-    Versions are distinguished by identity, because hashing their contents would cost more than the report.
+
+def _respondent(values: pd.Series, column: Column, logged_out: npt.NDArray[np.bool_]) -> Any:
+    """Return a column of the respondent: a logged-out taker has no id and empty texts."""
+    if logged_out.any():
+        if column.name == "id":
+            values = values.mask(logged_out)
+        elif column.kind is ColumnKind.TEXT:
+            values = values.mask(logged_out, "")
+    return values.array
+
+
+class _Labels:
+    """The labels of the options that the items of some question sets have, for each column of the report.
+
+    ``dtypes`` are the categories of each column, the empty string first. Versions are distinguished by
+    identity, because hashing their contents would cost more than the report.
     """
-    code_of: dict[int, int] = {}
-    versions: list[Item] = []
-    for question_set in question_sets:
-        for version in question_set:
-            if id(version) not in code_of:
-                code_of[id(version)] = len(versions)
-                versions.append(version)
-    return versions, [[code_of[id(version)] for version in question_set] for question_set in question_sets]
+
+    def __init__(
+        self,
+        question_set_ids: tuple[int, ...],
+        question_sets: Sequence[Sequence[Item]],
+        items: Sequence[Item],
+    ) -> None:
+        versions = {id(version): version for question_set in question_sets for version in question_set}
+        code_of = {key: code for code, key in enumerate(versions)}
+        column_of = {item.id: column for column, item in enumerate(items)}
+        self.question_set_ids = question_set_ids
+        self.question_sets = [[code_of[id(version)] for version in versions_] for versions_ in question_sets]
+        self.columns = np.array([column_of.get(v.id, -1) for v in versions.values()], dtype=np.int64)
+        self._options = OptionIndex([[option.id for option in v.options] for v in versions.values()])
+        labels: list[dict[str, int]] = [{"": 0} for _ in items]
+        label_codes = []
+        for version, column in zip(versions.values(), self.columns.tolist(), strict=True):
+            known = labels[column] if column >= 0 else {"": 0}
+            label_codes += [known.setdefault(option.text, len(known)) for option in version.options]
+        self.dtypes = [pd.CategoricalDtype([*known]) for known in labels]
+        self._label_codes = padded(np.array(label_codes, dtype=np.int64), 0)
+
+    def codes(self, version_codes: Integers, answer_ids: pd.Series) -> Integers:
+        """Return the category of each response: 0 if no option was chosen or the version lacks it."""
+        numbers = self._options.find(version_codes, answer_ids.to_numpy(np.int64, na_value=0))
+        numbers[answer_ids.isna().to_numpy()] = -1
+        return self._label_codes[numbers]
 
 
-def _cells(texts: pa.Array, answer_ids: pa.Array, codes: Integers, versions: Sequence[Item]) -> pa.Array:
-    """Return an item's cells: the finished text, else the chosen option's label, else the empty string."""
-    if texts.null_count == len(texts):
-        return _chosen_labels(answer_ids, codes, versions)
-    if texts.null_count:
-        answer_ids = pc.if_else(pc.is_null(texts), answer_ids, pa.scalar(None, pa.int64()))
-    if answer_ids.null_count == len(answer_ids):
-        return pc.fill_null(texts, _EMPTY)
-    return pc.coalesce(texts, _chosen_labels(answer_ids, codes, versions).dictionary_decode())
+class _Texts:
+    """The finished texts of a chunk, a row for each column of the report."""
 
+    def __init__(self, texts: pd.Series, positions: Integers) -> None:
+        self._texts = texts.array
+        self._positions = positions
+        self._is_text = padded(texts.notna().to_numpy(bool), False)[positions]
+        self._has_text: npt.NDArray[np.bool_] = np.logical_or.reduce(self._is_text, axis=1)
 
-def _chosen_labels(answer_ids: pa.Array, codes: Integers, versions: Sequence[Item]) -> pa.DictionaryArray:
-    """Return the label of each chosen option, in the version that the attempt had.
-
-    It is the empty string if no option was chosen or the version does not have the option. The pair of
-    version and option is looked up as one integer, so a thousand versions cost no more than one.
-    """
-    present = np.unique(codes[codes >= 0])
-    choices = [(int(code), option) for code in present for option in versions[code].options]
-    ids = list(dict.fromkeys(option.id for _, option in choices))
-    rank = {option_id: index for index, option_id in enumerate(ids)}
-    label_of: dict[int, str] = {}
-    for code, option in choices:
-        label_of.setdefault(code * len(ids) + rank[option.id], option.text)
-
-    ranks = pc.index_in(answer_ids, value_set=pa.array(ids, pa.int64()))
-    keys = pc.add(pc.multiply(pa.array(codes), len(ids)), ranks)
-    indices = pc.index_in(keys, value_set=pa.array(list(label_of), pa.int64()))
-    labels = pa.array([*label_of.values(), ""], pa.large_string())
-    return pa.DictionaryArray.from_arrays(pc.fill_null(indices, len(label_of)), labels)
+    def cells(self, column: int, labels: pd.Categorical) -> Any:
+        """Return a column's cells: the finished text, else the chosen option's label, else nothing."""
+        if not self._has_text[column]:
+            return labels
+        texts = self._texts.take(self._positions[column], allow_fill=True)
+        if not labels.codes.any():
+            return texts if self._is_text[column].all() else texts.fillna("")
+        return pd.Series(texts).where(self._is_text[column], np.asarray(labels, dtype=object)).array

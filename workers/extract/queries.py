@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import pyarrow as pa
+from collections.abc import Iterable, Sequence
 
 from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt
@@ -19,91 +17,117 @@ def _list(ids: Iterable[int]) -> str:
     return "'{" + ",".join(map(str, ids)) + "}'::bigint[]"
 
 
-def _columns(alias: str, table: type[Base], frame: pa.Schema) -> str:
+def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
     """List the columns of a table that a frame has, too."""
-    return ", ".join(f"{alias}.{name}" for name in frame.names if name in table.__table__.columns)
+    return ", ".join(f"{alias}.{name}" for name in frame if name in table.__table__.columns)
 
 
 def quiz(quiz_id: int) -> str:
     """Select a quiz's settings, its revision and that of its course's roster."""
     return f"""
         SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
-               s.question_version_ids
+               q.question_groups::text, s.question_version_ids
         FROM quizzes q JOIN courses c ON c.id = q.course_id
         LEFT JOIN question_sets s ON s.id = q.question_set_id
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
 
 
-def _submitted(course_id: int, quiz_id: int) -> str:
-    """Select the submitted attempts of a course's students and of logged-out takers."""
+def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
+    """Select the submitted attempts of a course's students and of logged-out takers.
+
+    If sections are given, only those of their students.
+    """
+    logged_out, in_sections = "a.user_id IS NULL OR", ""
+    if section_ids:
+        logged_out, in_sections = "", f"AND e.section_id = ANY({_list(section_ids)})"
     return f"""
-        SELECT a.id, a.question_set_id, a.user_id, a.submission_id, a.attempt, a.score, a.kept_score,
-               a.updated_at,
+        SELECT a.id, a.question_set_id, a.quiz_question_set_id IS NULL AS sends_questions, a.user_id,
+               a.submission_id, a.attempt, a.score, a.kept_score, a.finished_at, a.updated_at, a.has_data,
                a.user_id IS NULL AS logged_out, a.response_bytes AS size
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
-          AND (a.user_id IS NULL OR a.user_id IN (
+          AND ({logged_out} a.user_id IN (
               SELECT e.user_id FROM enrollments e
               WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
-                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}'))"""  # noqa: S608
+                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}))"""  # noqa: S608
 
 
+# The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
+_SELECTED = "id, question_set_id, size, updated_at, sends_questions"
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
-def all_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, question_set_id, size) of all attempts in the order of the student_analysis.
-
-    The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
-    """
+def all_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select the columns of a `Selection`: all attempts that have data, in row order."""
     return f"""
-        SELECT id, question_set_id, size FROM ({_submitted(course_id, quiz_id)}) AS submitted
+        SELECT {_SELECTED} FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted
+        WHERE has_data
         ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
+def _numbered(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
+    """Select the submitted attempts, each with its number among those of its respondent.
+
+    A student may have several submissions, as after merged accounts: they follow each other in the order of
+    their earliest end. Each submission of a logged-out taker is a respondent of its own.
+    """
+    return f"""
+        SELECT *, row_number() OVER (
+                      PARTITION BY user_id, logged_out_id
+                      ORDER BY first_finished_at NULLS FIRST, submission_id, attempt) AS number
+        FROM (SELECT *, CASE WHEN logged_out THEN submission_id END AS logged_out_id,
+                     min(finished_at) OVER (PARTITION BY user_id, submission_id) AS first_finished_at
+              FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted) AS taken"""  # noqa: S608
+
+
+# A mean is rounded to two decimals, as numeric, which rounds half away from zero.
 _KEPT_SCORES = {
     ScoringPolicy.HIGHEST: "max(score) OVER respondent",
     ScoringPolicy.LATEST: "first_value(score) OVER latest_first",
-    ScoringPolicy.AVERAGE: "avg(score) OVER respondent",
+    ScoringPolicy.AVERAGE: "round(avg(score::numeric) OVER respondent, 2)::float8",
 }
 
 
-def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str) -> str:
-    """Select (id, question_set_id, size) of each respondent's attempt that counts, in student_analysis order.
+def kept_attempts(course_id: int, quiz_id: int, scoring_policy: str, section_ids: Sequence[int] = ()) -> str:
+    """Select the columns of a `Selection`: the attempt of each respondent that counts, in row order.
 
     That is the latest if it has the kept score, else the first that has it, else the latest. The kept score
-    is the one pushed with the latest attempt that has one, else it follows from the scoring policy.
+    is the one pushed with the latest attempt that has one, else it follows from the scoring policy; it always
+    does if the respondent has several submissions, each of which has a kept score of its own. If the attempt
+    that counts has no data, the respondent has no row.
     """
     by_policy = _KEPT_SCORES[ScoringPolicy(scoring_policy)]
     return f"""
         WITH scored AS (
             SELECT *,
-                   attempt = max(attempt) OVER respondent AS is_latest,
-                   score IS NOT DISTINCT FROM coalesce(first_value(kept_score) OVER known_first, {by_policy})
-                       AS is_kept
-            FROM (SELECT *, CASE WHEN logged_out THEN submission_id END AS logged_out_id
-                  FROM ({_submitted(course_id, quiz_id)}) AS submitted) AS taken
+                   number = max(number) OVER respondent AS is_latest,
+                   score IS NOT DISTINCT FROM coalesce(
+                       CASE WHEN min(submission_id) OVER respondent = max(submission_id) OVER respondent
+                            THEN first_value(kept_score) OVER known_first END,
+                       {by_policy}) AS is_kept
+            FROM ({_numbered(course_id, quiz_id, section_ids)}) AS numbered
             WINDOW respondent AS (PARTITION BY user_id, logged_out_id),
-                   latest_first AS (PARTITION BY user_id, logged_out_id ORDER BY attempt DESC),
+                   latest_first AS (PARTITION BY user_id, logged_out_id ORDER BY number DESC),
                    known_first AS (PARTITION BY user_id, logged_out_id
-                                   ORDER BY kept_score IS NULL, attempt DESC)
+                                   ORDER BY kept_score IS NULL, number DESC)
         ), counting AS (
             SELECT DISTINCT ON (user_id, logged_out_id) * FROM scored
             ORDER BY user_id, logged_out_id, is_kept AND is_latest DESC, is_kept DESC,
-                     CASE WHEN is_kept THEN attempt END, attempt DESC
+                     CASE WHEN is_kept THEN number END, number DESC
         )
-        SELECT id, question_set_id, size FROM counting ORDER BY {_ROW_ORDER}"""  # noqa: S608
+        SELECT {_SELECTED} FROM counting WHERE has_data ORDER BY {_ROW_ORDER}"""  # noqa: S608
 
 
-def first_attempts(course_id: int, quiz_id: int) -> str:
-    """Select (id, question_set_id, size) of each student's first submitted attempt."""
+# Sums of floats depend on their order, which must not be that in which attempts were pushed.
+_ITEM_ORDER = "submission_id, attempt"
+
+
+def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select the columns of a `Selection`, with the scores: each student's first submitted attempt."""
     return f"""
-        SELECT id, question_set_id, size FROM (
-            SELECT DISTINCT ON (user_id) id, question_set_id, size
-            FROM ({_submitted(course_id, quiz_id)}) AS submitted
-            WHERE NOT logged_out
-            ORDER BY user_id, attempt, submission_id) AS first
-        ORDER BY id"""  # noqa: S608
+        SELECT {_SELECTED}, score FROM ({_numbered(course_id, quiz_id, section_ids)}) AS numbered
+        WHERE number = 1 AND NOT logged_out
+        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
 
 
 def question_sets(question_set_ids: Iterable[int]) -> str:
@@ -122,12 +146,15 @@ def sections(course_id: int) -> str:
 
 
 def section_ids(course_id: int) -> str:
-    """Select (user_id, section_ids) of active students, by user id; the ids ascend, joined by commas."""
+    """Select (user_id, section_ids) of active and invited students, by user id.
+
+    The ids ascend, joined by commas.
+    """
     return f"""
         SELECT user_id, string_agg(section_id::text, ',' ORDER BY section_id) AS section_ids
         FROM enrollments
         WHERE course_id = {course_id:d} AND type = '{EnrollmentType.STUDENT.value}'
-          AND enrollment_state = '{EnrollmentState.ACTIVE.value}'
+          AND enrollment_state IN ('{EnrollmentState.ACTIVE.value}', '{EnrollmentState.INVITED.value}')
         GROUP BY user_id ORDER BY user_id"""  # noqa: S608
 
 
@@ -143,7 +170,8 @@ def student_attempts(attempt_ids: Iterable[int]) -> str:
 
 
 def item_attempts(attempt_ids: Iterable[int]) -> str:
-    """Select the columns of `frames.ITEM_ATTEMPTS`, in any order."""
+    """Select the columns of `frames.ITEM_ATTEMPTS`, in the order of `first_attempts`."""
     return f"""
         SELECT {_columns("a", Attempt, ITEM_ATTEMPTS)}
-        FROM attempts a WHERE id = ANY({_list(attempt_ids)})"""  # noqa: S608
+        FROM attempts a WHERE id = ANY({_list(attempt_ids)})
+        ORDER BY {_ITEM_ORDER}"""  # noqa: S608

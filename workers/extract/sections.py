@@ -32,10 +32,11 @@ class StudentSections:
 
     def added_to(self, attempts: pa.Table) -> pa.Table:
         """Return attempts with the columns section, section_id and section_sis_id, looked up by user_id."""
-        user_ids = pc.fill_null(attempts["user_id"], -1).to_numpy()
+        is_user = pc.is_valid(attempts["user_id"]).to_numpy()
+        user_ids = pc.fill_null(attempts["user_id"], 0).to_numpy()
         indices = np.searchsorted(self._user_ids, user_ids)
         group = np.full(len(user_ids), len(self._columns["section"]) - 1)
-        inside = indices < len(self._user_ids)
+        inside = is_user & (indices < len(self._user_ids))
         found = np.flatnonzero(inside)[self._user_ids[indices[inside]] == user_ids[inside]]
         group[found] = self._group[indices[found]]
         for name, texts in self._columns.items():

@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
@@ -22,14 +24,17 @@ from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
 from models.settings import Settings
 from workers.extract import queries
-from workers.extract.items import QuizItems, read_item
+from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
+from workers.metrics import ROWS_READ, STEP_SECONDS
 
 # A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
 _SMALLEST_CHUNK = 1_000
 # Enough chunks for the completion to move.
 _CHUNKS_TO_SHOW = 10
+# A row has cells for all items of the file, and the attempt may have had few of them.
+_MOST_CELLS = 2**20
 
 
 class SnapshotConnection:
@@ -127,15 +132,18 @@ class Extract:
 
     def select_rows(self) -> Selection:
         """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
-        if self.variant.includes_all_versions:
-            return self._select(queries.all_attempts(self._course_id, self.variant.quiz_id))
+        variant = self.variant
+        if variant.includes_all_versions:
+            return self._select(queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+        policy = self._quiz["scoring_policy"]
         return self._select(
-            queries.kept_attempts(self._course_id, self.variant.quiz_id, self._quiz["scoring_policy"])
+            queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
         )
 
     def select_first_attempts(self) -> Selection:
         """Select the attempts of an item_analysis: the first submitted one of each student."""
-        return self._select(queries.first_attempts(self._course_id, self.variant.quiz_id))
+        variant = self.variant
+        return self._select(queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids))
 
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
@@ -143,43 +151,52 @@ class Extract:
         present = self._quiz["question_version_ids"] or []
         needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
         contents = self._by_id(queries.question_versions(needed), "content")
+        versions = {version_id: read_question(content) for version_id, content in contents.items()}
         return QuizItems(
             present=present,
             question_sets={
                 question_set_id: question_sets[question_set_id]
                 for question_set_id in selection.question_set_ids
             },
-            versions={version_id: read_item(content) for version_id, content in contents.items()},
+            versions={version_id: to_item(question) for version_id, question in versions.items()},
+            newest_first=selection.newest_first,
+            sent=selection.sent,
+            groups={
+                version_id: question.quiz_group_id
+                for version_id, question in versions.items()
+                if question.quiz_group_id is not None
+            },
+            points_of_groups=read_points_of_groups(self._quiz["question_groups"]),
         )
 
-    def rows(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, each with the share read so far."""
+    def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
             self._connection.read(queries.section_ids(self._course_id)),
         )
-        for done, attempts in self._chunks(selection, queries.student_attempts):
-            frame = sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
-            del attempts
-            yield done, frame
-            del frame
+        for attempts in self._chunks(selection, items, queries.student_attempts):
+            yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
 
-    def choices(self, selection: Selection) -> Iterator[tuple[float, pd.DataFrame]]:
-        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`, each with the share read so far."""
-        for done, attempts in self._chunks(selection, queries.item_attempts):
-            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
-            del attempts
-            yield done, frame
-            del frame
+    def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
+        for attempts in self._chunks(selection, items, queries.item_attempts):
+            yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
 
     def _select(self, sql: str) -> Selection:
         selected = self._connection.read(sql)
-        # In order of first use; there are few.
-        question_set_ids = pd.unique(selected["question_set_id"].to_numpy())
+        question_set_ids = selected["question_set_id"].to_numpy()
+        updated_at = selected["updated_at"].to_numpy().astype(np.int64)
+        sent = selected["sends_questions"].to_numpy()
+        # Of two attempts at the same moment, the first in row order is the newer.
+        newest_first = np.argsort(-updated_at, kind="stable")
         return Selection(
             selected["id"].to_numpy(),
             selected["size"].to_numpy(),
-            [int(question_set_id) for question_set_id in question_set_ids],
+            _distinct(question_set_ids),
+            _distinct(question_set_ids[newest_first]),
+            frozenset(_distinct(question_set_ids[sent])),
+            selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
         )
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
@@ -187,15 +204,26 @@ class Extract:
         return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
 
     def _chunks(
-        self, selection: Selection, query: Callable[[list[int]], str]
-    ) -> Iterator[tuple[float, pa.Table]]:
+        self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
+    ) -> Iterator[pa.Table]:
         ids = selection.attempt_ids
-        size = min(self._most_attempts, max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)))
+        size = min(
+            self._most_attempts,
+            max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)),
+            max(1, _MOST_CELLS // max(1, len(items.in_order))),
+        )
         for part in selection.chunks(size):
-            attempts = self._connection.read(query(ids[part].tolist()))
-            yield part.stop / len(ids), attempts
+            with STEP_SECONDS.labels("read").time():
+                attempts = self._connection.read(query(ids[part].tolist()))
+            ROWS_READ.inc(attempts.num_rows)
+            yield attempts
             # Two chunks at a time would take twice the memory.
             del attempts
+
+
+def _distinct(question_set_ids: npt.NDArray[np.int64]) -> list[int]:
+    """List each id once, in the order of first use; there are few."""
+    return [int(question_set_id) for question_set_id in pd.unique(question_set_ids)]
 
 
 def watched_by_kernel(url: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from api.media_types import CSV, JSON
+from api.media_types import JSON
 from api.openapi import schemas
 from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec
 from api.openapi.operations.unchanged import NOT_MODIFIED
 from api.openapi.request_bodies import Anything
+from models.reports.variants import FORMATS
 
-_BYTES: Final = {CSV: Content({"type": "string"})}
+_BYTES: Final = {spec.media_type: Content({"type": "string"}) for spec in FORMATS.values()}
 _HEADERS: Final = ["ETag", "Content-Disposition"]
 
 SHOW: Final = Operation(

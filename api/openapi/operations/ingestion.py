@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from api.media_types import JSON, NDJSON
 from api.openapi import schemas
-from api.openapi.decorators import Content, Operation, ResponseSpec
-from api.openapi.request_bodies import CourseBody, QuizBody, SubmissionsBody
+from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec
+from api.openapi.request_bodies import BooleanText, CourseBody, QuizBody, SubmissionsBody
+from models.errors import IssueKind
+from models.issues import MOST_CHECK_SECONDS, MOST_CHECKED_ISSUES
 
 _COURSE: Final = {
     "course": {
@@ -41,12 +43,42 @@ _ATTEMPT: Final = {
 }
 
 
+_CHECK: Final = Parameter(
+    "check",
+    BooleanText,
+    "Whether nothing is stored: the response has the counts that `on_error=skip` would give, and the issues."
+    f" It stops after {MOST_CHECKED_ISSUES:,} issues or {MOST_CHECK_SECONDS:.0f} seconds, and is then not"
+    " `complete`.",
+    "true",
+)
+_ON_ERROR: Final = Parameter(
+    "on_error",
+    Literal["skip"],
+    "What becomes of invalid parts. Without it, one refuses the request. `skip` stores what is valid: what is"
+    " skipped stays as it is stored, what depends on it is skipped too, and of a repeated key the first"
+    " counts. A broken line is skipped; a broken document is refused.",
+    "skip",
+)
+_KINDS: Final = " ".join(f"`{kind}`: {kind.meaning}." for kind in IssueKind)
+
+
 def _push(notes: str, body: dict[str, Content]) -> Operation:
     counts: dict[str, Any] = {JSON: Content(schemas.PushCounts)}
     return Operation(
-        {200: ResponseSpec("How many rows were created, updated, unchanged and deleted.", counts)},
+        {
+            200: ResponseSpec(
+                "How many rows were created, updated, unchanged and deleted. With `check` or `on_error`, also"
+                " the issues by kind, with up to five paths each, and how many things were skipped."
+                f" The kinds: {_KINDS}",
+                counts,
+            )
+        },
+        parameters=[_CHECK, _ON_ERROR],
         body=body,
-        refusals={422: "The body is invalid: `errors` names each path, up to twenty. Nothing was stored."},
+        refusals={
+            400: "`check` or `on_error` has another value.",
+            422: "The body is invalid: `errors` names each path, up to twenty. Nothing was stored.",
+        },
         notes=notes,
     )
 
@@ -57,13 +89,17 @@ PUT_COURSE: Final = _push(
 )
 
 PUT_QUIZ: Final = _push(
-    'An entry of `questions` with `"entry_type": "quiz_group"` is a group and is skipped.',
+    'An entry of `questions` with `"entry_type": "quiz_group"` is a group: its `id` and `question_points` are'
+    " kept. A question with a `quiz_group_id` is drawn, so it is in the reports of the attempts that had it."
+    " A check may have beside `quiz` the `course` that is to be pushed before it.",
     {JSON: Content(QuizBody, _QUIZ)},
 )
 
 PUT_SUBMISSIONS: Final = _push(
     "An entry of `submission_data` has further keys that depend on the question: `answer_<answer id>`,"
-    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`.",
+    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A row that holds no attempt (untaken,"
+    " settings_only, attempt null) counts as unchanged, whatever its other fields. A check may have beside"
+    " the attempts, or in the first line, the `course` and the `quiz` that are to be pushed before them.",
     {
         JSON: Content(SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "One attempt in each line."}),

@@ -16,9 +16,10 @@ _PROGRESS: Final = {"progress_id": "$response.body#/id"}
 
 CREATE: Final = Operation(
     {
-        200: ResponseSpec(
-            "The Progress of the job. Once completed, its `results` contain the URL of the file.",
-            {JSON: Content(schemas.Progress)},
+        201: ResponseSpec(
+            "The Progress of the job, and the same again in `progress`. Once it is completed, its `results`"
+            " contain the URL of the file, which can be read without a token.",
+            {JSON: Content(schemas.WrappedProgress)},
             headers=["Retry-After"],
             links={"show": Link("progress.show", _PROGRESS), "cancel": Link("progress.cancel", _PROGRESS)},
         )

@@ -8,13 +8,22 @@ from api.media_types import FORM, JSON, JSON_API, MULTIPART
 from api.openapi import schemas
 from api.openapi.decorators import Content, Link, Operation, Parameter, ResponseSpec
 from api.openapi.operations.unchanged import NOT_MODIFIED
-from api.openapi.request_bodies import BooleanText, JsonApiQuizReportBody, QuizReportBody, QuizReportForm
+from api.openapi.request_bodies import (
+    BooleanText,
+    JsonApiQuizReportBody,
+    QuizReportBody,
+    QuizReportForm,
+    SectionIdsText,
+)
 
 _ALL_VERSIONS: Final = Parameter(
     "includes_all_versions",
     BooleanText,
     "Whether the student_analysis has every attempt, or one per student.",
     "true",
+)
+_SECTION_IDS: Final = Parameter(
+    "section_ids", SectionIdsText, "The sections of the course whose students alone are in the report.", ""
 )
 _INCLUDE: Final = Parameter(
     "include[]",
@@ -34,13 +43,14 @@ _FORM: Final = Content(QuizReportForm, {"quiz_report[report_type]": "item_analys
 INDEX: Final = Operation(
     {
         200: ResponseSpec(
-            "Always two reports, `student_analysis` first.",
+            "Always two reports, `student_analysis` first, as CSV.",
             {JSON: Content(list[schemas.QuizReport]), JSON_API: Content(schemas.JsonApiReports)},
             headers=["Link"],
             links={"show": Link("quiz_reports.show", _FIRST_REPORT)},
         )
     },
-    parameters=[_ALL_VERSIONS, _INCLUDE],
+    parameters=[_ALL_VERSIONS, _SECTION_IDS, _INCLUDE],
+    refusals={400: "A section is not one of the course."},
     notes="The body of the GET may also hold the parameters, as a form or as JSON.",
 )
 
@@ -60,11 +70,13 @@ CREATE: Final = Operation(
         MULTIPART: _FORM,
     },
     refusals={
-        400: "The report type is unknown or missing, or the quiz is a survey, which has no item_analysis.",
+        400: "The report type or the format is unknown, a section is not one of the course, or the quiz is a"
+        " survey, which has no item_analysis.",
         409: "The report is already being generated.",
     },
     notes="With an empty body, the query may hold the fields of the form."
-    " `includes_all_versions` may also be at the top level; the nested one takes precedence.",
+    " `format` (`csv` if it is absent), `includes_all_versions` and `section_ids` may also be at the top"
+    " level; the nested ones take precedence.",
 )
 
 SHOW: Final = Operation(

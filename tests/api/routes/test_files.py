@@ -15,6 +15,7 @@ import pytest
 from api.services import Services
 from api.verifiers import LIFETIME_SECONDS, Verifiers
 from models.lms.quizzes import Quiz
+from models.reports.variants import ReportFormat
 from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Api, ApiResponse, reports_path
 
 BASE = "http://quiz-reports.test"
@@ -52,6 +53,19 @@ def test_fields(api: Api) -> None:
         "mime_class": "file",
         "media_entry_id": None,
     }
+
+
+@pytest.mark.parametrize("report_format", ReportFormat)
+@pytest.mark.contract("4 File", "its fields and names")
+def test_names_and_types_follow_the_format(api: Api, report_format: ReportFormat) -> None:
+    # The description checks the body of a JSON file.
+    content = b'{"provenance": {}, "columns": [], "rows": []}'
+    file = file_of(api, content=content, format=report_format)
+    response = api.get(path_of(file), None)
+    assert file["display_name"] == f"Cells Quiz Student Analysis Report.{report_format}"
+    assert file["filename"] == f"quiz_student_analysis_report.{report_format}"
+    assert (file["content-type"], response.data) == (response.mimetype, content)
+    assert f'filename="{file["display_name"]}"' in response.headers["Content-Disposition"]
 
 
 def test_the_file_object_is_the_same_by_itself(api: Api) -> None:

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import text
 
 from tests.factories import (
     Api,
     reports_path,
 )
+
+
+@contextmanager
+def at_revision(api: Api, revision: str | None) -> Iterator[None]:
+    """Let the database be at another revision."""
+    with api.database.engine.begin() as connection:
+        applied = connection.execute(text("DELETE FROM alembic_version RETURNING version_num")).scalar_one()
+        if revision is not None:
+            connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
+    try:
+        yield
+    finally:
+        with api.database.engine.begin() as connection:
+            connection.execute(text("DELETE FROM alembic_version"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": applied})
 
 
 class TestOperations:
@@ -20,6 +38,20 @@ class TestOperations:
     @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
     def test_ready(self, api: Api) -> None:
         assert api.get("/readyz", None).json == {"status": "ready"}
+
+    @pytest.mark.parametrize(
+        ("revision", "status"),
+        # Tables that a newer release has migrated, none of this release's, those of an unreleased version.
+        [("ffffffffffff", 200), (None, 503), ("0001", 503)],
+    )
+    @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
+    def test_an_old_process_stays_ready_when_a_newer_release_has_migrated(
+        self, api: Api, revision: str | None, status: int
+    ) -> None:
+        with at_revision(api, revision):
+            response = api.get("/readyz", None)
+        assert response.status_code == status
+        assert status == 200 or f"is at migration {revision}" in response.json["reason"]
 
     @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
     def test_metrics_count_requests_by_route_and_tell_how_long_jobs_wait(self, api: Api) -> None:

@@ -25,12 +25,25 @@ class TestNewQuizzes:
         response = api.post(
             NEW_QUIZZES, data={"quiz_report[report_type]": "item_analysis", "quiz_report[format]": "csv"}
         )
-        assert response.status_code == 200
+        assert response.status_code == 201
         assert (response.json["workflow_state"], response.json["context_type"]) == (
             "queued",
             "Quizzes::QuizStatistics",
         )
-        assert response.json == api.get(response.json["url"].removeprefix(BASE)).json
+        body = response.json
+        wrapped = body.pop("progress")
+        assert wrapped == body == api.get(body["url"].removeprefix(BASE)).json
+
+    def test_a_report_that_is_being_generated_is_a_409(self, api: Api) -> None:
+        assert api.post(NEW_QUIZZES, json=WISH).status_code == 201
+        assert api.post(NEW_QUIZZES, json=WISH).status_code == 409
+
+    @pytest.mark.contract(
+        "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"
+    )
+    def test_parameters_under_another_name_are_a_400(self, api: Api) -> None:
+        params = {"type": "item_analysis", "report_type": "item_analysis", "format": "csv"}
+        assert api.post(NEW_QUIZZES, json={"report": params}).status_code == 400
 
     @pytest.mark.contract(
         "1 Routes", "the New Quizzes form answers with a Progress, whose results name the file"

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pytest
 
+from models.lms.courses import Section
+from models.reports.variants import MOST_SECTIONS, ReportFormat
 from tests.factories import (
     COURSE_ID,
     OTHER_COURSE_ID,
     OTHER_QUIZ_ID,
+    OTHER_SECTION_ID,
     QUIZ_ID,
+    SECTION_ID,
     SIS_COURSE_ID,
     Api,
     reports_path,
 )
 
 REPORTS = reports_path()
+SECOND_SECTION_ID = 39
+STUDENT_ANALYSIS = {"quiz_report[report_type]": "student_analysis"}
 FORM = "application/x-www-form-urlencoded"
 
 SPELLINGS: dict[str, dict[str, Any]] = {
@@ -97,6 +104,50 @@ def test_nested_false_wins_over_top_level_true(api: Api) -> None:
     assert response.json["includes_all_versions"] is False
 
 
+FORMATS: dict[str, dict[str, Any]] = {
+    "nested form": {"data": {"quiz_report[format]": "FORMAT"}},
+    "top-level form": {"data": {"format": "FORMAT"}},
+    "nested query": {"query_string": {"quiz_report[format]": "FORMAT"}},
+    "top-level query": {"query_string": {"format": "FORMAT"}},
+    "multipart": {"data": {"quiz_report[format]": "FORMAT"}, "content_type": "multipart/form-data"},
+    "nested JSON": {"json": {"quiz_report": {"format": "FORMAT"}}},
+    "top-level JSON": {"json": {"format": "FORMAT"}},
+    "JSON-API": {"json": {"quiz_reports": [{"format": "FORMAT"}]}},
+    "nested wins over top level": {"json": {"quiz_report": {"format": "FORMAT"}, "format": "pdf"}},
+}
+
+
+def with_format(request_options: dict[str, Any], name: str) -> dict[str, Any]:
+    options: dict[str, Any] = json.loads(json.dumps(request_options).replace("FORMAT", name))
+    return options | {"query_string": {**options.get("query_string", {}), **STUDENT_ANALYSIS}}
+
+
+@pytest.mark.parametrize("request_options", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("report_format", ReportFormat)
+@pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
+def test_format_in_every_spelling(
+    api: Api, request_options: dict[str, Any], report_format: ReportFormat
+) -> None:
+    response = api.post(REPORTS, **with_format(request_options, report_format))
+    assert response.status_code == 200, response.text
+    assert api.report(response.json["id"]).format is report_format
+
+
+@pytest.mark.parametrize("request_options", FORMATS.values(), ids=FORMATS)
+@pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
+def test_an_unknown_format_in_every_spelling(api: Api, request_options: dict[str, Any]) -> None:
+    response = api.post(REPORTS, **with_format(request_options, "docx"))
+    assert response.status_code == 400
+    assert response.json["message"].startswith("invalid quiz report format: it must be one of csv")
+
+
+@pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
+def test_a_format_that_is_null_is_csv(api: Api) -> None:
+    params = {"report_type": "student_analysis", "format": None}
+    response = api.post(REPORTS, json={"quiz_report": params})
+    assert api.report(response.json["id"]).format is ReportFormat.CSV
+
+
 @pytest.mark.parametrize("value", ["true", "True", "1", "on", "yes", "t", "TRUE"])
 @pytest.mark.contract("2 Parameters", "booleans in Canvas's spellings")
 def test_values_that_are_true(api: Api, value: str) -> None:
@@ -128,6 +179,91 @@ def test_a_value_that_is_neither_is_refused(api: Api, value: object) -> None:
         400,
         "includes_all_versions must be true or false",
     )
+
+
+def both(prefix: str = "") -> str:
+    return "&".join(f"{prefix}={section_id}" for section_id in (SECOND_SECTION_ID, SECTION_ID))
+
+
+IDS = [SECOND_SECTION_ID, SECTION_ID, SECOND_SECTION_ID]
+SECTION_IDS: dict[str, dict[str, Any]] = {
+    "repeated": {"query_string": both("section_ids")},
+    "brackets": {"query_string": both("section_ids[]")},
+    "with commas": {"query_string": f"section_ids={SECOND_SECTION_ID},{SECTION_ID}"},
+    "nested, with commas": {"query_string": f"quiz_report[section_ids]={SECOND_SECTION_ID},+{SECTION_ID}"},
+    "nested brackets": {"query_string": both("quiz_report[section_ids][]")},
+    "nested JSON-API brackets": {"query_string": both("quiz_reports[][section_ids][]")},
+    "a form": {"data": both("section_ids[]"), "content_type": FORM},
+    "a nested form": {"data": both("quiz_report[section_ids][]"), "content_type": FORM},
+    "JSON": {"json": {"section_ids": IDS}},
+    "nested JSON": {"json": {"quiz_report": {"section_ids": IDS}}},
+    "JSON texts": {"json": {"quiz_report": {"section_ids": [str(section_id) for section_id in IDS]}}},
+    "a JSON text with commas": {"json": {"section_ids": ",".join(map(str, IDS))}},
+    "JSON-API": {"json": {"quiz_reports": [{"section_ids": IDS}]}},
+    "nested wins over top level": {"json": {"quiz_report": {"section_ids": IDS}, "section_ids": [999]}},
+}
+
+
+@pytest.fixture
+def second_section(api: Api) -> None:
+    with api.database.transaction() as session:
+        session.add(Section(id=SECOND_SECTION_ID, course_id=COURSE_ID, name="Section B"))
+
+
+@pytest.mark.parametrize("request_options", SECTION_IDS.values(), ids=SECTION_IDS)
+@pytest.mark.contract("2 Parameters", "section_ids in every spelling, sorted; an unknown section is a 400")
+def test_section_ids_in_every_spelling(
+    api: Api, second_section: None, request_options: dict[str, Any]
+) -> None:
+    query = f"quiz_report[report_type]=item_analysis&{request_options.get('query_string', '')}"
+    response = api.post(REPORTS, **{**request_options, "query_string": query})
+    assert response.status_code == 200, response.text
+    assert api.report(response.json["id"]).section_ids == (SECTION_ID, SECOND_SECTION_ID)
+
+
+@pytest.mark.parametrize("report_type", ["student_analysis", "item_analysis"])
+@pytest.mark.contract("2 Parameters", "section_ids in every spelling, sorted; an unknown section is a 400")
+def test_sections_make_another_variant(api: Api, second_section: None, report_type: str) -> None:
+    def requested(**params: Any) -> Any:
+        return api.post(REPORTS, json={"quiz_report": {"report_type": report_type, **params}})
+
+    limited = requested(section_ids=[SECTION_ID])
+    other = requested(section_ids=[SECOND_SECTION_ID])
+    unlimited = requested(section_ids=[])
+    assert len({response.json["id"] for response in (limited, other, unlimited)}) == 3
+    assert requested(section_ids=[SECTION_ID]).status_code == 409
+    index = ["student_analysis", "item_analysis"].index(report_type)
+    assert api.get(REPORTS).json[index]["id"] == unlimited.json["id"]
+    assert api.get(f"{REPORTS}?section_ids={SECTION_ID}").json[index]["id"] == limited.json["id"]
+
+
+@pytest.mark.parametrize("value", [999, OTHER_SECTION_ID, [SECTION_ID, 999], -1])
+@pytest.mark.contract("2 Parameters", "section_ids in every spelling, sorted; an unknown section is a 400")
+def test_a_section_that_is_not_one_of_the_course_is_refused(api: Api, value: object) -> None:
+    params = {"report_type": "item_analysis", "section_ids": value}
+    response = api.post(REPORTS, json={"quiz_report": params})
+    assert response.status_code == 400
+    assert "is not a section of the course" in response.json["message"]
+    assert api.get(REPORTS, json={"section_ids": value}).status_code == 400
+
+
+@pytest.mark.parametrize("value", ["x", [True], 31.5, [[31]], {"id": 31}, [None], "31;32", 2**63])
+def test_section_ids_that_are_not_ids_are_refused(api: Api, value: object) -> None:
+    params = {"report_type": "item_analysis", "section_ids": value}
+    response = api.post(REPORTS, json={"quiz_report": params})
+    assert (response.status_code, response.json["message"]) == (400, "section_ids must be integers")
+
+
+def test_as_many_sections_as_an_index_entry_holds(api: Api) -> None:
+    # Ids that do not compress.
+    ids = [SECTION_ID, *(2**62 + 0x9E3779B97F4A7C15 * n % 2**61 for n in range(1, MOST_SECTIONS))]
+    with api.database.transaction() as session:
+        session.add_all(Section(id=id_, course_id=COURSE_ID, name="Section") for id_ in ids[1:])
+    params = {"report_type": "student_analysis", "section_ids": ids}
+    assert api.post(REPORTS, json={"quiz_report": params}).status_code == 200
+    params["section_ids"] = [*ids, 999]
+    response = api.post(REPORTS, json={"quiz_report": params})
+    assert (response.status_code, response.json["message"]) == (400, "section_ids must be at most 300")
 
 
 INCLUDES: dict[str, dict[str, Any]] = {

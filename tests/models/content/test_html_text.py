@@ -69,11 +69,30 @@ def test_runs_of_white_space_are_one_blank_and_a_no_break_space_stays(html: str,
         ("<p></p><p>a</p><p></p>", "a"),
         ("<p>a<p>b", "a\n\nb"),
         ("<blockquote>a</blockquote>b", "a\n\nb"),
-        ("<pre>a\n  b</pre>c", "a b\n\nc"),
         ("a<hr>b", "a\n\nb"),
+        ("<dl><dt>a<dd>b<dd>c</dl>d", "a\n\nb\n\nc\n\nd"),
     ],
 )
 def test_a_br_breaks_the_line_and_blocks_are_parted_by_one_empty_line(html: str, text: str) -> None:
+    assert plain_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<pre>a = 1\nb = 2</pre>", "a = 1\nb = 2"),
+        ("<pre>a\n  b\t c </pre>d", "a\nb c\n\nd"),
+        ("<pre>\n\na\n\n\nb\n\n</pre>c\nd", "a\n\n\nb\n\nc d"),
+        ("<pre>a\r\nb&#13;c<br>d</pre>", "a\nb\nc\nd"),
+        ("<pre><code>if <b>x:\n</b> y</code>\nz</pre>", "if x:\ny\nz"),
+        ("<pre>a&nbsp;\n&nbsp;b</pre>", "a\u00a0\n\u00a0b"),
+        ("<pre>a</pre><pre>b</pre>\nc\nd", "a\n\nb\n\nc d"),
+        ("<ul><li><pre>a\nb</pre></li></ul>", "* a\nb"),
+        ("<p>a\nb</p>", "a b"),
+    ],
+)
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
+def test_the_lines_of_a_pre_keep_their_breaks(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
@@ -87,10 +106,26 @@ def test_a_br_breaks_the_line_and_blocks_are_parted_by_one_empty_line(html: str,
         ('a<a href="u"> b </a>c', "a [b] (u) c"),
         ('<a name="here">a</a>', "a"),
         ('<img alt="a < b" src="p.png">', "[a < b] (p.png)"),
-        ('<img src="p.png">', "[] (p.png)"),
+        ('<img alt="" src="p.png">', "[] (p.png)"),
+        ('a <img src="p.png"> b', "a p.png b"),
+        ('<img alt="a">', "[a]"),
+        ("a<img>b", "ab"),
         ('<a href="u"><img alt="a" src="p.png"></a>', "[[a] (p.png)] (u)"),
+        ('<a href="p.png"><img src="p.png"></a>', "p.png"),
+        ('<p><a href="https://e.example/a">https://e.example/a</a></p>', "https://e.example/a"),
+        (
+            'at <a href="http://x.org/?a=1&amp;b=2"> <b>http://x.org/?a=1&amp;b=2</b></a>.',
+            "at http://x.org/?a=1&b=2.",
+        ),
+        ('<a href="mailto:a@b.example">a@b.example</a>', "[a@b.example] (mailto:a@b.example)"),
+        (
+            '<a href="https://e.example/a">https://e.example/</a>',
+            "[https://e.example/] (https://e.example/a)",
+        ),
+        ('a <a href=""></a>b', "a b"),
     ],
 )
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
 def test_links_and_images_show_where_they_lead(html: str, text: str) -> None:
     assert plain_text(html) == text
 
@@ -98,28 +133,40 @@ def test_links_and_images_show_where_they_lead(html: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("html", "text"),
     [
-        ("<ul><li>a</li><li>b</li></ul>", "* a\n* b"),
-        ("<ol><li>a<li>b</ol>", "* a\n* b"),
+        ("<ul><li>a</li><li>b</li></ul>", "* a\n\n* b"),
+        ("<ul>\n<li>a</li>\n<li>b</li>\n</ul>", "* a\n\n* b"),
+        ("<ol><li>a<li>b</ol>", "* a\n\n* b"),
+        ("<li>a<li>b", "* a\n\n* b"),
         ("x<ul><li>a</li></ul>y", "x\n\n* a\n\ny"),
-        ("<ul><li><p>a</p></li><li><p>b</p></li></ul>", "* a\n* b"),
-        ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "* a\n* b\n* c"),
+        ("<ul><li><p>a</p></li><li><p>b</p><p>c</p></li></ul>", "* a\n\n* b\n\nc"),
+        ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "* a\n\n* b\n\n* c"),
+        ("<ul><li>a<ol><li>b</ol>c</li></ul>", "* a\n\n* b\n\nc"),
+        ("<ul><li>a</li></ul><ul><li>b</li></ul>", "* a\n\n* b"),
+        ("<ul><li></li><li>b</li></ul>", "*\n\n* b"),
         ("<ul><li>a<br>b</li></ul>", "* a\nb"),
     ],
 )
-def test_list_items_begin_with_a_star(html: str, text: str) -> None:
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
+def test_list_items_begin_with_a_star_and_are_parted_by_one_empty_line(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
 @pytest.mark.parametrize(
     ("html", "text"),
     [
-        ("<h2>Cells</h2>a", "Cells\n-----\n\na"),
+        ("<h2>BIG</h2><p>x</p>", "---\nBIG\n---\n\nx"),
+        ("<h2>Two<br>lines of it</h2>", "-----------\nTwo\nlines of it\n-----------"),
+        ("<h3>Cells</h3>a", "Cells\n-----\n\na"),
         ("<h3>Two<br>lines of it</h3>", "Two\nlines of it\n-----------"),
+        ("<h4>a</h4><h5>b</h5><h6>c</h6>", "a\n-\n\nb\n-\n\nc\n-"),
         ("<h1>Big one</h1>a", "*******\nBig one\n*******\n\na"),
+        ("<h1>One<br>longer line</h1>", "***********\nOne\nlonger line\n***********"),
+        ("<h1>细胞</h1>", "**\n细胞\n**"),
         ("<h2></h2>a", "a"),
     ],
 )
-def test_headings_are_underlined_and_the_first_stands_between_stars(html: str, text: str) -> None:
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
+def test_headings_are_underlined_and_the_first_two_levels_stand_between_rows(html: str, text: str) -> None:
     assert plain_text(html) == text
 
 
@@ -143,6 +190,11 @@ def test_the_rows_of_a_table_are_lines_and_its_cells_are_parted() -> None:
         ("=1+1", "=1+1"),
         ("&#0;", "\ufffd"),
         ("<i>&#xD800;</i>", "\ufffd"),
+        (f"&#{'9' * 5_000};", "\ufffd"),
+        (f"a&#x{'f' * 5_000};b", "a\ufffdb"),
+        (f"&#{'0' * 5_000}65;&#x{'0' * 5_000}42;", "AB"),
+        (f"<b>&#{'0' * 5_000}65;</b>&#x{'0' * 5_000}42", "AB"),
+        (f"&#{'0' * 5_000};", "\ufffd"),
         ("</script>", ""),
         ("</script>a", "a"),
         ("👩‍🔬 שלום", "👩‍🔬 שלום"),

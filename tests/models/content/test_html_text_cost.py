@@ -45,11 +45,19 @@ MARKUP: dict[str, Callable[[int], str]] = {
     "a long heading": lambda size: f"<h1>{'a' * size}</h1>",
     "links in links": repeated("<a href=x>a"),
     "pre": lambda size: f"<pre>{chr(10) * size}</pre>",
+    "lines of a pre": lambda size: "<pre>" + "a\n" * (size // 2) + "</pre>",
+    "pre in pre": repeated("<pre>a\n"),
+    "list items": repeated("<li>a"),
+    "images": repeated("<img src=x>"),
+    "bare links": repeated("<a href=x>x</a>"),
     "svg": repeated("<svg><path>"),
     "math": repeated("<math><mi>"),
     "templates": repeated("<template>a</template>"),
     "tags that never end": repeated("<p "),
     "open quotes": repeated('<p a=">'),
+    "a number without end": lambda size: f"<p>&#{'9' * size};",
+    "a hexadecimal number without end": lambda size: f"<p>&#x{'f' * size};",
+    "long numbers": repeated(f"<p>&#{'0' * 5_000}65;"),
 }
 
 
@@ -71,10 +79,10 @@ def test_time_follows_the_size_of_the_text(markup: Callable[[int], str], read: C
     ("html", "text"),
     [
         ("<p {}>Hello <b>world</b></p>", "Hello world"),
-        ("<ul><li {}>one<li>two</ul><p>three", "* one\n* two\n\nthree"),
+        ("<ul><li {}>one<li>two</ul><p>three", "* one\n\n* two\n\nthree"),
         (
             "<h2 {}>Title</h2> text <a href='x y'>link</a><img alt=a src=b>",
-            "Title\n-----\n\ntext [link] (x y)[a] (b)",
+            "-----\nTitle\n-----\n\ntext [link] (x y)[a] (b)",
         ),
         ("<script {}>no</script>yes<style>no</style> &amp; so<!-- no --> on", "yes & so on"),
         ("a<br {}>b</p>\r\n<table><tr><td>1<td>2<tr><td>3</table>", "a\nb\n\n1 2\n3"),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from models.content.questions import Question
 from models.content.responses import ResponseParser, Responses
-from models.errors import ValidationIssue
+from models.errors import InvalidInputError, ValidationIssue
+from models.issues import RefusedWhole
 from models.lms.quizzes import QuestionType
 from models.payloads.questions import read_questions
 
@@ -20,9 +21,12 @@ ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
 
 
 def parser(*questions: dict[str, Any]) -> ResponseParser:
-    found, issues = read_questions([msgspec.Raw(msgspec.json.encode(q)) for q in questions], "quiz.questions")
-    assert issues == []
-    return ResponseParser([Question.of(pushed) for pushed in found])
+    policy = RefusedWhole()
+    sources = [msgspec.Raw(msgspec.json.encode(q)) for q in questions]
+    found, _ = read_questions(sources, "quiz.questions", policy)
+    policy.finish()
+    assert found is not None
+    return ResponseParser([Question.of(pushed) for pushed in found.entries.values()])
 
 
 def question(kind: str, **fields: Any) -> dict[str, Any]:
@@ -94,6 +98,14 @@ def test_a_choice_is_kept_as_the_id_of_its_answer(kind: str, answer_id: object) 
     assert found == Responses([8002], [None], [1.0], n_correct=1)
 
 
+@pytest.mark.contract("7 Cells", "each question type has its cell")
+def test_a_missing_word_is_a_choice_and_a_failed_import_a_text_block() -> None:
+    chosen = responses({**CHOICE, "question_type": "missing_word_question"}, answer_id=8002)
+
+    assert chosen.answer_ids == [8002]
+    assert text({"id": 1, "question_type": "Error", "question_text": "?"}, text="") is None
+
+
 @pytest.mark.parametrize("fields", [{}, {"answer_id": None}, {"answer_id": ""}, {"text": "8001"}])
 def test_a_choice_without_an_answer_is_no_choice(fields: dict[str, Any]) -> None:
     assert responses(CHOICE, **fields) == Responses([None], [None], [1.0], n_correct=1)
@@ -118,23 +130,30 @@ def test_a_choice_without_an_answer_is_no_choice(fields: dict[str, Any]) -> None
 )
 def test_a_text_that_was_given_is_kept_as_plain_text(kind: str, given: object, cell: str | None) -> None:
     asked = question(kind, answers=[{"id": 5, "text": "Golgi"}])
+    equal = {} if kind == "essay" else {"answer_id": 5}
 
-    assert text(asked, text=given, answer_id=5) == cell
+    assert text(asked, text=given, **equal) == cell
 
 
 @pytest.mark.parametrize(
     ("fields", "cell"),
     [
         ({"answer_for_first": "foo", "answer_for_second": "bar"}, "bar,foo"),
-        ({"answer_for_first": "baz"}, ",baz"),
+        ({"answer_for_first": "baz"}, "baz"),
+        ({"answer_for_first": "baz", "answer_for_second": None}, "baz"),
         ({"answer_for_first": "baz", "answer_for_second": ""}, ",baz"),
-        ({"answer_for_second": "1,000", "answer_id_for_second": None}, "1\\,000,"),
-        ({"answer_for_second": "a=>b"}, "a=>b,"),
+        ({"answer_for_first": "", "answer_for_second": "bar"}, "bar,"),
+        ({"answer_for_first": "", "answer_for_second": ""}, ","),
+        ({"answer_for_second": "1,000", "answer_id_for_second": None}, "1\\,000"),
+        ({"answer_for_second": "a=>b"}, "a=>b"),
         ({"answer_for_second": "6 &lt; 7&#44; 8", "answer_for_first": 3}, "6 < 7\\, 8,3"),
-        ({}, ","),
+        ({"answer_for_second": "red", "answer_id_for_second": 1}, "red"),
+        ({"answer_for_second": "rot", "answer_id_for_second": 99}, "rot"),
+        ({"answer_for_gone": None}, None),
+        ({}, None),
     ],
 )
-def test_blanks_stand_in_the_order_of_the_questions_answers(fields: dict[str, Any], cell: str) -> None:
+def test_blanks_stand_in_the_order_of_the_questions_answers(fields: dict[str, Any], cell: str | None) -> None:
     assert text(BLANKS, **fields) == cell
 
 
@@ -142,12 +161,16 @@ def test_blanks_stand_in_the_order_of_the_questions_answers(fields: dict[str, An
     ("fields", "cell"),
     [
         ({"answer_for_a": "1", "answer_for_b": 3}, "6 < 7,three"),
-        ({"answer_for_a": 2, "answer_for_b": ""}, "one\\, two,"),
-        ({"answer_for_b": "3", "answer_id_for_b": "3"}, ",three"),
-        ({"answer_for_b": "three", "answer_id_for_b": 3}, ",three"),
+        ({"answer_for_a": 2, "answer_for_b": ""}, "one\\, two"),
+        ({"answer_for_b": "3", "answer_id_for_b": "3"}, "three"),
+        ({"answer_for_b": "three", "answer_id_for_b": 3}, "three"),
+        ({"answer_for_a": None, "answer_for_b": 3}, "three"),
+        ({"answer_for_a": "", "answer_for_b": None, "answer_for_gone": ""}, None),
+        ({"text": ""}, None),
+        ({}, None),
     ],
 )
-def test_dropdowns_show_what_was_chosen_in_each(fields: dict[str, Any], cell: str) -> None:
+def test_dropdowns_show_what_was_chosen(fields: dict[str, Any], cell: str | None) -> None:
     assert text(DROPDOWNS, **fields) == cell
 
 
@@ -157,6 +180,7 @@ def test_dropdowns_show_what_was_chosen_in_each(fields: dict[str, Any], cell: st
         ({"answer_3": "1", "answer_1": "1", "answer_2": "0"}, "one,three"),
         ({"answer_2": "1"}, "two\\, or 2"),
         ({"answer_1": "0", "answer_2": "", "answer_3": None}, None),
+        ({"answer_1": "1", "answer_99": "0"}, "one"),
     ],
 )
 def test_several_answers_stand_in_the_questions_order(fields: dict[str, Any], cell: str | None) -> None:
@@ -192,6 +216,19 @@ def test_a_calculated_answer_stands_after_the_variables_that_were_shown(given: o
 
 
 @pytest.mark.parametrize(
+    ("set_id", "variables"), [(None, "x=>4.3,y=>21"), (1, "x=>4.3,y=>21"), ("2", "x=>9")]
+)
+def test_the_answer_id_names_the_variables_that_were_drawn(set_id: object, variables: str) -> None:
+    assert text(CALCULATED, answer_id=set_id, text="14.0000") == f"{variables},14.0000"
+
+
+def test_a_single_set_of_variables_without_an_id_was_drawn() -> None:
+    asked = question("calculated", answers=[{"variables": [{"name": "x", "value": 4}]}])
+
+    assert text(asked, answer_id=771, text="9") == "x=>4,9"
+
+
+@pytest.mark.parametrize(
     ("ids", "cell"),
     [(["9"], "essay.pdf"), ([10, 9], "second.pdf"), (["", "10"], "second.pdf"), ([], None), (None, None)],
 )
@@ -200,7 +237,9 @@ def test_an_upload_is_shown_by_the_name_of_its_first_file(ids: object, cell: str
 
 
 def test_a_text_between_questions_has_no_answer() -> None:
-    assert text(question("text_only"), text="anything") is None
+    found = responses(question("text_only"), correct="no_score", points=0, text="")
+
+    assert found == Responses([None], [None], [0.0], n_correct=1)
 
 
 def test_a_question_without_an_entry_has_nothing_and_counts_nowhere() -> None:
@@ -226,8 +265,15 @@ def test_entries_come_in_any_order_and_stand_in_the_forms() -> None:
 
 @pytest.mark.parametrize(
     ("correct", "counts"),
-    [(True, (1, 0)), ("partial", (1, 0)), ("undefined", (1, 0)), (False, (0, 1)), (None, (0, 1))],
+    [
+        *((word, (1, 0)) for word in ("partial", "undefined", "defined", "no_score", "true", "Falsch", "")),
+        (True, (1, 0)),
+        (False, (0, 1)),
+        ("false", (0, 1)),
+        (None, (0, 1)),
+    ],
 )
+@pytest.mark.contract("6 Data in", "Canvas's own words are understood")
 def test_all_but_false_and_null_count_as_correct(correct: object, counts: tuple[int, int]) -> None:
     found = responses(CHOICE, correct=correct)
 
@@ -238,7 +284,7 @@ def test_all_but_false_and_null_count_as_correct(correct: object, counts: tuple[
     ("asked", "fields", "key"),
     [
         (CHOICE, {"correct": 1}, "correct"),
-        (CHOICE, {"correct": "yes"}, "correct"),
+        (CHOICE, {"correct": ["true"]}, "correct"),
         (CHOICE, {"points": True}, "points"),
         (CHOICE, {"points": "1"}, "points"),
         (CHOICE, {"points": 10**400}, "points"),
@@ -258,6 +304,10 @@ def test_all_but_false_and_null_count_as_correct(correct: object, counts: tuple[
         (DROPDOWNS, {"answer_for_a": "6 < 7"}, "answer_for_a"),
         (SEVERAL, {"answer_4": "1"}, "answer_4"),
         (SEVERAL, {"answer_1": True}, "answer_1"),
+        (SEVERAL, {"answer_1": "51"}, "answer_1"),
+        (CALCULATED, {"answer_id": 3}, "answer_id"),
+        (BLANKS, {"answer_for_third": ""}, "answer_for_third"),
+        (MATCHING, {"answer_4": ""}, "answer_4"),
         (MATCHING, {"answer_4": "51"}, "answer_4"),
         (MATCHING, {"answer_1": "99"}, "answer_1"),
         (question("file_upload"), {"attachment_ids": ["11"]}, "attachment_ids"),
@@ -274,6 +324,96 @@ def test_what_a_question_cannot_be_answered_with_is_refused_at_its_place(
 def test_a_question_or_answer_that_the_attempt_had_not_asks_for_its_quiz_data() -> None:
     for fields in ({"question_id": 2}, {"answer_id": 8003}):
         assert "quiz_data" in issues(CHOICE, entry(**fields))[0].reason
+
+
+# An answer to each type of question, as Canvas sends it.
+ANSWERED: dict[str, dict[str, Any]] = {
+    "multiple_choice": {"answer_id": 8001, "text": "8001"},
+    "short_answer": {"answer_id": None, "text": "Golgi"},
+    "essay": {"text": "<p>because</p>"},
+    "fill_in_multiple_blanks": {"text": "", "answer_for_first": "foo", "answer_id_for_first": None},
+    "multiple_dropdowns": {"text": "", "answer_for_a": "41", "answer_id_for_a": 41},
+    "multiple_answers": {"text": "", "answer_1": "1", "answer_2": "0"},
+    "matching": {"text": "", "answer_1": "51"},
+    "file_upload": {"text": "", "attachment_ids": ["9"]},
+}
+NOW: dict[str, dict[str, Any]] = {
+    "multiple_choice": CHOICE,
+    "true_false": {**CHOICE, "question_type": "true_false_question"},
+    "missing_word": {**CHOICE, "question_type": "missing_word_question"},
+    "short_answer": question("short_answer", answers=[{"id": 5, "text": "Golgi"}]),
+    "essay": question("essay"),
+    "fill_in_multiple_blanks": question(
+        "fill_in_multiple_blanks", answers=[{"id": 5, "text": "y", "blank_id": "a"}]
+    ),
+    "multiple_dropdowns": DROPDOWNS,
+    "multiple_answers": SEVERAL,
+    "matching": question("matching", answers=[{"id": 1, "text": "a", "match_id": 52}]),
+    "numerical": question("numerical"),
+    "calculated": CALCULATED,
+    "file_upload": question("file_upload"),
+    "text_only": question("text_only"),
+    "Error": {"id": 1, "question_type": "Error"},
+}
+# A text is a text to all of these, and an id of a choice is one to all of the others.
+FITS = {
+    ("multiple_choice", "true_false"),
+    ("multiple_choice", "missing_word"),
+    *(
+        (text, now)
+        for text in ("short_answer", "essay")
+        for now in ("short_answer", "essay", "numerical", "calculated")
+    ),
+    *((kind, kind) for kind in NOW),
+}
+
+
+@pytest.mark.contract("6 Data in", "an entry that does not fit its question's type is invalid")
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [(before, now) for before in ANSWERED for now in NOW if (before, now) not in FITS],
+)
+def test_an_answer_to_a_question_that_has_changed_its_type_asks_for_its_quiz_data(
+    before: str, now: str
+) -> None:
+    (issue,) = issues(NOW[now], entry(**ANSWERED[before]))
+
+    assert "send its quiz_data" in issue.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        # These questions kept the ids of their answers when their type was changed.
+        (question("short_answer", answers=[{"id": 8001, "text": "a"}]), {"answer_id": 8001, "text": "8001"}),
+        (
+            question("fill_in_multiple_blanks", answers=[{"id": 41, "text": "y", "blank_id": "a"}]),
+            {"answer_for_a": 41, "answer_id_for_a": 41},
+        ),
+        (question("numerical"), {"answer_id": 8001, "text": ""}),
+    ],
+)
+def test_the_id_of_a_choice_is_never_the_text_of_a_cell(
+    asked: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    (issue,) = issues(asked, entry(**fields))
+
+    assert "send its quiz_data" in issue.reason
+
+
+@pytest.mark.parametrize("now", NOW)
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {},
+        {"text": ""},
+        {"text": " "},
+        {"answer_id": None, "attachment_ids": []},
+        {"answer_for_a": None, "answer_id_for_a": ""},
+    ],
+)
+def test_an_entry_without_a_response_fits_every_type(now: str, nothing: dict[str, Any]) -> None:
+    assert issues(NOW[now], entry(**nothing)) == []
 
 
 def test_a_question_that_is_answered_twice_is_refused() -> None:
@@ -312,3 +452,7 @@ def test_any_entry_is_read_or_refused(question_type: QuestionType, fields: dict[
     found, _ = parser(asked).read([{"question_id": 1, **fields}], ATTACHMENTS, PLACE)
 
     assert found.texts[0] is None or "\0" not in found.texts[0] or "\0" in str(fields)
+
+
+def test_no_more_than_twenty_issues_of_an_attempt_are_named() -> None:
+    assert len(issues(CHOICE, *[{}] * 10_000)) == InvalidInputError.MOST_ISSUES

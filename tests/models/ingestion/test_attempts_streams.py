@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from models.errors import InvalidInputError
+from models.ingestion import attempts as attempts_applied
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
 from models.payloads import attempts
 from models.payloads.attempts import read_lines
 from tests.lms import MEGABYTE, Lms
-from tests.payloads import COURSE_ID, QUIZ_ID, attempt, many_attempts
+from tests.payloads import COURSE_ID, QUIZ_ID, attempt, many_attempts, question
 
 BATCH = 50
 
@@ -82,3 +83,73 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
         tracemalloc.stop()
 
     assert long < short + 2 * MEGABYTE
+
+
+def test_memory_stays_level_however_large_the_rows_of_short_attempts(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts_applied, "MAX_BYTES", MEGABYTE)
+    label = {"id": 1, "left": "a" * 100_000, "match_id": 1}
+    school.put_quiz(questions=[question(1, question_type="matching_question", answers=[label])])
+
+    def peak(count: int, first: int) -> int:
+        tracemalloc.reset_peak()
+        chosen = {"submission_data": [{"question_id": 1}]}
+        pushed = school.put_attempts(*({**line, **chosen} for line in many_attempts(count, first)))
+        assert pushed.created == count
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        short, long = peak(10, 10_000), peak(BATCH, 20_000)
+    finally:
+        tracemalloc.stop()
+
+    assert long < short + 2 * MEGABYTE
+    assert school.value("SELECT count(*) FROM attempts WHERE length(texts[1]) = 100002") == 10 + BATCH
+
+
+def test_memory_stays_level_however_many_long_questions_attempts_send(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("models.ingestion.quiz_data._MAX_BYTES", MEGABYTE)
+    monkeypatch.setattr("models.ingestion.question_sets._MAX_CHARACTERS", MEGABYTE)
+
+    def peak(count: int, first: int) -> int:
+        tracemalloc.reset_peak()
+        pushed = school.put_lines(
+            attempt(
+                number,
+                submission_data=[],
+                quiz_data=[question(1, question_text=f"{number}{'a' * 400_000}")],
+            )
+            for number in range(first, first + count)
+        )
+        assert pushed.created == count
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        short, long = peak(5, 10_000), peak(25, 20_000)
+    finally:
+        tracemalloc.stop()
+
+    assert long < short + 3 * MEGABYTE
+
+
+def test_no_more_responses_are_read_once_twenty_issues_are_found(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    class Counted(attempts.PushedAttempt):
+        def read_entries(self) -> list[Any]:
+            read.append(self.path)
+            return super().read_entries()
+
+    monkeypatch.setattr(attempts, "PushedAttempt", Counted)
+    with pytest.raises(InvalidInputError):
+        school.put_lines(attempt(n, submission_data=[{}]) for n in range(1, 3 * BATCH))
+
+    assert len(read) == InvalidInputError.MOST_ISSUES

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.errors import InvalidInputError
+from models.errors import InvalidInputError, ValidationIssue
 from models.ingestion.counts import PushCounts
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, course
@@ -182,6 +182,58 @@ def test_an_invalid_course_is_refused_and_nothing_of_it_is_stored(
 
     assert places(lambda: lms.patch_course(OTHER_ID, **{"name": "Renamed", **fields})) == path
     assert lms.stored() == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"users": [{"id": 1, "name": "a"}] * 100},
+        {"sections": [{"id": 1, "name": "a"}] * 100},
+        {"enrollments": [ENROLLMENT] * 100},
+        {"enrollments": [{**ENROLLMENT, "section_id": number} for number in range(100)]},
+    ],
+    ids=["users", "sections", "enrollments", "unknown sections"],
+)
+def test_no_more_issues_are_looked_for_than_are_named(
+    lms: Lms, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+) -> None:
+    lms.put_course()
+    found: list[ValidationIssue] = []
+
+    def counted(*values: Any) -> ValidationIssue:
+        found.append(ValidationIssue(*values))
+        return found[-1]
+
+    for module in ("models.payloads.lists", "models.payloads.courses", "models.ingestion.courses"):
+        monkeypatch.setattr(f"{module}.ValidationIssue", counted)
+
+    assert len(places(lambda: lms.patch_course(**fields))) == InvalidInputError.MOST_ISSUES
+    assert len(found) == InvalidInputError.MOST_ISSUES
+
+
+@pytest.mark.contract("6 Data in", "Canvas's own words are understood")
+def test_enrollments_are_read_in_canvas_s_own_words(lms: Lms) -> None:
+    states = ["active", "invited", "creation_pending", "completed", "inactive", "rejected", "deleted"]
+    enrollments = [
+        {
+            "user_id": user_id,
+            "course_section_id": "31",
+            "type": "StudentEnrollment",
+            "enrollment_state": state,
+        }
+        for user_id, state in enumerate(states)
+    ]
+    users = [{"id": user_id, "name": "a"} for user_id in range(len(states))]
+
+    lms.put_course(users=users, enrollments=enrollments)
+
+    assert lms.rows("SELECT section_id, enrollment_state FROM enrollments ORDER BY user_id") == [
+        (31, stored)
+        for stored in ("active", "invited", "invited", "completed", "inactive", "deleted", "deleted")
+    ]
+    assert places(lambda: lms.patch_course(enrollments=[{"user_id": 1, "type": "StudentEnrollment"}])) == [
+        "course.enrollments[0].section_id"
+    ]
 
 
 def test_a_new_course_needs_a_name(lms: Lms) -> None:

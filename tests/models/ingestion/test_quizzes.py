@@ -129,7 +129,7 @@ def test_a_quiz_may_be_without_questions(lms: Lms) -> None:
     assert lms.put_attempts(attempt(submission_data=[])).created == 1
 
 
-@pytest.mark.contract("6 Data in", "groups are skipped")
+@pytest.mark.contract("6 Data in", "groups keep their id and their questions' points")
 def test_groups_are_skipped(lms: Lms) -> None:
     group = {"entry_type": "quiz_group", "id": 5, "name": "Group", "pick_count": 1}
 
@@ -147,7 +147,7 @@ def test_groups_are_skipped(lms: Lms) -> None:
         ({"assignment_id": 900}, ["quiz.assignment_id"]),
         ({"questions": [question(1), question(1)]}, ["quiz.questions[1].id"]),
         (
-            {"questions": [question(1, question_type="riddle"), question(2, answers=[{}])]},
+            {"questions": [question(1, question_type="riddle"), question(2, answers=[{"text": "a"}])]},
             ["quiz.questions[0].question_type", "quiz.questions[1].answers[0].id"],
         ),
     ],

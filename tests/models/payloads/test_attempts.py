@@ -30,8 +30,13 @@ def attempt(**fields: Any) -> dict[str, Any]:
 
 
 def lines(*sources: bytes) -> tuple[list[PushedAttempt], list[ValidationIssue]]:
-    batches = list(read_lines(iter(sources), MOST_LINE_BYTES))
-    return [a for batch in batches for a in batch.attempts], [p for batch in batches for p in batch.issues]
+    batches = read_lines(iter(sources), MOST_LINE_BYTES)
+    attempts = [attempt for batch in batches for attempt in batch.attempts]
+    try:
+        batches.issues.finish()
+    except InvalidInputError as error:
+        return attempts, list(error.issues)
+    return attempts, []
 
 
 def line(**fields: Any) -> bytes:
@@ -119,6 +124,9 @@ def test_a_document_of_another_form_is_refused(body: bytes, path: str, reason: s
         ({"attempt": 0}, "attempt"),
         ({"attempt": 2**31}, "attempt"),
         ({"attempt": True}, "attempt"),
+        ({"workflow_state": ["untaken"]}, "workflow_state"),
+        ({"submitted_at": "0001-01-01T00:00:00+14:00"}, "submitted_at"),
+        ({"finished_at": "0001-01-01T00:00:00+14:00"}, "finished_at"),
         ({"workflow_state": "done"}, "workflow_state"),
         ({"updated_at": None}, "updated_at"),
         ({"updated_at": "2026-09-10T09:12:31"}, "updated_at"),
@@ -126,7 +134,6 @@ def test_a_document_of_another_form_is_refused(body: bytes, path: str, reason: s
         ({"updated_at": "0001-01-01T00:00:00+14:00"}, "updated_at"),
         ({"started_at": "9999-12-31T23:59:59-14:00"}, "started_at"),
         ({"user_id": None}, "user_id"),
-        ({"temporary_user_code": "abc"}, "temporary_user_code"),
         ({"user_id": None, "temporary_user_code": ""}, "user_id"),
         ({"was_preview": 1}, "was_preview"),
         ({"score": "1"}, "score"),
@@ -146,6 +153,61 @@ def test_a_wrong_line_does_not_hide_what_is_wrong_with_others() -> None:
         "quiz_submissions[1].id",
         "quiz_submissions[3]",
     ]
+
+
+@pytest.mark.contract("6 Data in", "rows that hold no attempt are taken and counted as unchanged")
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"workflow_state": "settings_only", "attempt": None},
+        {"workflow_state": "untaken", "submission_data": {}},
+        attempt(workflow_state="untaken"),
+        attempt(workflow_state="settings_only", user_id=None, score="none"),
+        attempt(attempt=None),
+        attempt(attempt=None, workflow_state="graded"),
+        attempt(attempt=None, workflow_state="deleted"),
+        {"attempt": None},
+    ],
+)
+def test_a_row_that_holds_no_attempt_is_counted_whatever_its_data(row: dict[str, Any]) -> None:
+    for batches in (
+        read_lines([msgspec.json.encode(row)], MOST_LINE_BYTES),
+        read_document(msgspec.json.encode({"quiz_submissions": [row]})),
+    ):
+        (batch,) = batches
+        batches.issues.finish()
+        assert (batch.attempts, batch.not_attempts) == ([], 1)
+
+
+def test_a_row_that_holds_no_attempt_must_be_strict_json() -> None:
+    source = b'{"workflow_state": "untaken", "submission_data": {"a": 1, "a": 2}}'
+
+    assert [issue.path for issue in of_line(source)] == ["quiz_submissions[0].submission_data.a"]
+
+
+def test_a_code_beside_a_user_is_history() -> None:
+    found = read(temporary_user_code="was 3.0 until Tue Sep 15").submission
+
+    assert (found.user_id, found.temporary_user_code) == (7, None)
+
+
+def test_an_attempt_ends_when_it_was_finished_or_submitted() -> None:
+    submitted, finished = "2026-09-10T09:00:00Z", "2026-09-10T09:12:31Z"
+
+    assert (
+        read(submitted_at=submitted).submission.finished_at
+        == read(finished_at=submitted).submission.finished_at
+    )
+    assert read(submitted_at=submitted, finished_at=finished).submission.finished_at == (
+        read(finished_at=finished).submission.finished_at
+    )
+
+
+def test_an_attempt_without_data_is_not_one_without_responses() -> None:
+    nothing, empty = read(submission_data=None), read(submission_data=[])
+
+    assert (nothing.submission.has_data, empty.submission.has_data) == (False, True)
+    assert nothing.digest([], b"") != empty.digest([], b"")
 
 
 def test_an_attempt_that_is_taken_back_needs_no_taker() -> None:

@@ -6,38 +6,38 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import UNSET
 
 from models.errors import InvalidInputError
 from models.lms.courses import EnrollmentState, EnrollmentType
-from models.payloads.courses import PushedCourse, PushedEnrollment, PushedUser, read_course
+from models.payloads.courses import CourseChanges, PushedUser, read_course
 
 
-def read(**fields: Any) -> PushedCourse:
+def read(**fields: Any) -> CourseChanges:
     return read_course(msgspec.json.encode({"course": fields}))
 
 
 def test_what_is_left_out_is_told_from_what_is_null() -> None:
     course = read(name="Biology", course_code=None)
 
-    assert (course.name, course.course_code, course.sis_course_id) == ("Biology", None, UNSET)
-    assert (course.sections, course.users, course.enrollments) == (UNSET, UNSET, UNSET)
-    assert read(sections=[]).sections == []
+    assert course.columns == {"name": "Biology", "course_code": None}
+    assert (course.sections, course.users, course.enrollments) == (None, None, None)
+    sections = read(sections=[]).sections
+    assert sections is not None
+    assert sections.entries == {}
 
 
 def test_unknown_keys_are_ignored() -> None:
-    assert read(users=[{"id": 7, "name": "Ann", "avatar": {"x": 1}}], term=3).users == [
-        PushedUser(id=7, name="Ann")  # type: ignore[arg-type]
-    ]
+    users = read(users=[{"id": 7, "name": "Ann", "avatar": {"x": 1}}], term=3).users
+    assert users is not None
+    assert users.entries == {0: PushedUser(id=7, name="Ann")}  # type: ignore[arg-type]
 
 
 def test_an_enrollment_is_active_unless_it_says_otherwise() -> None:
     pushed = {"user_id": "7", "section_id": 3, "type": "StudentEnrollment"}
     course = read(enrollments=[pushed, {**pushed, "type": "TaEnrollment", "enrollment_state": "completed"}])
 
-    assert isinstance(course.enrollments, list)
-    student, assistant = course.enrollments
-    assert isinstance(student, PushedEnrollment)
+    assert course.enrollments is not None
+    student, assistant = course.enrollments.entries.values()
     assert student.key == (3, 7, EnrollmentType.STUDENT)
     assert student.enrollment_state is EnrollmentState.ACTIVE
     assert assistant.enrollment_state is EnrollmentState.COMPLETED

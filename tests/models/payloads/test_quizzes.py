@@ -22,7 +22,9 @@ def test_only_what_is_given_changes() -> None:
     assert changes.columns == {"title": "Cells", "quiz_type": QuizType.SURVEY, "assignment_id": 900}
     assert type(changes.columns["assignment_id"]) is int
     assert changes.questions is None
-    assert read(questions=[]).questions == []
+    questions = read(questions=[]).questions
+    assert questions is not None
+    assert questions.entries == {}
 
 
 def test_null_stands_for_the_default() -> None:

@@ -22,24 +22,28 @@ from models.reports.requests import (
     request_report,
 )
 from models.reports.tables import JobMessage, QuizReport, ReportState
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import ReportFormat, ReportType, Variant
 
 T = TypeVar("T")
 COURSE_ID, QUIZ_ID, TEACHER_ID = 101, 201, 7
 NOW = Snapshot(quiz_revision=1, roster_revision=1, analysis_version="1")
 
 
-def request(database: Database, kind: ReportType = ReportType.STUDENT_ANALYSIS) -> JobMessage | None:
+def request(
+    database: Database,
+    kind: ReportType = ReportType.STUDENT_ANALYSIS,
+    report_format: ReportFormat = ReportFormat.CSV,
+) -> JobMessage | None:
     with database.transaction() as session:
         course, quiz = session.get_one(Course, COURSE_ID), session.get_one(Quiz, QUIZ_ID)
-        variant = Variant.of(quiz, kind, all_versions=False, sis_ids=True)
+        variant = Variant.of(quiz, kind, report_format, all_versions=False, sis_ids=True)
         return request_report(
             session,
             course,
             quiz,
             variant,
             user_id=TEACHER_ID,
-            analysis_version="1",
+            formula_guard=False,
             large_responses=1000,
         ).message
 
@@ -47,7 +51,7 @@ def request(database: Database, kind: ReportType = ReportType.STUDENT_ANALYSIS) 
 def listed(database: Database) -> list[QuizReport]:
     with database.transaction() as session:
         course, quiz = session.get_one(Course, COURSE_ID), session.get_one(Quiz, QUIZ_ID)
-        return list_reports(session, course, quiz, all_versions=False, sis_ids=True, analysis_version="1")
+        return list_reports(session, course, quiz, all_versions=False, sis_ids=True, formula_guard=False)
 
 
 def claim(

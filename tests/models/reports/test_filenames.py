@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from models.lms.quizzes import QuizType
-from models.reports.filenames import content_disposition, display_name
-from models.reports.variants import ReportType
+from models.reports.filenames import content_disposition, display_name, file_name
+from models.reports.variants import ReportFormat, ReportType, Variant
+
+
+def variant(report_type: ReportType, report_format: ReportFormat = ReportFormat.CSV) -> Variant:
+    return Variant(201, report_type, report_format, False, False, False)
 
 
 @pytest.mark.parametrize(
@@ -18,11 +22,21 @@ from models.reports.variants import ReportType
     ],
 )
 def test_the_name_says_quiz_or_survey(quiz_type: QuizType, report_type: ReportType, expected: str) -> None:
-    assert display_name("Cells", quiz_type, report_type) == expected
+    assert display_name("Cells", quiz_type, variant(report_type)) == expected
+
+
+@pytest.mark.parametrize("report_format", ReportFormat)
+def test_both_names_end_in_the_format(report_format: ReportFormat) -> None:
+    name = display_name("Cells", QuizType.SURVEY, variant(ReportType.STUDENT_ANALYSIS, report_format))
+
+    assert name == f"Cells Survey Student Analysis Report.{report_format}"
+    assert file_name(ReportType.STUDENT_ANALYSIS, report_format) == (
+        f"quiz_student_analysis_report.{report_format}"
+    )
 
 
 def test_braces_of_a_title_stay() -> None:
-    name = display_name("{0} {title}", QuizType.ASSIGNMENT, ReportType.ITEM_ANALYSIS)
+    name = display_name("{0} {title}", QuizType.ASSIGNMENT, variant(ReportType.ITEM_ANALYSIS))
 
     assert name == "{0} {title} Quiz Item Analysis Report.csv"
 

@@ -6,10 +6,20 @@ from itertools import product
 
 import pytest
 
-from models.errors import InvalidReportTypeError
+from models.errors import InvalidReportFormatError, InvalidReportTypeError
 from models.lms.quizzes import Quiz, QuizType
-from models.reports.variants import ReportType, Variant, analysis_version, is_generatable, parse_report_type
+from models.reports.variants import (
+    FORMATS,
+    TYPES,
+    ReportFormat,
+    ReportType,
+    Variant,
+    is_generatable,
+    parse_report_format,
+    parse_report_type,
+)
 
+CSV = ReportFormat.CSV
 STUDENT, ITEM = ReportType.STUDENT_ANALYSIS, ReportType.ITEM_ANALYSIS
 SURVEYS = [QuizType.SURVEY, QuizType.GRADED_SURVEY]
 
@@ -38,7 +48,7 @@ def test_only_a_survey_is_anonymous(quiz_type: QuizType) -> None:
 def test_a_variant_follows_a_quiz_that_became_anonymous() -> None:
     named = Variant.of(quiz(QuizType.SURVEY), STUDENT, all_versions=True, sis_ids=True)
 
-    assert named.at(quiz(QuizType.SURVEY, anonymous=True)) == Variant(201, STUDENT, True, True, True)
+    assert named.at(quiz(QuizType.SURVEY, anonymous=True)) == Variant(201, STUDENT, CSV, True, True, True)
 
 
 def test_an_item_analysis_ends_when_the_quiz_becomes_a_survey() -> None:
@@ -51,13 +61,34 @@ def test_an_item_analysis_ends_when_the_quiz_becomes_a_survey() -> None:
 def test_every_variant_has_a_lock_of_its_own() -> None:
     # Quizzes 20 and 201 would share a name if parts were only joined.
     flags = [False, True]
-    variants = [Variant(*fields) for fields in product([20, 201], ReportType, flags, flags, flags)]
+    kinds = list(product([20, 201], ReportType, ReportFormat, flags, flags, flags))
 
-    assert len({variant.lock_name for variant in variants}) == 32
+    assert len({Variant(*kind).lock_name for kind in kinds}) == len(kinds)
 
 
-def test_switching_the_formula_guard_changes_the_version_of_the_analysis() -> None:
-    assert analysis_version(formula_guard=True) != analysis_version(formula_guard=False)
+@pytest.mark.parametrize("report_format", ReportFormat)
+def test_switching_the_formula_guard_changes_the_version_of_csv_files_alone(
+    report_format: ReportFormat,
+) -> None:
+    variant = Variant.of(quiz(), STUDENT, report_format, all_versions=False, sis_ids=False)
+
+    versions = {variant.analysis_version(formula_guard=guard) for guard in (False, True)}
+    assert len(versions) == (2 if report_format is CSV else 1)
+
+
+def test_every_type_and_every_format_is_specified() -> None:
+    assert TYPES.keys() == set(ReportType)
+    assert FORMATS.keys() == set(ReportFormat)
+
+
+def test_the_format_is_csv_unless_one_is_named() -> None:
+    assert parse_report_format(None) is CSV
+
+
+@pytest.mark.parametrize("name", ["CSV", "csv ", "pdf", "", 7, ["csv"]])
+def test_an_unknown_format_is_refused_with_those_that_there_are(name: object) -> None:
+    with pytest.raises(InvalidReportFormatError, match="invalid quiz report format: it must be one of csv"):
+        parse_report_format(name)
 
 
 @pytest.mark.parametrize("quiz_type", QuizType)

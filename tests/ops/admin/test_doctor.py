@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
+from psycopg import sql
 
+from models.broker import BrokerError
+from models.db.session import Database
 from models.errors import UnreleasedSchemaError
 from models.settings import Settings
 from ops.admin.doctor import (
@@ -19,16 +23,21 @@ from ops.admin.doctor import (
     check_migrations,
     check_settings,
     check_storage,
+    check_texts,
     check_uploads,
     check_workers,
 )
+from tests.school import School, Size
 
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
 @pytest.mark.contract("9 Commands", "doctor says what is wrong")
 def test_a_healthy_service_is_well(settings: Settings) -> None:
-    checks = (check_settings, check_database, check_migrations, check_broker, check_storage, check_uploads)
+    checks = (
+        *(check_settings, check_database, check_migrations),
+        *(check_broker, check_storage, check_uploads, check_texts),
+    )
     for examine in checks:
         assert examine(settings)
 
@@ -43,6 +52,39 @@ def test_a_database_that_does_not_answer(settings: Settings) -> None:
     for examine in (check_database, check_migrations, check_workers):
         with pytest.raises(CheckFailedError, match="check DATABASE_URL"):
             examine(lost)
+
+
+def test_a_wrong_password_is_not_a_missing_migration(settings: Settings) -> None:
+    wrong = re.sub(r"//([^:@]+):[^@]*@", r"//\1:wrong@", settings.database_url)
+    for examine in (check_database, check_migrations, check_workers):
+        with pytest.raises(CheckFailedError, match="check DATABASE_URL, and that the database exists"):
+            examine(replace(settings, database_url=wrong))
+
+
+def test_a_database_that_takes_no_changes(settings: Settings) -> None:
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        try:
+            with pytest.raises(CheckFailedError, match="let DATABASE_URL name the primary"):
+                check_database(settings)
+        finally:
+            connection.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+
+
+def test_connections_that_run_out(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if the connection of the check were one too many.
+    monkeypatch.setattr("ops.admin.doctor._CONNECTIONS_USED", 0.0)
+    with pytest.raises(CheckFailedError, match=r"of \d+ connections are in use: see Connections in ops/"):
+        check_database(settings)
+
+
+def test_tables_of_a_newer_release(settings: Settings, empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL)")
+        connection.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+
+    assert "of a newer release" in check_migrations(replace(settings, database_url=empty_database_url))
 
 
 def test_tables_that_are_not_there(settings: Settings, empty_database_url: str) -> None:
@@ -61,7 +103,7 @@ def test_tables_of_an_unreleased_version(settings: Settings, empty_database_url:
 
 def test_a_broker_that_does_not_answer(settings: Settings) -> None:
     for examine in (check_broker, check_workers):
-        with pytest.raises(CheckFailedError):
+        with pytest.raises(BrokerError):
             examine(replace(settings, redis_url=f"redis://{NOBODY_LISTENS}/0"))
 
 
@@ -93,6 +135,20 @@ def test_the_upload_check_leaves_nothing_behind(settings: Settings, tmp_path: Pa
     folder.mkdir()
     assert str(folder) in check_uploads(replace(settings, upload_folder=str(folder)))
     assert not list(folder.iterdir())
+
+
+def test_texts_by_older_rules(settings: Settings, database: Database) -> None:
+    school = School(database.url)
+    school.add_quiz(Size(students=3))
+    assert check_texts(settings)
+
+    with school.connect() as connection:
+        connection.execute("UPDATE attempts SET text_version = 0 WHERE submission_id % 3 > 0")
+
+    with pytest.raises(
+        CheckFailedError, match="2 attempts have texts by older rules: run quiz-reports rebuild"
+    ):
+        check_texts(settings)
 
 
 def test_no_worker(settings: Settings) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
+from models.db.session import Database
+from models.lms.courses import Course
 from models.reports import jobs
 from ops.client.http import Client, Report
 from ops.sample.loading import write_sample
@@ -56,6 +59,79 @@ def test_importing_again_changes_nothing(imported: Ended, quiz_reports: Command,
     assert again.status == 0
     assert b"created" not in again.out
     assert b"1,000 unchanged" in again.out
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> list[Path]:
+    """A course, a quiz and submissions, each with something that is invalid."""
+    users = [{"id": 7, "name": "Ann"}, {"id": 8}]
+    quiz = {"title": "Cells", "quiz_type": "survey", "questions": [{"id": 1}]}
+    files = {
+        "course.json": {"course": {"id": 500, "name": "Biology", "users": users}},
+        "quiz.json": {"quiz": {"id": 600, "course_id": 500, **quiz}},
+        "submissions.json": {
+            "course_id": 500,
+            "quiz_id": 600,
+            "quiz_submissions": [
+                attempt(1, submission_data=[]),
+                attempt(2, user_id=8, submission_data=[]),
+                *(attempt(3 + n, score="high") for n in range(7)),
+            ],
+        },
+    }
+    for name, body in files.items():
+        (tmp_path / name).write_text(json.dumps(body))
+    return [tmp_path / name for name in files]
+
+
+@pytest.mark.contract(
+    "9 Commands", "import --check says all that is wrong with a first import, --skip stores the rest"
+)
+def test_a_first_import_is_checked_in_one_go_and_then_skips(
+    faulty: list[Path], quiz_reports: Command, database: Database
+) -> None:
+    checked = quiz_reports("import", "--check", *faulty)
+
+    lines = checked.out.decode().splitlines()
+    assert checked.status == 1
+    summaries = [line.partition(" → ")[2] for line in lines if " → " in line]
+    assert summaries == [
+        "course 500: would be 2 created, 1 skipped",
+        "quiz 600: would be 1 created, 1 skipped",
+        "submissions of quiz 600: would be 1 created, 8 skipped",
+    ]
+    assert [line.split(":")[0] for line in lines if " × " in line] == [
+        *("  1 × missing", "  1 × missing", "  7 × invalid_value", "  1 × unknown_user"),
+    ]
+    assert "      quiz_submissions[2].score" in lines
+    assert "      … and 2 more" in lines
+    with database.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(Course)) == 0
+
+    skipped = quiz_reports("import", "--skip", *faulty)
+
+    assert skipped.status == 0
+    assert skipped.out.decode() == checked.out.decode().replace("would be ", "")
+    assert quiz_reports("import", "--check", "--skip", *faulty).status == 2
+
+
+def test_a_check_of_valid_files_ends_well(quiz_reports: Command, tmp_path: Path) -> None:
+    ended = quiz_reports("import", "--check", *write_sample(tmp_path / "sample"))
+
+    assert ended.status == 0, ended.out
+    assert b"submissions of quiz 201: would be" in ended.out
+
+
+def test_a_check_goes_on_after_a_broken_file(
+    faulty: list[Path], quiz_reports: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.json").write_text('{"course": {"id": 501, "name": "a", "name": "b"}}')
+
+    ended = quiz_reports("import", "--check", "broken.json", *faulty)
+
+    assert ended.status == 1
+    assert "broken.json" in ended.err
+    assert b"submissions of quiz 600" in ended.out
 
 
 def test_import_takes_lines_for_a_quiz_that_is_named(

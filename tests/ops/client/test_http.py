@@ -106,6 +106,16 @@ def test_a_report_that_was_aborted_meanwhile_is_asked_for_again(service: Callabl
     assert client.request_report(101, 201, "item_analysis").progress_url
 
 
+def test_another_format_is_asked_for_until_it_is_not_being_made(
+    service: Callable[..., Client], asked: list[httpx.Request]
+) -> None:
+    client = service(refusal(409, "being generated"), answer(generated()))
+
+    assert client.request_report(101, 201, "item_analysis", "other").file
+    assert [request.method for request in asked] == ["POST", "POST"]
+    assert b"format%5D=other" in asked[1].content
+
+
 def test_waiting_shows_the_completion_and_ends_with_the_file(
     service: Callable[..., Client], asked: list[httpx.Request]
 ) -> None:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
 from models.access.tokens import create_token
@@ -126,6 +127,22 @@ def test_at_its_end_it_answers_what_has_begun(module_settings: Settings, token: 
         client.sendall(BODY[1:])
         assert client.recv(12) == b"HTTP/1.1 200"
         assert web.process.wait(30) == 0
+
+
+def test_more_idle_connections_than_open_files_end_no_process(settings: Settings) -> None:
+    with running_web_process(settings, "--processes", "1", open_files=256) as web:
+        [child] = psutil.Process(web.process.pid).children()
+        idle = []
+        try:
+            for _ in range(400):
+                idle.append(web.connect())
+                # The kernel holds back a connection on which nothing was sent.
+                idle[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n")
+        finally:
+            for connection in idle:
+                connection.close()
+        wait_for(web.answers)
+        assert child.is_running()
 
 
 def push_slowly(number: int, client: socket.socket, seconds: float) -> None:

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
+import psycopg
 import pytest
 from celery import Celery
 
+from models.reports.tables import ReportState
 from models.settings import Settings
+from ops.local.ports import free_port
+from ops.serve.worker_node import STOP_SECONDS
+from tests.factories import Api, reports_path
 from tests.waiting import wait_for
 
 
 @contextmanager
-def worker(settings: Settings, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "ops.cli", "worker", *options],
-        env={
-            "DATABASE_URL": settings.database_url,
-            "REDIS_URL": settings.redis_url,
-            "STORAGE_URL": settings.storage_url,
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def worker(settings: Settings, *options: str, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    with (log or Path(os.devnull)).open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ops.cli", "worker", *options],
+            env={
+                "DATABASE_URL": settings.database_url,
+                "REDIS_URL": settings.redis_url,
+                "STORAGE_URL": settings.storage_url,
+            },
+            stdout=output,
+            stderr=output,
+        )
     try:
         yield process
     finally:
@@ -86,3 +97,84 @@ def test_of_three_slots_one_takes_only_small_reports_also_after_a_node_has_died(
         parts = psutil.Process(process.pid).children(recursive=True)
     assert process.returncode == 0
     assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_busy_worker_stops_as_soon_as_its_job_has_ended(
+    api: Api, settings: Settings, asking: Celery, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with worker(settings, log=log) as process, held(api, "attempts") as release:
+        queues_by_slots(asking, nodes=1)
+        report = api.post(reports_path(), json={"quiz_report": {"report_type": "student_analysis"}}).json
+        # The worker reads the attempts, and the lock lets it wait.
+        wait_for(lambda: api.report(report["id"]).state is ReportState.RUNNING)
+        process.terminate()
+        wait_for(lambda: not asking.control.ping(timeout=0.2))
+        assert process.poll() is None
+        began = time.monotonic()
+        release()
+        assert process.wait(60) == 0
+        seconds = time.monotonic() - began
+    assert api.report(report["id"]).state is ReportState.GENERATED
+    assert seconds < STOP_SECONDS / 2
+    assert_json(log)
+
+
+@pytest.mark.endurance
+def test_a_job_that_takes_longer_is_left_to_another_worker(
+    api: Api, settings: Settings, asking: Celery, tmp_path: Path
+) -> None:
+    with worker(settings, log=tmp_path / "log") as process, held(api, "attempts") as release:
+        queues_by_slots(asking, nodes=1)
+        report = api.post(reports_path(), json={"quiz_report": {"report_type": "student_analysis"}}).json
+        wait_for(lambda: api.report(report["id"]).state is ReportState.RUNNING)
+        process.terminate()
+        assert process.wait(STOP_SECONDS + 20) is not None
+        release()
+    assert api.report(report["id"]).state is ReportState.RUNNING
+    assert "jobs_given_back" in (tmp_path / "log").read_text()
+    assert_json(tmp_path / "log")
+
+
+@contextmanager
+def held(api: Api, table: str) -> Iterator[Callable[[], None]]:
+    """Keep every reader of a table waiting, until the function that this gives is called."""
+    with psycopg.connect(api.settings.database_url) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield connection.rollback
+
+
+def assert_json(log: Path) -> None:
+    """Each line is an event with the process that wrote it."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines
+    assert all({"event", "timestamp", "level", "node", "pid"} <= set(line) for line in lines)
+
+
+def test_a_worker_that_cannot_start_says_so_with_its_status(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    log = tmp_path / "log"
+    lost = replace(settings, storage_url=f"file://{tmp_path}/file/folder")
+    with worker(lost, log=log) as process:
+        assert process.wait(60) == 1
+    assert "check STORAGE_URL" in log.read_text()
+
+
+def test_a_wrong_password_of_the_broker_ends_a_worker(settings: Settings, tmp_path: Path) -> None:
+    parts = urlsplit(settings.redis_url)
+    wrong = parts._replace(netloc=f"nobody:wrong@{parts.netloc.rpartition('@')[2]}").geturl()
+    log = tmp_path / "log"
+    with worker(replace(settings, redis_url=wrong), log=log) as process:
+        assert process.wait(60) == 1
+    assert "check REDIS_URL" in log.read_text()
+
+
+def test_the_heartbeat_goes_on_while_the_broker_is_absent(settings: Settings, tmp_path: Path) -> None:
+    absent = replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+    heartbeat = tmp_path / "alive-small-large"
+    with worker(absent, "--heartbeat-file", str(tmp_path / "alive"), log=tmp_path / "log") as process:
+        wait_for(heartbeat.exists)
+        os.utime(heartbeat, (0, 0))
+        wait_for(lambda: heartbeat.stat().st_mtime > 0)
+    assert process.returncode == 0
+    assert_json(tmp_path / "log")

@@ -57,11 +57,13 @@ def _after_the_block(manager: _Function) -> _Function:
 
 def _after_half(parts: _Function) -> _Function:
     @functools.wraps(parts)
-    def wrapped(*arguments: Any, **options: Any) -> Iterator[tuple[float, bytes]]:
-        # The next part is asked for when this one is written and the lease renewed.
-        for done, content in parts(*arguments, **options):
-            yield done, content
-            if done >= 0.5:
+    def wrapped(chunks: Iterator[Any], attempts: int, *arguments: Any) -> Iterator[Any]:
+        done = 0
+        for chunk in parts(chunks, attempts, *arguments):
+            done += len(chunk)
+            yield chunk
+            # The next chunk is asked for when this one is computed.
+            if 2 * done >= attempts:
                 _stop()
 
     return wrapped
@@ -71,10 +73,7 @@ def _after_half(parts: _Function) -> _Function:
 STEPS: dict[str, list[tuple[object, str, Callable[[_Function], _Function]]]] = {
     "claimed": [(generation, "write_file", _before)],
     "snapshot": [(Extract, "__enter__", _after)],
-    "half_computed": [
-        (generation, "_student_analysis", _after_half),
-        (generation, "_item_analysis", _after_half),
-    ],
+    "half_computed": [(generation, "_counted", _after_half)],
     "object_written": [(BlobStore, "writer", _after_the_block)],
     "before_finish": [(generation, "finish", _before)],
 }

@@ -5,30 +5,34 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
+from workers.analysis.columns import ColumnKind
 from workers.analysis.frames import Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
-from workers.formats.csv import float_texts, lines
 
 NUMBERS = st.floats(-1e12, 1e12)
 
 
-def analysed(items: list[Item], scores: list[float], chosen: list[list[int]]) -> pa.Table:
-    analysis = ItemAnalysis(items, {1: [item.id for item in items]})
-    analysis.add(pd.DataFrame({"score": scores, "question_set_id": 1, "answer_ids": chosen}))
-    return analysis.rows()
+def analysed(items: list[Item], scores: list[float], chosen: list[list[int]]) -> ItemAnalysis:
+    analysis = ItemAnalysis(items, {1: [item.id for item in items]}, np.array(scores))
+    rows = [
+        {"score": score, "question_set_id": 1, "answer_ids": ids}
+        for score, ids in zip(scores, chosen, strict=True)
+    ]
+    analysis.add(attempt_frame(rows, ITEM_ATTEMPTS))
+    return analysis
 
 
 def seconds(n_options: int) -> float:
     options = tuple(Option(number, "a", 0.0) for number in range(1, n_options + 1))
     students = [*range(1, n_options + 1)] * 2
     began = time.process_time()
-    analysed([Item(1, "a", 1.0, 1, True, options)], [float(n) for n in students], [[n] for n in students])
+    analysed(
+        [Item(1, "a", 1.0, 1, True, options)], [float(n) for n in students], [[n] for n in students]
+    ).rows()
     return time.process_time() - began
 
 
@@ -49,15 +53,11 @@ def test_no_file_holds_what_is_no_number(
     options = tuple(Option(number, "a", weight) for number, weight in enumerate(weights, 1))
     items = [Item(number, "a", given, 1, True, options) for number, given in enumerate(points)]
 
-    table = analysed(items, [score for score, _ in students], [[code] * 20 for _, code in students])
+    analysis = analysed(items, [score for score, _ in students], [[code] * 20 for _, code in students])
 
-    for column in table.columns:
-        if pa.types.is_floating(column.type):
-            assert np.isfinite(column.drop_null().to_numpy()).all()
-    assert b"nan" not in lines(table)
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_finite_number_is_never_written(number: float) -> None:
-    with pytest.raises(ValueError, match="finite"):
-        float_texts(pa.array([1.0, number]))
+    rows = analysis.rows()
+    for column in analysis.columns:
+        if column.kind is ColumnKind.NUMBER:
+            assert not np.isinf(rows[column.name]).any()
+    assert rows["Variance"].notna().all()
+    assert "nan" not in as_csv(analysis.columns, rows)

@@ -3,16 +3,15 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 
-from workers.analysis.frames import ITEM_ATTEMPTS, Item, Option
+from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
+from workers.analysis.frames import Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
-from workers.formats.csv import header_line, lines
 
 HEADER = (
     "Question Id,Question Title,Answered Student Count,Top Student Count,Middle Student Count,"
@@ -39,24 +38,28 @@ def question(
 
 def students(*rows: tuple[float | None, list[int | None]], question_set: int = 1) -> pd.DataFrame:
     """A chunk from pairs of a score and the ids of the chosen answers."""
-    table = pa.Table.from_pylist(
+    return attempt_frame(
         [{"score": score, "question_set_id": question_set, "answer_ids": chosen} for score, chosen in rows],
         ITEM_ATTEMPTS,
     )
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
 
 
-def analysed(questions: Sequence[Item], *chunks: pd.DataFrame) -> ItemAnalysis:
-    """An analysis whose one question set has the questions in the order given."""
-    analysis = ItemAnalysis(questions, {1: [q.id for q in questions]})
+def analysed(
+    questions: Sequence[Item],
+    *chunks: pd.DataFrame,
+    question_sets: Mapping[int, Sequence[int]] | None = None,
+) -> ItemAnalysis:
+    """An analysis of chunks; its one question set, unless others are given, has the questions in order."""
+    totals = [np.empty(0), *(chunk["score"].to_numpy(float, na_value=np.nan) for chunk in chunks)]
+    question_sets = question_sets or {1: [q.id for q in questions]}
+    analysis = ItemAnalysis(questions, question_sets, np.concatenate(totals))
     for chunk in chunks:
         analysis.add(chunk)
     return analysis
 
 
 def written(analysis: ItemAnalysis) -> str:
-    return (header_line(analysis.header()) + lines(analysis.rows())).decode()
+    return as_csv(analysis.columns, analysis.rows())
 
 
 def records(analysis: ItemAnalysis) -> list[dict[str, str]]:
@@ -113,27 +116,26 @@ def test_chunks_make_no_difference() -> None:
 
 
 def test_forms_in_another_order_make_no_difference() -> None:
-    analysis = ItemAnalysis(GOLDEN_QUESTIONS, {7: [1, 2, 3, 4], 8: [99, 4, 3, 2, 1]})
     straight = students(*GOLDEN_STUDENTS[:3], question_set=7)
     turned = students(*((score, [5, *reversed(ids)]) for score, ids in GOLDEN_STUDENTS[3:]), question_set=8)
 
-    analysis.add(pd.concat([straight, turned], ignore_index=True))
+    both = pd.concat([straight, turned], ignore_index=True)
+    question_sets = {7: [1, 2, 3, 4], 8: [99, 4, 3, 2, 1]}
 
-    assert written(analysis) == GOLDEN
+    assert written(analysed(GOLDEN_QUESTIONS, both, question_sets=question_sets)) == GOLDEN
 
 
 def test_a_question_that_a_students_form_lacks_is_a_blank() -> None:
-    analysis = ItemAnalysis(GOLDEN_QUESTIONS, {1: [1, 2, 3, 4], 2: [2, 1]})
-    analysis.add(students(*GOLDEN_STUDENTS[:5]))
+    five = students(*GOLDEN_STUDENTS[:5])
     score, (first, second, *_) = GOLDEN_STUDENTS[5]
-    analysis.add(students((score, [second, first]), question_set=2))
+    sixth = students((score, [second, first]), question_set=2)
+    question_sets = {1: [1, 2, 3, 4], 2: [2, 1]}
 
-    assert written(analysis) == GOLDEN
+    assert written(analysed(GOLDEN_QUESTIONS, five, sixth, question_sets=question_sets)) == GOLDEN
 
 
 def test_without_questions_only_the_header_is_left() -> None:
-    analysis = ItemAnalysis([], {1: [5]})
-    analysis.add(students((1.0, [50])))
+    analysis = analysed([], students((1.0, [50])), question_sets={1: [5]})
 
     assert written(analysis) == HEADER + "\n"
 
@@ -199,7 +201,9 @@ def test_an_answer_that_is_gone_is_wrong_and_stands_in_no_distractor() -> None:
 def test_the_question_with_most_answers_decides_the_columns() -> None:
     analysis = analysed([question(1, (100, 0)), question(2, (0, 0, 0, 0, 100))])
 
-    assert analysis.header()[-4:] == [f"Point Biserial of Distractor {n}" for n in (2, 3, 4, 5)]
+    assert [column.name for column in analysis.columns][-4:] == [
+        f"Point Biserial of Distractor {n}" for n in (2, 3, 4, 5)
+    ]
 
 
 @pytest.mark.contract("8 Item analysis", "the correct answer is the first of the highest weight")
@@ -232,7 +236,7 @@ def test_rows_go_by_position_then_title_then_id_and_no_position_is_last() -> Non
         question(3, position=0, title="Z"),
     ]
 
-    assert analysed(questions).rows().column("Question Id").to_pylist() == [3, 4, 5, 6, 1, 2]
+    assert analysed(questions).rows()["Question Id"].tolist() == [3, 4, 5, 6, 1, 2]
 
 
 def test_variance_is_in_points_squared() -> None:

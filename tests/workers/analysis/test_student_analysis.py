@@ -1,5 +1,6 @@
 """student_analysis: columns, cells and rows, against lines written by hand and a plain assembly."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.analysis.frames import STUDENT_ATTEMPTS, Item, Option
+from tests.attempt_frames import STUDENT_ATTEMPTS, as_csv, attempt_frame
+from workers.analysis.frames import Item, Option
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
-from workers.formats.csv import header_line, lines
 
 CELLS = Item(
     4000001,
@@ -55,13 +56,15 @@ def options(**switches: bool) -> StudentAnalysisOptions:
 
 def attempts(*rows: Mapping[str, Any]) -> pd.DataFrame:
     """A chunk of attempts, each what Ann's is but for the values given."""
-    table = pa.Table.from_pylist([{**ANN, **row} for row in rows], STUDENT_ATTEMPTS)
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
-    return frame
+    return attempt_frame([{**ANN, **row} for row in rows], STUDENT_ATTEMPTS)
 
 
 def body(analysis: StudentAnalysis, *rows: Mapping[str, Any]) -> str:
-    return lines(analysis.rows(attempts(*rows))).decode()
+    return as_csv(analysis.columns, analysis.rows(attempts(*rows))).removeprefix(as_csv(analysis.columns))
+
+
+def names(analysis: StudentAnalysis) -> list[str]:
+    return [column.name for column in analysis.columns]
 
 
 def cells_of(
@@ -80,7 +83,7 @@ def test_the_full_report_has_every_column_in_order() -> None:
     everything = options(includes_all_versions=True, includes_sis_ids=True, includes_root_accounts=True)
     analysis = StudentAnalysis(everything, [CELLS, ESSAY], {1: [CELLS, ESSAY]})
 
-    assert header_line(analysis.header()).decode() + body(analysis, {}) == (
+    assert as_csv(analysis.columns, analysis.rows(attempts({}))) == (
         "name,id,sis_id,root_account,section,section_id,section_sis_id,submitted,attempt,"
         '4000001: Which one makes ATP?,1.0,"4000002: Why, do you think?",2.5,n correct,n incorrect,score\n'
         "Ann Lee,7,s0007,school.example.edu,Section A,31,BIO-A,2026-09-10 09:12:31 UTC,2,"
@@ -119,20 +122,20 @@ def test_the_full_report_has_every_column_in_order() -> None:
 def test_options_choose_the_columns(switches: dict[str, bool], header: str, line: str) -> None:
     analysis = StudentAnalysis(options(**switches), [], {1: [CELLS, ESSAY]})
 
-    assert header_line(analysis.header()).decode() == f"{header},n correct,n incorrect,score\n"
+    assert as_csv(analysis.columns) == f"{header},n correct,n incorrect,score\n"
     assert body(analysis, {}) == f"{line},2,0,3.0\n"
 
 
 def test_the_rows_are_named_like_the_header() -> None:
     analysis = StudentAnalysis(options(), [CELLS, ESSAY], {1: [CELLS, ESSAY]})
 
-    assert analysis.rows(attempts({})).column_names == analysis.header()
+    assert list(analysis.rows(attempts({})).columns) == names(analysis)
 
 
 def test_points_possible_are_a_float_and_repeat() -> None:
     whole = Item(5, "Five", 1, None, False, ())
 
-    assert StudentAnalysis(options(), [CELLS, whole], {}).header()[5:9] == [
+    assert names(StudentAnalysis(options(), [CELLS, whole], {}))[5:9] == [
         "4000001: Which one makes ATP?",
         "1.0",
         "5: Five",
@@ -286,29 +289,29 @@ def test_points_read_as_repr_writes_them() -> None:
 def test_a_chunk_without_attempts_has_no_rows() -> None:
     analysis = StudentAnalysis(options(), [CELLS, ESSAY], {1: [CELLS, ESSAY]})
 
-    assert analysis.rows(attempts()).num_rows == 0
+    assert len(analysis.rows(attempts())) == 0
     assert body(analysis) == ""
 
 
-def test_columns_may_come_in_any_order_with_narrower_types_and_others_beside_them() -> None:
+def test_columns_may_come_in_any_order_with_other_types_and_others_beside_them() -> None:
     analysis = StudentAnalysis(options(), [CELLS, ESSAY], {1: [CELLS, ESSAY]})
     frame = attempts({}, {})
     narrow = frame.astype(
         {
-            "name": pd.ArrowDtype(pa.string()),
+            "name": pd.ArrowDtype(pa.large_string()),
             "attempt": pd.ArrowDtype(pa.int16()),
-            "texts": pd.ArrowDtype(pa.list_(pa.string())),
+            "texts": pd.ArrowDtype(pa.list_(pa.large_string())),
         }
     )[[*reversed(STUDENT_ATTEMPTS.names)]].assign(other=1)
 
-    assert analysis.rows(narrow).equals(analysis.rows(frame))
+    assert as_csv(analysis.columns, analysis.rows(narrow)) == as_csv(analysis.columns, analysis.rows(frame))
 
 
 def test_a_chunk_may_be_a_part_of_a_longer_frame() -> None:
     analysis = StudentAnalysis(options(anonymous=True), [CELLS], {1: [CELLS, ESSAY]})
     frame = attempts(*({"answer_ids": [answer, None]} for answer in (8001, 8002, None, 8002)))
 
-    assert analysis.rows(frame.iloc[1:3]).column(3).to_pylist() == ["Ribosome", ""]
+    assert analysis.rows(frame.iloc[1:3]).iloc[:, 3].tolist() == ["Ribosome", ""]
 
 
 def test_responses_that_do_not_fit_the_form_are_refused() -> None:
@@ -357,6 +360,10 @@ def plainly(
     return report
 
 
+def _none_if_missing(points: float) -> float | None:
+    return None if math.isnan(points) else points
+
+
 labels = st.text(st.sampled_from('ab,"\n é😀'), max_size=3)
 answer_ids = st.none() | st.integers(1, 5)
 
@@ -397,11 +404,11 @@ def test_rows_are_those_of_a_plain_assembly(
 ) -> None:
     rows, questions, question_sets = chunk
 
-    table = StudentAnalysis(options(anonymous=True), questions, question_sets).rows(attempts(*rows))
+    frame = StudentAnalysis(options(anonymous=True), questions, question_sets).rows(attempts(*rows))
 
-    columns = [table.column(3 + index).to_pylist() for index in range(2 * len(questions))]
+    columns = [frame.iloc[:, 3 + index].tolist() for index in range(2 * len(questions))]
     assembled = [
-        [(columns[2 * q][row], columns[2 * q + 1][row]) for q in range(len(questions))]
+        [(columns[2 * q][row], _none_if_missing(columns[2 * q + 1][row])) for q in range(len(questions))]
         for row in range(len(rows))
     ]
     assert assembled == plainly(rows, questions, question_sets)

@@ -9,14 +9,15 @@ import numpy as np
 
 from models.content.questions import Question
 from models.content.responses import ResponseParser
-from models.payloads.questions import read_questions
+from models.payloads.json_values import convert_leaf
+from models.payloads.questions import PushedQuestion
 from workers.extract.selection import Selection
 
 ESSAY = {"id": 1, "question_type": "essay_question"}
 
 
 def response_bytes(question: dict[str, Any], **entry: Any) -> int:
-    [pushed], _ = read_questions([msgspec.Raw(msgspec.json.encode(question))], "questions")
+    pushed = msgspec.json.decode(msgspec.json.encode(question), type=PushedQuestion, dec_hook=convert_leaf)
     responses, issues = ResponseParser([Question.of(pushed)]).read([{"question_id": 1, **entry}], {}, "")
     assert issues == []
     return responses.response_bytes

@@ -6,7 +6,9 @@ import pytest
 from workers.extract.sections import StudentSections
 
 
-def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
+def sections_of(
+    users: list[int | None], enrolled: tuple[int, ...] = (7, 8, 11)
+) -> list[tuple[str | None, ...]]:
     sections = StudentSections(
         pa.table(
             {
@@ -15,7 +17,7 @@ def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
                 "sis_section_id": ["BIO-A", None, "BIO-E"],
             }
         ),
-        pa.table({"user_id": [7, 8, 11], "section_ids": ["31", "32", "31,32,33"]}),
+        pa.table({"user_id": enrolled, "section_ids": ["31", "32", "31,32,33"]}),
     )
     table = sections.added_to(pa.table({"user_id": pa.array(users, pa.int64())}))
     return list(zip(*(table[name].to_pylist() for name in table.column_names[1:]), strict=True))
@@ -33,6 +35,12 @@ def test_several_sections_are_joined_in_one_order_an_absent_sis_id_leaving_an_em
 
 def test_whoever_has_no_active_section_has_empty_texts() -> None:
     assert sections_of([None, 1, 9, 99]) == [("", "", "")] * 4
+
+
+def test_a_logged_out_taker_gets_the_sections_of_no_user() -> None:
+    for users in ((-1, 0, 1), (-(2**63), 2, 2**63 - 1)):
+        assert sections_of([None], users) == [("", "", "")]
+        assert sections_of([users[0]], users) == [("Section A", "31", "BIO-A")]
 
 
 def test_a_course_without_active_students_has_empty_texts() -> None:

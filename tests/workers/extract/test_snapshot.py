@@ -13,11 +13,11 @@ from models.db.session import Database
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import ReportFormat, ReportType, Variant
 from models.settings import Settings
 from workers.extract.snapshot import Extract, SnapshotConnection, watched_by_kernel
 
-_MISSING = Variant(202, ReportType.STUDENT_ANALYSIS, False, False, False)
+_MISSING = Variant(202, ReportType.STUDENT_ANALYSIS, ReportFormat.CSV, False, False, False)
 
 
 @pytest.fixture

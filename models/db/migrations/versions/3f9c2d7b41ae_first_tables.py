@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("storage_key", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("node", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -72,6 +73,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.BigInteger(), nullable=False),
         sa.Column("completion", sa.Double(), nullable=False),
         sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -144,6 +146,7 @@ def upgrade() -> None:
         sa.Column("points_possible", sa.Double(), nullable=True),
         sa.Column("assignment_id", sa.BigInteger(), nullable=True),
         sa.Column("question_set_id", sa.BigInteger(), nullable=True),
+        sa.Column("question_groups", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.Column("response_count", sa.BigInteger(), nullable=False),
         sa.Column(
@@ -159,7 +162,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_quizzes_course_id_id", "quizzes", ["course_id", "id"], unique=False)
     op.create_index(
-        "uq_quizzes_course_id_assignment_id", "quizzes", ["course_id", "assignment_id"], unique=True
+        "uq_quizzes_course_id_assignment_id",
+        "quizzes",
+        ["course_id", "assignment_id"],
+        unique=True,
+        postgresql_where=sa.text("assignment_id IS NOT NULL"),
     )
     op.create_table(
         "sections",
@@ -281,9 +288,11 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
+        sa.Column("format", sa.String(length=40), nullable=False),
         sa.Column("includes_all_versions", sa.Boolean(), nullable=False),
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
+        sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -359,7 +368,15 @@ def upgrade() -> None:
     op.create_index(
         "uq_quiz_reports_live_variant",
         "quiz_reports",
-        ["quiz_id", "report_type", "includes_all_versions", "includes_sis_ids", "anonymous"],
+        [
+            "quiz_id",
+            "report_type",
+            "format",
+            "includes_all_versions",
+            "includes_sis_ids",
+            "anonymous",
+            "section_ids",
+        ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
     )
@@ -398,9 +415,7 @@ def upgrade() -> None:
             sa.Enum(
                 "complete",
                 "pending_review",
-                "untaken",
                 "preview",
-                "settings_only",
                 name="attemptstate",
                 native_enum=False,
                 create_constraint=True,
@@ -414,19 +429,27 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("has_data", sa.Boolean(), nullable=False),
         sa.Column("n_correct", sa.Integer(), nullable=False),
         sa.Column("n_incorrect", sa.Integer(), nullable=False),
         sa.Column("question_set_id", sa.BigInteger(), nullable=False),
+        sa.Column("quiz_question_set_id", sa.BigInteger(), nullable=True),
         sa.Column("answer_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("texts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("points", postgresql.ARRAY(sa.DOUBLE_PRECISION()), nullable=False),
         sa.Column("response_bytes", sa.Integer(), nullable=False),
+        sa.Column("text_version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
             "(user_id IS NULL) <> (temporary_user_code IS NULL)", name=op.f("ck_attempts_one_taker")
         ),
         sa.ForeignKeyConstraint(
             ["question_set_id"], ["question_sets.id"], name=op.f("fk_attempts_question_set_id_question_sets")
+        ),
+        sa.ForeignKeyConstraint(
+            ["quiz_question_set_id"],
+            ["question_sets.id"],
+            name=op.f("fk_attempts_quiz_question_set_id_question_sets"),
         ),
         sa.ForeignKeyConstraint(
             ["quiz_id"], ["quizzes.id"], name=op.f("fk_attempts_quiz_id_quizzes"), ondelete="CASCADE"
@@ -479,7 +502,11 @@ def downgrade() -> None:
     op.drop_table("enrollments")
     op.drop_index(op.f("ix_sections_course_id"), table_name="sections")
     op.drop_table("sections")
-    op.drop_index("uq_quizzes_course_id_assignment_id", table_name="quizzes")
+    op.drop_index(
+        "uq_quizzes_course_id_assignment_id",
+        table_name="quizzes",
+        postgresql_where=sa.text("assignment_id IS NOT NULL"),
+    )
     op.drop_index("ix_quizzes_course_id_id", table_name="quizzes")
     op.drop_table("quizzes")
     op.drop_index(op.f("ix_course_users_user_id"), table_name="course_users")

@@ -1,0 +1,21 @@
+"""Each figure of the statistics agrees with its authority, and the page of the statistics names it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.reference.authorities import Comparison, comparisons
+
+PAGE = Path(__file__).parents[2] / "ops" / "statistics.md"
+
+
+@pytest.mark.parametrize("comparison", comparisons(), ids=lambda c: f"{c.figure}: {c.authority}")
+def test_figures_agree_with_their_authority(comparison: Comparison) -> None:
+    assert comparison.difference <= comparison.tolerance
+
+
+def test_the_page_of_the_statistics_has_a_row_for_each_comparison() -> None:
+    page = PAGE.read_text()
+
+    missing = [c for c in comparisons() if f"| {c.figure} | {c.authority} |" not in page]
+    assert not missing

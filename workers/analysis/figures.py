@@ -1,0 +1,107 @@
+"""What a figure of the statistics consists of: its value and interval, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+
+from workers.analysis.intervals import Interval
+
+FEWEST_RESPONDENTS: Final = 20
+SMALLEST_GROUP: Final = 5
+
+
+class Reason(StrEnum):
+    """Why a figure is not given, in words for a teacher; the words are also the keys of translations."""
+
+    FEW_RESPONDENTS = "There are fewer than 20 responses, too few for a coefficient."
+    NO_RESPONDENTS = "There are no responses yet."
+    ALL_CORRECT = "Everybody answered this correctly, so it does not tell students apart."
+    ALL_WRONG = "Nobody got a point for this, so it does not tell students apart."
+    EQUAL_SCORES = "Everybody got the same points for this, so it does not tell students apart."
+    EQUAL_TOTALS = "All students have the same total, so there is nothing to compare with."
+    EQUAL_RESTS = (
+        "All students have the same points on the other questions, so there is nothing to compare with."
+    )
+    FEW_ITEMS = "It takes two scored questions or more."
+    FEW_ITEMS_LEFT = "Without this question, fewer than two remain."
+    DIFFERENT_ITEMS = (
+        "Not all students were shown the same questions, or some responses are not graded yet, so their"
+        " totals are not of the same questions."
+    )
+    NO_POINTS = "The question carries no points."
+    NOT_GRADED = "Fewer than half of the responses are graded."
+    EMPTY_GROUP = (
+        "The best or the weakest 27 percent of the students are an empty group, because of equal totals."
+    )
+    SMALL_GROUP = "The group has fewer than 5 students."
+    ALL_OR_NONE = "All students chose this, or none did, so there are no two groups to compare."
+    OUT_OF_RANGE = "On average, students were given more points than possible, or fewer than none."
+    NOT_RIGHT_OR_WRONG = "The question has partial credit, so its facility is not a share of students."
+    NEGATIVE_COVARIANCE = "Students with high totals did worse here, so it has no share in their differences."
+    NO_TIMES = "No attempt has both a beginning and an end."
+    NOT_COMPUTABLE = "The numbers are too far apart to compute it."
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A finite number, with its interval of 95 percent if it has one; or None and the reason."""
+
+    value: float | None
+    interval: Interval | None = None
+    reason: Reason | None = None
+
+    @classmethod
+    def of(cls, value: float | None, reason: Reason, interval: Interval | None = None) -> Self:
+        """Return a figure, or the reason if there is no value, or none that is finite."""
+        if value is None:
+            return cls(None, reason=reason)
+        if not math.isfinite(value):
+            return cls(None, reason=Reason.NOT_COMPUTABLE)
+        return cls(value, interval if interval and all(map(math.isfinite, interval)) else None)
+
+    @classmethod
+    def none(cls, reason: Reason) -> Self:
+        """Return no figure, for a reason."""
+        return cls(None, reason=reason)
+
+
+CONVENTIONS: Final = {
+    "n": "The students whose attempt counts, one attempt each.",
+    "total": "The sum of a student's points on the analysed questions. If students were shown different"
+    " questions, or some responses are not graded yet, totals are compared as the share of the points that"
+    " a student could get.",
+    "mean": "Of the totals in points; mean_percent of the shares of the points that a student could get.",
+    "median": "Of the same.",
+    "minimum": "Of the same.",
+    "maximum": "Of the same.",
+    "rest": "The total without the question itself.",
+    "standard_deviation_population": "Divides by n.",
+    "standard_deviation_sample": "Divides by n - 1.",
+    "skewness": "k3/k2^1.5 of the totals with unbiased cumulants, as in Moodle; needs three students.",
+    "kurtosis": "k4/k2^2 of the totals with unbiased cumulants (0 for a normal distribution), as in Moodle.",
+    "alpha": "Coefficient alpha of the analysed questions and their own total, sample variances; equals KR-20"
+    " for questions scored right or wrong. The interval is Feldt's, 95 percent.",
+    "standard_error_of_measurement": "s_T times the square root of 1 - alpha, in points; s_T divides"
+    " by n - 1.",
+    "minutes": "From started to finished; median and quartiles with linear interpolation.",
+    "facility": "Mean points divided by the points possible; a question left blank counts 0. For questions"
+    " scored right or wrong the interval is Wilson's, 95 percent.",
+    "point_biserial_total": "Correlation of the question with the total, the question included.",
+    "item_rest_correlation": "Correlation of the question with the rest; 100 times this is Moodle's"
+    " discrimination index. The interval is Fisher's, 95 percent.",
+    "d27": "Mean share of the points in the top 27 percent of the students less that in the bottom 27"
+    " percent; students with equal totals are in the same group, the higher one.",
+    "discriminative_efficiency": "Covariance of question and rest as a share of the greatest that the same"
+    " numbers allow; 100 times this is Moodle's.",
+    "effective_weight": "Square root of the covariance of question and total, as a share of the sum of these,"
+    " as in Moodle; none where the covariance is negative.",
+    "alpha_if_deleted": "Coefficient alpha without the question.",
+    "option_share": "Of the students who were shown the question.",
+    "option_mean_total": "Mean total of the students who chose it.",
+    "option_point_biserial": "Correlation of choosing it with the total, among the students who gave an"
+    " answer.",
+}
+"""What each figure means, by its name: systems differ in these."""
