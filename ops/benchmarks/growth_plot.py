@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import matplotlib
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from models.reports.variants import ReportType
 from ops.benchmarks.measure import Outcome, Spread
+
+# Imported where a plot is made, since it takes seconds.
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Points = Sequence[tuple[int, Spread]]
 
@@ -43,6 +45,8 @@ def growth_lines(outcomes: Sequence[Outcome]) -> dict[str, Points]:
 
 def write_growth_plot(path: Path, title: str, lines: Mapping[str, Points]) -> None:
     """Write the plot as an SVG."""
+    import matplotlib
+
     # Text remains text, and the same figures give the same bytes.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "growth"}):
         growth_plot(title, lines).savefig(path, format="svg", metadata={"Date": None, "Title": title})
@@ -50,6 +54,8 @@ def write_growth_plot(path: Path, title: str, lines: Mapping[str, Points]) -> No
 
 def growth_plot(title: str, lines: Mapping[str, Points]) -> Figure:
     """Plot up to three named lines: medians over sizes, with bars from the minimum to the maximum."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7.6, 4.8), layout="constrained")
     axes = figure.subplots()
     for (name, points), (colour, style, labels) in zip(lines.items(), _STYLES, strict=False):

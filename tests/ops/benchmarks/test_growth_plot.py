@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.container import ErrorbarContainer
 
 from ops.benchmarks.growth_plot import Points, growth_lines, growth_plot, write_growth_plot
 from ops.benchmarks.measure import Outcome, Spread
@@ -31,6 +30,8 @@ def test_a_line_in_proportion_is_straight() -> None:
 
 
 def test_a_point_is_the_median_and_its_bar_goes_from_the_least_to_the_most() -> None:
+    from matplotlib.container import ErrorbarContainer
+
     [axes] = growth_plot("Growth", {"a": IN_PROPORTION}).axes
     [bars] = axes.containers
 
