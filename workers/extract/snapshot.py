@@ -7,19 +7,18 @@ can be renewed in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
+from threading import Lock
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
-from adbc_driver_postgresql import dbapi
+from adbc_driver_postgresql import StatementOptions, dbapi
 
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
@@ -36,6 +35,7 @@ from workers.metrics import ROWS_READ, STEP_SECONDS
 _SMALLEST_CHUNK = 1_000
 # Enough chunks for the completion to move.
 _CHUNKS_TO_SHOW = 10
+_BATCH_BYTES = "1048576"
 # A row has cells for all items of the file, and the attempt may have had few of them.
 _MOST_CELLS = 2**20
 
@@ -47,6 +47,7 @@ class SnapshotConnection:
         self._url = url
         self._timeout_ms = int(statement_timeout_seconds * 1000)
         self._connection: Any = None
+        self._one_at_a_time = Lock()
 
     def begin(self) -> None:
         """Start a read-only transaction with one view of the data; reconnect if the connection was lost."""
@@ -68,9 +69,18 @@ class SnapshotConnection:
 
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query; the only values in `sql` are integers of our own."""
-        with self._connection.cursor() as cursor:
+        # A chunk may be read ahead while the job asks for something else.
+        with self._one_at_a_time, self._connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the result of such a query in parts, of which one is in memory at a time."""
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
+            cursor.execute(sql)
+            with cursor.fetch_record_batch() as batches:
+                yield from batches
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -207,45 +217,36 @@ class Extract:
             points_of_groups=read_points_of_groups(self._quiz["question_groups"]),
         )
 
-    def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
         return self._rows(selection, items, queries.student_attempts)
 
-    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.NEW_QUIZZES_ATTEMPTS`, in row order."""
         return self._rows(selection, items, queries.new_quizzes_attempts)
 
     def _rows(
         self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
-    ) -> Iterator[pd.DataFrame]:
+    ) -> Generator[pd.DataFrame]:
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
-            self._connection.read(queries.section_ids(self._course_id)),
+            self._connection.batches(queries.section_ids(self._course_id)),
         )
         for attempts in self._chunks(selection, items, query):
-            yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
+            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            yield frame.assign(**sections.of(frame["user_id"]))
+            # Kept until the next is here, it would be a chunk more.
+            del attempts, frame
 
-    def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
         for attempts in self._chunks(selection, items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            del attempts
 
     def _select(self, sql: str, rule: str) -> Selection:
-        selected = self._connection.read(sql)
-        question_set_ids = selected["question_set_id"].to_numpy()
-        updated_at = selected["updated_at"].to_numpy().astype(np.int64)
-        sent = selected["sends_questions"].to_numpy()
-        # Of two attempts at the same moment, the first in row order is the newer.
-        newest_first = np.argsort(-updated_at, kind="stable")
-        return Selection(
-            selected["id"].to_numpy(),
-            selected["size"].to_numpy(),
-            _distinct(question_set_ids),
-            _distinct(question_set_ids[newest_first]),
-            frozenset(_distinct(question_set_ids[sent])),
-            selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
-            rule + (provenance.OF_SECTIONS if self.variant.section_ids else ""),
-        )
+        of_sections = provenance.OF_SECTIONS if self.variant.section_ids else ""
+        return replace(Selection.read(self._connection.batches(sql)), rule=rule + of_sections)
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)
@@ -267,11 +268,6 @@ class Extract:
             yield attempts
             # Two chunks at a time would take twice the memory.
             del attempts
-
-
-def _distinct(question_set_ids: npt.NDArray[np.int64]) -> list[int]:
-    """List each id once, in the order of first use; there are few."""
-    return [int(question_set_id) for question_set_id in pd.unique(question_set_ids)]
 
 
 def watched_by_kernel(url: str) -> str:
