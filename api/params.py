@@ -60,6 +60,14 @@ class ListParams:
 
 
 @dataclass(frozen=True)
+class StatisticsParams:
+    """The parameters of a request for statistics."""
+
+    all_versions: bool
+    section_ids: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Page:
     """A page of a list, as a request asks for it."""
 
@@ -123,6 +131,15 @@ def list_params() -> ListParams:
         includes_all_versions=_all_versions(sources),
         section_ids=_section_ids(sources),
         include=_include(sources),
+    )
+
+
+def statistics_params() -> StatisticsParams:
+    """Read a request for statistics."""
+    sources = _Sources()
+    return StatisticsParams(
+        all_versions=_boolean("all_versions", sources.top("all_versions")),
+        section_ids=_section_ids(sources),
     )
 
 

@@ -13,10 +13,11 @@ from models.reports.variants import Variant, parse_report_format, parse_report_t
 def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
     """Request the variant that the parameters and the caller's rights determine."""
     require_sections(context.session, found.course, params.section_ids)
+    report_type = parse_report_type(params.report_type, found.quiz)
     variant = Variant.of(
         found.quiz,
-        parse_report_type(params.report_type, found.quiz),
-        parse_report_format(params.format),
+        report_type,
+        parse_report_format(params.format, report_type),
         all_versions=params.includes_all_versions,
         sis_ids=found.sees_sis_ids,
         section_ids=params.section_ids,

@@ -90,6 +90,22 @@ def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, translat
     }
 
 
+def statistics_json(shown: Json, report: QuizReport, quiz: Quiz, links: Links) -> Json:
+    """Write the statistics of a quiz as plain JSON."""
+    head = {"id": report.id, "quiz_id": quiz.id}
+    return {"quiz_statistics": [{**head, **_statistics_fields(shown, quiz, links)}]}
+
+
+def statistics_json_api(shown: Json, report: QuizReport, quiz: Quiz, links: Links) -> Json:
+    """Write the statistics of a quiz in Canvas's early JSON-API."""
+    body = {
+        "id": str(report.id),
+        **_statistics_fields(shown, quiz, links),
+        "links": {"quiz": links.quiz(quiz)},
+    }
+    return {"quiz_statistics": [body]}
+
+
 def course_json(course: Course, *, sees_sis_ids: bool) -> Json:
     """Write a Course, with its SIS id if the caller may see it."""
     body: Json = {
@@ -116,6 +132,16 @@ def quiz_json(quiz: Quiz, question_count: int, links: Links) -> Json:
         "anonymous_submissions": quiz.anonymous_submissions,
         "scoring_policy": quiz.scoring_policy.value,
         "html_url": links.quiz_page(quiz),
+    }
+
+
+def _statistics_fields(shown: Json, quiz: Quiz, links: Links) -> Json:
+    return {
+        "url": links.statistics(quiz),
+        "html_url": links.statistics_page(quiz),
+        **shown,
+        "speed_grader_url": None,
+        "quiz_submissions_zip_url": None,
     }
 
 

@@ -107,14 +107,15 @@ def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> I
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
-    chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
+    reads = len(selection.attempt_ids) * recipe.passes
+    chunks = _counted(recipe.fetch(extract, selection, items), reads, heartbeat)
     table = recipe.compute(ReportData(extract, selection, items, chunks))
     yield from recipe.writers[extract.variant.format](
         table.columns, table.frames, guard_formulas=guard_formulas
     )
 
 
-def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
+def _counted(chunks: Frames, reads: int, heartbeat: Heartbeat) -> Frames:
     """Yield the chunks; whenever the next one is asked for, the one before it counts as done."""
     done = 0
     for chunk in chunks:
@@ -122,7 +123,7 @@ def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
         yield chunk
         # Two chunks at a time would take twice the memory.
         del chunk
-        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done / attempts)
+        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * min(1.0, done / max(1, reads)))
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:

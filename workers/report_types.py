@@ -12,13 +12,14 @@ from typing import Final, Protocol
 import pandas as pd
 
 from models.reports.variants import ReportFormat, ReportType
-from workers.analysis.columns import Column, Table
+from workers.analysis.columns import Column, ColumnKind, Table
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv
+from workers.formats import csv, document
+from workers.statistics_report import StatisticsReport
 
 Frames = Iterator[pd.DataFrame]
 
@@ -45,13 +46,15 @@ class ReportRecipe:
     """How the file of a report type is made.
 
     ``select`` chooses the attempts, ``fetch`` reads them in chunks, ``compute`` turns the chunks into rows,
-    and a writer of ``writers``, by format, turns the rows into bytes.
+    and a writer of ``writers``, by format, turns the rows into bytes. ``fetch`` reads each attempt up to
+    ``passes`` times.
     """
 
     select: Callable[[Extract], Selection]
     fetch: Callable[[Extract, Selection, QuizItems], Frames]
     compute: Callable[[ReportData], Table]
     writers: Mapping[ReportFormat, Writer]
+    passes: int = 1
 
 
 def _student_analysis(data: ReportData) -> Table:
@@ -67,6 +70,16 @@ def _student_analysis(data: ReportData) -> Table:
         data.items.versions_by_question_set,
     )
     return Table(analysis.columns, map(analysis.rows, data.chunks))
+
+
+def _statistics(data: ReportData) -> Table:
+    def document_frames() -> Frames:
+        report = StatisticsReport(data.extract, data.selection, data.items)
+        for frame in data.chunks:
+            report.add(frame)
+        yield pd.DataFrame({"document": [report.document()]})
+
+    return Table([Column("document", ColumnKind.TEXT)], document_frames())
 
 
 def _item_analysis(data: ReportData) -> Table:
@@ -92,5 +105,12 @@ RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ),
     ReportType.ITEM_ANALYSIS: ReportRecipe(
         Extract.select_first_attempts, Extract.choices, _item_analysis, _TABLE_WRITERS
+    ),
+    ReportType.STATISTICS: ReportRecipe(
+        Extract.select_students,
+        Extract.statistics,
+        _statistics,
+        {ReportFormat.JSON: document.write},
+        passes=3,
     ),
 }

@@ -16,7 +16,9 @@ from models.payloads.courses import PushedCourse
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import ReportFormat, ReportType
+from models.reports.variants import ReportFormat
+
+PublicReportType = Literal["student_analysis", "item_analysis"]
 
 
 class Boolean:
@@ -42,7 +44,7 @@ class Anything:
 class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
-    report_type: ReportType
+    report_type: PublicReportType
     format: ReportFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
     section_ids: SectionIds | UnsetType = UNSET
@@ -65,7 +67,7 @@ class JsonApiQuizReportBody(msgspec.Struct, kw_only=True):
 class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
-    report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    report_type: PublicReportType = msgspec.field(name="quiz_report[report_type]")
     format: ReportFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
@@ -76,7 +78,7 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
 class NewQuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report and its format."""
 
-    report_type: ReportType
+    report_type: PublicReportType
     format: Literal["csv"]
 
 
@@ -89,7 +91,7 @@ class NewQuizReportBody(msgspec.Struct, kw_only=True):
 class NewQuizReportForm(msgspec.Struct, kw_only=True):
     """The same request as a form."""
 
-    report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    report_type: PublicReportType = msgspec.field(name="quiz_report[report_type]")
     format: Literal["csv"] = msgspec.field(name="quiz_report[format]")
 
 

@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 
 
 class ReportType(StrEnum):
-    """The two reports of a quiz."""
+    """What is generated of a quiz: its two reports, and the statistics, which are no report for clients."""
 
     STUDENT_ANALYSIS = "student_analysis"
     ITEM_ANALYSIS = "item_analysis"
+    STATISTICS = "statistics"
+
+
+class AttemptChoice(StrEnum):
+    """Which attempt of each student the statistics read; the reports have rules of their own."""
+
+    BY_TYPE = "by_type"
+    FIRST = "first"
+    LAST = "last"
+    KEPT = "kept"
 
 
 class ReportFormat(StrEnum):
     """The formats of a file; each value is also the ending of the file's name."""
 
     CSV = "csv"
+    JSON = "json"
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class TypeSpec:
     """What can be requested of a report type.
 
     The names are English, and the keys of their translations. The options of a type without any are fixed: it
-    reads every version and shows no SIS ids.
+    reads every version and shows no SIS ids. An internal type is neither listed nor requested by its name.
     """
 
     version: int
@@ -45,6 +56,8 @@ class TypeSpec:
     survey_file: str
     has_options: bool
     covers_surveys: bool
+    formats: tuple[ReportFormat, ...] = (ReportFormat.CSV,)
+    is_internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,10 +90,24 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
         has_options=False,
         covers_surveys=False,
     ),
+    ReportType.STATISTICS: TypeSpec(
+        version=1,
+        readable_name="Statistics",
+        quiz_file="{title} Quiz Statistics",
+        survey_file="{title} Survey Statistics",
+        has_options=True,
+        covers_surveys=True,
+        formats=(ReportFormat.JSON,),
+        is_internal=True,
+    ),
 }
+
+PUBLIC_TYPES: Final = tuple(kind for kind in ReportType if not TYPES[kind].is_internal)
+"""The types of report that clients list and request, in the order of the list."""
 
 FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
     ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", guards_formulas=True),
+    ReportFormat.JSON: FormatSpec("application/json"),
 }
 
 # An entry of the unique index of live variants holds 2,700 bytes, eight for each section.
@@ -102,6 +129,7 @@ class Variant:
     includes_sis_ids: bool
     anonymous: bool
     section_ids: tuple[int, ...] = ()
+    attempts: AttemptChoice = AttemptChoice.BY_TYPE
 
     @classmethod
     def of(
@@ -125,6 +153,26 @@ class Variant:
             anonymous=quiz.is_anonymous_survey,
             section_ids=tuple(sorted(set(section_ids))),
         )
+
+    @classmethod
+    def of_statistics(
+        cls,
+        quiz: Quiz,
+        *,
+        all_versions: bool,
+        section_ids: Collection[int] = (),
+        attempts: AttemptChoice = AttemptChoice.FIRST,
+    ) -> Variant:
+        """Return the variant of the statistics for the requested options."""
+        variant = cls.of(
+            quiz,
+            ReportType.STATISTICS,
+            ReportFormat.JSON,
+            all_versions=all_versions,
+            sis_ids=False,
+            section_ids=section_ids,
+        )
+        return replace(variant, attempts=attempts)
 
     def at(self, quiz: Quiz) -> Variant:
         """Return the variant as the quiz has it now, or raise InvalidReportTypeError."""
@@ -156,19 +204,21 @@ def parse_report_type(name: object, quiz: Quiz) -> ReportType:
         report_type = ReportType(str(name))
     except ValueError:
         raise InvalidReportTypeError("invalid quiz report type") from None
+    if TYPES[report_type].is_internal:
+        raise InvalidReportTypeError("invalid quiz report type")
     require_generatable(report_type, quiz)
     return report_type
 
 
-def parse_report_format(name: object) -> ReportFormat:
-    """Parse a format, CSV if none is named, or raise InvalidReportFormatError if it is unknown."""
+def parse_report_format(name: object, report_type: ReportType) -> ReportFormat:
+    """Parse a format, CSV if none is named, or raise InvalidReportFormatError if the type has no such one."""
+    formats = TYPES[report_type].formats
     if name is None:
-        return ReportFormat.CSV
-    try:
-        return ReportFormat(str(name))
-    except ValueError:
-        known = ", ".join(ReportFormat)
-        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}") from None
+        return formats[0]
+    if (found := next((known for known in formats if known == str(name)), None)) is None:
+        known = ", ".join(formats)
+        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}")
+    return found
 
 
 def require_generatable(report_type: ReportType, quiz: Quiz) -> None:

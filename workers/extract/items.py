@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -23,6 +23,18 @@ class QuizItems:
     present: Sequence[int]
     question_sets: Mapping[int, Sequence[int]]
     versions: Mapping[int, Item]
+    contents: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def contents_in_order(self) -> list[str]:
+        """List the stored contents of the items of `in_order`, in the same order."""
+        newest: dict[int, int] = {}
+        for ids in self.question_sets.values():
+            for version_id in ids:
+                item_id = self.versions[version_id].id
+                newest[item_id] = max(version_id, newest.get(item_id, version_id))
+        newest |= {self.versions[version_id].id: version_id for version_id in self.present}
+        return [self.contents[newest[item.id]] for item in self.in_order]
 
     @property
     def in_order(self) -> list[Item]:

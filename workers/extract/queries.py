@@ -8,7 +8,7 @@ from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt
 from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
-from workers.analysis.frames import ITEM_ATTEMPTS, STUDENT_ATTEMPTS
+from workers.analysis.frames import ITEM_ATTEMPTS, SELECTIONS, STATISTICS_ATTEMPTS, STUDENT_ATTEMPTS
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 
@@ -26,6 +26,7 @@ def quiz(quiz_id: int) -> str:
     """Select a quiz's settings, its revision and that of its course's roster."""
     return f"""
         SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
+               q.points_possible,
                s.question_version_ids
         FROM quizzes q JOIN courses c ON c.id = q.course_id
         LEFT JOIN question_sets s ON s.id = q.question_set_id
@@ -110,6 +111,43 @@ def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()
         ORDER BY id"""  # noqa: S608
 
 
+def last_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select (id, question_set_id, size, score) of each student's last submitted attempt."""
+    return f"""
+        SELECT id, question_set_id, size, score FROM (
+            SELECT DISTINCT ON (user_id) id, question_set_id, size, score
+            FROM ({_submitted(course_id, quiz_id, section_ids)}) AS submitted
+            WHERE NOT logged_out
+            ORDER BY user_id, attempt DESC, submission_id DESC) AS last
+        ORDER BY id"""  # noqa: S608
+
+
+def kept_attempts_of_students(
+    course_id: int, quiz_id: int, scoring_policy: str, section_ids: Sequence[int] = ()
+) -> str:
+    """Select (id, question_set_id, size, score) of each student's attempt that counts."""
+    kept = kept_attempts(course_id, quiz_id, scoring_policy, section_ids)
+    return f"""
+        SELECT id, attempts.question_set_id, size, attempts.score
+        FROM ({kept}) AS kept JOIN attempts USING (id)
+        WHERE attempts.user_id IS NOT NULL
+        ORDER BY id"""  # noqa: S608
+
+
+def submissions(selected: str) -> str:
+    """Select the columns of `frames.SUBMISSIONS` of the attempts that another query selects."""
+    return f"""
+        SELECT a.user_id, a.temporary_user_code, a.score, a.n_correct, a.n_incorrect,
+               extract(epoch FROM a.finished_at - a.started_at)::float8 AS seconds
+        FROM attempts a WHERE a.id IN (SELECT id FROM ({selected}) AS selected)"""  # noqa: S608
+
+
+def has_several_attempts(course_id: int, quiz_id: int) -> str:
+    """Select whether anybody has submitted a second attempt."""
+    submitted = _submitted(course_id, quiz_id, ())
+    return f"SELECT EXISTS (SELECT FROM ({submitted}) AS submitted WHERE attempt > 1) AS several"  # noqa: S608
+
+
 def question_sets(question_set_ids: Iterable[int]) -> str:
     """Select (id, question_version_ids) of question sets."""
     return f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({_list(question_set_ids)})"  # noqa: S608
@@ -143,6 +181,24 @@ def student_attempts(attempt_ids: Iterable[int]) -> str:
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
         JOIN attempts a USING (id)
         LEFT JOIN users u ON u.id = a.user_id
+        ORDER BY wanted.position"""  # noqa: S608
+
+
+def statistics_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.STATISTICS_ATTEMPTS`, in the order of the given ids."""
+    return _in_order(STATISTICS_ATTEMPTS, attempt_ids)
+
+
+def selections(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.SELECTIONS`, in the order of the given ids."""
+    return _in_order(SELECTIONS, attempt_ids)
+
+
+def _in_order(frame: Iterable[str], attempt_ids: Iterable[int]) -> str:
+    return f"""
+        SELECT {_columns("a", Attempt, frame)}
+        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
+        JOIN attempts a USING (id)
         ORDER BY wanted.position"""  # noqa: S608
 
 

@@ -21,6 +21,7 @@ from adbc_driver_postgresql import dbapi
 
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
+from models.reports.variants import AttemptChoice
 from models.settings import Settings
 from workers.extract import queries
 from workers.extract.items import QuizItems, read_item
@@ -101,6 +102,7 @@ class Extract:
         self._course_id = claim.course_id
         self._connection = connection
         self._most_attempts = settings.chunk_attempts
+        self.has_several_attempts = False
 
     def __enter__(self) -> Extract:
         self._connection.begin()
@@ -124,6 +126,12 @@ class Extract:
         return Revisions(self._quiz["revision"], self._quiz["roster_revision"])
 
     @property
+    def points_possible(self) -> float | None:
+        """The points that the quiz carries."""
+        points: float | None = self._quiz["points_possible"]
+        return points
+
+    @property
     def includes_root_accounts(self) -> bool:
         """Whether the course wants its users' root accounts in the file."""
         return bool(self._quiz["include_root_accounts"])
@@ -143,6 +151,19 @@ class Extract:
         variant = self.variant
         return self._select(queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids))
 
+    def select_students(self) -> Selection:
+        """Select an attempt of each student for the statistics: the first, the last or the kept one."""
+        variant = self.variant
+        where = self._course_id, variant.quiz_id
+        several = self._connection.read(queries.has_several_attempts(*where)).to_pylist()
+        self.has_several_attempts = bool(several[0]["several"])
+        if variant.attempts is AttemptChoice.LAST:
+            return self._select(queries.last_attempts(*where, variant.section_ids))
+        if variant.attempts is AttemptChoice.KEPT:
+            policy = self._quiz["scoring_policy"]
+            return self._select(queries.kept_attempts_of_students(*where, policy, variant.section_ids))
+        return self.select_first_attempts()
+
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
         question_sets = self._by_id(queries.question_sets(selection.question_set_ids), "question_version_ids")
@@ -156,6 +177,7 @@ class Extract:
                 for question_set_id in selection.question_set_ids
             },
             versions={version_id: read_item(content) for version_id, content in contents.items()},
+            contents=contents,
         )
 
     def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
@@ -171,6 +193,20 @@ class Extract:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
         for attempts in self._chunks(selection, items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+
+    def statistics(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+        """Yield `frames.SUBMISSIONS` at once, then `frames.STATISTICS_ATTEMPTS` and `frames.SELECTIONS`."""
+        variant = self.variant
+        where = self._course_id, variant.quiz_id
+        selected = (
+            queries.all_attempts(*where, variant.section_ids)
+            if variant.includes_all_versions
+            else queries.kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
+        )
+        yield self._connection.read(queries.submissions(selected)).to_pandas(types_mapper=pd.ArrowDtype)
+        for query in (queries.statistics_attempts, queries.selections):
+            for attempts in self._chunks(selection, items, query):
+                yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
 
     def _select(self, sql: str) -> Selection:
         selected = self._connection.read(sql)

@@ -82,13 +82,13 @@ def test_every_type_and_every_format_is_specified() -> None:
 
 
 def test_the_format_is_csv_unless_one_is_named() -> None:
-    assert parse_report_format(None) is CSV
+    assert parse_report_format(None, ReportType.ITEM_ANALYSIS) is CSV
 
 
 @pytest.mark.parametrize("name", ["CSV", "csv ", "pdf", "", 7, ["csv"]])
 def test_an_unknown_format_is_refused_with_those_that_there_are(name: object) -> None:
     with pytest.raises(InvalidReportFormatError, match="invalid quiz report format: it must be one of csv"):
-        parse_report_format(name)
+        parse_report_format(name, ReportType.ITEM_ANALYSIS)
 
 
 @pytest.mark.parametrize("quiz_type", QuizType)

@@ -274,6 +274,7 @@ def upgrade() -> None:
             sa.Enum(
                 "student_analysis",
                 "item_analysis",
+                "statistics",
                 name="reporttype",
                 native_enum=False,
                 create_constraint=True,
@@ -286,6 +287,7 @@ def upgrade() -> None:
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
         sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("attempts", sa.String(length=40), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -369,6 +371,7 @@ def upgrade() -> None:
             "includes_sis_ids",
             "anonymous",
             "section_ids",
+            "attempts",
         ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
