@@ -6,14 +6,15 @@ The serializers make plain dictionaries; the tests check every response against 
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from api.openapi.request_bodies import PublicReportType
 from models.db.base import MAX_ID, MIN_ID
-from models.lms.quizzes import QuizType, ScoringPolicy
+from models.lms.attempts import AttemptState
+from models.lms.quizzes import QuestionType, QuizType, ScoringPolicy
 from models.reports.filenames import file_name
 from models.reports.variants import FORMATS, PUBLIC_TYPES, ReportFormat
 
@@ -161,6 +162,49 @@ class Quiz(_ResponseBody, kw_only=True):
     anonymous_submissions: bool
     scoring_policy: ScoringPolicy
     html_url: Url
+
+
+class Section(_ResponseBody, kw_only=True):
+    """A section of a course."""
+
+    id: Number64
+    name: str
+    course_id: Number64
+    sis_section_id: Annotated[
+        str | UnsetType | None, Meta(description="present if the caller may see SIS ids")
+    ] = UNSET
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """A question of a quiz, in the form in which it is pushed; its type decides about further fields."""
+
+    id: Number64
+    quiz_id: Number64
+    position: int | None
+    question_type: QuestionType
+    question_text: str
+    points_possible: float
+    answers: list[dict[str, Any]]
+
+
+class QuizSubmission(_ResponseBody, kw_only=True):
+    """A student's submission, with its latest attempt."""
+
+    id: Number64
+    quiz_id: Number64
+    user_id: Number64
+    attempt: int
+    workflow_state: AttemptState
+    score: float | None
+    kept_score: float | None
+    started_at: Moment | None
+    finished_at: Moment | None
+
+
+class QuizSubmissions(_ResponseBody, kw_only=True):
+    """Submissions of a quiz."""
+
+    quiz_submissions: list[QuizSubmission]
 
 
 class SubmissionStatistics(_ResponseBody, kw_only=True):

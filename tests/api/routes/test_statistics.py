@@ -74,6 +74,7 @@ def question(statistics: Any, number: int) -> Any:
     return found
 
 
+@pytest.mark.contract("1 Statistics", "both forms of Accept, a list of one")
 def test_plain_json_and_json_api_have_the_same_statistics(quiz: Api, resources: Resources) -> None:
     plain = made(quiz, resources)
     [other] = quiz.get(STATISTICS, headers=JSON_API).json["quiz_statistics"]
@@ -89,6 +90,7 @@ def test_plain_json_and_json_api_have_the_same_statistics(quiz: Api, resources: 
         assert plain[name] == other[name]
 
 
+@pytest.mark.contract("1 Statistics", "submissions: the attempt that counts, or all versions")
 def test_submissions(quiz: Api, resources: Resources) -> None:
     found = made(quiz, resources)["submission_statistics"]
 
@@ -110,6 +112,7 @@ def test_text_blocks_are_not_listed(quiz: Api, resources: Resources) -> None:
     assert {q["responses"] for q in found} == {5, 3}
 
 
+@pytest.mark.contract("1 Statistics", "they never disagree with the item_analysis")
 def test_a_choice_has_its_answers_and_the_figures_of_the_item_analysis(
     quiz: Api, resources: Resources
 ) -> None:
@@ -149,6 +152,7 @@ def test_a_choice_has_its_answers_and_the_figures_of_the_item_analysis(
     ]
 
 
+@pytest.mark.contract("1 Statistics", "each type of question has its fields")
 def test_typed_answers(quiz: Api, resources: Resources) -> None:
     statistics = made(quiz, resources)
     other = {"id": "other", "text": "Something Else", "correct": False, "responses": 2}
@@ -169,6 +173,7 @@ def test_typed_answers(quiz: Api, resources: Resources) -> None:
     ]
 
 
+@pytest.mark.contract("1 Statistics", "each type of question has its fields")
 def test_several_answers(quiz: Api, resources: Resources) -> None:
     several = question(made(quiz, resources), every_type.SEVERAL)
 
@@ -178,6 +183,7 @@ def test_several_answers(quiz: Api, resources: Resources) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.contract("1 Statistics", "each type of question has its fields")
 def test_blanks_dropdowns_and_matching_have_a_set_for_each_blank(quiz: Api, resources: Resources) -> None:
     statistics = made(quiz, resources)
 
@@ -205,6 +211,7 @@ def test_blanks_dropdowns_and_matching_have_a_set_for_each_blank(quiz: Api, reso
     assert (blanks["partially_correct"], blanks["incorrect"]) == (2, 1)
 
 
+@pytest.mark.contract("1 Statistics", "each type of question has its fields")
 def test_what_people_grade_has_its_points(quiz: Api, resources: Resources) -> None:
     statistics = made(quiz, resources)
 
@@ -218,6 +225,7 @@ def test_what_people_grade_has_its_points(quiz: Api, resources: Resources) -> No
     assert question(statistics, every_type.UPLOAD)["responses"] == 3
 
 
+@pytest.mark.contract("1 Statistics", "an empty quiz; an anonymous survey names nobody")
 def test_an_empty_quiz(api: Api, resources: Resources) -> None:
     statistics = made(api, resources)
 
@@ -237,6 +245,7 @@ def test_an_empty_quiz(api: Api, resources: Resources) -> None:
     }
 
 
+@pytest.mark.contract("1 Statistics", "submissions: the attempt that counts, or all versions")
 def test_all_versions_are_those_of_submissions_only(quiz: Api, resources: Resources) -> None:
     second = {**every_type.attempts()[0], "attempt": 2, "score": 4.0, "updated_at": "2026-09-11T09:00:00Z"}
     Lms(quiz.database).put_attempts(second, quiz_id=QUIZ_ID, course_id=COURSE_ID)
@@ -256,6 +265,7 @@ def test_sections_limit_the_students(quiz: Api, resources: Resources) -> None:
     assert quiz.get(f"{STATISTICS}?section_ids=99").status_code == 400
 
 
+@pytest.mark.contract("1 Statistics", "an empty quiz; an anonymous survey names nobody")
 def test_an_anonymous_survey_names_nobody(quiz: Api, resources: Resources) -> None:
     Lms(quiz.database).patch_quiz(QUIZ_ID, COURSE_ID, quiz_type="survey", anonymous_submissions=True)
 
@@ -273,32 +283,29 @@ def test_current_statistics_are_served_without_a_job(quiz: Api, resources: Resou
     assert made(quiz, resources)["id"] != first["id"]
 
 
+@pytest.mark.contract("1 Statistics", "two requests wait, a third is a 503 at once")
 def test_two_requests_wait_and_a_third_is_sent_away_at_once(
     quiz: Api, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both_wait = threading.Barrier(3, timeout=20)
-    monkeypatch.setattr("api.statistics_documents.time.sleep", lambda _: _pass(both_wait))
+    waits, goes_on = threading.Semaphore(0), threading.Event()
+
+    def sleep(_: float) -> None:
+        waits.release()
+        assert goes_on.wait(60)
+
+    monkeypatch.setattr("api.statistics_documents.time.sleep", sleep)
     with ThreadPoolExecutor() as pool:
         waiting = [pool.submit(quiz.get, STATISTICS) for _ in range(2)]
-        both_wait.wait()
+        assert all(waits.acquire(timeout=60) for _ in waiting)
         third = quiz.get(STATISTICS)
         [report] = live_reports(quiz)
         assert report.progress_id is not None
         generate(resources, report.id, report.progress_id)
+        goes_on.set()
         responses = [response.result() for response in waiting]
 
     assert (third.status_code, third.headers["Retry-After"]) == (503, "2")
     assert [response.status_code for response in responses] == [200, 200]
-
-
-def _pass(barrier: threading.Barrier) -> None:
-    """Meet the others once; later polls need not wait for anybody."""
-    if not barrier.broken:
-        try:
-            barrier.wait()
-        except threading.BrokenBarrierError:
-            return
-        barrier.abort()
 
 
 def test_a_wait_ends_with_a_503(quiz: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,6 +335,7 @@ def test_a_failed_job_says_why_and_the_next_request_begins_anew(
     assert len(live_reports(quiz)) == 1
 
 
+@pytest.mark.contract("1 Statistics", "the third type is internal: not listed, 400, 404")
 def test_statistics_are_no_report(quiz: Api, resources: Resources) -> None:
     statistics = made(quiz, resources)
 
