@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.reports.variants import ReportType
+from models.reports.variants import TYPES, ReportType
 from workers.report_types import RECIPES
 
 
@@ -10,5 +10,5 @@ def test_each_report_type_can_be_made() -> None:
     assert RECIPES.keys() == set(ReportType)
 
 
-def test_each_report_type_can_be_written_as_csv() -> None:
-    assert all("csv" in recipe.writers for recipe in RECIPES.values())
+def test_each_report_type_can_be_written_in_its_formats() -> None:
+    assert all(recipe.writers.keys() == set(TYPES[kind].formats) for kind, recipe in RECIPES.items())

@@ -206,8 +206,12 @@ class Extract:
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
             del attempts
 
-    def statistics(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
-        """Yield `frames.SUBMISSIONS` at once, then `frames.STATISTICS_ATTEMPTS` and `frames.SELECTIONS`."""
+    def statistics(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+        """Yield `frames.SUBMISSIONS` at once, then chunks of `frames.STATISTICS_ATTEMPTS`.
+
+        If the quiz has questions whose answers are selected other than by one id, chunks of
+        `frames.SELECTIONS` follow.
+        """
         variant = self.variant
         where = self._course_id, variant.quiz_id
         selected = (
@@ -216,9 +220,12 @@ class Extract:
             else queries.kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
         )
         yield self._connection.read(queries.submissions(selected)).to_pandas(types_mapper=pd.ArrowDtype)
-        for query in (queries.statistics_attempts, queries.selections):
+        has_selections = any(item.options and not item.is_choice for item in items.versions.values())
+        passes = [queries.statistics_attempts, *([queries.selections] if has_selections else [])]
+        for query in passes:
             for attempts in self._chunks(selection, items, query):
                 yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+                del attempts
 
     def _select(self, sql: str) -> Selection:
         return Selection.read(self._connection.batches(sql))
