@@ -25,6 +25,7 @@ from api.routes.ingestion import ingestion
 from api.routes.new_quiz_reports import new_quiz_reports
 from api.routes.progress import progress
 from api.routes.quiz_reports import quiz_reports
+from api.routes.statistics import statistics
 from api.services import Services, services
 from models.logs import configure_logging
 from models.settings import Settings
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (
         quiz_reports,
         new_quiz_reports,
+        statistics,
         progress,
         files,
         courses,

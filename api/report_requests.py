@@ -23,7 +23,7 @@ from models.reports.variants import (
 def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
     """Request the variant that the parameters and the caller's rights determine."""
     report_type = parse_report_type(params.report_type, found.quiz)
-    report_format = parse_report_format(params.format)
+    report_format = parse_report_format(params.format, report_type)
     return _request(
         context, found, params, report_type, report_format, all_versions=params.includes_all_versions
     )

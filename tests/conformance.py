@@ -25,6 +25,16 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "New Quizzes' own student_analysis in CSV and JSON, every attempt a row",
         "healthz, readyz, metrics",
         "an unmodified client walks from a course to the bytes",
+        "sections, questions and submissions: by right, paged, of this course alone",
+    ],
+    "1 Statistics": [
+        "both forms of Accept, a list of one",
+        "each type of question has its fields",
+        "submissions: the attempt that counts, or all versions",
+        "they never disagree with the item_analysis",
+        "an empty quiz; an anonymous survey names nobody",
+        "two requests wait, a third is a 503 at once",
+        "the third type is internal: not listed, 400, 404",
     ],
     "2 QuizReport": [
         "plain JSON has these fields; file and progress_url only once they exist",

@@ -149,13 +149,14 @@ def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Ge
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
+    reads = len(selection.attempt_ids) * recipe.passes
     with read_ahead(recipe.fetch(extract, selection, items)) as fetched:
-        chunks = _counted(fetched, len(selection.attempt_ids), heartbeat)
+        chunks = _counted(fetched, reads, heartbeat)
         report = recipe.report(ReportData(extract, selection, items, chunks), formula_guard=formula_guard)
         yield from recipe.writers[extract.variant.format](report)
 
 
-def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
+def _counted(chunks: Frames, reads: int, heartbeat: Heartbeat) -> Frames:
     """Yield the chunks; whenever the next one is asked for, the one before it counts as done."""
     done = 0
     for chunk in chunks:
@@ -163,7 +164,7 @@ def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
         yield chunk
         # Two chunks at a time would take twice the memory.
         del chunk
-        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done / attempts)
+        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * min(1.0, done / max(1, reads)))
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:

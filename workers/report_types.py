@@ -13,7 +13,7 @@ import pandas as pd
 
 from models.reports.variants import ReportFormat, ReportType, Variant
 from workers.analysis import item_analysis, student_analysis
-from workers.analysis.columns import Table
+from workers.analysis.columns import Column, ColumnKind, Table
 from workers.analysis.item_analysis import OPTION_COLUMNS, ItemAnalysis
 from workers.analysis.new_quizzes import NewQuizzesAnalysis, NewQuizzesOptions
 from workers.analysis.provenance import Provenance
@@ -21,7 +21,8 @@ from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOp
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv, json, new_quizzes_json
+from workers.formats import csv, document, json, new_quizzes_json
+from workers.statistics_report import StatisticsReport
 
 Frames = Iterator[pd.DataFrame]
 
@@ -59,6 +60,7 @@ class ReportRecipe:
     ``select`` chooses the attempts, ``fetch`` reads them in chunks, ``compute`` turns the chunks into rows,
     and a writer of ``writers``, by format, turns the rows into bytes. ``conventions`` are the rules of the
     figures, in sentences; ``takes_logged_out`` says whether takers who were not logged in have rows.
+    ``fetch`` reads each attempt up to ``passes`` times.
     """
 
     select: Callable[[Extract], Selection]
@@ -67,6 +69,7 @@ class ReportRecipe:
     writers: Mapping[ReportFormat, Writer]
     conventions: Sequence[str]
     takes_logged_out: bool
+    passes: int = 1
 
     def report(self, data: ReportData, *, formula_guard: bool) -> Report:
         """Return the report to write; its rows are computed while they are read."""
@@ -98,6 +101,16 @@ def _student_analysis(data: ReportData) -> Table:
     return Table(analysis.columns, map(analysis.rows, data.chunks))
 
 
+def _statistics(data: ReportData) -> Table:
+    def document_frames() -> Frames:
+        report = StatisticsReport(data.extract, data.selection, data.items)
+        for frame in data.chunks:
+            report.add(frame)
+        yield pd.DataFrame({"document": [report.document()]})
+
+    return Table([Column("document", ColumnKind.TEXT)], document_frames())
+
+
 def _item_analysis(data: ReportData) -> Table:
     analysis = ItemAnalysis(
         [item for item in data.items.in_order if item.is_choice],
@@ -122,6 +135,10 @@ def _csv(report: Report) -> Iterator[bytes]:
 
 def _json(report: Report) -> Iterator[bytes]:
     return json.write(report.table.columns, report.table.frames, report.provenance())
+
+
+def _document(report: Report) -> Iterator[bytes]:
+    return document.write(report.table.frames)
 
 
 _TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: _csv, ReportFormat.JSON: _json}
@@ -167,6 +184,15 @@ RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
         writers=_TABLE_WRITERS,
         conventions=item_analysis.CONVENTIONS,
         takes_logged_out=False,
+    ),
+    ReportType.STATISTICS: ReportRecipe(
+        select=Extract.select_students,
+        fetch=Extract.statistics,
+        compute=_statistics,
+        writers={ReportFormat.JSON: _document},
+        conventions=(),
+        takes_logged_out=False,
+        passes=3,
     ),
 }
 

@@ -16,9 +16,10 @@ from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSectio
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import CLASSIC_FORMATS, ReportType
+from models.reports.variants import CLASSIC_FORMATS, PUBLIC_TYPES
 
 ClassicFormat = Annotated[str, Meta(extra_json_schema={"enum": [*CLASSIC_FORMATS]})]
+PublicReportType = Annotated[str, Meta(extra_json_schema={"enum": [*PUBLIC_TYPES]})]
 
 
 class Boolean:
@@ -57,7 +58,7 @@ class SubmissionRow:
 class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
-    report_type: ReportType
+    report_type: PublicReportType
     format: ClassicFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
     section_ids: SectionIds | UnsetType = UNSET
@@ -80,7 +81,7 @@ class JsonApiQuizReportBody(msgspec.Struct, kw_only=True):
 class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
-    report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    report_type: PublicReportType = msgspec.field(name="quiz_report[report_type]")
     format: ClassicFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
@@ -91,7 +92,7 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
 class NewQuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report and its format."""
 
-    report_type: ReportType
+    report_type: PublicReportType
     format: Literal["csv", "json"]
 
 
@@ -104,7 +105,7 @@ class NewQuizReportBody(msgspec.Struct, kw_only=True):
 class NewQuizReportForm(msgspec.Struct, kw_only=True):
     """The same request as a form."""
 
-    report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
+    report_type: PublicReportType = msgspec.field(name="quiz_report[report_type]")
     format: Literal["csv", "json"] = msgspec.field(name="quiz_report[format]")
 
 

@@ -206,3 +206,23 @@ def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, i
     )
     found = {row.quiz_id: row.questions for row in counts}
     return {quiz.id: found.get(quiz.id, 0) for quiz in quizzes}
+
+
+def list_questions(session: Session, quiz: Quiz, *, offset: int, limit: int) -> Sequence[QuestionVersion]:
+    """List a page of the questions that a quiz has now, in its order."""
+    ids = _question_version_ids(session, quiz)[offset : offset + limit]
+    versions = session.scalars(select(QuestionVersion).where(QuestionVersion.id.in_(ids)))
+    by_id = {version.id: version for version in versions}
+    return [by_id[version_id] for version_id in ids]
+
+
+def count_questions(session: Session, quiz: Quiz) -> int:
+    """Count the questions that a quiz has now, text blocks included."""
+    return len(_question_version_ids(session, quiz))
+
+
+def _question_version_ids(session: Session, quiz: Quiz) -> Sequence[int]:
+    ids = session.scalar(
+        select(QuestionSet.question_version_ids).where(QuestionSet.id == quiz.question_set_id)
+    )
+    return ids or []

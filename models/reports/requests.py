@@ -36,7 +36,7 @@ from models.errors import (
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import PUBLIC_TYPES, Variant
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def list_reports(
     """List the newest CSV report of each type, student_analysis first; missing and stale ones are created."""
     variants = [
         Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids, section_ids=section_ids)
-        for kind in ReportType
+        for kind in PUBLIC_TYPES
     ]
     return [_listed(session, course, quiz, variant, formula_guard=formula_guard) for variant in variants]
 
@@ -140,6 +140,11 @@ def request_report(
         _queue_again(session, newest, progress, queue, sending)
     session.refresh(report)
     return Requested(report, report.message)
+
+
+def find_newest(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant."""
+    return _newest(session, variant)
 
 
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
@@ -266,9 +271,15 @@ def mark_file_lost(session: Session, file_id: int) -> bool:
 
 # Most requests run one of these, so they are built once.
 _FIND = select(QuizReport).execution_options(populate_existing=True)
-_BY_ID = _FIND.where(QuizReport.id == bindparam("id"), QuizReport.quiz_id == bindparam("quiz_id"))
-_BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"))
-_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"))
+_BY_ID = _FIND.where(
+    QuizReport.id == bindparam("id"),
+    QuizReport.quiz_id == bindparam("quiz_id"),
+    QuizReport.report_type.in_(PUBLIC_TYPES),
+)
+_BY_PROGRESS = _FIND.where(
+    QuizReport.progress_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES)
+)
+_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES))
 
 
 def _is_unchanged(report: QuizReport) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.reports.variants import CLASSIC_FORMATS, TYPES, ReportFormat
+from models.reports.variants import TYPES, ReportFormat
 from workers.report_types import NEW_QUIZZES, RECIPES
 
 
@@ -10,6 +10,10 @@ def test_each_report_type_can_be_made() -> None:
     assert RECIPES.keys() == TYPES.keys()
 
 
+def test_each_report_type_can_be_written_in_its_formats() -> None:
+    assert all(recipe.writers.keys() == set(TYPES[kind].formats) for kind, recipe in RECIPES.items())
+
+
 def test_each_format_can_be_written() -> None:
-    assert all(recipe.writers.keys() == set(CLASSIC_FORMATS) for recipe in RECIPES.values())
-    assert {*NEW_QUIZZES.writers, *CLASSIC_FORMATS} == set(ReportFormat)
+    formats = {report_format for recipe in RECIPES.values() for report_format in recipe.writers}
+    assert {*NEW_QUIZZES.writers, *formats} == set(ReportFormat)

@@ -166,7 +166,7 @@ def _number(value: float) -> float | None:
 def _answers(
     question: CanvasQuestion, counts: Counts, shown: int, *, other: bool, blank: str | None = None
 ) -> list[Json]:
-    """List the answers with their counts, then something else and no answer, if there are any."""
+    """List the answers with their counts, then other answers and those left blank, if there are any."""
     options = [option for option in question.options if blank is None or option.blank == blank]
     prefix = "" if blank is None else f"{blank}:"
     answers = [
@@ -243,10 +243,7 @@ def _several_blanks(question: CanvasQuestion, scores: ItemScores, counts: Counts
         "incorrect": _outcomes(scores, b"Ii"),
         "answer_sets": [
             {
-                # Canvas names a blank by the MD5 of its name; it protects nothing.
-                "id": blank
-                if is_matching
-                else hashlib.md5(blank.encode(), usedforsecurity=False).hexdigest(),
+                "id": blank if is_matching else _digest(blank),
                 "text": text,
                 "answers": _answers(
                     question, counts, int(scores.shown.sum()), other=not is_matching, blank=blank
@@ -255,6 +252,11 @@ def _several_blanks(question: CanvasQuestion, scores: ItemScores, counts: Counts
             for blank, text in sets.items()
         ],
     }
+
+
+def _digest(blank: str) -> str:
+    """Return the id that Canvas gives to a blank: the MD5 of its name, which protects nothing."""
+    return hashlib.md5(blank.encode(), usedforsecurity=False).hexdigest()
 
 
 def _graded_by_hand(question: CanvasQuestion, scores: ItemScores, _counts: Counts) -> Json:

@@ -34,8 +34,8 @@ class ItemScores:
 
     `scores` are the points given. A response counts in the figures if it is `graded`; one that was left blank
     always is, and one that the respondent was not shown never. The scores of the others are 0.0.
-    `option_ids` holds the id of the chosen option, -1 if there is none, `outcomes` the letters, 0 if not
-    shown.
+    `option_ids` holds the id of the chosen option, -1 if there is none, and `outcomes` the letters, 0 if the
+    item was not shown.
     """
 
     shown: npt.NDArray[np.bool_]

@@ -14,6 +14,7 @@ KEPT_ATTEMPTS: Final = (
     " it, else the latest. Every submitted attempt of takers who were not logged in."
 )
 FIRST_ATTEMPTS: Final = "The first submitted attempt of each student."
+LAST_ATTEMPTS: Final = "The last submitted attempt of each student."
 OF_SECTIONS: Final = " Only students of the given sections; nobody who was not logged in."
 
 # By the kinds of `queries.attempts_by_kind`; a student's attempt is left out only in favour of another one.

@@ -8,7 +8,13 @@ from models.db.base import Base
 from models.lms.attempts import SUBMITTED_STATES, Attempt, AttemptState
 from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
-from workers.analysis.frames import ITEM_ATTEMPTS, NEW_QUIZZES_ATTEMPTS, STUDENT_ATTEMPTS
+from workers.analysis.frames import (
+    ITEM_ATTEMPTS,
+    NEW_QUIZZES_ATTEMPTS,
+    SELECTIONS,
+    STATISTICS_ATTEMPTS,
+    STUDENT_ATTEMPTS,
+)
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 
@@ -26,7 +32,7 @@ def quiz(quiz_id: int) -> str:
     """Select a quiz's title and settings, its revision and that of its course's roster, and the time."""
     return f"""
         SELECT now() AS now, q.title, q.revision, c.roster_revision, c.include_root_accounts,
-               q.scoring_policy, q.question_groups::text, s.question_version_ids
+               q.scoring_policy, q.points_possible, q.question_groups::text, s.question_version_ids
         FROM quizzes q JOIN courses c ON c.id = q.course_id
         LEFT JOIN question_sets s ON s.id = q.question_set_id
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
@@ -148,6 +154,42 @@ def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()
         ORDER BY {_ITEM_ORDER}"""  # noqa: S608
 
 
+def last_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select the columns of a `Selection`, with the scores: each student's last submitted attempt."""
+    return f"""
+        SELECT {_SELECTED}, score FROM (
+            SELECT DISTINCT ON (user_id) * FROM ({_numbered(course_id, quiz_id, section_ids)}) AS numbered
+            WHERE NOT logged_out
+            ORDER BY user_id, number DESC) AS last
+        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
+
+
+def kept_attempts_of_students(
+    course_id: int, quiz_id: int, scoring_policy: str, section_ids: Sequence[int] = ()
+) -> str:
+    """Select the columns of a `Selection`, with the scores: each student's attempt that counts."""
+    kept = kept_attempts(course_id, quiz_id, scoring_policy, section_ids)
+    return f"""
+        SELECT kept.*, a.score
+        FROM ({kept}) AS kept JOIN attempts a ON a.id = kept.id
+        WHERE a.user_id IS NOT NULL
+        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
+
+
+def submissions(selected: str) -> str:
+    """Select the columns of `frames.SUBMISSIONS` of the attempts that another query selects."""
+    return f"""
+        SELECT a.user_id, a.temporary_user_code, a.score, a.n_correct, a.n_incorrect,
+               extract(epoch FROM a.finished_at - a.started_at)::float8 AS seconds
+        FROM attempts a WHERE a.id IN (SELECT id FROM ({selected}) AS selected)"""  # noqa: S608
+
+
+def has_several_attempts(course_id: int, quiz_id: int) -> str:
+    """Select whether anybody has submitted a second attempt."""
+    submitted = _submitted(course_id, quiz_id, ())
+    return f"SELECT EXISTS (SELECT FROM ({submitted}) AS submitted WHERE attempt > 1) AS several"  # noqa: S608
+
+
 def question_sets(question_set_ids: Iterable[int]) -> str:
     """Select (id, question_version_ids) of question sets."""
     return f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({_list(question_set_ids)})"  # noqa: S608
@@ -193,6 +235,24 @@ def _attempts(attempt_ids: Iterable[int], frame: Iterable[str]) -> str:
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
         JOIN attempts a USING (id)
         LEFT JOIN users u ON u.id = a.user_id
+        ORDER BY wanted.position"""  # noqa: S608
+
+
+def statistics_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.STATISTICS_ATTEMPTS`, in the order of the given ids."""
+    return _in_order(STATISTICS_ATTEMPTS, attempt_ids)
+
+
+def selections(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.SELECTIONS`, in the order of the given ids."""
+    return _in_order(SELECTIONS, attempt_ids)
+
+
+def _in_order(frame: Iterable[str], attempt_ids: Iterable[int]) -> str:
+    return f"""
+        SELECT {_columns("a", Attempt, frame)}
+        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
+        JOIN attempts a USING (id)
         ORDER BY wanted.position"""  # noqa: S608
 
 

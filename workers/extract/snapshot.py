@@ -22,6 +22,7 @@ from adbc_driver_postgresql import StatementOptions, dbapi
 
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
+from models.reports.variants import AttemptChoice
 from models.settings import Settings
 from workers.analysis.provenance import Provenance
 from workers.extract import provenance, queries
@@ -116,6 +117,7 @@ class Extract:
         self._course_id = claim.course_id
         self._connection = connection
         self._most_attempts = settings.chunk_attempts
+        self.has_several_attempts = False
 
     def __enter__(self) -> Extract:
         self._connection.begin()
@@ -137,6 +139,12 @@ class Extract:
     def revisions(self) -> Revisions:
         """The revisions in this snapshot."""
         return Revisions(self._quiz["revision"], self._quiz["roster_revision"])
+
+    @property
+    def points_possible(self) -> float | None:
+        """The points that the quiz carries."""
+        points: float | None = self._quiz["points_possible"]
+        return points
 
     @property
     def includes_root_accounts(self) -> bool:
@@ -193,6 +201,20 @@ class Extract:
             software=f"Quiz Reports {metadata.version('quiz-reports')}",
         )
 
+    def select_students(self) -> Selection:
+        """Select an attempt of each student for the statistics: the first, the last or the kept one."""
+        variant = self.variant
+        where = self._course_id, variant.quiz_id
+        several = self._connection.read(queries.has_several_attempts(*where)).to_pylist()
+        self.has_several_attempts = bool(several[0]["several"])
+        if variant.attempts is AttemptChoice.LAST:
+            return self._select(queries.last_attempts(*where, variant.section_ids), provenance.LAST_ATTEMPTS)
+        if variant.attempts is AttemptChoice.KEPT:
+            policy = self._quiz["scoring_policy"]
+            sql = queries.kept_attempts_of_students(*where, policy, variant.section_ids)
+            return self._select(sql, provenance.KEPT_ATTEMPTS)
+        return self.select_first_attempts()
+
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
         question_sets = self._by_id(queries.question_sets(selection.question_set_ids), "question_version_ids")
@@ -215,6 +237,7 @@ class Extract:
                 if question.quiz_group_id is not None
             },
             points_of_groups=read_points_of_groups(self._quiz["question_groups"]),
+            contents=contents,
         )
 
     def rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
@@ -243,6 +266,27 @@ class Extract:
         for attempts in self._chunks(selection, items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
             del attempts
+
+    def statistics(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+        """Yield `frames.SUBMISSIONS` at once, then chunks of `frames.STATISTICS_ATTEMPTS`.
+
+        If the quiz has questions whose answers are selected other than by one id, chunks of
+        `frames.SELECTIONS` follow.
+        """
+        variant = self.variant
+        where = self._course_id, variant.quiz_id
+        selected = (
+            queries.all_attempts(*where, variant.section_ids)
+            if variant.includes_all_versions
+            else queries.kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
+        )
+        yield self._connection.read(queries.submissions(selected)).to_pandas(types_mapper=pd.ArrowDtype)
+        has_selections = any(item.options and not item.is_choice for item in items.versions.values())
+        passes = [queries.statistics_attempts, *([queries.selections] if has_selections else [])]
+        for query in passes:
+            for attempts in self._chunks(selection, items, query):
+                yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+                del attempts
 
     def _select(self, sql: str, rule: str) -> Selection:
         of_sections = provenance.OF_SECTIONS if self.variant.section_ids else ""

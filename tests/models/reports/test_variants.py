@@ -83,13 +83,13 @@ def test_every_type_and_every_format_is_specified() -> None:
 
 
 def test_the_format_is_csv_unless_one_is_named() -> None:
-    assert parse_report_format(None) is CSV
+    assert parse_report_format(None, ReportType.ITEM_ANALYSIS) is CSV
 
 
 @pytest.mark.parametrize("name", ["CSV", "csv ", "pdf", "", 7, ["csv"], "new_quizzes_csv"])
 def test_an_unknown_format_is_refused_with_those_that_there_are(name: object) -> None:
     with pytest.raises(InvalidReportFormatError, match="invalid quiz report format: it must be one of csv"):
-        parse_report_format(name)
+        parse_report_format(name, ReportType.ITEM_ANALYSIS)
 
 
 def test_new_quizzes_have_layouts_of_their_own_for_the_student_analysis_alone() -> None:

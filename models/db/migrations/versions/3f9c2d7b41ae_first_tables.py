@@ -281,6 +281,7 @@ def upgrade() -> None:
             sa.Enum(
                 "student_analysis",
                 "item_analysis",
+                "statistics",
                 name="reporttype",
                 native_enum=False,
                 create_constraint=True,
@@ -293,6 +294,7 @@ def upgrade() -> None:
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
         sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("attempts", sa.String(length=40), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -376,6 +378,7 @@ def upgrade() -> None:
             "includes_sis_ids",
             "anonymous",
             "section_ids",
+            "attempts",
         ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
