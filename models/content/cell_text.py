@@ -7,7 +7,7 @@ since the question has changed after the attempt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
@@ -49,20 +49,47 @@ class Part(Enum):
     UPLOAD = auto()
 
 
-def require_fit(entry: Entry, part: Part | None, *, reads_text: bool = False) -> None:
-    """Raise InvalidResponseError for a response of another kind than this part.
+CHOICE_KEYS: Final = frozenset({"answer_id"})
+_UPLOAD_KEYS: Final = frozenset({"attachment_ids"})
+# What a key of the part names, if it is not one of the question's.
+_NAMES: Final = {Part.BLANK: "a blank of the question", Part.SELECTION: "an answer of the question"}
+# These say nothing about the type of the question.
+_OF_EVERY_TYPE: Final = frozenset({"question_id", "correct", "points", "text"})
+_LONGEST_KEY: Final = 100
+_NOT_CHOSEN: Final = (None, "", "0")
+_MISFIT: Final = (
+    "does not fit the type of the question; if the attempt had it with another type, send its quiz_data"
+)
 
-    A text beside the part says nothing; without it, the text is a response as well.
+
+def require_fit(
+    entry: Entry,
+    known: Collection[str] = frozenset(),
+    part: Part | None = None,
+    *,
+    nothing: Collection[object] = (None,),
+    reads_text: bool = False,
+) -> None:
+    """Raise InvalidResponseError for a response that the question cannot have.
+
+    `known` are the keys, all of one part, that name something of the question. Another key of the part names
+    something that the question lacks; if its value is among `nothing`, none of it would be shown. A text
+    beside the part says nothing; without the part, the text is a response as well.
     """
-    has_part = False
     for key, value in entry.items():
-        if (found := _part(key)) is None or _is_blank(found, value):
+        if key in _OF_EVERY_TYPE or key in known or (found := _part(key)) is None:
             continue
         if found is not part:
-            raise InvalidResponseError(key[:_LONGEST_KEY], _MISFIT)
-        has_part = True
-    if not reads_text and not has_part and _has_text(entry):
+            if not _is_blank(found, value):
+                raise InvalidResponseError(key[:_LONGEST_KEY], _MISFIT)
+        elif value not in nothing:
+            raise InvalidResponseError(key[:_LONGEST_KEY], f"does not name {_NAMES[part]}; {SEND_QUIZ_DATA}")
+    if not reads_text and _has_text(entry) and (part is None or not _has_part(entry, known, part)):
         raise InvalidResponseError("text", _MISFIT)
+
+
+def _has_part(entry: Entry, known: Collection[str], part: Part) -> bool:
+    return any(key in known and not _is_blank(part, value) for key, value in entry.items())
 
 
 def _part(key: str) -> Part | None:
@@ -119,7 +146,7 @@ class _Essay:
         pass
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, None, reads_text=True)
+        require_fit(entry, reads_text=True)
         return _read_text(entry, "text")
 
 
@@ -130,7 +157,7 @@ class _ShortAnswer:
         self._answers = _accepted_answers(question)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.CHOICE, reads_text=True)
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=True)
         text = _read_text(entry, "text")
         if (answer_id := read_id(entry, "answer_id")) is not None:
             _require_typed(text, answer_id, self._answers, "answer_id")
@@ -160,8 +187,12 @@ class _TextBlock:
         pass
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, None)
+        require_fit(entry)
         return ""
+
+
+def _keys_of(blanks: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{prefix}_{blank}" for blank in blanks for prefix in ("answer_for", "answer_id_for"))
 
 
 class _Blanks:
@@ -169,12 +200,11 @@ class _Blanks:
 
     def __init__(self, question: Question) -> None:
         self._blanks = question.blanks
-        self._known = frozenset(f"answer_for_{blank}" for blank in self._blanks)
+        self._known = _keys_of(self._blanks)
         self._answers = _accepted_answers(question)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.BLANK)
-        _require_known(entry, "answer_for_", self._known, "a blank of the question")
+        require_fit(entry, self._known, Part.BLANK)
         return ",".join(
             _escaped(self._text(entry, blank))
             for blank in self._blanks
@@ -197,11 +227,10 @@ class _Dropdowns:
         self._labels: dict[str, dict[int, str]] = {blank: {} for blank in question.blanks}
         for answer in question.answers:
             self._labels[answer.blank_id][answer.id] = _escaped(answer.label)
-        self._known = frozenset(f"answer_for_{blank}" for blank in self._labels)
+        self._known = _keys_of(self._labels)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.BLANK)
-        _require_known(entry, "answer_for_", self._known, "a blank of the question", blanks=(None, ""))
+        require_fit(entry, self._known, Part.BLANK, nothing=(None, ""))
         return ",".join(self._chosen(entry))
 
     def _chosen(self, entry: Entry) -> Iterator[str]:
@@ -227,10 +256,7 @@ class _MultipleAnswers:
         self._labels = {f"answer_{answer.id}": _escaped(answer.label) for answer in question.answers}
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.SELECTION)
-        _require_known(
-            entry, "answer_", self._labels.keys(), "an answer of the question", by_id=True, blanks=_NOT_CHOSEN
-        )
+        require_fit(entry, self._labels.keys(), Part.SELECTION, nothing=_NOT_CHOSEN)
         return ",".join(label for key, label in self._labels.items() if self._is_chosen(entry, key))
 
     @staticmethod
@@ -257,11 +283,8 @@ class _Matching:
             self._rights[match.match_id] = _escaped_side(plain_text(match.text))
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.SELECTION)
         # A pair that the question lacks would be missing even where nothing was chosen.
-        _require_known(
-            entry, "answer_", self._lefts.keys(), "an answer of the question", by_id=True, blanks=()
-        )
+        require_fit(entry, self._lefts.keys(), Part.SELECTION, nothing=())
         return ",".join(f"{left}=>{self._right(entry, key)}" for key, left in self._lefts.items())
 
     def _right(self, entry: Entry, key: str) -> str:
@@ -285,7 +308,7 @@ class _Calculated:
         self._texts: dict[int, Sequence[str]] = {}
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.CHOICE, reads_text=True)
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=True)
         return ",".join([*self._variables(self._drawn(entry)), _escaped_side(_read_text(entry, "text"))])
 
     def _drawn(self, entry: Entry) -> Answer:
@@ -315,7 +338,7 @@ class _FileUpload:
         pass
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.UPLOAD)
+        require_fit(entry, _UPLOAD_KEYS, Part.UPLOAD)
         ids = entry.get("attachment_ids")
         if ids is None:
             return ""
@@ -341,31 +364,6 @@ def _find(
     if (text := texts.get(number)) is None:
         raise InvalidResponseError(key, f"{number} is not {what}{remedy}")
     return text
-
-
-def _require_known(
-    entry: Entry,
-    prefix: str,
-    known: Collection[str],
-    what: str,
-    *,
-    by_id: bool = False,
-    blanks: Collection[object] = (None,),
-) -> None:
-    """Raise InvalidResponseError if a key names something that the question lacks, unless it is blank."""
-    for key, value in entry.items():
-        if key.startswith(prefix) and key not in known and (not by_id or key[len(prefix) :].isdecimal()):
-            if value in blanks:
-                # Nothing of it would be shown.
-                continue
-            raise InvalidResponseError(key[:_LONGEST_KEY], f"does not name {what}; {SEND_QUIZ_DATA}")
-
-
-_LONGEST_KEY: Final = 100
-_NOT_CHOSEN: Final = (None, "", "0")
-_MISFIT: Final = (
-    "does not fit the type of the question; if the attempt had it with another type, send its quiz_data"
-)
 
 
 READERS: Final[Mapping[QuestionType, Callable[[Question], Reader]]] = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from models.content.cell_text import (
+    CHOICE_KEYS,
     READERS,
     SEND_QUIZ_DATA,
     TEXT_VERSION,
@@ -177,7 +178,7 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     number = read_id(entry, "answer_id")
     if number is None:
         # The text of a choice is an id, which chooses nothing by itself.
-        require_fit(entry, Part.CHOICE, reads_text=_is_id(entry.get("text")))
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=_is_id(entry.get("text")))
         return None
     if number in choices:
         return number
