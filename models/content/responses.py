@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from models.content.cell_text import (
+from models.content.cell_text import READERS, TEXT_VERSION, Reader
+from models.content.entry_fit import (
     CHOICE_KEYS,
-    READERS,
     SEND_QUIZ_DATA,
-    TEXT_VERSION,
     Entry,
     InvalidResponseError,
     Part,
-    Reader,
     read_id,
     require_fit,
 )
