@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from models.content.cell_text import (
-    READERS,
+from models.content.cell_text import READERS, TEXT_VERSION, Reader
+from models.content.entry_fit import (
+    CHOICE_KEYS,
     SEND_QUIZ_DATA,
-    TEXT_VERSION,
     Entry,
     InvalidResponseError,
     Part,
-    Reader,
     read_id,
     require_fit,
 )
@@ -241,7 +240,7 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     number = read_id(entry, "answer_id")
     if number is None:
         # The text of a choice is an id, which chooses nothing by itself.
-        require_fit(entry, Part.CHOICE, reads_text=_is_id(entry.get("text")))
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=_is_id(entry.get("text")))
         return None
     if number in choices:
         return number
