@@ -11,7 +11,10 @@ from api.openapi.operations.unchanged import NOT_MODIFIED
 from api.openapi.request_bodies import Anything
 from models.reports.variants import FORMATS
 
-_BYTES: Final = {spec.media_type: Content({"type": "string"}) for spec in FORMATS.values()}
+_BYTES: Final = {
+    spec.media_type: Content({"type": "array"} if spec.media_type == JSON else {"type": "string"})
+    for spec in FORMATS.values()
+}
 _HEADERS: Final = ["ETag", "Content-Disposition"]
 
 SHOW: Final = Operation(
