@@ -23,6 +23,10 @@ _COMMANDS = {
     ),
     "token": ("ops.admin.commands:token_group", "Create, list and revoke access tokens."),
     "import": ("ops.client.commands:import_command", "Push course, quiz and submission files."),
+    "rebuild": (
+        "ops.admin.commands:rebuild_command",
+        "Derive the texts of attempts again, after a change of their rules.",
+    ),
     "report": ("ops.client.commands:report_command", "Request a report, wait for it, save its file."),
     "doctor": ("ops.admin.doctor:doctor_command", "Check every part, and tell how to fix what fails."),
 }

@@ -41,6 +41,19 @@ class Anything:
     """Any value; unknown values are ignored."""
 
 
+class SubmissionRow:
+    """An attempt, or a row that holds none, whose other fields may have any value."""
+
+    WITHOUT_ATTEMPT: Final = (
+        {"type": "object", "properties": {"attempt": {"type": "null"}}, "required": ["attempt"]},
+        {
+            "type": "object",
+            "properties": {"workflow_state": {"enum": ["untaken", "settings_only"]}},
+            "required": ["workflow_state"],
+        },
+    )
+
+
 class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
@@ -126,11 +139,18 @@ class SubmissionDatum(msgspec.Struct, kw_only=True):
     """The response to one question; further keys depend on the type of the question."""
 
     question_id: Id
-    correct: Literal["partial", "undefined"] | bool | UnsetType | None = UNSET
+    correct: Annotated[
+        str | bool | UnsetType | None,
+        Meta(
+            description='true, false (also as texts), "partial", "undefined", "defined", "no_score" or null; '
+            "any other text counts as correct"
+        ),
+    ] = UNSET
     points: float | UnsetType | None = UNSET
     text: Text | UnsetType = UNSET
     answer_id: Annotated[
-        Id | UnsetType | None, Meta(description="multiple choice, true/false, short answer, numerical")
+        Id | UnsetType | None,
+        Meta(description="multiple choice, true/false, short answer, numerical; calculated: the drawn set"),
     ] = UNSET
 
 
@@ -159,6 +179,6 @@ SubmissionLine: Final = _like(
 )
 SubmissionsBody: Final = msgspec.defstruct(
     "SubmissionsBody",
-    [("quiz_submissions", _list_of(SubmissionLine))],
+    [("quiz_submissions", _list_of(SubmissionRow))],
     namespace={"__doc__": "Attempts at a quiz."},
 )

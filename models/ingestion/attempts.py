@@ -176,15 +176,16 @@ class _AttemptPush:
         of_other_quizzes = claim_submissions(
             self._session, self._quiz.id, {attempt.key[0] for attempt in attempts}
         )
+        is_first = True
         for attempt in attempts:
             submission = attempt.submission
             if submission.user_id in unknown_users and not submission.is_deleted:
-                issue = ValidationIssue(
-                    at(attempt.path, "user_id"),
-                    f"{submission.user_id} is not a user of the course",
-                    IssueKind.UNKNOWN_USER,
-                )
+                # More users may be unknown than issues are named.
+                others = sorted(unknown_users - {submission.user_id}) if is_first else []
+                reason = _not_of_the_course(submission.user_id, others)
+                issue = ValidationIssue(at(attempt.path, "user_id"), reason, IssueKind.UNKNOWN_USER)
                 self._skip(attempt, [issue])
+                is_first = False
             if submission.id in of_other_quizzes:
                 issue = ValidationIssue(
                     at(attempt.path, "id"),
@@ -259,6 +260,11 @@ class _AttemptPush:
             .execution_options(synchronize_session=False)
         )
         return self._counter.at_revision(raised.scalar_one())
+
+
+def _not_of_the_course(user_id: int, others: Sequence[int]) -> str:
+    reason = f"{user_id} is not a user of the course"
+    return f"{reason}, nor are {', '.join(map(str, others))}" if others else reason
 
 
 def _may_change(attempt: PushedAttempt, found: Found) -> bool:

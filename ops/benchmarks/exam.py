@@ -194,7 +194,7 @@ def _blanks(dice: random.Random, question: Json) -> Item:
 
 
 def _dropdowns(dice: random.Random, question: Json) -> Item:
-    """Make two dropdowns of three answers each."""
+    """Make two dropdowns of three answers each; one that is not chosen is left out of the cell."""
     answers, parts = [], []
     for number, blank in enumerate(("cause", "effect")):
         ids = [_answer_id(question, 3 * number + n) for n in range(3)]
@@ -208,7 +208,7 @@ def _dropdowns(dice: random.Random, question: Json) -> Item:
                 _Part(_chosen(blank, answer_id), text, n == 0)
                 for n, (answer_id, text) in enumerate(zip(ids, texts, strict=True))
             ]
-            + [_Part({f"answer_for_{blank}": "", f"answer_id_for_{blank}": None}, "", is_right=False)]
+            + [_Part({f"answer_for_{blank}": "", f"answer_id_for_{blank}": None}, None, is_right=False)]
         )
     text = {"question_text": "<p>Choose the [cause] and the [effect].</p>"}
     return _multi_part({**question, **text}, QuestionType.DROPDOWNS, answers, parts)

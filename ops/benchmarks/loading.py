@@ -13,6 +13,7 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import insert, text
 
+from models.content.cell_text import TEXT_VERSION
 from models.content.questions import Question
 from models.content.responses import ResponseParser
 from models.db.session import Database
@@ -132,15 +133,18 @@ class Responses:
                 "started_at": _times(finished_at - np.timedelta64(30, "m")),
                 "finished_at": _times(finished_at),
                 "updated_at": _times(block.updated_at),
+                "has_data": pa.repeat(True, size),
                 "n_correct": pa.array(n_correct, pa.int32()),
                 "n_incorrect": pa.array(chosen.shape[1] - n_correct, pa.int32()),
                 "question_set_id": _repeated(question_set_id, size),
+                "quiz_question_set_id": _repeated(question_set_id, size),
                 "answer_ids": _lists(self._answer_ids, chosen),
                 "texts": _lists(self._texts, chosen),
                 "points": _lists(self._points, chosen),
                 "outcomes": pa.array(_joined(self._outcomes[chosen]), pa.string()),
                 "selections": _lists(self._selections, chosen),
                 "response_bytes": pa.array(self._sizes[chosen].sum(axis=1), pa.int32()),
+                "text_version": pa.repeat(pa.scalar(TEXT_VERSION, pa.int32()), size),
                 "digest": pa.repeat(_NO_DIGEST, size),
             }
         )
