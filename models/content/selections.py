@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from models.content.cell_text import Entry, read_id
+from models.content.entry_fit import Entry, read_id
 from models.content.html_text import plain_text
 from models.content.questions import Question
 from models.lms.quizzes import QuestionType

@@ -182,11 +182,8 @@ class _AttemptPush:
             if submission.user_id in unknown_users and not submission.is_deleted:
                 # More users may be unknown than issues are named.
                 others = sorted(unknown_users - {submission.user_id}) if is_first else []
-                issue = ValidationIssue(
-                    at(attempt.path, "user_id"),
-                    _not_of_the_course(submission.user_id, others),
-                    IssueKind.UNKNOWN_USER,
-                )
+                reason = _not_of_the_course(submission.user_id, others)
+                issue = ValidationIssue(at(attempt.path, "user_id"), reason, IssueKind.UNKNOWN_USER)
                 self._skip(attempt, [issue])
                 is_first = False
             if submission.id in of_other_quizzes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from api.media_types import JSON
 from api.openapi import schemas
@@ -12,7 +12,8 @@ from api.openapi.request_bodies import Anything
 from models.reports.variants import FORMATS
 
 _PART: Final = {spec.media_type: Content({"type": "string"}) for spec in FORMATS.values()}
-_FILE: Final = {**_PART, JSON: Content(schemas.JsonReport)}
+# A list is the student_analysis of New Quizzes.
+_FILE: Final = {**_PART, JSON: Content(schemas.JsonReport | list[Any])}
 _HEADERS: Final = ["ETag", "Content-Disposition"]
 
 SHOW: Final = Operation(
