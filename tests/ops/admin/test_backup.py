@@ -89,6 +89,14 @@ def test_files_that_are_missing_after_a_restore_are_named(
     assert f"missing: report {report['id']} of quiz {report['quiz_id']}" in restored.output
 
 
+def test_a_program_that_is_missing_is_named(
+    api: Api, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused = run(api.settings, "backup", str(tmp_path / "backup"))
+    assert "pg_dump is not installed" in str(refused.exception)
+
+
 def test_a_database_that_is_not_empty_is_not_overwritten(
     api: Api, run: Callable[..., Result], tmp_path: Path
 ) -> None:
