@@ -187,7 +187,7 @@ def _push(
 @click.option(
     "--format",
     "report_format",
-    type=click.Choice(CLASSIC_FORMATS),
+    type=click.Choice([kind.value for kind in CLASSIC_FORMATS]),
     default=ReportFormat.CSV.value,
     show_default=True,
     help="The format of the file.",
