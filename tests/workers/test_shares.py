@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 import redis
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from models.db.session import Database
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports import jobs
 from models.reports.requests import abort_report, request_report
-from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
+from models.reports.tables import JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 from models.settings import Settings
 from tests.school import School
@@ -49,22 +49,12 @@ def request_all(database: Database, school: School, count: int) -> list[JobMessa
 
 
 def hold_back(database: Database, school: School, count: int) -> None:
-    """Let a course have so many more jobs than its share, as quickly as SQL makes them."""
+    """Let a course have so many more jobs than its share, without a request for each."""
     quiz_ids = school.add_quizzes(count)
     with database.transaction() as session:
-        session.execute(
-            text("""
-                WITH made AS (
-                    INSERT INTO progress (user_id, completion)
-                    SELECT 7, 0 FROM generate_series(1, :count) RETURNING id
-                ), numbered AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM made)
-                INSERT INTO quiz_reports (quiz_id, report_type, includes_all_versions, includes_sis_ids,
-                    anonymous, state, progress_id, queue, send_count, tries)
-                SELECT :first + n - 1, 'student_analysis', false, true, false, 'queued', id, 'small', 0, 0
-                FROM numbered
-            """),
-            {"count": count, "first": quiz_ids[0]},
-        )
+        for quiz in session.scalars(select(Quiz).where(Quiz.id.in_(quiz_ids)).order_by(Quiz.id)):
+            variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=True)
+            session.add(QuizReport(**vars(variant), state=ReportState.QUEUED, progress=Progress(user_id=7)))
 
 
 def fail(database: Database, message: JobMessage) -> int:
