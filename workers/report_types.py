@@ -20,7 +20,7 @@ from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOp
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv, json
+from workers.formats import csv, json, xlsx
 
 Frames = Iterator[pd.DataFrame]
 
@@ -123,7 +123,15 @@ def _json(report: Report) -> Iterator[bytes]:
     return json.write(report.table.columns, report.table.frames, report.provenance())
 
 
-_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: _csv, ReportFormat.JSON: _json}
+def _xlsx(report: Report) -> Iterator[bytes]:
+    return xlsx.write(report.table, report.provenance())
+
+
+_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {
+    ReportFormat.CSV: _csv,
+    ReportFormat.JSON: _json,
+    ReportFormat.XLSX: _xlsx,
+}
 
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(

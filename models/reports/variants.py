@@ -29,6 +29,7 @@ class ReportFormat(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    XLSX = "xlsx"
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
 FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
     ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", guards_formulas=True),
     ReportFormat.JSON: FormatSpec("application/json"),
+    ReportFormat.XLSX: FormatSpec("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 }
 
 # An entry of the unique index of live variants holds 2,700 bytes, eight for each section.
