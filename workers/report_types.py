@@ -5,7 +5,7 @@ What can be requested of a quiz is in `models.reports.variants`; a test compares
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +61,7 @@ class ReportRecipe:
     """
 
     select: Callable[[Extract], Selection]
-    fetch: Callable[[Extract, Selection, QuizItems], Frames]
+    fetch: Callable[[Extract, Selection, QuizItems], Generator[pd.DataFrame]]
     compute: Callable[[ReportData], Table]
     writers: Mapping[ReportFormat, Writer]
     conventions: Sequence[str]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
 
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
 _CHUNK_BYTES = 8 * 2**20
@@ -27,12 +31,33 @@ class Selection:
     scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     rule: str = ""
 
-    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
+    @classmethod
+    def read(cls, batches: Iterable[pa.RecordBatch], rule: str = "") -> Self:
+        """Read a selection from batches with the columns id, size, question_set_id and perhaps score.
+
+        It takes twelve bytes an attempt, and eight more for a score.
+        """
+        ids, sizes, scores = array("q"), array("i"), array("d")
+        question_set_ids: dict[int, None] = {}
+        for batch in batches:
+            ids.frombytes(batch["id"].to_numpy().tobytes())
+            sizes.frombytes(batch["size"].to_numpy().tobytes())
+            question_set_ids |= dict.fromkeys(pd.unique(batch["question_set_id"].to_numpy()).tolist())
+            if "score" in batch.schema.names:
+                scores.frombytes(batch["score"].to_numpy(zero_copy_only=False).tobytes())
+        return cls(
+            np.frombuffer(ids, np.int64),
+            np.frombuffer(sizes, np.int32),
+            [*question_set_ids],
+            np.frombuffer(scores, np.float64),
+            rule,
+        )
+
+    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""
-        ends = np.cumsum(self.sizes, dtype=np.int64)
-        parts: list[slice] = []
-        while (start := parts[-1].stop if parts else 0) < len(ends):
-            before = ends[start - 1] if start else 0
-            fitting = int(np.searchsorted(ends, before + most_bytes, side="right"))
-            parts.append(slice(start, max(start + 1, min(fitting, start + most_attempts))))
-        return parts
+        start = 0
+        while start < len(self.sizes):
+            ends = np.cumsum(self.sizes[start : start + most_attempts], dtype=np.int64)
+            stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
+            yield slice(start, stop)
+            start = stop

@@ -7,18 +7,17 @@ can be renewed in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
-from adbc_driver_postgresql import dbapi
+from adbc_driver_postgresql import StatementOptions, dbapi
 
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
@@ -34,6 +33,7 @@ from workers.extract.selection import Selection
 _SMALLEST_CHUNK = 1_000
 # Enough chunks for the completion to move.
 _CHUNKS_TO_SHOW = 10
+_BATCH_BYTES = "1048576"
 # A row has cells for all items of the file, and the attempt may have had few of them.
 _MOST_CELLS = 2**20
 
@@ -69,6 +69,14 @@ class SnapshotConnection:
         with self._connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the result of such a query in parts, of which one is in memory at a time."""
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
+            cursor.execute(sql)
+            with cursor.fetch_record_batch() as batches:
+                yield from batches
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -196,31 +204,28 @@ class Extract:
             versions={version_id: read_item(content) for version_id, content in contents.items()},
         )
 
-    def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
-            self._connection.read(queries.section_ids(self._course_id)),
+            self._connection.batches(queries.section_ids(self._course_id)),
         )
         for attempts in self._chunks(selection, items, queries.student_attempts):
-            yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
+            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            yield frame.assign(**sections.of(frame["user_id"]))
+            # Kept until the next is here, it would be a chunk more.
+            del attempts, frame
 
-    def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
         for attempts in self._chunks(selection, items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            del attempts
 
     def _select(self, sql: str, rule: str) -> Selection:
-        selected = self._connection.read(sql)
-        # In order of first use; there are few.
-        question_set_ids = pd.unique(selected["question_set_id"].to_numpy())
-        return Selection(
-            selected["id"].to_numpy(),
-            selected["size"].to_numpy(),
-            [int(question_set_id) for question_set_id in question_set_ids],
-            selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
-            rule + (provenance.OF_SECTIONS if self.variant.section_ids else ""),
-        )
+        if self.variant.section_ids:
+            rule += provenance.OF_SECTIONS
+        return Selection.read(self._connection.batches(sql), rule)
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)

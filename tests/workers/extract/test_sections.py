@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -15,10 +16,15 @@ def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
                 "sis_section_id": ["BIO-A", None, "BIO-E"],
             }
         ),
-        pa.table({"user_id": [7, 8, 11], "section_ids": ["31", "32", "31,32,33"]}),
+        [batch([7, 8], ["31", "32"]), batch([11], ["31,32,33"])],
     )
-    table = sections.added_to(pa.table({"user_id": pa.array(users, pa.int64())}))
-    return list(zip(*(table[name].to_pylist() for name in table.column_names[1:]), strict=True))
+    columns = sections.of(pd.Series(users, dtype="int64[pyarrow]")).values()
+    texts = ([None if pd.isna(text) else text for text in column] for column in columns)
+    return list(zip(*texts, strict=True))
+
+
+def batch(user_ids: list[int], section_ids: list[str]) -> pa.RecordBatch:
+    return pa.record_batch({"user_id": pa.array(user_ids, pa.int64()), "section_ids": section_ids})
 
 
 @pytest.mark.contract("7 Rows", "sections are joined in one order")
@@ -38,7 +44,6 @@ def test_whoever_has_no_active_section_has_empty_texts() -> None:
 def test_a_course_without_active_students_has_empty_texts() -> None:
     nobody = StudentSections(
         pa.table({"id": pa.array([], pa.int64()), "name": [], "sis_section_id": []}),
-        pa.table({"user_id": pa.array([], pa.int64()), "section_ids": pa.array([], pa.string())}),
+        [],
     )
-    table = nobody.added_to(pa.table({"user_id": pa.array([7], pa.int64())}))
-    assert table["section"].to_pylist() == [""]
+    assert nobody.of(pd.Series([7], dtype="int64[pyarrow]"))["section"].tolist() == [""]
