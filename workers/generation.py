@@ -135,7 +135,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             if part:
                 write(part)
             else:
-                # A format that needs time after the last row yields empty parts meanwhile.
+                # A format that takes time between its parts yields empty ones meanwhile.
                 heartbeat.advance(_SELECTED)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)

@@ -21,7 +21,7 @@ from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOp
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv, document, json, new_quizzes_json
+from workers.formats import csv, document, json, new_quizzes_json, xlsx
 from workers.statistics_report import StatisticsReport
 
 Frames = Iterator[pd.DataFrame]
@@ -141,7 +141,15 @@ def _document(report: Report) -> Iterator[bytes]:
     return document.write(report.table.frames)
 
 
-_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {ReportFormat.CSV: _csv, ReportFormat.JSON: _json}
+def _xlsx(report: Report) -> Iterator[bytes]:
+    return xlsx.write(report.table, report.provenance())
+
+
+_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {
+    ReportFormat.CSV: _csv,
+    ReportFormat.JSON: _json,
+    ReportFormat.XLSX: _xlsx,
+}
 
 
 def _new_quizzes(data: ReportData) -> Table:

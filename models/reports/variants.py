@@ -39,6 +39,7 @@ class ReportFormat(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    XLSX = "xlsx"
     NEW_QUIZZES_CSV = "new_quizzes_csv"
     NEW_QUIZZES_JSON = "new_quizzes_json"
 
@@ -84,6 +85,9 @@ class FormatSpec:
 FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
     ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", "csv", guards_formulas=True),
     ReportFormat.JSON: FormatSpec("application/json", "json"),
+    ReportFormat.XLSX: FormatSpec(
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"
+    ),
     ReportFormat.NEW_QUIZZES_CSV: FormatSpec(
         "text/csv; charset=utf-8", "csv", guards_formulas=True, new_quizzes_name="csv"
     ),

@@ -6,12 +6,14 @@ import csv
 import hashlib
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from api.app import create_app
@@ -22,12 +24,16 @@ from models.reports.variants import TYPES, ReportFormat, ReportType
 from models.settings import Settings
 from ops.sample.loading import sample_files
 from tests.description import check
+from tests.provenance import PROVENANCE
+from tests.workbooks import HOSTILE, saved_by_libreoffice, sheets
+from workers.analysis.columns import Column, ColumnKind, Table, frame_of
+from workers.formats import xlsx
 from workers.generation import generate
 from workers.resources import Resources
 
 DIGESTS = Path(__file__).with_name("digests.json")
 
-Table = list[list[str]]
+Texts = list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -95,11 +101,11 @@ def push_path(body: Any) -> str:
     return f"/api/v1/courses/101/quizzes/{body['quiz_id']}/submissions"
 
 
-def csv_table(content: bytes) -> Table:
+def csv_table(content: bytes) -> Texts:
     return list(csv.reader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
-def json_table(content: bytes) -> Table:
+def json_table(content: bytes) -> Texts:
     report = json.loads(content)
     columns = report["columns"]
 
@@ -121,6 +127,65 @@ def test_json_has_the_cells_of_the_csv_file(files: Files) -> None:
         assert table == csv_table(files(kind, ReportFormat.CSV)), kind
 
 
+def xlsx_table(content: bytes) -> list[list[Any]]:
+    """Return the rows of the report, its short names first."""
+    rows = sheets(content)["Report"]
+    # Only the reports of students have columns that belong to questions, and a second header row.
+    return rows if rows[0][0] == "Question Id" else [rows[0], *rows[2:]]
+
+
+def has_the_cells(table: list[list[Any]], expected: Texts, kinds: Sequence[str], digits: float) -> bool:
+    """Compare the rows of a workbook with those of a CSV file, numbers up to a relative difference."""
+
+    def same(cell: Any, text: str, kind: str) -> bool:
+        if kind == "text" or text in {"", "N/A"}:
+            return bool(cell == text)
+        if kind == "time":
+            return f"{cell:%Y-%m-%d %H:%M:%S} UTC" == text
+        return math.isclose(cell, float(text), rel_tol=digits)
+
+    return len(table) == len(expected) and all(
+        all(same(*cells) for cells in zip(row, texts, kinds, strict=True))
+        for row, texts in zip(table[1:], expected[1:], strict=True)
+    )
+
+
+@pytest.mark.contract("4 File", "every format has the cells of the CSV file")
+def test_xlsx_has_the_cells_of_the_csv_file_for_each_reader(files: Files, tmp_path: Path) -> None:
+    tables = [csv_table(files(kind, ReportFormat.CSV)) for kind in KINDS]
+    kinds = [
+        [column["kind"] for column in json.loads(files(kind, ReportFormat.JSON))["columns"]] for kind in KINDS
+    ]
+    workbooks = [files(kind, ReportFormat.XLSX) for kind in KINDS]
+
+    for content, table, of_columns in zip(workbooks, tables, kinds, strict=True):
+        rows = xlsx_table(content)
+        assert has_the_cells(rows, table, of_columns, digits=0.0)
+        assert len(set(rows[0])) == len(rows[0])
+    saved = saved_by_libreoffice(workbooks, tmp_path)
+    for content, table, of_columns in zip(saved, tables, kinds, strict=True):
+        # LibreOffice saves 15 digits of a number.
+        assert has_the_cells(xlsx_table(content), table, of_columns, digits=1e-14)
+
+
+def test_libreoffice_reads_no_text_as_anything_else(tmp_path: Path) -> None:
+    columns = [Column("text", ColumnKind.TEXT)]
+    table = Table(columns, iter([frame_of(columns, [pd.Series(HOSTILE, dtype="str")])]))
+    (saved,) = saved_by_libreoffice([b"".join(xlsx.write(table, PROVENANCE))], tmp_path)
+
+    # It takes a carriage return and a line break for one line break.
+    expected = [[text.replace("\r\n", "\n")] for text in HOSTILE]
+    assert sheets(saved)["Report"][1:] == expected
+
+
+def test_the_options_of_an_item_analysis_have_a_sheet(files: Files) -> None:
+    rows = sheets(files(KINDS[0], ReportFormat.XLSX))["Options"]
+
+    # Of LSAT section 7, 828 of 1,000 people gave the correct response to the first item.
+    assert rows[1][4:7] == ["correct", 100.0, 828.0]
+    assert len(rows) == 1 + 5 * 2
+
+
 def test_provenance_counts_the_attempts_of_the_rows(files: Files) -> None:
     for kind in KINDS:
         report = json.loads(files(kind, ReportFormat.JSON))
@@ -139,7 +204,13 @@ MUTABLE = re.compile(rb'"generated_at":"[^"]*"|"software":"[^"]*"')
 
 def lasting(report_format: ReportFormat, content: bytes) -> bytes:
     """Return what of a file is the same whenever it is made from the same data."""
-    return MUTABLE.sub(b"", content) if report_format is ReportFormat.JSON else content
+    if report_format is ReportFormat.JSON:
+        return MUTABLE.sub(b"", content)
+    if report_format is ReportFormat.XLSX:
+        # The compressed bytes depend on zlib, and the last sheet tells when it was made.
+        *lasting_sheets, _ = sheets(content).items()
+        return repr(lasting_sheets).encode()
+    return content
 
 
 def test_no_file_changes_unless_the_version_of_its_report_type_does(files: Files) -> None:

@@ -34,7 +34,7 @@ class Selection:
     rule: str = ""
 
     @classmethod
-    def read(cls, batches: Iterable[pa.RecordBatch]) -> Self:
+    def read(cls, batches: Iterable[pa.RecordBatch], rule: str = "") -> Self:
         """Read a selection from batches of its rows, with the column score if that is known in advance.
 
         It takes twelve bytes an attempt, eight more for a score, and some for each question set.
@@ -64,6 +64,7 @@ class Selection:
             sorted(newest, key=newest.__getitem__, reverse=True),
             frozenset(sent),
             np.frombuffer(scores, np.float64),
+            rule,
         )
 
     def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:

@@ -8,7 +8,7 @@ can be renewed in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from threading import Lock
 from types import TracebackType
@@ -289,8 +289,9 @@ class Extract:
                 del attempts
 
     def _select(self, sql: str, rule: str) -> Selection:
-        of_sections = provenance.OF_SECTIONS if self.variant.section_ids else ""
-        return replace(Selection.read(self._connection.batches(sql)), rule=rule + of_sections)
+        if self.variant.section_ids:
+            rule += provenance.OF_SECTIONS
+        return Selection.read(self._connection.batches(sql), rule)
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)
