@@ -22,7 +22,7 @@ from sqlalchemy import (
     not_,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON, distinct_on
 from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
 
 from models.db.base import Base, LmsId, OwnId, UtcTime, enum_by_value
@@ -132,7 +132,7 @@ def list_latest_attempts(session: Session, quiz_id: int, *, offset: int, limit: 
     """List a page of the latest attempts of a quiz's students, one a submission, ordered by its id."""
     latest = (
         select(Attempt.id)
-        .distinct(Attempt.submission_id)
+        .ext(distinct_on(Attempt.submission_id))
         .where(*_of_students(quiz_id))
         .order_by(Attempt.submission_id, Attempt.attempt.desc())
         .offset(offset)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from models.reports.variants import ReportType
+from models.reports.variants import PUBLIC_TYPES, ReportType
 from ops.benchmarks.checking import check_reports
 from ops.benchmarks.exam import ExamStyle
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, seconds
@@ -97,9 +97,7 @@ def _runs(
             for report_type in ReportType:
                 made[report_type].append(maker.make(quiz_id, report_type))
             if run == 0 and attempts <= stack.plan.main_size:
-                check_reports(
-                    stack, population, {report_type: first.file for report_type, [first] in made.items()}
-                )
+                check_reports(stack, population, {kind: made[kind][0].file for kind in PUBLIC_TYPES})
             copies.append(
                 seconds(lambda: copy_rows(stack, rows_of_student_analysis(quiz_id), "to '/dev/null'"))
             )
