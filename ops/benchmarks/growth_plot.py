@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.reports.variants import ReportType
+from models.reports.variants import PUBLIC_TYPES, ReportType
 from ops.benchmarks.exam import ExamStyle
 from ops.benchmarks.measure import Outcome, Spread
 
@@ -40,7 +40,7 @@ def growth_lines(outcomes: Sequence[Outcome]) -> dict[str, Points]:
     ]
     lines: dict[str, Points] = {}
     for exam, suffix in (("", ""), (", wordy exam", f"/{ExamStyle.WORDY}")):
-        for report_type in ReportType:
+        for report_type in PUBLIC_TYPES:
             lines[f"{report_type}{exam}"] = [
                 (size, outcome.measured)
                 for measured, size, outcome in sizes

@@ -44,7 +44,8 @@ class StudentSections:
         """Return the columns section, section_id and section_sis_id for users; a null id has no section."""
         wanted = user_ids.to_numpy(np.int64, na_value=-1)
         places = np.searchsorted(self._user_ids, wanted)
-        known = places < len(self._user_ids)
+        # A user's id may be any number, also the one that stands for null here.
+        known = user_ids.notna().to_numpy() & (places < len(self._user_ids))
         known[known] = self._user_ids[places[known]] == wanted[known]
         groups = self._groups[np.where(known, places, -1)]
         return {name: texts.take(groups) for name, texts in self._columns.items()}

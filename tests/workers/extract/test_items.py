@@ -110,4 +110,4 @@ def test_an_item_is_read_as_plain_text() -> None:
 def test_what_a_stored_question_leaves_out_has_its_default() -> None:
     question = read_question('{"id": 10, "question_type": "essay_question"}')
 
-    assert to_item(question) == Item(10, "", 0.0, None, False, ())
+    assert to_item(question) == Item(10, "", 0.0, None, False, (), question_type="essay_question")
