@@ -18,6 +18,7 @@ from api.errors import UnsupportedContentError, register_error_handlers
 from api.metrics import count_request
 from api.overload import refuse_overdue_request
 from api.pages.documentation import documentation
+from api.pages.items import items
 from api.pages.reports import page_parts, pages
 from api.routes.courses import courses
 from api.routes.files import files
@@ -27,6 +28,7 @@ from api.routes.new_quiz_reports import new_quiz_reports
 from api.routes.page_links import page_links
 from api.routes.progress import progress
 from api.routes.quiz_reports import quiz_reports
+from api.routes.statistics import statistics
 from api.services import Services, services
 from models.logs import configure_logging
 from models.settings import Settings
@@ -52,12 +54,14 @@ def create_app(settings: Settings) -> Flask:
     for blueprint in (
         quiz_reports,
         new_quiz_reports,
+        statistics,
         progress,
         files,
         courses,
         ingestion,
         page_links,
         pages,
+        items,
         page_parts,
         health,
         documentation,

@@ -15,6 +15,7 @@ from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
 from api.errors import ForbiddenError, InsufficientScopeError, InvalidTokenError, UnauthenticatedError
+from api.json_web_tokens import signed_part
 from api.media_types import FORMS
 from api.params import course_key, object_id, object_id_or_none
 from api.services import services
@@ -176,7 +177,8 @@ def authorized(session: Session) -> RequestContext:
         raise
     if "requests_left" not in g:
         # A request may check its token twice, but uses it once.
-        g.rate_limit_key = services().rate_limit.key(token)
+        counted = token if token.startswith(PREFIX) else signed_part(token)
+        g.rate_limit_key = services().rate_limit.key(counted)
         g.requests_left = services().rate_limit.take(g.rate_limit_key)
     g.user_id = caller.user_id
     _require_scope(caller)

@@ -87,6 +87,10 @@ class ForgedFormError(ApiError):
     """The form was not made for the session that sends it."""
 
 
+class NotReadyError(ApiError):
+    """What is asked for is still being computed; the message says so."""
+
+
 class UnavailableError(ApiError):
     """A server that the request needs does not respond at the moment."""
 
@@ -133,6 +137,7 @@ _UNAVAILABLE = Case(
     is_logged=True,
 )
 _NOT_RECEIVED = dataclasses.replace(_UNAVAILABLE, text=None)
+_NOT_READY = dataclasses.replace(_UNAVAILABLE, text=None, is_logged=False)
 _CONFLICT = Case(409, "conflict", headers={"Retry-After": str(_RETRY_SECONDS)})
 _UNPROCESSABLE = Case(422, "unprocessable_entity")
 _BAD_REQUEST = Case(400, "bad_request")
@@ -159,6 +164,7 @@ CASES: Mapping[type[Exception], Case] = {
     BodyTooLargeError: Case(413, "payload_too_large"),
     UnsupportedContentError: Case(415, "unsupported_media_type"),
     NotReceivedError: _NOT_RECEIVED,
+    NotReadyError: _NOT_READY,
     TooManyRequestsError: Case(429, "too_many_requests"),
     UnavailableError: _UNAVAILABLE,
     StorageError: _UNAVAILABLE,

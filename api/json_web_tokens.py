@@ -138,6 +138,11 @@ class TokenReader:
         return _caller(claims)
 
 
+def signed_part(token: str) -> str:
+    """Return what is signed of a JSON Web Token; one signature can be written in many ways."""
+    return token.rpartition(".")[0]
+
+
 def _caller(claims: Mapping[str, Any]) -> Caller:
     subject, scope = claims["sub"], claims.get("scope", "")
     is_id = isinstance(subject, str) and subject.isascii() and subject.isdigit() and len(subject) < 20

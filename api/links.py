@@ -39,6 +39,14 @@ class Links:
         """Return the URL of a report."""
         return f"{self.quiz(quiz)}/reports/{report.id}"
 
+    def statistics(self, quiz: Quiz) -> str:
+        """Return the URL of a quiz's statistics."""
+        return f"{self.quiz(quiz)}/statistics"
+
+    def statistics_page(self, quiz: Quiz) -> str:
+        """Return the URL of the page of a quiz's statistics for people."""
+        return f"{self.quiz_page(quiz)}/statistics"
+
     def progress(self, progress: Progress) -> str:
         """Return the URL of a Progress."""
         return f"{self.base}/api/v1/progress/{progress.id}"

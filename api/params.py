@@ -89,6 +89,14 @@ class PushParams:
 
 
 @dataclass(frozen=True)
+class StatisticsParams:
+    """The parameters of a request for statistics."""
+
+    all_versions: bool
+    section_ids: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Page:
     """A page of a list, as a request asks for it."""
 
@@ -132,14 +140,6 @@ def report_params() -> ReportParams:
     )
 
 
-def new_quiz_report_params() -> ReportParams:
-    """Read the same request as New Quizzes makes it: it must name a format."""
-    params = report_params()
-    if params.format != "csv":
-        raise InvalidParameterError("invalid quiz report format: only csv is supported")
-    return params
-
-
 def list_params() -> ListParams:
     """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
     sources = _Sources()
@@ -156,6 +156,15 @@ def push_params() -> PushParams:
     if on_error not in {"", _SKIP}:
         raise InvalidParameterError(f"on_error must be {_SKIP}")
     return PushParams(is_check=_boolean("check", request.args.get("check")), skips=on_error == _SKIP)
+
+
+def statistics_params() -> StatisticsParams:
+    """Read a request for statistics."""
+    sources = _Sources()
+    return StatisticsParams(
+        all_versions=_boolean("all_versions", sources.top("all_versions")),
+        section_ids=_section_ids(sources),
+    )
 
 
 def cancel_message() -> str | None:

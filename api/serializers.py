@@ -9,8 +9,9 @@ from typing import Any
 from api.links import Links
 from api.translations import Translations
 from models.access.page_links import NewPageLink
-from models.lms.courses import Course
-from models.lms.quizzes import Quiz
+from models.lms.attempts import Attempt
+from models.lms.courses import Course, Section
+from models.lms.quizzes import QuestionVersion, Quiz
 from models.reports.filenames import file_name
 from models.reports.tables import File, Progress, QuizReport, ReportState
 from models.reports.variants import FORMATS, is_generatable
@@ -91,6 +92,22 @@ def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, translat
     }
 
 
+def statistics_json(shown: Json, report: QuizReport, quiz: Quiz, links: Links) -> Json:
+    """Write the statistics of a quiz as plain JSON."""
+    head = {"id": report.id, "quiz_id": quiz.id}
+    return {"quiz_statistics": [{**head, **_statistics_fields(shown, quiz, links)}]}
+
+
+def statistics_json_api(shown: Json, report: QuizReport, quiz: Quiz, links: Links) -> Json:
+    """Write the statistics of a quiz in Canvas's early JSON-API."""
+    body = {
+        "id": str(report.id),
+        **_statistics_fields(shown, quiz, links),
+        "links": {"quiz": links.quiz(quiz)},
+    }
+    return {"quiz_statistics": [body]}
+
+
 def course_json(course: Course, *, sees_sis_ids: bool) -> Json:
     """Write a Course, with its SIS id if the caller may see it."""
     body: Json = {
@@ -102,6 +119,43 @@ def course_json(course: Course, *, sees_sis_ids: bool) -> Json:
     if sees_sis_ids:
         body["sis_course_id"] = course.sis_course_id
     return body
+
+
+def section_json(section: Section, *, sees_sis_ids: bool) -> Json:
+    """Write a Section, with its SIS id if the caller may see it."""
+    body: Json = {"id": section.id, "name": section.name, "course_id": section.course_id}
+    if sees_sis_ids:
+        body["sis_section_id"] = section.sis_section_id
+    return body
+
+
+def question_json(version: QuestionVersion) -> Json:
+    """Write a question in the form in which it is pushed; defaults that are not stored are added."""
+    stored = version.content
+    return {
+        "id": version.question_id,
+        "quiz_id": version.quiz_id,
+        "position": None,
+        "question_text": "",
+        "points_possible": 0.0,
+        "answers": [],
+        **stored,
+    }
+
+
+def submission_json(attempt: Attempt) -> Json:
+    """Write a submission with its latest attempt."""
+    return {
+        "id": attempt.submission_id,
+        "quiz_id": attempt.quiz_id,
+        "user_id": attempt.user_id,
+        "attempt": attempt.attempt,
+        "workflow_state": attempt.workflow_state.value,
+        "score": attempt.score,
+        "kept_score": attempt.kept_score,
+        "started_at": None if attempt.started_at is None else utc(attempt.started_at),
+        "finished_at": None if attempt.finished_at is None else utc(attempt.finished_at),
+    }
 
 
 def quiz_json(quiz: Quiz, question_count: int, links: Links) -> Json:
@@ -123,6 +177,16 @@ def quiz_json(quiz: Quiz, question_count: int, links: Links) -> Json:
 def page_link_json(link: NewPageLink, quiz: Quiz, links: Links) -> Json:
     """Write a link to the pages of a quiz."""
     return {"url": links.sign_in(quiz, link.secret), "expires_at": utc(link.expires_at)}
+
+
+def _statistics_fields(shown: Json, quiz: Quiz, links: Links) -> Json:
+    return {
+        "url": links.statistics(quiz),
+        "html_url": links.statistics_page(quiz),
+        **shown,
+        "speed_grader_url": None,
+        "quiz_submissions_zip_url": None,
+    }
 
 
 def _report_fields(report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:

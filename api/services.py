@@ -22,6 +22,8 @@ from models.storage import BlobStore, open_store
 
 _log = structlog.stdlib.get_logger(__name__)
 _EXTENSION = "quiz_reports"
+# A request that waits for statistics occupies a thread of the server.
+MOST_STATISTICS_WAITS = 2
 T = TypeVar("T")
 
 
@@ -49,6 +51,7 @@ class Services:
         self.verifiers = Verifiers(settings.secret_key)
         self.page_sessions = PageSessions(settings.secret_key)
         self.rate_limit = RateLimit(settings)
+        self.statistics_waits = threading.BoundedSemaphore(MOST_STATISTICS_WAITS)
         self.uploads = Uploads(settings.upload_folder, settings.max_uploads)
 
     @_locked_cached_property

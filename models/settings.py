@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -106,6 +107,15 @@ def _key_set_url(text: str) -> str:
     return text
 
 
+def _content(variable: str, environ: Mapping[str, str]) -> str:
+    if not (path := environ.get(variable, "")):
+        return ""
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidSettingError(f"{variable} names a file that cannot be read ({error})") from None
+
+
 def _setting(env: str, parse: Callable[[str], Any], default: Any, description: str) -> Any:
     return field(default=default, metadata={"env": env, "parse": parse, "description": description})
 
@@ -173,6 +183,13 @@ class Settings:
         _positive,
         3,
         "how many workers may be lost while generating one report before it fails",
+    )
+    course_jobs: int = _setting(
+        "QUIZ_REPORTS_COURSE_JOBS",
+        _positive,
+        8,
+        "how many jobs of one course the broker holds or workers run at a time; the others wait for their"
+        " turn in the database. Not less than the worker slots that one course may keep busy",
     )
     large_responses: int = _setting(
         "QUIZ_REPORTS_LARGE_RESPONSES",
@@ -268,11 +285,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError."""
+        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError.
+
+        Instead of a variable, one whose name has `_FILE` added may name a file that contains the value.
+        """
         values: dict[str, Any] = {"s3": {k: v for k, v in environ.items() if k.startswith("AWS_")}}
         for setting in cls.documented():
             env = setting.metadata["env"]
-            if not (text := environ.get(env, "")):
+            if not (text := environ.get(env, "") or _content(f"{env}_FILE", environ)):
                 continue
             try:
                 values[setting.name] = setting.metadata["parse"](text)

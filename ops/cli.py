@@ -24,7 +24,13 @@ _COMMANDS = {
     ),
     "token": ("ops.admin.commands:token_group", "Create, list and revoke access tokens."),
     "import": ("ops.client.commands:import_command", "Push course, quiz and submission files."),
+    "rebuild": (
+        "ops.admin.commands:rebuild_command",
+        "Derive the texts of attempts again, after a change of their rules.",
+    ),
     "report": ("ops.client.commands:report_command", "Request a report, wait for it, save its file."),
+    "backup": ("ops.admin.backup:backup_command", "Copy the database and the files into a folder."),
+    "restore": ("ops.admin.backup:restore_command", "Restore such a copy into empty servers."),
     "files": ("ops.admin.files:files_group", "Compare the files of the reports with the store."),
     "doctor": ("ops.admin.doctor:doctor_command", "Check every part, and tell how to fix what fails."),
 }

@@ -183,14 +183,15 @@ class School:
             """
             INSERT INTO attempts (quiz_id, submission_id, attempt, user_id, workflow_state, was_preview,
                 score, started_at, finished_at, updated_at, has_data, n_correct, n_incorrect, question_set_id,
-                answer_ids, texts, points, response_bytes, text_version, digest)
+                answer_ids, texts, points, outcomes, selections, response_bytes, text_version, digest)
             SELECT %(quiz)s, %(quiz)s::bigint * 10000000 + n, %(attempt)s, %(first)s::bigint + n, 'complete',
                 false, n %% (%(questions)s + 1), now(), now(), now(), true, 1, %(questions)s - 1,
                 %(question_set)s,
                 (SELECT array_agg(%(quiz)s::bigint * 10000 + q * 10 + (n + q) %% 4 ORDER BY q)
                  FROM generate_series(1, %(questions)s) AS q) || NULL::bigint,
                 array_fill(NULL::text, ARRAY[%(questions)s]) || repeat(chr(97 + n %% 26), %(characters)s),
-                array_fill(1.0::float8, ARRAY[%(questions)s + 1]), 16 * (%(questions)s + 1) + %(characters)s,
+                array_fill(1.0::float8, ARRAY[%(questions)s + 1]), repeat('I', %(questions)s + 1),
+                array_fill(NULL::text, ARRAY[%(questions)s + 1]), 16 * (%(questions)s + 1) + %(characters)s,
                 %(text_version)s, sha256(%(attempt)s::text::bytea)
             FROM generate_series(0, %(students)s - 1) AS n
             """,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -40,11 +41,16 @@ class WebProcess:
 
 @contextmanager
 def running_web_process(
-    settings: Settings, *options: str, open_files: int | None = None, **environ: str
+    settings: Settings,
+    *options: str,
+    open_files: int | None = None,
+    log: Path | None = None,
+    **environ: str,
 ) -> Iterator[WebProcess]:
     """Run a web process on a test's own servers, from the moment that it is ready."""
     limit = [] if open_files is None else ["prlimit", f"--nofile={open_files}:{open_files}"]
     port = free_port()
+    output = (log or Path(os.devnull)).open("wb")
     process = subprocess.Popen(
         [*limit, sys.executable, "-P", "-m", "ops.cli", "api", "--port", str(port), *options],
         env={
@@ -55,8 +61,10 @@ def running_web_process(
             "SECRET_KEY": settings.secret_key,
             **environ,
         },
-        stderr=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
     )
+    output.close()
     web = WebProcess(process, port)
     try:
         wait_for(lambda: web.answers("/readyz"))

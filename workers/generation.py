@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 
 import structlog
 from adbc_driver_manager import Error as AdbcError
@@ -15,16 +17,18 @@ from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Extract
+from workers.formats.limits import DoesNotFitError
 from workers.metrics import LEASES_EXPIRED, REPORTS, STEP_SECONDS
-from workers.report_types import RECIPES, Frames, ReportData
+from workers.overlap import read_ahead, write_behind
+from workers.report_types import Frames, ReportData, recipe_of
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
 
 # The completion, in percent, once the attempts are selected and once the last row is written.
 _SELECTED, _WRITTEN = 10.0, 90.0
-_STEP = 10.0
-_FORMAT = "csv"
+# A lease that is shorter than that of any deployment is renewed more often.
+_HEARTBEAT_SECONDS, _HEARTBEATS_A_LEASE = 1.0, 4
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -94,9 +98,13 @@ def _try_to_make(resources: Resources, claim: Claim) -> str:
         resources.distrust_store()
         _give_back(resources, claim)
         return "storage_failed"
+    except DoesNotFitError as error:
+        log.warning("report_does_not_fit", report_format=claim.variant.format.value)
+        _end_as_failed(resources, claim, str(error))
+        return "does_not_fit"
     except Exception:
         log.exception("job_failed")
-        _end_as_failed(resources, claim, UNFORESEEN)
+        _end_as_failed(resources, claim, UNFORESEEN.format(reference=claim.reference))
         return "failed"
     return "generated"
 
@@ -120,27 +128,35 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             content_type=claim.variant.content_type,
             content_disposition=content_disposition(claim.file_name),
         ) as writer,
+        write_behind(writer.write) as write,
+        closing(_parts(extract, heartbeat, formula_guard=settings.formula_guard)) as parts,
     ):
-        for content in _parts(extract, heartbeat, guard_formulas=settings.formula_guard):
-            writer.write(content)
+        for part in parts:
+            if part:
+                write(part)
+            else:
+                # A format that takes time between its parts yields empty ones meanwhile.
+                heartbeat.advance(_SELECTED)
         revisions = extract.revisions
     heartbeat.advance(_WRITTEN)
     version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
     return Snapshot(revisions.quiz, revisions.roster, version), writer
 
 
-def _parts(extract: Extract, heartbeat: Heartbeat, *, guard_formulas: bool) -> Iterator[bytes]:
+def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Generator[bytes]:
     """Yield the file of a report in parts."""
-    recipe = RECIPES[extract.variant.report_type]
+    recipe = recipe_of(extract.variant)
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
-    chunks = _counted(recipe.fetch(extract, selection, items), len(selection.attempt_ids), heartbeat)
-    table = recipe.compute(ReportData(extract, selection, items, chunks))
-    yield from recipe.writers[_FORMAT](table.columns, table.frames, guard_formulas=guard_formulas)
+    reads = len(selection.attempt_ids) * recipe.passes
+    with read_ahead(recipe.fetch(extract, selection, items)) as fetched:
+        chunks = _counted(fetched, reads, heartbeat)
+        report = recipe.report(ReportData(extract, selection, items, chunks), formula_guard=formula_guard)
+        yield from recipe.writers[extract.variant.format](report)
 
 
-def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
+def _counted(chunks: Frames, reads: int, heartbeat: Heartbeat) -> Frames:
     """Yield the chunks; whenever the next one is asked for, the one before it counts as done."""
     done = 0
     for chunk in chunks:
@@ -148,7 +164,7 @@ def _counted(chunks: Frames, attempts: int, heartbeat: Heartbeat) -> Frames:
         yield chunk
         # Two chunks at a time would take twice the memory.
         del chunk
-        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * done / attempts)
+        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * min(1.0, done / max(1, reads)))
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
@@ -161,26 +177,28 @@ def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectW
 
 
 class Heartbeat:
-    """Renews the lease and shows the completion, which rises in steps of at most ten percent."""
+    """Renews the lease and shows the completion, at most once a second; a short job needs neither."""
 
-    def __init__(self, resources: Resources, claim: Claim) -> None:
+    def __init__(
+        self, resources: Resources, claim: Claim, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._resources = resources
         self._claim = claim
+        self._clock = clock
+        self._pause = min(_HEARTBEAT_SECONDS, resources.settings.lease_seconds / _HEARTBEATS_A_LEASE)
+        self._due = clock() + self._pause
         self._completion = 0.0
 
     def advance(self, completion: float) -> None:
-        """Show the completion, in percent; raise LeaseLostError if the claim no longer holds."""
-        while True:
-            self._completion = min(max(completion, self._completion), self._completion + _STEP)
-            with self._resources.database.transaction() as session:
-                jobs.heartbeat(
-                    session,
-                    self._claim,
-                    self._completion,
-                    lease_seconds=self._resources.settings.lease_seconds,
-                )
-            if self._completion >= completion:
-                return
+        """Show the completion, in percent, if it is time; raise LeaseLostError if the claim is lost."""
+        self._completion = max(completion, self._completion)
+        if self._clock() < self._due:
+            return
+        with self._resources.database.transaction() as session:
+            jobs.heartbeat(
+                session, self._claim, self._completion, lease_seconds=self._resources.settings.lease_seconds
+            )
+        self._due = self._clock() + self._pause
 
 
 def _give_back(resources: Resources, claim: Claim) -> None:
@@ -199,7 +217,7 @@ def _give_back(resources: Resources, claim: Claim) -> None:
 def _end_as_failed(resources: Resources, claim: Claim, message: str) -> None:
     try:
         with resources.database.transaction() as session:
-            jobs.fail(session, claim, message.format(reference=claim.reference))
+            jobs.fail(session, claim, message)
     except LeaseLostError:
         log.warning("lease_lost")
     except (DBAPIError, PoolTimeoutError):

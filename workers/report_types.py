@@ -5,29 +5,42 @@ What can be requested of a quiz is in `models.reports.variants`; a test compares
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import pandas as pd
 
-from models.reports.variants import ReportType
-from workers.analysis.columns import Column, Table
-from workers.analysis.item_analysis import ItemAnalysis
+from models.reports.variants import ReportFormat, ReportType, Variant
+from workers.analysis import item_analysis, student_analysis
+from workers.analysis.columns import Column, ColumnKind, Table
+from workers.analysis.item_analysis import OPTION_COLUMNS, ItemAnalysis
+from workers.analysis.new_quizzes import NewQuizzesAnalysis, NewQuizzesOptions
+from workers.analysis.provenance import Provenance
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
-from workers.formats import csv
+from workers.formats import csv, document, json, new_quizzes_json, xlsx
+from workers.statistics_report import StatisticsReport
 
 Frames = Iterator[pd.DataFrame]
 
 
-class Writer(Protocol):
-    """Turns the rows of a report into the bytes of its file."""
+@dataclass(frozen=True)
+class Report:
+    """What a format writes: the rows, and for formats that have a place for it where they come from.
 
-    def __call__(self, columns: Sequence[Column], frames: Frames, *, guard_formulas: bool) -> Iterator[bytes]:
-        """Yield the file in parts; the frames are those of a `Table`."""
+    ``provenance`` reads from the snapshot, so it is called before the first frame is read, or not at all.
+    """
+
+    table: Table
+    provenance: Callable[[], Provenance]
+    guard_formulas: bool
+
+
+Writer = Callable[[Report], Iterator[bytes]]
+"""Turns a report into the bytes of its file; raises DoesNotFitError if the format cannot hold it."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +58,32 @@ class ReportRecipe:
     """How the file of a report type is made.
 
     ``select`` chooses the attempts, ``fetch`` reads them in chunks, ``compute`` turns the chunks into rows,
-    and a writer of ``writers``, by format, turns the rows into bytes.
+    and a writer of ``writers``, by format, turns the rows into bytes. ``conventions`` are the rules of the
+    figures, in sentences; ``takes_logged_out`` says whether takers who were not logged in have rows.
+    ``fetch`` reads each attempt up to ``passes`` times.
     """
 
     select: Callable[[Extract], Selection]
-    fetch: Callable[[Extract, Selection, QuizItems], Frames]
+    fetch: Callable[[Extract, Selection, QuizItems], Generator[pd.DataFrame]]
     compute: Callable[[ReportData], Table]
-    writers: Mapping[str, Writer]
+    writers: Mapping[ReportFormat, Writer]
+    conventions: Sequence[str]
+    takes_logged_out: bool
+    passes: int = 1
+
+    def report(self, data: ReportData, *, formula_guard: bool) -> Report:
+        """Return the report to write; its rows are computed while they are read."""
+        extract = data.extract
+        return Report(
+            self.compute(data),
+            lambda: extract.provenance(
+                data.selection,
+                self.conventions,
+                takes_logged_out=self.takes_logged_out,
+                analysis_version=extract.variant.analysis_version(formula_guard=formula_guard),
+            ),
+            formula_guard,
+        )
 
 
 def _student_analysis(data: ReportData) -> Table:
@@ -69,6 +101,16 @@ def _student_analysis(data: ReportData) -> Table:
     return Table(analysis.columns, map(analysis.rows, data.chunks))
 
 
+def _statistics(data: ReportData) -> Table:
+    def document_frames() -> Frames:
+        report = StatisticsReport(data.extract, data.selection, data.items)
+        for frame in data.chunks:
+            report.add(frame)
+        yield pd.DataFrame({"document": [report.document()]})
+
+    return Table([Column("document", ColumnKind.TEXT)], document_frames())
+
+
 def _item_analysis(data: ReportData) -> Table:
     analysis = ItemAnalysis(
         [item for item in data.items.in_order if item.is_choice],
@@ -81,16 +123,88 @@ def _item_analysis(data: ReportData) -> Table:
             analysis.add(attempts)
         yield analysis.rows()
 
-    return Table(analysis.columns, rows())
+    def options() -> Frames:
+        yield analysis.options()
+
+    return Table(analysis.columns, rows(), {"Options": Table(OPTION_COLUMNS, options())})
 
 
-_TABLE_WRITERS: Final[Mapping[str, Writer]] = {"csv": csv.write}
+def _csv(report: Report) -> Iterator[bytes]:
+    return csv.write(report.table.columns, report.table.frames, guard_formulas=report.guard_formulas)
+
+
+def _json(report: Report) -> Iterator[bytes]:
+    return json.write(report.table.columns, report.table.frames, report.provenance())
+
+
+def _document(report: Report) -> Iterator[bytes]:
+    return document.write(report.table.frames)
+
+
+def _xlsx(report: Report) -> Iterator[bytes]:
+    return xlsx.write(report.table, report.provenance())
+
+
+_TABLE_WRITERS: Final[Mapping[ReportFormat, Writer]] = {
+    ReportFormat.CSV: _csv,
+    ReportFormat.JSON: _json,
+    ReportFormat.XLSX: _xlsx,
+}
+
+
+def _new_quizzes(data: ReportData) -> Table:
+    variant = data.extract.variant
+    analysis = NewQuizzesAnalysis(
+        NewQuizzesOptions(includes_sis_ids=variant.includes_sis_ids, anonymous=variant.anonymous),
+        data.items.in_order,
+        data.items.versions_by_question_set,
+    )
+    return Table(analysis.columns, map(analysis.rows, data.chunks))
+
+
+def _new_quizzes_json(report: Report) -> Iterator[bytes]:
+    return new_quizzes_json.write(report.table.columns, report.table.frames)
+
+
+NEW_QUIZZES: Final = ReportRecipe(
+    select=Extract.select_rows,
+    fetch=Extract.new_quizzes_rows,
+    compute=_new_quizzes,
+    writers={ReportFormat.NEW_QUIZZES_CSV: _csv, ReportFormat.NEW_QUIZZES_JSON: _new_quizzes_json},
+    conventions=student_analysis.CONVENTIONS,
+    takes_logged_out=True,
+)
+"""The student_analysis in the layouts of New Quizzes."""
 
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(
-        Extract.select_rows, Extract.rows, _student_analysis, _TABLE_WRITERS
+        select=Extract.select_rows,
+        fetch=Extract.rows,
+        compute=_student_analysis,
+        writers=_TABLE_WRITERS,
+        conventions=student_analysis.CONVENTIONS,
+        takes_logged_out=True,
     ),
     ReportType.ITEM_ANALYSIS: ReportRecipe(
-        Extract.select_first_attempts, Extract.choices, _item_analysis, _TABLE_WRITERS
+        select=Extract.select_first_attempts,
+        fetch=Extract.choices,
+        compute=_item_analysis,
+        writers=_TABLE_WRITERS,
+        conventions=item_analysis.CONVENTIONS,
+        takes_logged_out=False,
+    ),
+    ReportType.STATISTICS: ReportRecipe(
+        select=Extract.select_students,
+        fetch=Extract.statistics,
+        compute=_statistics,
+        writers={ReportFormat.JSON: _document},
+        conventions=(),
+        takes_logged_out=False,
+        passes=3,
     ),
 }
+
+
+def recipe_of(variant: Variant) -> ReportRecipe:
+    """Return how the file of a variant is made."""
+    return NEW_QUIZZES if variant.format in NEW_QUIZZES.writers else RECIPES[variant.report_type]

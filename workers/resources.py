@@ -13,6 +13,7 @@ import tenacity
 
 from models.db.session import Database
 from models.errors import StorageError
+from models.publisher import JobPublisher
 from models.settings import Settings
 from models.storage import BlobStore, check_store, open_store
 
@@ -54,6 +55,11 @@ class Resources:
     def store(self) -> BlobStore:
         """The store of the files."""
         return open_store(self.settings)
+
+    @cached_property
+    def publisher(self) -> JobPublisher:
+        """The publisher of jobs that are handed out."""
+        return JobPublisher(self.settings.redis_url)
 
     def distrust_store(self) -> None:
         """Let `await_store` test the store before the next job."""

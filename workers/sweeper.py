@@ -31,6 +31,7 @@ from workers.metrics import (
 )
 from workers.orphans import ORPHANED_AFTER, find_orphans
 from workers.resources import Resources
+from workers.shares import hand_out_next
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,7 @@ class Sweeper:
     def sweep(self) -> None:
         """Handle lost and exhausted jobs, and every ten minutes also expired and orphaned files."""
         self._fail_exhausted()
+        hand_out_next(self._resources)
         for queue in Queue:
             self._publish_unclaimed_jobs(queue)
             self._beat()

@@ -7,6 +7,7 @@ from celery import Celery
 from models.publisher import GENERATE_REPORT
 from workers.generation import generate
 from workers.resources import Resources
+from workers.shares import hand_out_next
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
@@ -15,3 +16,5 @@ def register_tasks(app: Celery, resources: Resources) -> None:
     @app.task(name=GENERATE_REPORT)
     def generate_report(report_id: int, progress_id: int) -> None:
         generate(resources, report_id, progress_id)
+        # This job has left room for another one of its course.
+        hand_out_next(resources)

@@ -15,7 +15,16 @@ from werkzeug.routing import Rule
 from api.auth import scope_of
 from api.media_types import JSON
 from api.openapi.decorators import Content, Operation, Parameter, ResponseSpec, operation_of
-from api.openapi.request_bodies import Anything, Boolean, BooleanText, ObjectKey, SectionIds, SectionIdsText
+from api.openapi.request_bodies import (
+    Anything,
+    Boolean,
+    BooleanText,
+    ObjectKey,
+    SectionIds,
+    SectionIdsText,
+    SubmissionLine,
+    SubmissionRow,
+)
 from api.openapi.schemas import Error
 from api.params import TRUE_OR_FALSE
 from models.payloads.json_values import Id, Text
@@ -81,7 +90,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     503: "The service is busy or being restarted.",
 }
 # Pages are for people: their addresses and forms may change without notice.
-_PAGES: Final = ("pages.", "page_parts.")
+_PAGES: Final = ("pages.", "pages_items.", "page_parts.")
 _SECURITY: Final = {
     "bearer": {
         "type": "http",
@@ -178,11 +187,18 @@ class _Schemas:
         """Return the schema of a type; a mapping already is a schema."""
         if isinstance(kind, Mapping):
             return dict(kind)
-        (schema,), found = msgspec.json.schema_components([kind], schema_hook=_leaf, ref_template=_SCHEMA)
+        (schema,), found = msgspec.json.schema_components(
+            [kind], schema_hook=self._leaf, ref_template=_SCHEMA
+        )
         for name, component in found.items():
             if self.components.setdefault(name, component) != component:
                 raise RuntimeError(f"two types are called {name}")
         return schema
+
+    def _leaf(self, kind: type[Any]) -> Json:
+        if kind is SubmissionRow:
+            return {"anyOf": [self.of(SubmissionLine), *SubmissionRow.WITHOUT_ATTEMPT]}
+        return _leaf(kind)
 
 
 def _leaf(kind: type[Any]) -> Json:

@@ -16,7 +16,10 @@ from models.payloads.courses import PushedCourse, PushedEnrollment, PushedSectio
 from models.payloads.json_values import Id, Text
 from models.payloads.questions import PushedAnswer, PushedMatch, PushedQuestion, PushedVariable
 from models.payloads.quizzes import PushedQuiz
-from models.reports.variants import ReportFormat, ReportType
+from models.reports.variants import CLASSIC_FORMATS, PUBLIC_TYPES
+
+ClassicFormat = Annotated[str, Meta(extra_json_schema={"enum": [*CLASSIC_FORMATS]})]
+PublicReportType = Annotated[str, Meta(extra_json_schema={"enum": [*PUBLIC_TYPES]})]
 
 
 class Boolean:
@@ -43,11 +46,24 @@ class Anything:
     """Any value; unknown values are ignored."""
 
 
+class SubmissionRow:
+    """An attempt, or a row that holds none, whose other fields may have any value."""
+
+    WITHOUT_ATTEMPT: Final = (
+        {"type": "object", "properties": {"attempt": {"type": "null"}}, "required": ["attempt"]},
+        {
+            "type": "object",
+            "properties": {"workflow_state": {"enum": ["untaken", "settings_only"]}},
+            "required": ["workflow_state"],
+        },
+    )
+
+
 class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
-    report_type: ReportType
-    format: ReportFormat | UnsetType = UNSET
+    report_type: PublicReportType
+    format: ClassicFormat | UnsetType = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
     section_ids: SectionIds | UnsetType = UNSET
 
@@ -91,8 +107,8 @@ class JsonApiQuizReportBody(msgspec.Struct, kw_only=True):
 class QuizReportForm(msgspec.Struct, kw_only=True):
     """A request for a report as a form."""
 
-    report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
-    format: ReportFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
+    report_type: PublicReportType = msgspec.field(name="quiz_report[report_type]")
+    format: ClassicFormat | UnsetType = msgspec.field(name="quiz_report[format]", default=UNSET)
     includes_all_versions: BooleanText | UnsetType = msgspec.field(
         name="quiz_report[includes_all_versions]", default=UNSET
     )
@@ -102,8 +118,8 @@ class QuizReportForm(msgspec.Struct, kw_only=True):
 class NewQuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report and its format."""
 
-    report_type: ReportType
-    format: Literal["csv"]
+    report_type: PublicReportType
+    format: Literal["csv", "json"]
 
 
 class NewQuizReportBody(msgspec.Struct, kw_only=True):
@@ -115,8 +131,8 @@ class NewQuizReportBody(msgspec.Struct, kw_only=True):
 class NewQuizReportForm(msgspec.Struct, kw_only=True):
     """The same request as a form."""
 
-    report_type: ReportType = msgspec.field(name="quiz_report[report_type]")
-    format: Literal["csv"] = msgspec.field(name="quiz_report[format]")
+    report_type: PublicReportType = msgspec.field(name="quiz_report[report_type]")
+    format: Literal["csv", "json"] = msgspec.field(name="quiz_report[format]")
 
 
 class CancelBody(msgspec.Struct, kw_only=True):
@@ -150,11 +166,18 @@ class SubmissionDatum(msgspec.Struct, kw_only=True):
     """The response to one question; further keys depend on the type of the question."""
 
     question_id: Id
-    correct: Literal["partial", "undefined"] | bool | UnsetType | None = UNSET
+    correct: Annotated[
+        str | bool | UnsetType | None,
+        Meta(
+            description='true, false (also as texts), "partial", "undefined", "defined", "no_score" or null; '
+            "any other text counts as correct"
+        ),
+    ] = UNSET
     points: float | UnsetType | None = UNSET
     text: Text | UnsetType = UNSET
     answer_id: Annotated[
-        Id | UnsetType | None, Meta(description="multiple choice, true/false, short answer, numerical")
+        Id | UnsetType | None,
+        Meta(description="multiple choice, true/false, short answer, numerical; calculated: the drawn set"),
     ] = UNSET
 
 
@@ -183,6 +206,6 @@ SubmissionLine: Final = _like(
 )
 SubmissionsBody: Final = msgspec.defstruct(
     "SubmissionsBody",
-    [("quiz_submissions", _list_of(SubmissionLine))],
+    [("quiz_submissions", _list_of(SubmissionRow))],
     namespace={"__doc__": "Attempts at a quiz."},
 )

@@ -6,17 +6,19 @@ The serializers make plain dictionaries; the tests check every response against 
 from __future__ import annotations
 
 from itertools import product
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from api.openapi.request_bodies import PublicReportType
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import IssueKind
 from models.issues import MOST_EXAMPLES
-from models.lms.quizzes import QuizType, ScoringPolicy
+from models.lms.attempts import AttemptState
+from models.lms.quizzes import QuestionType, QuizType, ScoringPolicy
 from models.reports.filenames import file_name
-from models.reports.variants import FORMATS, ReportFormat, ReportType
+from models.reports.variants import FORMATS, PUBLIC_TYPES, ReportFormat
 
 Number64 = Annotated[int, Meta(ge=MIN_ID, le=MAX_ID)]
 Moment = Annotated[
@@ -30,8 +32,8 @@ Moment = Annotated[
 ]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
-_FILE_NAMES: Final = [file_name(*names) for names in product(ReportType, ReportFormat)]
-_MEDIA_TYPES: Final = [spec.media_type for spec in FORMATS.values()]
+_FILE_NAMES: Final = sorted({file_name(*names) for names in product(PUBLIC_TYPES, ReportFormat)})
+_MEDIA_TYPES: Final = sorted({spec.media_type for spec in FORMATS.values()})
 
 
 class _ResponseBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -66,6 +68,60 @@ class File(_ResponseBody, kw_only=True):
     media_entry_id: None
 
 
+class ReportColumn(_ResponseBody, kw_only=True):
+    """A column of a report; columns may share a name."""
+
+    name: str
+    question_id: Annotated[Number64 | None, Meta(description="of a question's responses or points")]
+    kind: Literal["text", "integer", "number", "time"]
+
+
+class LeftOutAttempts(_ResponseBody, kw_only=True):
+    """How many attempts are not in a report, and why."""
+
+    reason: str
+    count: Annotated[int, Meta(ge=1)]
+
+
+class ReportedAttempts(_ResponseBody, kw_only=True):
+    """Which attempts are in a report."""
+
+    rule: str
+    counted: Annotated[int, Meta(ge=0)]
+    left_out: list[LeftOutAttempts]
+
+
+class ReportProvenance(_ResponseBody, kw_only=True):
+    """The data, the options, the rules and the program that a report was made from."""
+
+    report_type: PublicReportType
+    course_id: Number64
+    quiz_id: Number64
+    quiz_title: str
+    includes_all_versions: bool
+    includes_sis_ids: bool
+    anonymous: bool
+    section_ids: Annotated[list[Number64], Meta(description="empty if the report is not limited to sections")]
+    quiz_revision: Annotated[int, Meta(ge=0)]
+    roster_revision: Annotated[int, Meta(ge=0)]
+    analysis_version: str
+    generated_at: Moment
+    attempts: ReportedAttempts
+    conventions: Annotated[list[str], Meta(description="the rules of the figures, in sentences")]
+    software: str
+
+
+class JsonReport(_ResponseBody, kw_only=True):
+    """A report's file as JSON: where its figures come from, its columns, and the cells of each row."""
+
+    provenance: ReportProvenance
+    columns: list[ReportColumn]
+    rows: Annotated[
+        list[list[str | float | None]],
+        Meta(description="a cell for each column; times as ISO 8601 in UTC, null for what is missing"),
+    ]
+
+
 class Results(_ResponseBody, kw_only=True):
     """The result of a completed job."""
 
@@ -96,7 +152,7 @@ class WrappedProgress(Progress, kw_only=True):
 
 
 class _ReportFields(_ResponseBody, kw_only=True):
-    report_type: ReportType
+    report_type: PublicReportType
     readable_type: Annotated[str, Meta(description="in the language that Accept-Language asks for")]
     includes_all_versions: Annotated[bool, Meta(description="every attempt, or one per student")]
     includes_sis_ids: Annotated[bool, Meta(description="decided by the caller's role")]
@@ -185,6 +241,120 @@ class IssueCount(_ResponseBody, kw_only=True):
     examples: Annotated[
         list[str], Meta(max_length=MOST_EXAMPLES, description="the paths of the first ones in the body")
     ]
+
+
+class Section(_ResponseBody, kw_only=True):
+    """A section of a course."""
+
+    id: Number64
+    name: str
+    course_id: Number64
+    sis_section_id: Annotated[
+        str | UnsetType | None, Meta(description="present if the caller may see SIS ids")
+    ] = UNSET
+
+
+class Question(msgspec.Struct, kw_only=True):
+    """A question of a quiz, in the form in which it is pushed; its type decides about further fields."""
+
+    id: Number64
+    quiz_id: Number64
+    position: int | None
+    question_type: QuestionType
+    question_text: str
+    points_possible: float
+    answers: list[dict[str, Any]]
+
+
+class QuizSubmission(_ResponseBody, kw_only=True):
+    """A student's submission, with its latest attempt."""
+
+    id: Number64
+    quiz_id: Number64
+    user_id: Number64
+    attempt: int
+    workflow_state: AttemptState
+    score: float | None
+    kept_score: float | None
+    started_at: Moment | None
+    finished_at: Moment | None
+
+
+class QuizSubmissions(_ResponseBody, kw_only=True):
+    """Submissions of a quiz."""
+
+    quiz_submissions: list[QuizSubmission]
+
+
+class SubmissionStatistics(_ResponseBody, kw_only=True):
+    """The figures of the attempts that count, or of all."""
+
+    scores: Annotated[dict[str, int], Meta(description="how many attempts have each percent of the points")]
+    score_average: Annotated[float | None, Meta(description="in points")]
+    score_high: float | None
+    score_low: float | None
+    score_stdev: Annotated[float | None, Meta(description="of the population: divided by n")]
+    correct_count_average: float
+    incorrect_count_average: float
+    duration_average: Annotated[float, Meta(description="in seconds")]
+    unique_count: Annotated[int, Meta(ge=0)]
+    user_ids: Annotated[list[int] | UnsetType, Meta(description="absent in an anonymous survey")] = UNSET
+    logged_out_users: list[str] | UnsetType = UNSET
+
+
+class QuestionStatistics(msgspec.Struct, kw_only=True):
+    """The figures of a question; further fields follow from its type.
+
+    Multiple choice and true/false have `answers` with their counts, the columns of the item_analysis and
+    `point_biserials`; short answer, numerical and multiple answers `answers`; blanks, dropdowns and matching
+    `answer_sets`; the others `graded`, `full_credit` and `point_distribution`.
+    """
+
+    id: str
+    question_type: str
+    question_text: str
+    position: int | None
+    responses: Annotated[int, Meta(ge=0, description="how many answered it")]
+
+
+class _StatisticsFields(_ResponseBody, kw_only=True):
+    url: Url
+    html_url: Url
+    multiple_attempts_exist: bool
+    includes_all_versions: bool
+    generated_at: Moment
+    points_possible: float | None
+    anonymous_survey: bool
+    question_statistics: list[QuestionStatistics]
+    submission_statistics: SubmissionStatistics
+    speed_grader_url: None
+    quiz_submissions_zip_url: None
+
+
+class PlainStatistics(_StatisticsFields, kw_only=True):
+    """The statistics of a quiz."""
+
+    id: Number64
+    quiz_id: Number64
+
+
+class QuizStatistics(_ResponseBody, kw_only=True):
+    """The statistics of a quiz, as a list of one."""
+
+    quiz_statistics: list[PlainStatistics]
+
+
+class JsonApiStatisticsFields(_StatisticsFields, kw_only=True):
+    """The statistics of a quiz in Canvas's early JSON-API."""
+
+    id: str
+    links: QuizLink
+
+
+class JsonApiStatistics(_ResponseBody, kw_only=True):
+    """The same, as a list of one."""
+
+    quiz_statistics: list[JsonApiStatisticsFields]
 
 
 class PushCounts(_ResponseBody, kw_only=True):

@@ -55,8 +55,8 @@ def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: 
     Scores outside of 0 to 100 percent are drawn at the end that they are beyond.
     """
     counts = [0] * (100 // _BIN_PERCENT)
-    for percent, count in distribution.items():
-        counts[min(max(int(percent), 0) // _BIN_PERCENT, len(counts) - 1)] += count
+    for name, count in distribution.items():
+        counts[min(max(int(name), 0) // _BIN_PERCENT, len(counts) - 1)] += count
     highest = max(max(counts), 1)
     chart = pygal.Histogram(
         **_OPTIONS,
@@ -109,7 +109,9 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
 
 
 def _whole_steps(highest: int) -> list[int]:
-    step = next(size * 10**power for power in range(9) for size in (1, 2, 5) if highest / (size * 10**power) <= 6)
+    step = next(
+        size * 10**power for power in range(9) for size in (1, 2, 5) if highest / (size * 10**power) <= 6
+    )
     return list(range(0, highest + 1, step))
 
 

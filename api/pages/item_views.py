@@ -13,23 +13,26 @@ _ITEM_FIGURES: Final = (
     (
         "facility",
         "Difficulty (facility)",
-        "The mean share of the points. At 1 every student got all of them, at 0 none.",
+        "The mean share of the points: 1 if every student got all of them.",
     ),
     (
         "item_rest_correlation",
         "Discrimination (item-rest correlation)",
-        "How far students who do well on the other questions do well here. Above 0.3 is good, below 0 is a"
-        " warning.",
+        "How far students who do well elsewhere do well here: above 0.3 is good, below 0 a warning.",
     ),
-    ("d27", "Best against weakest 27 %", "The share of the points of the best students less that of the weakest."),
-    ("point_biserial_total", "Correlation with the total", "The same with the question itself in the total."),
+    ("d27", "Best against weakest 27 %", "The best students' share of the points less that of the weakest."),
+    ("point_biserial_total", "Correlation with the total", "As above, with this question in the total."),
     (
         "discriminative_efficiency",
         "Discriminative efficiency",
         "How far the question tells students apart, compared with how far it could at this difficulty.",
     ),
-    ("effective_weight", "Effective weight", "How much of the differences between totals comes from this question."),
-    ("alpha_if_deleted", "Alpha without this question", "Higher than alpha: the quiz would be more reliable without it."),
+    ("effective_weight", "Effective weight", "How much of the differences between totals comes from here."),
+    (
+        "alpha_if_deleted",
+        "Alpha without this question",
+        "If it is above alpha, the quiz would be more reliable without this question.",
+    ),
     ("standard_deviation_population", "Standard deviation", "How far the points of the students lie apart."),
 )
 

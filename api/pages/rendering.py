@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass
 from typing import Any, Final
 
 from babel.dates import format_datetime
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from flask import render_template
 from werkzeug import Response
@@ -15,6 +16,7 @@ from api.auth import QuizAccess
 from api.errors import Case
 from api.links import links
 from api.media_types import HTML
+from api.pages.item_views import RemarkView
 from api.pages.sign_in import page_session
 from api.services import services
 from api.translations import Translations, translations
@@ -48,35 +50,69 @@ def render_error(case: Case, error: Exception, *, error_report_id: str | None = 
     return response
 
 
+@dataclass(frozen=True)
+class PageTexts:
+    """The texts, numbers and times of a page in one language."""
+
+    texts: Translations
+
+    @classmethod
+    def of_request(cls) -> PageTexts:
+        """Return those in the language that the browser asks for."""
+        return cls(translations())
+
+    def translate(self, text: str) -> str:
+        """Translate a text."""
+        return self.texts.catalogue.gettext(text)
+
+    def number(self, value: float) -> str:
+        """Write a number."""
+        return str(format_decimal(value, locale=self.texts.locale))
+
+    def percent(self, share: float) -> str:
+        """Write a share as whole percents."""
+        return str(format_percent(share, locale=self.texts.locale))
+
+    def moment(self, value: datetime.datetime) -> str:
+        """Write a time."""
+        at = value.astimezone(datetime.UTC)
+        return f"{format_datetime(at, 'medium', locale=self.texts.locale)} UTC"
+
+    def size(self, value: int) -> str:
+        """Write a number of bytes."""
+        for factor, unit in ((10**6, "megabyte"), (10**3, "kilobyte")):
+            if value >= factor:
+                return format_unit(value / factor, unit, "short", format="#,##0.#", locale=self.texts.locale)
+        return format_unit(value, "byte", "short", locale=self.texts.locale)
+
+    def words(self, remark: RemarkView) -> str:
+        """Write what a finding has seen, with its figures."""
+        text = self.translate(remark.seen)
+        for name, value in remark.figures.items():
+            shown = value if isinstance(value, str) else self.number(round(value, 2))
+            text = text.replace(f"{{{name}}}", shown)
+        return text
+
+
 def _html(template: str, status: int, **values: Any) -> Response:
-    texts = translations()
-    page = render_template(
+    page = PageTexts.of_request()
+    texts = page.texts
+    content = render_template(
         template,
         _=texts.catalogue.gettext,
         ngettext=texts.catalogue.ngettext,
         language=texts.language,
         direction=texts.locale.text_direction,
         parts_url=f"{links().base}/pages",
-        number=lambda value: format_decimal(value, locale=texts.locale),
-        moment=lambda value: _moment(value, texts),
-        size=lambda value: _size(value, texts),
+        number=page.number,
+        percent=page.percent,
+        moment=page.moment,
+        size=page.size,
         **values,
     )
-    response = Response(page, status=status, content_type=f"{HTML}; charset=utf-8")
+    response = Response(content, status=status, content_type=f"{HTML}; charset=utf-8")
     response.headers["Content-Language"] = texts.language
     frames = " ".join(services().settings.page_frame_origins) or "'none'"
     response.headers["Content-Security-Policy"] = _POLICY.format(frames=frames)
     response.vary.update(("Accept-Language", "Cookie"))
     return response
-
-
-def _moment(value: datetime.datetime, texts: Translations) -> str:
-    at = value.astimezone(datetime.UTC)
-    return f"{format_datetime(at, 'medium', locale=texts.locale)} UTC"
-
-
-def _size(value: int, texts: Translations) -> str:
-    for factor, unit in ((10**6, "megabyte"), (10**3, "kilobyte")):
-        if value >= factor:
-            return format_unit(value / factor, unit, "short", format="#,##0.#", locale=texts.locale)
-    return format_unit(value, "byte", "short", locale=texts.locale)

@@ -19,7 +19,14 @@ _PURPOSES: Final = {
     ReportType.STUDENT_ANALYSIS: "What each student answered to each question, and the points given.",
     ReportType.ITEM_ANALYSIS: "How difficult each question was, and how well it tells students apart.",
 }
-_FORMATS: Final = {ReportFormat.CSV: "CSV, as Canvas writes it"}
+_FORMATS: Final = {
+    ReportFormat.XLSX: "Excel, for people",
+    ReportFormat.CSV: "CSV, as Canvas writes it",
+    ReportFormat.JSON: "JSON, for programs",
+}
+
+
+_ByVariant = Mapping[Variant, QuizReport]
 
 
 @dataclass(frozen=True)
@@ -94,10 +101,7 @@ def report_groups(session: Session, found: QuizAccess) -> list[ReportGroup]:
             TYPES[kind].readable_name,
             _PURPOSES[kind],
             is_generatable(kind, found.quiz),
-            [
-                _row(variant, made.get(variant), unmade.get(variant), found)
-                for variant in _variants(kind, found)
-            ],
+            [_row(variant, found, made, unmade) for variant in _variants(kind, found)],
         )
         for kind in _PURPOSES
     ]
@@ -112,10 +116,16 @@ def _variants(kind: ReportType, found: QuizAccess) -> Iterator[Variant]:
 
 
 def _row(
-    made: QuizReport | None, unmade: QuizReport | None, variant: Variant, found: QuizAccess
+    variant: Variant,
+    found: QuizAccess,
+    made: Mapping[Variant, QuizReport],
+    unmade: Mapping[Variant, QuizReport],
 ) -> ReportRow:
-    if made is not None and unmade is not None and unmade.id < made.id:
-        unmade = None
+    newest, later = made.get(variant), unmade.get(variant)
+    if newest is not None and later is not None and later.id < newest.id:
+        later = None
     formula_guard = services().settings.formula_guard
-    is_current = made is not None and made.is_current(found.quiz, found.course, formula_guard=formula_guard)
-    return ReportRow(variant, made, unmade, is_current)
+    is_current = newest is not None and newest.is_current(
+        found.quiz, found.course, formula_guard=formula_guard
+    )
+    return ReportRow(variant, newest, later, is_current)

@@ -12,7 +12,7 @@ from api.pages.rendering import page_response, render_error
 from api.pages.report_rows import report_groups
 from api.pages.sign_in import begin_session, require_form_token, signed_in
 from api.params import object_id, report_params
-from api.routes.quiz_reports import request_variant
+from api.report_requests import request_variant
 from api.services import services
 from models.access.page_links import use_page_link
 from models.errors import AlreadyBeingGeneratedError, CannotCancelError, NotFoundError

@@ -9,9 +9,9 @@ from api.auth import authorized, scope
 from api.links import links
 from api.openapi.decorators import describe
 from api.openapi.operations import new_quiz_reports as operations
-from api.params import new_quiz_report_params
+from api.params import report_params
+from api.report_requests import request_new_quizzes_variant
 from api.responses import retry_later, serialized_response
-from api.routes.quiz_reports import request_variant
 from api.serializers import progress_json
 from api.services import services
 from models.errors import NotFoundError
@@ -27,7 +27,7 @@ def create(course_id: str, assignment_id: str) -> Response:
     with services().database.transaction() as session:
         context = authorized(session)
         found = context.quiz_of_assignment(course_id, assignment_id)
-        requested = request_variant(context, found, new_quiz_report_params())
+        requested = request_new_quizzes_variant(context, found, report_params())
     services().publisher.send(requested.message)
     report = requested.report
     if report.progress is None:

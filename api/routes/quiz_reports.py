@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import structlog
-from flask import Blueprint, g, request
+from flask import Blueprint, request
 from werkzeug import Response
 
-from api.auth import QuizAccess, RequestContext, authorized, scope
+from api.auth import authorized, scope
 from api.links import links
 from api.media_types import JSON_API
 from api.openapi.decorators import describe
 from api.openapi.operations import quiz_reports as operations
-from api.params import Page, ReportParams, list_params, report_params
+from api.params import Page, list_params, report_params
+from api.report_requests import request_variant
 from api.responses import conditional, retry_later, serialized_response, wants
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import translations
 from models.lms.courses import require_sections
 from models.lms.quizzes import Quiz
-from models.reports.requests import Requested, abort_report, list_reports, request_report
+from models.reports.requests import abort_report, list_reports
 from models.reports.tables import QuizReport
-from models.reports.variants import Variant, parse_report_format, parse_report_type
 
 quiz_reports = Blueprint(
     "quiz_reports", __name__, url_prefix="/api/v1/courses/<course_id>/quizzes/<quiz_id>/reports"
@@ -67,36 +66,6 @@ def create(course_id: str, quiz_id: str) -> Response:
         requested = request_variant(context, found, params)
     services().publisher.send(requested.message)
     return _report_response(requested.report, found.quiz, params.include)
-
-
-def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
-    """Request the variant that the parameters and the caller's rights determine."""
-    require_sections(context.session, found.course, params.section_ids)
-    variant = Variant.of(
-        found.quiz,
-        parse_report_type(params.report_type, found.quiz),
-        parse_report_format(params.format),
-        all_versions=params.includes_all_versions,
-        sis_ids=found.sees_sis_ids,
-        section_ids=params.section_ids,
-    )
-    requested = request_report(
-        context.session,
-        found.course,
-        found.quiz,
-        variant,
-        user_id=context.caller.user_id,
-        formula_guard=services().settings.formula_guard,
-        large_responses=services().settings.large_responses,
-        request_id=g.request_id,
-    )
-    # For the line of this request; the worker's lines have the same report and job, and the request's id.
-    structlog.contextvars.bind_contextvars(
-        report_id=requested.report.id,
-        job_id=requested.report.progress_id,
-        is_new=requested.message is not None,
-    )
-    return requested
 
 
 @quiz_reports.get("/<report_id>")

@@ -14,6 +14,7 @@ from models.errors import NotFoundError
 from models.lms.courses import Course, Enrollment, EnrollmentState, EnrollmentType
 from models.lms.quizzes import Quiz
 from models.reports.tables import QuizReport
+from models.reports.variants import PUBLIC_TYPES
 
 Roles = frozenset[EnrollmentType]
 
@@ -99,7 +100,11 @@ def _quiz_statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[
 
 
 def _with_report(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    is_the_report = and_(QuizReport.quiz_id == Quiz.id, QuizReport.id == bindparam("report_id"))
+    is_the_report = and_(
+        QuizReport.quiz_id == Quiz.id,
+        QuizReport.id == bindparam("report_id"),
+        QuizReport.report_type.in_(PUBLIC_TYPES),
+    )
     return statement.add_columns(QuizReport).outerjoin(QuizReport, is_the_report)
 
 

@@ -7,32 +7,29 @@ since the question has changed after the attempt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from enum import Enum, auto
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from models.content.entry_fit import (
+    CHOICE_KEYS,
+    NOT_CHOSEN,
+    SEND_QUIZ_DATA,
+    TYPE_MISFIT,
+    UPLOAD_KEYS,
+    Entry,
+    InvalidResponseError,
+    Part,
+    read_id,
+    require_fit,
+)
 from models.content.html_text import plain_text
 from models.content.questions import Answer, Question
 from models.errors import IssueKind
 from models.lms.quizzes import QuestionType
-from models.payloads.json_values import to_id, to_text
-
-Entry = Mapping[str, Any]
+from models.payloads.json_values import to_text
 
 # Raise it with every change that makes another text, or another count, from the same payload.
 TEXT_VERSION: Final = 1
-
-SEND_QUIZ_DATA: Final = "if the attempt had it, send its quiz_data"
-
-
-class InvalidResponseError(Exception):
-    """A key of a response has an invalid value."""
-
-    def __init__(self, key: str, reason: str, kind: IssueKind = IssueKind.INVALID_VALUE) -> None:
-        super().__init__(f"{key} {reason}")
-        self.key = key
-        self.reason = reason
-        self.kind = kind
 
 
 class Reader(Protocol):
@@ -40,63 +37,6 @@ class Reader(Protocol):
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
         """Return the text of a response, "" for no response; raise InvalidResponseError."""
-
-
-class Part(Enum):
-    """A way in which an entry holds a response, told by its keys."""
-
-    CHOICE = auto()
-    SELECTION = auto()
-    BLANK = auto()
-    UPLOAD = auto()
-
-
-def require_fit(entry: Entry, part: Part | None, *, reads_text: bool = False) -> None:
-    """Raise InvalidResponseError for a response of another kind than this part.
-
-    A text beside the part says nothing; without it, the text is a response as well.
-    """
-    has_part = False
-    for key, value in entry.items():
-        if (found := _part(key)) is None or _is_blank(found, value):
-            continue
-        if found is not part:
-            raise InvalidResponseError(key[:_LONGEST_KEY], _MISFIT)
-        has_part = True
-    if not reads_text and not has_part and _has_text(entry):
-        raise InvalidResponseError("text", _MISFIT)
-
-
-def _part(key: str) -> Part | None:
-    if not key.startswith("a"):
-        return None
-    if key == "answer_id":
-        return Part.CHOICE
-    if key == "attachment_ids":
-        return Part.UPLOAD
-    if key.startswith(("answer_for_", "answer_id_for_")):
-        return Part.BLANK
-    return Part.SELECTION if key.startswith("answer_") and key[7:].isdecimal() else None
-
-
-def _is_blank(part: Part, value: object) -> bool:
-    return value is None or value == "" or value == [] or (part is Part.SELECTION and value == "0")
-
-
-def _has_text(entry: Entry) -> bool:
-    text = entry.get("text")
-    return text is not None and not (isinstance(text, str) and not text.strip())
-
-
-def read_id(entry: Entry, key: str) -> int | None:
-    """Return the id at a key, None if nothing was chosen."""
-    value = entry.get(key)
-    if value is None or value == "":
-        return None
-    try:
-        return to_id(value)
-    except ValueError as error:
-        raise InvalidResponseError(key, str(error)) from None
 
 
 def _read_text(entry: Entry, key: str) -> str:
@@ -121,7 +61,7 @@ class _Essay:
         pass
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, None, reads_text=True)
+        require_fit(entry, reads_text=True)
         return _read_text(entry, "text")
 
 
@@ -132,7 +72,7 @@ class _ShortAnswer:
         self._answers = _accepted_answers(question)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.CHOICE, reads_text=True)
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=True)
         text = _read_text(entry, "text")
         if (answer_id := read_id(entry, "answer_id")) is not None:
             _require_typed(text, answer_id, self._answers, "answer_id")
@@ -152,7 +92,7 @@ def _require_typed(text: str, answer_id: int, answers: Mapping[int, str | None],
     else:
         is_choice = text == str(answer_id) and answers[answer_id] not in (None, text)
     if is_choice:
-        raise InvalidResponseError(key, _MISFIT)
+        raise InvalidResponseError(key, TYPE_MISFIT)
 
 
 class _TextBlock:
@@ -162,8 +102,12 @@ class _TextBlock:
         pass
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, None)
+        require_fit(entry)
         return ""
+
+
+def _keys_of(blanks: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{prefix}_{blank}" for blank in blanks for prefix in ("answer_for", "answer_id_for"))
 
 
 class _Blanks:
@@ -171,12 +115,11 @@ class _Blanks:
 
     def __init__(self, question: Question) -> None:
         self._blanks = question.blanks
-        self._known = frozenset(f"answer_for_{blank}" for blank in self._blanks)
+        self._known = _keys_of(self._blanks)
         self._answers = _accepted_answers(question)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.BLANK)
-        _require_known(entry, "answer_for_", self._known, "a blank of the question")
+        require_fit(entry, self._known, Part.BLANK)
         return ",".join(
             _escaped(self._text(entry, blank))
             for blank in self._blanks
@@ -199,11 +142,10 @@ class _Dropdowns:
         self._labels: dict[str, dict[int, str]] = {blank: {} for blank in question.blanks}
         for answer in question.answers:
             self._labels[answer.blank_id][answer.id] = _escaped(answer.label)
-        self._known = frozenset(f"answer_for_{blank}" for blank in self._labels)
+        self._known = _keys_of(self._labels)
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.BLANK)
-        _require_known(entry, "answer_for_", self._known, "a blank of the question", blanks=(None, ""))
+        require_fit(entry, self._known, Part.BLANK, nothing=(None, ""))
         return ",".join(self._chosen(entry))
 
     def _chosen(self, entry: Entry) -> Iterator[str]:
@@ -229,10 +171,7 @@ class _MultipleAnswers:
         self._labels = {f"answer_{answer.id}": _escaped(answer.label) for answer in question.answers}
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.SELECTION)
-        _require_known(
-            entry, "answer_", self._labels.keys(), "an answer of the question", by_id=True, blanks=_NOT_CHOSEN
-        )
+        require_fit(entry, self._labels.keys(), Part.SELECTION, nothing=NOT_CHOSEN)
         return ",".join(label for key, label in self._labels.items() if self._is_chosen(entry, key))
 
     @staticmethod
@@ -240,7 +179,7 @@ class _MultipleAnswers:
         value = entry.get(key)
         if value == "1":
             return True
-        if value in _NOT_CHOSEN:
+        if value in NOT_CHOSEN:
             return False
         raise InvalidResponseError(key, f'must be "1" or "0"; {SEND_QUIZ_DATA}')
 
@@ -259,11 +198,8 @@ class _Matching:
             self._rights[match.match_id] = _escaped_side(plain_text(match.text))
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.SELECTION)
         # A pair that the question lacks would be missing even where nothing was chosen.
-        _require_known(
-            entry, "answer_", self._lefts.keys(), "an answer of the question", by_id=True, blanks=()
-        )
+        require_fit(entry, self._lefts.keys(), Part.SELECTION, nothing=())
         return ",".join(f"{left}=>{self._right(entry, key)}" for key, left in self._lefts.items())
 
     def _right(self, entry: Entry, key: str) -> str:
@@ -287,7 +223,7 @@ class _Calculated:
         self._texts: dict[int, Sequence[str]] = {}
 
     def read(self, entry: Entry, _attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.CHOICE, reads_text=True)
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=True)
         return ",".join([*self._variables(self._drawn(entry)), _escaped_side(_read_text(entry, "text"))])
 
     def _drawn(self, entry: Entry) -> Answer:
@@ -317,7 +253,7 @@ class _FileUpload:
         pass
 
     def read(self, entry: Entry, attachments: Mapping[int, str], /) -> str:
-        require_fit(entry, Part.UPLOAD)
+        require_fit(entry, UPLOAD_KEYS, Part.UPLOAD)
         ids = entry.get("attachment_ids")
         if ids is None:
             return ""
@@ -343,33 +279,6 @@ def _find(
     if (text := texts.get(number)) is None:
         raise InvalidResponseError(key, f"{number} is not {what}{remedy}", IssueKind.UNKNOWN_ANSWER)
     return text
-
-
-def _require_known(
-    entry: Entry,
-    prefix: str,
-    known: Collection[str],
-    what: str,
-    *,
-    by_id: bool = False,
-    blanks: Collection[object] = (None,),
-) -> None:
-    """Raise InvalidResponseError if a key names something that the question lacks, unless it is blank."""
-    for key, value in entry.items():
-        if key.startswith(prefix) and key not in known and (not by_id or key[len(prefix) :].isdecimal()):
-            if value in blanks:
-                # Nothing of it would be shown.
-                continue
-            raise InvalidResponseError(
-                key[:_LONGEST_KEY], f"does not name {what}; {SEND_QUIZ_DATA}", IssueKind.UNKNOWN_ANSWER
-            )
-
-
-_LONGEST_KEY: Final = 100
-_NOT_CHOSEN: Final = (None, "", "0")
-_MISFIT: Final = (
-    "does not fit the type of the question; if the attempt had it with another type, send its quiz_data"
-)
 
 
 READERS: Final[Mapping[QuestionType, Callable[[Question], Reader]]] = {

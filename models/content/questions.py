@@ -27,7 +27,10 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One possible answer; its texts are HTML. The id is 0 if the question is not answered by ids."""
+    """One possible answer; its texts are HTML. The id is 0 if the question is not answered by ids.
+
+    A number is right within a margin of `exact`, or from `start` to `end`.
+    """
 
     id: int = 0
     text: str = ""
@@ -38,6 +41,10 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     left: str = ""
     right: str = ""
     variables: tuple[Variable, ...] = ()
+    exact: float | None = None
+    margin: float | None = None
+    start: float | None = None
+    end: float | None = None
 
     @classmethod
     def of(cls, pushed: PushedAnswer) -> Answer:
@@ -52,6 +59,10 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
             left=str(pushed.left or ""),
             right=str(pushed.right or ""),
             variables=tuple(Variable(str(v.name), str(v.value)) for v in pushed.variables or ()),
+            exact=pushed.exact,
+            margin=pushed.margin,
+            start=pushed.start,
+            end=pushed.end,
         )
 
     @property

@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from models.content.cell_text import (
-    READERS,
+from models.content.cell_text import READERS, TEXT_VERSION, Reader
+from models.content.entry_fit import (
+    CHOICE_KEYS,
     SEND_QUIZ_DATA,
-    TEXT_VERSION,
     Entry,
     InvalidResponseError,
     Part,
-    Reader,
     read_id,
     require_fit,
 )
 from models.content.questions import Question
+from models.content.selections import Selector, is_answered, selector_of
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.lms.quizzes import QuestionType
 from models.payloads.json_values import MOST_NUMBER, at, to_number
 
 # An id or a null, and the points given.
@@ -27,15 +28,24 @@ _BYTES_OF_RESPONSE: Final = 16
 # The labels of most answers are shorter and do not count.
 _SHORT_LABEL: Final = 100
 
+# Other words are taken, too, and count as correct.
+_KNOWN_WORDS: Final = frozenset({"true", "false", "partial", "undefined", "defined", "no_score"})
+
+_NO_ENTRY: Final = "-"
+_OUTCOMES: Final = {"partial": "p", "undefined": "u", "defined": "d", "false": "i"}
+
 
 @dataclass(slots=True)
 class Responses:
     """The responses of one attempt, one element for each question of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all others,
-    `points` the points given; an element is None if the attempt has no such value. The counts are of
-    entries of `submission_data`. `response_bytes` is about how many bytes the responses take in a report,
-    with the long labels of chosen answers.
+    `points` the points given, `selections` the selected answers as `models.content.selections` has them; an
+    element is None if the attempt has no such value. `outcomes` has a letter for each question, in capitals
+    if it is answered: `c` correct, `i` incorrect, `p` partly correct, `d` graded by hand, `u` not graded yet,
+    and `-` without an entry. The counts are of entries of `submission_data`;
+    `unknown_words` are the numbers of those whose `correct` is not one of Canvas's words. `response_bytes` is
+    about how many bytes the responses take in a report, with the long labels of chosen answers.
     """
 
     answer_ids: list[int | None]
@@ -43,6 +53,9 @@ class Responses:
     points: list[float | None]
     n_correct: int = 0
     n_incorrect: int = 0
+    selections: list[str | None] = field(default_factory=list, compare=False)
+    outcome_letters: list[str] = field(default_factory=list, compare=False)
+    unknown_words: list[int] = field(default_factory=list, compare=False)
     response_bytes: int = field(default=0, compare=False)
 
     @property
@@ -50,14 +63,21 @@ class Responses:
         """The version of the rules that made the texts."""
         return TEXT_VERSION
 
+    @property
+    def outcomes(self) -> str:
+        """The outcomes as one text."""
+        return "".join(self.outcome_letters)
+
 
 @dataclass(slots=True)
 class _QuestionColumn:
     """A question's index in the arrays, and how its responses are read: as a choice or as a text."""
 
     index: int
+    question_type: QuestionType
     choices: Mapping[object, int] | None = None
     reader: Reader | None = None
+    selector: Selector | None = None
 
 
 class ResponseParser:
@@ -84,7 +104,13 @@ class ResponseParser:
         Returns the responses and the issues of the entries; the responses are valid if there are none.
         Reading stops where there are as many issues as are wanted.
         """
-        responses = Responses([None] * self.size, [None] * self.size, [None] * self.size)
+        responses = Responses(
+            [None] * self.size,
+            [None] * self.size,
+            [None] * self.size,
+            selections=[None] * self.size,
+            outcome_letters=[_NO_ENTRY] * self.size,
+        )
         issues: list[ValidationIssue] = []
         seen = [False] * self.size
         for number, entry in enumerate(entries):
@@ -96,6 +122,8 @@ class ResponseParser:
                     )
                 seen[column.index] = True
                 _read_entry(entry, column, attachments, responses)
+                if type(correct := entry.get("correct")) is str and correct not in _KNOWN_WORDS:
+                    responses.unknown_words.append(number)
             except InvalidResponseError as error:
                 entry_path = at(path, number)
                 if error.key:
@@ -136,11 +164,16 @@ def _long_labels(question: Question) -> Mapping[int | None, int]:
 
 def _question_column(index: int, question: Question) -> _QuestionColumn:
     if not question.question_type.is_choice:
-        return _QuestionColumn(index, reader=READERS[question.question_type](question))
+        return _QuestionColumn(
+            index,
+            question.question_type,
+            reader=READERS[question.question_type](question),
+            selector=selector_of(question),
+        )
     choices: dict[object, int] = {}
     for answer in question.answers:
         choices[answer.id] = choices[str(answer.id)] = answer.id
-    return _QuestionColumn(index, choices=choices)
+    return _QuestionColumn(index, question.question_type, choices=choices)
 
 
 def _read_entry(
@@ -158,6 +191,26 @@ def _read_entry(
         responses.texts[column.index] = column.reader.read(entry, attachments) or None
     elif column.choices is not None:
         responses.answer_ids[column.index] = _choice(entry, column.choices)
+    letter = _outcome(entry.get("correct"))
+    responses.outcome_letters[column.index] = (
+        letter.upper() if _read_selection(entry, column, responses) else letter
+    )
+
+
+def _read_selection(entry: Entry, column: _QuestionColumn, responses: Responses) -> bool:
+    """Read which answers a response selected; return whether it has an answer at all."""
+    if column.choices is not None:
+        return responses.answer_ids[column.index] is not None
+    if column.selector is None:
+        return is_answered(column.question_type, entry)
+    responses.selections[column.index] = column.selector(entry)
+    return responses.selections[column.index] is not None
+
+
+def _outcome(correct: object) -> str:
+    if isinstance(correct, str):
+        return _OUTCOMES.get(correct, "c")
+    return "c" if correct else "i"
 
 
 def _is_counted_correct(correct: object) -> bool:
@@ -187,7 +240,7 @@ def _choice(entry: Entry, choices: Mapping[object, int]) -> int | None:
     number = read_id(entry, "answer_id")
     if number is None:
         # The text of a choice is an id, which chooses nothing by itself.
-        require_fit(entry, Part.CHOICE, reads_text=_is_id(entry.get("text")))
+        require_fit(entry, CHOICE_KEYS, Part.CHOICE, reads_text=_is_id(entry.get("text")))
         return None
     if number in choices:
         return number

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,18 @@ class StoredAttempt:
     question_set_id: int
     quiz_question_set_id: int | None
     n_responses: int
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """Read a row of a query that selects these columns."""
+        return cls(
+            row.id,
+            row.updated_at,
+            bytes(row.digest),
+            row.question_set_id,
+            row.quiz_question_set_id,
+            row.n_responses,
+        )
 
 
 @dataclass(slots=True)
@@ -104,14 +116,7 @@ def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Foun
         if row.id is None:
             deleted_at[key] = row.updated_at
         else:
-            stored[key] = StoredAttempt(
-                row.id,
-                row.updated_at,
-                bytes(row.digest),
-                row.question_set_id,
-                row.quiz_question_set_id,
-                row.n_responses,
-            )
+            stored[key] = StoredAttempt.of(row)
     return Found(stored, deleted_at)
 
 
@@ -126,9 +131,9 @@ def send_attempts(
 ) -> None:
     """Send the statements that write attempts; a new one is no longer recorded as deleted."""
     if changed:
-        send(session, _UPDATE, **arrays(_COLUMNS, changed, _GETTERS))
+        send(session, _UPDATE, **arrays(_COLUMNS, changed, GETTERS))
     if new:
-        send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, _GETTERS))
+        send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, GETTERS))
 
 
 def send_deletions(session: Session, deleted: Sequence[Submission]) -> None:
@@ -147,7 +152,7 @@ _COLUMNS: Final = [
     *columns_of(Attempt, without={"quiz_id"}),
     *columns_of(AttemptPayload, without={"attempt_id"}),
 ]
-_GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
+GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
 _INSERTED: Final = names(columns_of(Attempt, without={"quiz_id", "id"}))
 _DELETED: Final = columns_of(DeletedAttempt)
 _UPDATED: Final = columns_of(Attempt, without={"quiz_id", "id", *_KEY})

@@ -176,15 +176,16 @@ class _AttemptPush:
         of_other_quizzes = claim_submissions(
             self._session, self._quiz.id, {attempt.key[0] for attempt in attempts}
         )
+        is_first = True
         for attempt in attempts:
             submission = attempt.submission
             if submission.user_id in unknown_users and not submission.is_deleted:
-                issue = ValidationIssue(
-                    at(attempt.path, "user_id"),
-                    f"{submission.user_id} is not a user of the course",
-                    IssueKind.UNKNOWN_USER,
-                )
+                # More users may be unknown than issues are named.
+                others = sorted(unknown_users - {submission.user_id}) if is_first else []
+                reason = _not_of_the_course(submission.user_id, others)
+                issue = ValidationIssue(at(attempt.path, "user_id"), reason, IssueKind.UNKNOWN_USER)
                 self._skip(attempt, [issue])
+                is_first = False
             if submission.id in of_other_quizzes:
                 issue = ValidationIssue(
                     at(attempt.path, "id"),
@@ -224,6 +225,7 @@ class _AttemptPush:
             if row is None:
                 self._counter.unchanged += 1
             else:
+                self._note_unknown_words(row)
                 (changed if stored else new).append(row)
                 size += row.responses.response_bytes
             if size >= MAX_BYTES:
@@ -231,6 +233,11 @@ class _AttemptPush:
                 self._send(_Writes(new, changed))
                 new, changed, size = [], [], 0
         return _Writes(new, changed, lookup.deleted, lookup.stored)
+
+    def _note_unknown_words(self, row: AttemptRow) -> None:
+        for number in row.responses.unknown_words:
+            path = at(at(at(row.pushed.path, "submission_data"), number), "correct")
+            self._issues.note(ValidationIssue(path, "is not one of Canvas's words", IssueKind.UNKNOWN_WORD))
 
     def _send(self, writes: _Writes) -> None:
         """Send what is to be written and count it; the server may still be writing when this returns."""
@@ -259,6 +266,11 @@ class _AttemptPush:
             .execution_options(synchronize_session=False)
         )
         return self._counter.at_revision(raised.scalar_one())
+
+
+def _not_of_the_course(user_id: int, others: Sequence[int]) -> str:
+    reason = f"{user_id} is not a user of the course"
+    return f"{reason}, nor are {', '.join(map(str, others))}" if others else reason
 
 
 def _may_change(attempt: PushedAttempt, found: Found) -> bool:

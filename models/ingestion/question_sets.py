@@ -19,11 +19,7 @@ from models.lms.quizzes import QuestionSet, QuestionVersion
 # A quiz that draws its questions at random has nearly as many question sets as attempts: too many to keep.
 _MAX_PARSERS: Final = 500
 _MAX_VERSIONS: Final = 5_000
-_MAX_QUESTION_SETS: Final = 200
-_MAX_QUESTIONS: Final = 10_000
-
-# A question with its digest; None for a question group.
-_Read = tuple[Question, bytes] | None
+_MAX_CHARACTERS: Final = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -96,6 +92,7 @@ class QuestionSets:
         self._ids: dict[bytes, int] = {}
         self._stored: dict[int, StoredQuestionSet] = {}
         self._questions: dict[int, Question] = {}
+        self._loaded_characters = 0
 
     def store(self, question_sets: Iterable[PushedQuestionSet]) -> None:
         """Store the question sets that are missing, with their versions; `id_of` then knows them all.
@@ -140,6 +137,8 @@ class QuestionSets:
         """Load question sets with their parsers; the mapping may hold more than was asked for."""
         if len(self._stored) > _MAX_PARSERS:
             self._stored = {}
+        if self._loaded_characters > _MAX_CHARACTERS:
+            self._stored, self._questions, self._loaded_characters = {}, {}, 0
         if missing := sorted(set(question_set_ids) - self._stored.keys()):
             rows = run(self._session, _QUESTION_SETS, ids=missing)
             self._load_questions({version_id for row in rows for version_id in row.question_version_ids})
@@ -154,6 +153,7 @@ class QuestionSets:
         if missing := sorted(version_ids - self._questions.keys()):
             for row in run(self._session, _CONTENTS, ids=missing):
                 self._questions[row.id] = msgspec.json.decode(row.content, type=Question)
+                self._loaded_characters += len(row.content)
 
     def _find(self, digests: Iterable[bytes]) -> dict[bytes, int]:
         rows = run(self._session, _FIND_QUESTION_SETS, quiz_id=self._quiz_id, digests=list(digests))

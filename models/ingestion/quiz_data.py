@@ -16,6 +16,7 @@ from models.payloads.strict_json import MOST_ENTRIES, require_strict
 
 _MAX_QUESTION_SETS: Final = 200
 _MAX_QUESTIONS: Final = 10_000
+_MAX_BYTES: Final = 16 * 2**20
 
 # A question with its digest; None for a question group.
 _Read = tuple[Question, bytes] | None
@@ -31,15 +32,19 @@ class QuizDataReader:
         self._present = present
         self._question_sets: dict[bytes, PushedQuestionSet] = {}
         self._questions: dict[bytes, _Read] = {}
+        self._size = 0
 
     def read(self, source: bytes, path: str) -> PushedQuestionSet:
         """Read the JSON at a path; raise InvalidInputError with every issue."""
         if (question_set := self._question_sets.get(source)) is not None:
             return question_set
+        if self._size >= _MAX_BYTES:
+            self._question_sets, self._questions, self._size = {}, {}, 0
         if len(self._question_sets) >= _MAX_QUESTION_SETS:
             self._question_sets = {}
         if len(self._questions) >= _MAX_QUESTIONS:
             self._questions = {}
+        self._size += len(source)
         question_set = self._question_sets[source] = self._read(source, path)
         return question_set
 

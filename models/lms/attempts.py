@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
     LargeBinary,
     Text,
     UniqueConstraint,
+    distinct,
+    func,
+    not_,
+    select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON, distinct_on
+from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
 
 from models.db.base import Base, LmsId, OwnId, UtcTime, enum_by_value
 
@@ -61,9 +67,10 @@ class Attempt(Base):
     """One attempt; its arrays are in the order of its question set.
 
     `answer_ids` holds the chosen answer of choice questions, `texts` the finished plain text of all other
-    kinds, `points` the points given; an element is null if the attempt has no such value. `response_bytes` is
-    about what the responses take in a report, however little their compressed row takes. `text_version` is
-    the version of the rules that made the texts and counts.
+    kinds, `points` the points given, `selections` which answers were selected; an element is null if the
+    attempt has no such value. `outcomes` has a letter for each question; what these mean is in
+    `models.content.responses`. `response_bytes` is about what the responses take in a report, however little
+    their compressed row takes. `text_version` is the version of the rules that made the texts and counts.
 
     `quiz_question_set_id` is the quiz's question set when the attempt was first pushed, null if the attempt
     sends its own questions. It differs from `question_set_id` where the quiz draws questions. An attempt that
@@ -100,6 +107,8 @@ class Attempt(Base):
     answer_ids: Mapped[list[int | None]] = mapped_column(ARRAY(BigInteger))
     texts: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     points: Mapped[list[float | None]] = mapped_column(ARRAY(DOUBLE_PRECISION))
+    outcomes: Mapped[str] = mapped_column(Text)
+    selections: Mapped[list[str | None]] = mapped_column(ARRAY(Text))
     response_bytes: Mapped[int]
     text_version: Mapped[int]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
@@ -117,3 +126,46 @@ class AttemptPayload(Base):
         ForeignKey("attempts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+def list_latest_attempts(session: Session, quiz_id: int, *, offset: int, limit: int) -> Sequence[Attempt]:
+    """List a page of the latest attempts of a quiz's students, one a submission, ordered by its id."""
+    latest = (
+        select(Attempt.id)
+        .ext(distinct_on(Attempt.submission_id))
+        .where(*_of_students(quiz_id))
+        .order_by(Attempt.submission_id, Attempt.attempt.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    return session.scalars(
+        select(Attempt)
+        .options(load_only(*_SHOWN))
+        .where(Attempt.id.in_(latest))
+        .order_by(Attempt.submission_id)
+    ).all()
+
+
+def count_submissions(session: Session, quiz_id: int) -> int:
+    """Count the submissions of a quiz's students."""
+    return session.execute(
+        select(func.count(distinct(Attempt.submission_id))).where(*_of_students(quiz_id))
+    ).scalar_one()
+
+
+def _of_students(quiz_id: int) -> Sequence[ColumnElement[bool]]:
+    return (Attempt.quiz_id == quiz_id, Attempt.user_id.is_not(None), not_(Attempt.was_preview))
+
+
+# The responses of an attempt may take megabytes.
+_SHOWN = (
+    Attempt.submission_id,
+    Attempt.quiz_id,
+    Attempt.user_id,
+    Attempt.attempt,
+    Attempt.workflow_state,
+    Attempt.score,
+    Attempt.kept_score,
+    Attempt.started_at,
+    Attempt.finished_at,
+)

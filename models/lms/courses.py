@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, select
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db.base import Base, CreatedAt, LmsId, enum_by_value
@@ -128,3 +128,17 @@ def require_sections(session: Session, course: Course, section_ids: Collection[i
     )
     if unknown := set(section_ids) - set(known):
         raise UnknownSectionError(f"section_ids: {min(unknown)} is not a section of the course")
+
+
+def list_sections(session: Session, course_id: int, *, offset: int, limit: int) -> Sequence[Section]:
+    """List a page of a course's sections, ordered by id."""
+    return session.scalars(
+        select(Section).where(Section.course_id == course_id).order_by(Section.id).offset(offset).limit(limit)
+    ).all()
+
+
+def count_sections(session: Session, course_id: int) -> int:
+    """Count the sections of a course."""
+    return session.execute(
+        select(func.count()).select_from(Section).where(Section.course_id == course_id)
+    ).scalar_one()

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -89,7 +90,15 @@ class Quiz(Base):
     __tablename__ = "quizzes"
     __table_args__ = (
         Index("ix_quizzes_course_id_id", "course_id", "id"),
-        Index("uq_quizzes_course_id_assignment_id", "course_id", "assignment_id", unique=True),
+        # A partial index, since a change of the columns of a whole one locks out foreign keys: a push that
+        # changes the assignment could then deadlock with pushes of attempts.
+        Index(
+            "uq_quizzes_course_id_assignment_id",
+            "course_id",
+            "assignment_id",
+            unique=True,
+            postgresql_where=text("assignment_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[LmsId]
@@ -197,3 +206,23 @@ def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, i
     )
     found = {row.quiz_id: row.questions for row in counts}
     return {quiz.id: found.get(quiz.id, 0) for quiz in quizzes}
+
+
+def list_questions(session: Session, quiz: Quiz, *, offset: int, limit: int) -> Sequence[QuestionVersion]:
+    """List a page of the questions that a quiz has now, in its order."""
+    ids = _question_version_ids(session, quiz)[offset : offset + limit]
+    versions = session.scalars(select(QuestionVersion).where(QuestionVersion.id.in_(ids)))
+    by_id = {version.id: version for version in versions}
+    return [by_id[version_id] for version_id in ids]
+
+
+def count_questions(session: Session, quiz: Quiz) -> int:
+    """Count the questions that a quiz has now, text blocks included."""
+    return len(_question_version_ids(session, quiz))
+
+
+def _question_version_ids(session: Session, quiz: Quiz) -> Sequence[int]:
+    ids = session.scalar(
+        select(QuestionSet.question_version_ids).where(QuestionSet.id == quiz.question_set_id)
+    )
+    return ids or []

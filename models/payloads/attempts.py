@@ -258,6 +258,14 @@ def read_lines(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues | No
     return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues)
 
 
+def read_stored(payload: str | None, path: str) -> PushedAttempt:
+    """Read the JSON of a stored attempt again; raise InvalidInputError if it is no longer valid."""
+    attempt = None if payload is None else _read_attempt(payload.encode(), path)
+    if attempt is None:
+        raise InvalidInputError([ValidationIssue(path, "has no payload of an attempt")])
+    return attempt
+
+
 class _Document(msgspec.Struct):
     quiz_submissions: list[msgspec.Raw]
 

@@ -12,9 +12,11 @@ import itertools
 import re
 import types
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
@@ -160,7 +162,7 @@ def to_text(value: object) -> str:
 def _inner_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
     for option in _options(kind):
         if isinstance(option, type) and issubclass(option, msgspec.Struct) and isinstance(value, dict):
-            for field in msgspec.structs.fields(option):
+            for field in _fields(option):
                 inner = at(path, field.encode_name)
                 if field.encode_name in value:
                     yield from find_issues(value[field.encode_name], field.type, inner)
@@ -171,6 +173,12 @@ def _inner_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]
                 yield from find_issues(item, get_args(option)[0], at(path, index))
 
 
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
+    # msgspec resolves the annotations each time.
+    return msgspec.structs.fields(kind)
+
+
 def _is_unparsed(value: Any, kind: Any) -> bool:
     return any(
         option is msgspec.Raw
@@ -179,15 +187,14 @@ def _is_unparsed(value: Any, kind: Any) -> bool:
     )
 
 
-def _options(kind: Any) -> Iterator[Any]:
+@cache
+def _options(kind: Any) -> tuple[Any, ...]:
     origin = get_origin(kind)
     if origin is Annotated:
-        yield from _options(get_args(kind)[0])
-    elif origin in (Union, types.UnionType):
-        for option in get_args(kind):
-            yield from _options(option)
-    else:
-        yield kind
+        return _options(get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return tuple(option for inner in get_args(kind) for option in _options(inner))
+    return (kind,)
 
 
 def _mismatch(error: Exception, path: str) -> ValidationIssue:

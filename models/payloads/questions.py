@@ -66,6 +66,10 @@ class PushedAnswer(msgspec.Struct):
     answer_weight: Number | None = None
     answer_match_left: Text | None = None
     answer_match_right: Text | None = None
+    exact: Number | None = None
+    margin: Number | None = None
+    start: Number | None = None
+    end: Number | None = None
 
     def __post_init__(self) -> None:
         self.text = self.text or self.answer_text or self.text

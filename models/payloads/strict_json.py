@@ -17,7 +17,7 @@ MOST_DEPTH: Final = 20
 MOST_ENTRIES: Final = 500_000
 
 # Not every issue of a text with more values is named, since all its values would have to be built.
-_MOST_VALUES: Final = 2_000_000
+_MOST_VALUES: Final = 1_000_000
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 # A closing quote is not required: searching for it from every quote would take for ever if there is none.

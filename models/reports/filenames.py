@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from models.lms.quizzes import QuizType
-from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
+from models.reports.variants import FORMATS, TYPES, ReportFormat, ReportType, Variant
 
 # Proxies may refuse a longer header line, and file systems a longer name.
 _MOST_NAME_BYTES: Final = 200
@@ -23,12 +23,12 @@ def display_name(
     """Return the display name of a report's file, in English unless its pattern is translated."""
     spec = TYPES[variant.report_type]
     pattern = translate(spec.survey_file if quiz_type.is_survey else spec.quiz_file)
-    return f"{pattern.replace('{title}', title)}.{variant.format}"
+    return f"{pattern.replace('{title}', title)}.{FORMATS[variant.format].ending}"
 
 
 def file_name(report_type: ReportType, report_format: ReportFormat) -> str:
     """Return the name of a report's file that is the same for every quiz, in every language."""
-    return f"quiz_{report_type}_report.{report_format}"
+    return f"quiz_{report_type}_report.{FORMATS[report_format].ending}"
 
 
 def content_disposition(name: str) -> str:

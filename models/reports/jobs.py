@@ -241,6 +241,42 @@ def take_unclaimed_jobs(
     ]
 
 
+_HAND_OUT = text(
+    """
+    WITH sent AS (
+        SELECT quizzes.course_id, count(*) AS jobs
+        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
+        WHERE state IN ('queued', 'running') AND enqueued_at IS NOT NULL
+        GROUP BY quizzes.course_id
+    ), held AS (
+        SELECT quiz_reports.id, coalesce(sent.jobs, 0) + row_number() OVER (
+                   PARTITION BY quizzes.course_id ORDER BY quiz_reports.progress_id
+               ) AS turn
+        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
+            LEFT JOIN sent ON sent.course_id = quizzes.course_id
+        WHERE state = 'queued' AND enqueued_at IS NULL
+    ), next AS (
+        SELECT id, turn FROM held WHERE turn <= :most_of_course ORDER BY turn, id LIMIT :most
+    )
+    UPDATE quiz_reports SET enqueued_at = now(), send_count = send_count + 1
+    FROM next WHERE quiz_reports.id = next.id AND state = 'queued' AND enqueued_at IS NULL
+    RETURNING turn, quiz_reports.id, progress_id, queue, send_count
+    """
+)
+
+
+def hand_out(session: Session, *, most_of_course: int, most: int = 100) -> Sequence[JobMessage]:
+    """Return the jobs that were held back and whose turn has come, courses in turn, and mark them enqueued.
+
+    Of each course, at most so many jobs are then with the broker or with workers.
+    """
+    rows = session.execute(_HAND_OUT, {"most_of_course": most_of_course, "most": most}).all()
+    return [
+        JobMessage(report_id, progress_id, Queue(queue), send)
+        for _, report_id, progress_id, queue, send in sorted(rows)
+    ]
+
+
 def remove_expired_files(session: Session, *, retention_days: int, most: int = 1000) -> Sequence[str]:
     """Clear the reports whose files have outlived the retention; return the keys of the objects to delete."""
     expired = session.execute(

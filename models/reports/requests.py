@@ -6,13 +6,26 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, delete, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models.db.session import lock
 from models.errors import (
@@ -24,7 +37,7 @@ from models.errors import (
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import PUBLIC_TYPES, Variant
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ def list_reports(
     """List the newest CSV report of each type, student_analysis first; missing and stale ones are created."""
     variants = [
         Variant.of(quiz, kind, all_versions=all_versions, sis_ids=sis_ids, section_ids=section_ids)
-        for kind in ReportType
+        for kind in PUBLIC_TYPES
     ]
     return [_listed(session, course, quiz, variant, formula_guard=formula_guard) for variant in variants]
 
@@ -90,6 +103,7 @@ def request_report(
     user_id: int,
     formula_guard: bool,
     large_responses: int,
+    course_jobs: int = 8,
     request_id: str | None = None,
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
@@ -114,24 +128,36 @@ def request_report(
             user_id=user_id,
             formula_guard=formula_guard,
             large_responses=large_responses,
+            course_jobs=course_jobs,
             request_id=request_id,
         )
 
     progress = Progress(user_id=user_id, request_id=request_id)
     session.add(progress)
     session.flush()
+    # Beyond a course's share, the job is held back without a message until it is handed out.
+    has_turn = sent_jobs(course.id) < course_jobs
+    sending = {
+        "enqueued_at": case((has_turn, func.now()), else_=null()),
+        "send_count": case((has_turn, 1), else_=0),
+    }
     queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL
     if newest is None or newest.state is ReportState.GENERATED:
         report = QuizReport(**vars(variant))
         report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
-        report.enqueued_at, report.send_count = func.now(), 1
+        report.enqueued_at, report.send_count = sending["enqueued_at"], sending["send_count"]
         session.add(report)
         session.flush()
     else:
         report = newest
-        _queue_again(session, newest, progress, queue)
+        _queue_again(session, newest, progress, queue, sending)
     session.refresh(report)
     return Requested(report, report.message)
+
+
+def find_newest(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant."""
+    return _newest(session, variant)
 
 
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
@@ -225,6 +251,22 @@ def find_file_report(session: Session, file_id: int) -> QuizReport:
     return _one(session, _BY_FILE, id=file_id)
 
 
+def sent_jobs(course_id: int) -> ScalarSelect[int]:
+    """Count the jobs of a course that the broker holds or that workers run."""
+    live = aliased(QuizReport)
+    return (
+        select(func.count())
+        .join(Quiz, Quiz.id == live.quiz_id)
+        .where(
+            Quiz.course_id == course_id,
+            live.state.in_([ReportState.QUEUED, ReportState.RUNNING]),
+            live.enqueued_at.is_not(None),
+        )
+        .select_from(live)
+        .scalar_subquery()
+    )
+
+
 def mark_file_lost(session: Session, file_id: int) -> bool:
     """Make a report stale whose file has lost its bytes, so that the next request makes it anew.
 
@@ -242,9 +284,15 @@ def mark_file_lost(session: Session, file_id: int) -> bool:
 
 # Most requests run one of these, so they are built once.
 _FIND = select(QuizReport).execution_options(populate_existing=True)
-_BY_ID = _FIND.where(QuizReport.id == bindparam("id"), QuizReport.quiz_id == bindparam("quiz_id"))
-_BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"))
-_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"))
+_BY_ID = _FIND.where(
+    QuizReport.id == bindparam("id"),
+    QuizReport.quiz_id == bindparam("quiz_id"),
+    QuizReport.report_type.in_(PUBLIC_TYPES),
+)
+_BY_PROGRESS = _FIND.where(
+    QuizReport.progress_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES)
+)
+_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES))
 
 
 def _is_unchanged(report: QuizReport) -> ColumnElement[bool]:
@@ -298,7 +346,9 @@ def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Va
     return newest
 
 
-def _queue_again(session: Session, report: QuizReport, progress: Progress, queue: Queue) -> None:
+def _queue_again(
+    session: Session, report: QuizReport, progress: Progress, queue: Queue, sending: Mapping[str, Any]
+) -> None:
     earlier = report.progress_id
     queued = _execute(
         session,
@@ -308,8 +358,7 @@ def _queue_again(session: Session, report: QuizReport, progress: Progress, queue
             state=ReportState.QUEUED,
             progress_id=progress.id,
             queue=queue,
-            enqueued_at=func.now(),
-            send_count=1,
+            **sending,
             tries=0,
             updated_at=func.now(),
         ),

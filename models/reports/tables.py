@@ -26,7 +26,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.db.base import Base, CreatedAt, OwnId, enum_by_value
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.variants import ReportFormat, ReportType, Variant
+from models.reports.variants import AttemptChoice, ReportFormat, ReportType, Variant
 
 # The columns that distinguish the files of a quiz.
 _VARIANT: Final = [field.name for field in dataclasses.fields(Variant)]
@@ -144,6 +144,7 @@ class QuizReport(Base):
     includes_sis_ids: Mapped[bool]
     anonymous: Mapped[bool]
     section_ids: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
+    attempts: Mapped[AttemptChoice] = mapped_column(enum_by_value(AttemptChoice, checked=False))
     state: Mapped[ReportState] = mapped_column(enum_by_value(ReportState), default=ReportState.IDLE)
     progress_id: Mapped[int | None] = mapped_column(ForeignKey("progress.id"), unique=True)
     queue: Mapped[Queue] = mapped_column(enum_by_value(Queue), default=Queue.SMALL)
@@ -169,8 +170,8 @@ class QuizReport(Base):
 
     @property
     def message(self) -> JobMessage | None:
-        """The last message that told the workers of this report's job, if it has one."""
-        if self.progress_id is None:
+        """The last message that told the workers of this report's job, if one was sent."""
+        if self.progress_id is None or self.send_count == 0:
             return None
         return JobMessage(self.id, self.progress_id, self.queue, self.send_count)
 

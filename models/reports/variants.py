@@ -18,16 +18,30 @@ if TYPE_CHECKING:
 
 
 class ReportType(StrEnum):
-    """The two reports of a quiz."""
+    """What is generated of a quiz: its two reports, and the statistics, which are no report for clients."""
 
     STUDENT_ANALYSIS = "student_analysis"
     ITEM_ANALYSIS = "item_analysis"
+    STATISTICS = "statistics"
+
+
+class AttemptChoice(StrEnum):
+    """Which attempt of each student the statistics read; the reports have rules of their own."""
+
+    BY_TYPE = "by_type"
+    FIRST = "first"
+    LAST = "last"
+    KEPT = "kept"
 
 
 class ReportFormat(StrEnum):
-    """The formats of a file; each value is also the ending of the file's name."""
+    """The formats of a file."""
 
     CSV = "csv"
+    JSON = "json"
+    XLSX = "xlsx"
+    NEW_QUIZZES_CSV = "new_quizzes_csv"
+    NEW_QUIZZES_JSON = "new_quizzes_json"
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class TypeSpec:
     """What can be requested of a report type.
 
     The names are English, and the keys of their translations. The options of a type without any are fixed: it
-    reads every version and shows no SIS ids.
+    reads every version and shows no SIS ids. An internal type is neither listed nor requested by its name.
     """
 
     version: int
@@ -45,14 +59,22 @@ class TypeSpec:
     survey_file: str
     has_options: bool
     covers_surveys: bool
+    formats: tuple[ReportFormat, ...]
+    is_internal: bool = False
 
 
 @dataclass(frozen=True)
 class FormatSpec:
-    """How a format is served; `guards_formulas` says that the formula guard changes its bytes."""
+    """How a format is served; `guards_formulas` says that the formula guard changes its bytes.
+
+    A format whose `new_quizzes_name` is set is the student_analysis in a layout of New Quizzes, which only
+    their form of the request may ask for, by this name.
+    """
 
     content_type: str
+    ending: str
     guards_formulas: bool = False
+    new_quizzes_name: str | None = None
 
     @property
     def media_type(self) -> str:
@@ -60,28 +82,56 @@ class FormatSpec:
         return self.content_type.partition(";")[0]
 
 
+FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
+    ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", "csv", guards_formulas=True),
+    ReportFormat.JSON: FormatSpec("application/json", "json"),
+    ReportFormat.XLSX: FormatSpec(
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"
+    ),
+    ReportFormat.NEW_QUIZZES_CSV: FormatSpec(
+        "text/csv; charset=utf-8", "csv", guards_formulas=True, new_quizzes_name="csv"
+    ),
+    ReportFormat.NEW_QUIZZES_JSON: FormatSpec("application/json", "json", new_quizzes_name="json"),
+}
+
+CLASSIC_FORMATS: Final = tuple(
+    report_format for report_format, spec in FORMATS.items() if spec.new_quizzes_name is None
+)
+"""The formats that `quiz_report[format]` may name."""
+
 TYPES: Final[Mapping[ReportType, TypeSpec]] = {
     ReportType.STUDENT_ANALYSIS: TypeSpec(
-        version=1,
+        version=2,
         readable_name="Student Analysis",
         quiz_file="{title} Quiz Student Analysis Report",
         survey_file="{title} Survey Student Analysis Report",
         has_options=True,
         covers_surveys=True,
+        formats=CLASSIC_FORMATS,
     ),
     ReportType.ITEM_ANALYSIS: TypeSpec(
-        version=1,
+        version=2,
         readable_name="Item Analysis",
         quiz_file="{title} Quiz Item Analysis Report",
         survey_file="{title} Survey Item Analysis Report",
         has_options=False,
         covers_surveys=False,
+        formats=CLASSIC_FORMATS,
+    ),
+    ReportType.STATISTICS: TypeSpec(
+        version=1,
+        readable_name="Statistics",
+        quiz_file="{title} Quiz Statistics",
+        survey_file="{title} Survey Statistics",
+        has_options=True,
+        covers_surveys=True,
+        formats=(ReportFormat.JSON,),
+        is_internal=True,
     ),
 }
 
-FORMATS: Final[Mapping[ReportFormat, FormatSpec]] = {
-    ReportFormat.CSV: FormatSpec("text/csv; charset=utf-8", guards_formulas=True),
-}
+PUBLIC_TYPES: Final = tuple(kind for kind in ReportType if not TYPES[kind].is_internal)
+"""The types of report that clients list and request, in the order of the list."""
 
 # An entry of the unique index of live variants holds 2,700 bytes, eight for each section.
 MOST_SECTIONS: Final = 300
@@ -102,6 +152,7 @@ class Variant:
     includes_sis_ids: bool
     anonymous: bool
     section_ids: tuple[int, ...] = ()
+    attempts: AttemptChoice = AttemptChoice.BY_TYPE
 
     @classmethod
     def of(
@@ -125,6 +176,26 @@ class Variant:
             anonymous=quiz.is_anonymous_survey,
             section_ids=tuple(sorted(set(section_ids))),
         )
+
+    @classmethod
+    def of_statistics(
+        cls,
+        quiz: Quiz,
+        *,
+        all_versions: bool,
+        section_ids: Collection[int] = (),
+        attempts: AttemptChoice = AttemptChoice.FIRST,
+    ) -> Variant:
+        """Return the variant of the statistics for the requested options."""
+        variant = cls.of(
+            quiz,
+            ReportType.STATISTICS,
+            ReportFormat.JSON,
+            all_versions=all_versions,
+            sis_ids=False,
+            section_ids=section_ids,
+        )
+        return replace(variant, attempts=attempts)
 
     def at(self, quiz: Quiz) -> Variant:
         """Return the variant as the quiz has it now, or raise InvalidReportTypeError."""
@@ -156,19 +227,34 @@ def parse_report_type(name: object, quiz: Quiz) -> ReportType:
         report_type = ReportType(str(name))
     except ValueError:
         raise InvalidReportTypeError("invalid quiz report type") from None
+    if TYPES[report_type].is_internal:
+        raise InvalidReportTypeError("invalid quiz report type")
     require_generatable(report_type, quiz)
     return report_type
 
 
-def parse_report_format(name: object) -> ReportFormat:
-    """Parse a format, CSV if none is named, or raise InvalidReportFormatError if it is unknown."""
+def parse_report_format(name: object, report_type: ReportType) -> ReportFormat:
+    """Parse a format, CSV if none is named, or raise InvalidReportFormatError if the type has no such one."""
+    formats = TYPES[report_type].formats
     if name is None:
-        return ReportFormat.CSV
-    try:
-        return ReportFormat(str(name))
-    except ValueError:
-        known = ", ".join(ReportFormat)
-        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}") from None
+        return formats[0]
+    if (found := next((known for known in formats if known == name), None)) is None:
+        known = ", ".join(formats)
+        raise InvalidReportFormatError(f"invalid quiz report format: it must be one of {known}")
+    return found
+
+
+def parse_new_quizzes_format(name: object, report_type: ReportType) -> ReportFormat:
+    """Parse the format of a New Quizzes request, or raise InvalidReportFormatError if it is not csv or json.
+
+    The student_analysis has a layout of its own, the item_analysis is Classic's.
+    """
+    layouts = {spec.new_quizzes_name: known for known, spec in FORMATS.items() if spec.new_quizzes_name}
+    if not isinstance(name, str) or name not in layouts:
+        raise InvalidReportFormatError("invalid quiz report format: it must be csv or json")
+    if report_type is ReportType.STUDENT_ANALYSIS:
+        return layouts[name]
+    return parse_report_format(name, report_type)
 
 
 def require_generatable(report_type: ReportType, quiz: Quiz) -> None:

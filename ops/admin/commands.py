@@ -1,13 +1,15 @@
-"""Commands that change the database: migrations and access tokens."""
+"""Commands that change the database: migrations, the texts of attempts, access tokens."""
 
 from __future__ import annotations
 
 import difflib
 import getpass
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import structlog
@@ -18,10 +20,23 @@ from models.logs import configure_logging
 from models.settings import Settings
 from ops.local.data_directory import data_dir_option, settings_here
 
+if TYPE_CHECKING:
+    from models.ingestion.rebuild import RebuiltAttempts
+
+
+# A large push holds the lock of its quiz for minutes.
+_LONGEST_WAIT_SECONDS = 3600.0
+_REBUILT_AT_ONCE = 500
+_MOST_ISSUES_SHOWN = 20
+
 
 @contextmanager
-def _database(data_dir: Path) -> Iterator[Database]:
-    database = Database(settings_here(data_dir).require("database_url").database_url, pool_size=1)
+def _database(data_dir: Path, *, statement_timeout_seconds: float = 30.0) -> Iterator[Database]:
+    database = Database(
+        settings_here(data_dir).require("database_url").database_url,
+        pool_size=1,
+        statement_timeout_seconds=statement_timeout_seconds,
+    )
     try:
         yield database
     finally:
@@ -66,6 +81,54 @@ def migrate_command(lock_timeout: float, statement_timeout: float, patience: flo
             applied = applied_revision(connection)
     newer = "" if applied == newest_revision() else ", that of a newer release, which this one can use"
     click.echo(f"the database is at revision {applied}{newer}")
+
+
+@click.command("rebuild")
+@click.option("--course", type=int, metavar="ID", help="Rebuild the attempts of this course only.")
+@data_dir_option
+def rebuild_command(course: int | None, data_dir: Path) -> None:
+    """Derive the texts of attempts again from what the LMS pushed.
+
+    Run it when a release has changed the rules of these texts: `quiz-reports doctor` tells how many attempts
+    were made by older rules. It works in batches while the service runs, and may be stopped and run again.
+    Reports of quizzes in which something changed become stale.
+
+    An attempt whose payload is not valid any more stays as it is; the exit status is then 1.
+    """
+    from models.ingestion.rebuild import count_attempts
+    from models.lms.courses import Course
+
+    with _database(data_dir, statement_timeout_seconds=_LONGEST_WAIT_SECONDS) as database:
+        with database.transaction() as session:
+            if course is not None and session.get(Course, course) is None:
+                raise NotFoundError(f"there is no course {course}")
+            counts = count_attempts(session, course)
+        changed, issues = 0, list[str]()
+        total = sum(counts.values())
+        with click.progressbar(length=total, label="attempts", file=sys.stderr) as bar:
+            for rebuilt in _rebuild_quizzes(database, counts):
+                changed += rebuilt.changed
+                issues += [f"{issue.path}: {issue.reason}" for issue in rebuilt.issues]
+                bar.update(rebuilt.read)
+    click.echo(f"{changed} of {total} attempts have changed")
+    if issues:
+        for line in issues[:_MOST_ISSUES_SHOWN]:
+            click.echo(f"  {line}", err=True)
+        raise click.ClickException(f"{len(issues)} attempts could not be derived again and stay as they were")
+
+
+def _rebuild_quizzes(database: Database, quiz_ids: Iterable[int]) -> Iterator[RebuiltAttempts]:
+    from models.ingestion.rebuild import list_attempts, rebuild_attempts
+
+    for quiz_id in quiz_ids:
+        with database.transaction() as session:
+            attempt_ids = list_attempts(session, quiz_id)
+        start = 0
+        while start < len(attempt_ids):
+            with database.transaction() as session:
+                rebuilt = rebuild_attempts(session, quiz_id, attempt_ids[start : start + _REBUILT_AT_ONCE])
+            start += rebuilt.read
+            yield rebuilt
 
 
 def _require_known_scopes(

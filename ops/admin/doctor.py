@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from models import broker
+from models.content.cell_text import TEXT_VERSION
 from models.db.failures import connection_failure
 from models.db.schema import applied_revision, is_usable_revision, newest_revision, require_released
 from models.db.session import Database
 from models.errors import InvalidSettingError, QuizReportsError, StorageError
+from models.lms.attempts import Attempt
 from models.reports.stored_files import newest_files
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
@@ -166,6 +168,23 @@ def check_uploads(settings: Settings) -> str:
     return f"large bodies are received in {folder}"
 
 
+def check_texts(settings: Settings) -> str:
+    """Check that the texts of all attempts were made by the rules of this release."""
+    database = _database(settings)
+    try:
+        with database.transaction() as session:
+            old = session.scalar(
+                select(func.count()).select_from(Attempt).where(Attempt.text_version != TEXT_VERSION)
+            )
+    except DBAPIError as error:
+        raise _no_database(error) from None
+    finally:
+        database.dispose()
+    if old:
+        raise CheckFailedError(f"{old} attempts have texts by older rules", "run quiz-reports rebuild")
+    return "the texts of all attempts follow the present rules"
+
+
 def check_workers(settings: Settings) -> str:
     """Check that a worker responds within a second, and that no report has waited long."""
     from models.publisher import BROKER_FAILURES, JobPublisher
@@ -223,6 +242,7 @@ CHECKS = (
     Check("storage", check_storage),
     Check("files", check_files),
     Check("uploads", check_uploads),
+    Check("texts", check_texts),
     Check("workers", check_workers),
 )
 
@@ -237,7 +257,7 @@ CHECKS = (
 @data_dir_option
 @click.pass_context
 def doctor_command(context: click.Context, only: tuple[str, ...], data_dir: Path) -> None:
-    """Check settings, database, migrations, broker, storage, files, uploads and workers, one line each.
+    """Check settings, database, migrations, broker, storage, files, uploads, texts, workers: a line each.
 
     A line that begins with FAIL ends with a remedy; the exit status is then 1. Without DATABASE_URL, the
     stack that `quiz-reports up` runs in the data directory is checked.

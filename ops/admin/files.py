@@ -13,6 +13,7 @@ from models.db.session import Database
 from models.errors import NotFoundError
 from models.reports.requests import mark_file_lost
 from models.reports.stored_files import StoredFile, all_files
+from models.settings import Settings
 from models.storage import BlobStore, open_store
 from ops.local.data_directory import data_dir_option, settings_here
 
@@ -33,7 +34,9 @@ def files_group() -> None:
 def check_command(context: click.Context, data_dir: Path, *, hashes: bool, mark: bool) -> None:
     """Name each file that the store has lost or changed; the exit status is then 1."""
     lost = 0
-    with _database_and_store(data_dir) as (database, store):
+    settings = settings_here(data_dir).require("database_url", "storage_url")
+    with opened_database(settings) as database:
+        store = open_store(settings)
         with database.transaction() as session:
             files = list(all_files(session))
         for file in files:
@@ -75,7 +78,9 @@ def orphans_command(data_dir: Path, *, delete: bool) -> None:
     """
     from workers.orphans import find_orphans
 
-    with _database_and_store(data_dir) as (database, store):
+    settings = settings_here(data_dir).require("database_url", "storage_url")
+    with opened_database(settings) as database:
+        store = open_store(settings)
         orphans = find_orphans(store, database)
         for key in orphans.keys:
             click.echo(key)
@@ -86,10 +91,10 @@ def orphans_command(data_dir: Path, *, delete: bool) -> None:
 
 
 @contextmanager
-def _database_and_store(data_dir: Path) -> Iterator[tuple[Database, BlobStore]]:
-    settings = settings_here(data_dir).require("database_url", "storage_url")
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """Open the database for statements that may take long."""
     database = Database(settings.database_url, pool_size=1, statement_timeout_seconds=_STATEMENT_SECONDS)
     try:
-        yield database, open_store(settings)
+        yield database
     finally:
         database.dispose()

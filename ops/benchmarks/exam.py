@@ -10,6 +10,8 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from models.lms.quizzes import QuestionType
@@ -17,7 +19,6 @@ from ops.benchmarks.words import sentence
 
 Json = dict[str, Any]
 
-_ESSAY_LENGTH = 800
 _ESSAYS = 2_000
 _ESSAY_POINTS = 4.0
 _PARTS_POINTS = 2.0
@@ -55,20 +56,20 @@ class Item:
         return QuestionType(self.question["question_type"])
 
 
+class ExamStyle(StrEnum):
+    """What an exam is like: of mixed questions, or wordy, with 3 kB of text in a row of the report."""
+
+    MIXED = "mixed"
+    WORDY = "wordy"
+
+
 _Maker = Callable[[random.Random, Json], Item]
 
 
-def make_exam(quiz_id: int, questions: int, *, seed: int) -> list[Item]:
-    """Make the questions: a tenth multi-part, a twentieth essays (rounded up), the rest choice questions.
-
-    The same arguments give the same questions.
-    """
+def make_exam(quiz_id: int, questions: int, *, seed: int, style: ExamStyle = ExamStyle.MIXED) -> list[Item]:
+    """Make the questions of an exam; the same arguments give the same questions."""
     dice = random.Random(f"exam {quiz_id} {questions} {seed}")  # noqa: S311 - synthetic data, not a secret.
-    multi_part: Sequence[_Maker] = (_blanks, _dropdowns, _matching, _multiple_answers)
-    parts, essays = round(questions / 10), -(-questions // 20)
-    makers: list[_Maker] = [multi_part[n % len(multi_part)] for n in range(parts)] + [_essay] * essays
-    choices = questions - len(makers)
-    makers += [_true_false] * (choices // 4) + [_multiple_choice] * (choices - choices // 4)
+    makers = _mixed(questions) if style is ExamStyle.MIXED else _wordy(questions)
     dice.shuffle(makers)
     items = []
     for position, make in enumerate(makers, start=1):
@@ -82,6 +83,31 @@ def make_exam(quiz_id: int, questions: int, *, seed: int) -> list[Item]:
         }
         items.append(make(dice, question))
     return items
+
+
+def _mixed(questions: int) -> list[_Maker]:
+    """Return a tenth multi-part questions, a twentieth essays (rounded up), the rest choice questions."""
+    multi_part: Sequence[_Maker] = (
+        _blanks,
+        _dropdowns,
+        _matching,
+        partial(_multiple_answers, lengths=(8, 30)),
+    )
+    parts, essays = round(questions / 10), -(-questions // 20)
+    makers = [multi_part[n % len(multi_part)] for n in range(parts)] + [partial(_essay, length=800)] * essays
+    choices = questions - len(makers)
+    multiple_choice = partial(_multiple_choice, lengths=(8, 60))
+    return makers + [_true_false] * (choices // 4) + [multiple_choice] * (choices - choices // 4)
+
+
+def _wordy(questions: int) -> list[_Maker]:
+    """Return a tenth multiple answers, a twentieth essays (rounded down), the rest multiple choice.
+
+    Options have thirty characters, essays six hundred.
+    """
+    makers: list[_Maker] = [partial(_multiple_answers, lengths=(30, 30))] * round(questions / 10)
+    makers += [partial(_essay, length=600)] * (questions // 20)
+    return makers + [partial(_multiple_choice, lengths=(30, 30))] * (questions - len(makers))
 
 
 def _entry(question: Json, correct: bool | str, points: float, **given: Any) -> Json:
@@ -114,8 +140,8 @@ def _choice(question: Json, kind: QuestionType, texts: Sequence[str], right: int
     return Item({**question, "question_type": kind, "answers": answers}, [_nothing(question), *ordered])
 
 
-def _multiple_choice(dice: random.Random, question: Json) -> Item:
-    texts = [sentence(dice, dice.randint(8, 60)) for _ in range(4)]
+def _multiple_choice(dice: random.Random, question: Json, *, lengths: tuple[int, int]) -> Item:
+    texts = [sentence(dice, dice.randint(*lengths)) for _ in range(4)]
     return _choice(question, QuestionType.MULTIPLE_CHOICE, texts, dice.randrange(4))
 
 
@@ -123,12 +149,12 @@ def _true_false(dice: random.Random, question: Json) -> Item:
     return _choice(question, QuestionType.TRUE_FALSE, ["True", "False"], dice.randrange(2))
 
 
-def _essay(dice: random.Random, question: Json) -> Item:
+def _essay(dice: random.Random, question: Json, *, length: int) -> Item:
     """Make an essay question, of which half the responses have two paragraphs."""
     responses = [_nothing_written(question)]
     for number in range(_ESSAYS):
         parts = 1 + number % 2
-        paragraphs = [sentence(dice, _ESSAY_LENGTH // parts) for _ in range(parts)]
+        paragraphs = [sentence(dice, length // parts) for _ in range(parts)]
         points = _ESSAY_POINTS * dice.randint(0, 8) / 8
         html = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
         entry = _entry(question, "undefined", points, text=html)
@@ -194,7 +220,7 @@ def _blanks(dice: random.Random, question: Json) -> Item:
 
 
 def _dropdowns(dice: random.Random, question: Json) -> Item:
-    """Make two dropdowns of three answers each."""
+    """Make two dropdowns of three answers each; one that is not chosen is left out of the cell."""
     answers, parts = [], []
     for number, blank in enumerate(("cause", "effect")):
         ids = [_answer_id(question, 3 * number + n) for n in range(3)]
@@ -208,7 +234,7 @@ def _dropdowns(dice: random.Random, question: Json) -> Item:
                 _Part(_chosen(blank, answer_id), text, n == 0)
                 for n, (answer_id, text) in enumerate(zip(ids, texts, strict=True))
             ]
-            + [_Part({f"answer_for_{blank}": "", f"answer_id_for_{blank}": None}, "", is_right=False)]
+            + [_Part({f"answer_for_{blank}": "", f"answer_id_for_{blank}": None}, None, is_right=False)]
         )
     text = {"question_text": "<p>Choose the [cause] and the [effect].</p>"}
     return _multi_part({**question, **text}, QuestionType.DROPDOWNS, answers, parts)
@@ -244,12 +270,12 @@ def _matched(answer_id: int, left: str, matches: Sequence[Json], right: int) -> 
     yield _Part({f"answer_{answer_id}": ""}, f"{left}=>", is_right=False)
 
 
-def _multiple_answers(dice: random.Random, question: Json) -> Item:
+def _multiple_answers(dice: random.Random, question: Json, *, lengths: tuple[int, int]) -> Item:
     """Make four checkboxes, two of which are correct."""
     answers, parts = [], []
     for number in range(4):
         answer_id, wanted = _answer_id(question, number), number % 2 == 0
-        text = sentence(dice, dice.randint(8, 30))
+        text = sentence(dice, dice.randint(*lengths))
         answers.append({"id": answer_id, "text": text, "weight": 100 if wanted else 0})
         ticked = _Part({f"answer_{answer_id}": "1"}, text.replace(",", "\\,"), wanted)
         parts.append([ticked, _Part({f"answer_{answer_id}": "0"}, None, not wanted)])

@@ -6,16 +6,22 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import insert, text
 
+from models.content.cell_text import TEXT_VERSION
+from models.content.questions import Question
+from models.content.responses import ResponseParser
 from models.db.session import Database
 from models.lms import courses
 from models.lms.attempts import Attempt, AttemptState
 from models.lms.courses import CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import QuestionSet, QuestionVersion, Quiz, QuizType, ScoringPolicy
+from models.payloads.questions import PushedQuestion, read_entry
 from ops.benchmarks.population import BLOCK, Block, Course, Population
 
 # Only a push compares digests; it then takes the row for changed.
@@ -106,6 +112,7 @@ class Responses:
         self._texts = pa.array([response.text for response in responses], pa.string())
         self._points = pa.array([response.points for response in responses], pa.float64())
         self._sizes = np.array([16 + len((response.text or "").encode()) for response in responses])
+        self._selections, self._outcomes = _selected(population)
         self._correct = np.array([response.counts_as_correct for response in responses])
 
     def rows(self, block: Block, question_set_id: int) -> pa.Table:
@@ -126,16 +133,44 @@ class Responses:
                 "started_at": _times(finished_at - np.timedelta64(30, "m")),
                 "finished_at": _times(finished_at),
                 "updated_at": _times(block.updated_at),
+                "has_data": pa.repeat(True, size),
                 "n_correct": pa.array(n_correct, pa.int32()),
                 "n_incorrect": pa.array(chosen.shape[1] - n_correct, pa.int32()),
                 "question_set_id": _repeated(question_set_id, size),
+                "quiz_question_set_id": _repeated(question_set_id, size),
                 "answer_ids": _lists(self._answer_ids, chosen),
                 "texts": _lists(self._texts, chosen),
                 "points": _lists(self._points, chosen),
+                "outcomes": pa.array(_joined(self._outcomes[chosen]), pa.string()),
+                "selections": _lists(self._selections, chosen),
                 "response_bytes": pa.array(self._sizes[chosen].sum(axis=1), pa.int32()),
+                "text_version": pa.repeat(pa.scalar(TEXT_VERSION, pa.int32()), size),
                 "digest": pa.repeat(_NO_DIGEST, size),
             }
         )
+
+
+def _selected(population: Population) -> tuple[pa.Array, npt.NDArray[np.bytes_]]:
+    """Return the selection and the outcome of each distinct response."""
+    selections: list[str | None] = []
+    outcomes: list[str] = []
+    for item in population.items:
+        question, refused = read_entry(msgspec.json.encode(item.question), "")
+        if not isinstance(question, PushedQuestion):
+            raise ValueError(f"an invalid question: {refused}")
+        parser = ResponseParser([Question.of(question)])
+        for response in item.responses:
+            read, issues = parser.read([response.entry], {}, "")
+            if issues:
+                raise ValueError(f"an invalid response: {issues[0]}")
+            selections += read.selections
+            outcomes += read.outcome_letters
+    return pa.array(selections, pa.string()), np.array(outcomes, dtype="S1")
+
+
+def _joined(letters: npt.NDArray[np.bytes_]) -> list[str]:
+    """Return the letters of each row as one text."""
+    return [row.tobytes().decode() for row in letters]
 
 
 def _roster(course: Course, students: range) -> Iterator[tuple[Any, pa.Table]]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.lms.quizzes import QuestionType
-from ops.benchmarks.exam import Item, Json, make_exam
+from ops.benchmarks.exam import ExamStyle, Item, Json, make_exam
 from ops.benchmarks.words import person
 
 Integers = npt.NDArray[np.int64]
@@ -113,11 +113,20 @@ class Block:
 class Population:
     """The attempts of one quiz."""
 
-    def __init__(self, course: Course, quiz_id: int, *, attempts: int, questions: int, seed: int = 1) -> None:
+    def __init__(
+        self,
+        course: Course,
+        quiz_id: int,
+        *,
+        attempts: int,
+        questions: int,
+        style: ExamStyle = ExamStyle.MIXED,
+        seed: int = 1,
+    ) -> None:
         self.course = course
         self.quiz_id = quiz_id
         self.attempts = attempts
-        self.items: list[Item] = make_exam(quiz_id, questions, seed=seed)
+        self.items: list[Item] = make_exam(quiz_id, questions, seed=seed, style=style)
         self._seed = [seed, quiz_id]
         dice = np.random.default_rng(self._seed)
         self._difficulties = dice.normal(-0.3, 1.0, questions)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.requests import abort_report, find_report, request_report
+from models.reports.requests import clear, request_report
 from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 from ops.benchmarks.stack import BenchmarkError, BenchmarkStack
@@ -46,7 +46,7 @@ class ReportGenerator:
         self._orders.flush()
         line = self._results.readline()
         with self._stack.database.transaction() as session:
-            report = find_report(session, quiz_id, report.id)
+            report = session.get_one(QuizReport, report.id)
             if not line or report.state is not ReportState.GENERATED or report.file is None:
                 raise BenchmarkError(f"the {report_type} of quiz {quiz_id} was not generated: {report.state}")
             file = self._stack.file_of(report.file.storage_key)
@@ -79,7 +79,11 @@ def queue_report(stack: BenchmarkStack, quiz_id: int, report_type: ReportType) -
     with stack.database.transaction() as session:
         quiz = session.get_one(Quiz, quiz_id)
         course = session.get_one(Course, quiz.course_id)
-        variant = Variant.of(quiz, report_type, all_versions=True, sis_ids=True)
+        variant = (
+            Variant.of_statistics(quiz, all_versions=True)
+            if report_type is ReportType.STATISTICS
+            else Variant.of(quiz, report_type, all_versions=True, sis_ids=True)
+        )
 
         def request() -> QuizReport:
             return request_report(
@@ -100,6 +104,7 @@ def queue_report(stack: BenchmarkStack, quiz_id: int, report_type: ReportType) -
 
 
 def _remove_file(stack: BenchmarkStack, session: Session, report: QuizReport) -> None:
-    aborted = abort_report(session, report.quiz_id, report.id)
-    if aborted.storage_key is not None:
-        stack.file_of(aborted.storage_key).unlink()
+    if report.file is not None and report.progress_id is not None:
+        storage_key = report.file.storage_key
+        clear(session, [report.progress_id], [report.file.id])
+        stack.file_of(storage_key).unlink()

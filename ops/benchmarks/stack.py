@@ -22,6 +22,7 @@ from models.db.session import Database
 from models.errors import QuizReportsError
 from models.logs import configure_logging
 from models.settings import Settings
+from ops.benchmarks.exam import ExamStyle
 from ops.benchmarks.loading import Loader
 from ops.benchmarks.population import Course, Population, students_of
 from ops.local.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -80,7 +81,7 @@ class BenchmarkStack:
         self.folder = folder
         self.database = Database(settings.database_url, pool_size=2)
         self.loader = Loader(self.database)
-        self._populations: dict[int, Population] = {}
+        self._populations: dict[tuple[int, ExamStyle], Population] = {}
 
     @property
     def environ(self) -> Mapping[str, str]:
@@ -103,18 +104,19 @@ class BenchmarkStack:
         """Return the path of a stored object."""
         return Path(self.settings.storage_url.removeprefix("file://")) / storage_key
 
-    def population(self, attempts: int) -> Population:
+    def population(self, attempts: int, style: ExamStyle = ExamStyle.MIXED) -> Population:
         """Return the quiz of fifty questions with this number of attempts; it is loaded at the first call."""
-        if attempts not in self._populations:
+        key = attempts, style
+        if key not in self._populations:
             number = 1 + len(self._populations)
             course = Course(number, students_of(attempts))
-            population = Population(course, number, attempts=attempts, questions=50)
-            log_line(f"loading {attempts:,} attempts × 50 questions")
+            population = Population(course, number, attempts=attempts, questions=50, style=style)
+            log_line(f"loading {attempts:,} attempts × 50 questions, {style}")
             self.loader.load_course(course)
             self.loader.load(population)
             self.loader.settle()
-            self._populations[attempts] = population
-        return self._populations[attempts]
+            self._populations[key] = population
+        return self._populations[key]
 
     @contextlib.contextmanager
     def running(

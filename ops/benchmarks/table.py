@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ def _compared(outcome: Outcome) -> str:
 
 def _goal(goal: Goal, unit: str) -> str:
     match goal.comparison:
-        case Comparison.RATIO if goal.limit < 1:
+        case Comparison.RATIO if goal.limit < 1 and math.isclose(1 / goal.limit, round(1 / goal.limit)):
             return f"{goal.bound} 1/{1 / goal.limit:g}"
         case Comparison.RATIO:
             return f"{goal.bound} {goal.limit:g} ×"

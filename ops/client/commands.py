@@ -9,7 +9,7 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from models.reports.variants import ReportFormat, ReportType
+from models.reports.variants import CLASSIC_FORMATS, ReportFormat, ReportType
 from ops.client.http import Client, Counts, OnInvalid, RefusedError, Report
 from ops.client.import_files import ImportFile, open_import_file
 from ops.local.data_directory import DataDirectory, data_dir_option
@@ -187,7 +187,7 @@ def _push(
 @click.option(
     "--format",
     "report_format",
-    type=click.Choice([kind.value for kind in ReportFormat]),
+    type=click.Choice([kind.value for kind in CLASSIC_FORMATS]),
     default=ReportFormat.CSV.value,
     show_default=True,
     help="The format of the file.",

@@ -62,7 +62,7 @@ class ImportFile:
         """
         known = {name: part for file in preceding for name, part in file._body().items()}
         if self.has_submissions and self.quiz_id is not None:
-            first = msgspec.json.encode(known) + b"\n" if known else b""
+            first = _one_line(msgspec.Raw(msgspec.json.encode(known))) if known else b""
             lines, size = self._lines()
             pieces = _TrackedPieces(lambda: itertools.chain([first], lines()), show)
             return client.put_submissions(self.course, self.quiz_id, pieces, len(first) + size, on_invalid)

@@ -79,8 +79,9 @@ def worker_command(
     """
     settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
     configure_logging(settings)
-    require_broker_user(settings)
-    require_store(settings)
+    if not one_node:
+        require_broker_user(settings)
+        require_store(settings)
     nodes = (
         [(queues, concurrency)]
         if concurrency == 1 or len(queues) == 1

@@ -12,11 +12,13 @@ from typing import Any
 
 import jwt
 import pytest
+import redis
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import QueuePool
 
 from api.app import create_app
 from api.json_web_tokens import TokenReader
+from api.rate_limit import RateLimit
 from api.services import Services
 from models.access.tokens import Caller
 from tests.factories import CALLERS, COURSE_ID, Api, reports_path
@@ -114,3 +116,24 @@ def test_no_connection_is_held_while_keys_are_fetched(api: Api, monkeypatch: pyt
     assert api.get(COURSE, None, headers=bearer("teacher")).status_code == 200
     assert api.get(reports_path(), None, headers=bearer("teacher")).status_code == 200
     assert held == [0, 0]
+
+
+def test_a_token_counts_as_one_however_its_signature_is_written(api: Api, redis_url: str) -> None:
+    settings = replace(api.settings, rate_limit=3)
+    app = create_app(settings)
+    Services.of(app).rate_limit.close()
+    # A minute that does not end while the test runs.
+    Services.of(app).rate_limit = RateLimit(settings, clock=lambda: 600.0)
+    limited = replace(api, app=app, settings=settings)
+    token = bearer("teacher")["Authorization"]
+
+    # The padding of base64 is optional.
+    responses = [
+        limited.get(COURSE, None, headers={"Authorization": token + "==" * (number % 2)}).status_code
+        for number in range(5)
+    ]
+
+    assert responses == [200, 200, 200, 429, 429]
+    with redis.Redis.from_url(redis_url) as broker:
+        assert len(broker.keys("quiz-reports:*")) == 1
+    Services.of(app).close()

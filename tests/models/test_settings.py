@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,16 @@ def test_a_required_setting_that_is_missing_is_named() -> None:
 def test_a_secret_key_that_others_could_know_is_refused(key: str) -> None:
     with pytest.raises(InvalidSettingError, match="SECRET_KEY must be a secret"):
         Settings(secret_key=key).require("secret_key")
+
+
+def test_a_value_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_text("x" * 32 + "\n")
+    assert Settings.from_env({"SECRET_KEY_FILE": str(file)}).secret_key == "x" * 32
+    # The variable itself counts more.
+    assert Settings.from_env({"SECRET_KEY": "y", "SECRET_KEY_FILE": str(file)}).secret_key == "y"
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettingError, match="SECRET_KEY_FILE names a file that cannot be read"):
+        Settings.from_env({"SECRET_KEY_FILE": str(tmp_path / "missing")})

@@ -27,7 +27,18 @@ def test_help_names_all_commands_and_imports_none_of_the_heavy_libraries() -> No
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     *_, heavy = output.splitlines()
     assert heavy == "[]"
-    for name in ("up", "api", "worker", "sweeper", "migrate", "token", "import", "report", "doctor"):
+    for name in (
+        "up",
+        "api",
+        "worker",
+        "sweeper",
+        "migrate",
+        "token",
+        "import",
+        "rebuild",
+        "report",
+        "doctor",
+    ):
         assert f"\n  {name} " in output
 
 

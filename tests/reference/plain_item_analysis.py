@@ -15,7 +15,7 @@ from tests.reference.pushed import DifferenceError, Json, Pushed
 
 _TOLERANCE = 1e-9
 _ALPHA_FROM = 16
-_CHOICE = ("multiple_choice_question", "true_false_question")
+_CHOICE = ("multiple_choice_question", "true_false_question", "missing_word_question")
 
 _HEADER = (
     "Question Id,Question Title,Answered Student Count,Top Student Count,Middle Student Count,"

@@ -63,7 +63,7 @@ def _row(pushed: Pushed, attempt: Json) -> list[str | None]:
     entries = attempt["submission_data"]
     for question, entry in zip(pushed.questions, entries, strict=True):
         cells += [_CELLS[question["question_type"]](question, entry), repr(entry["points"])]
-    wrong = sum(entry["correct"] is False for entry in entries)
+    wrong = sum(entry["correct"] in (False, "false", None) for entry in entries)
     return [*cells, str(len(entries) - wrong), str(wrong), repr(attempt["score"])]
 
 
@@ -94,15 +94,15 @@ def _written(_: Json, entry: Json) -> str:
 
 def _filled(question: Json, entry: Json) -> str:
     blanks = dict.fromkeys(answer["blank_id"] for answer in question["answers"])
-    return ",".join(entry.get(f"answer_for_{blank}", "").replace(",", "\\,") for blank in blanks)
+    values = [entry.get(f"answer_for_{blank}") for blank in blanks]
+    return ",".join(value.replace(",", "\\,") for value in values if value is not None)
 
 
 def _dropped_down(question: Json, entry: Json) -> str:
     texts = {str(answer["id"]): answer["text"] for answer in question["answers"]}
     blanks = dict.fromkeys(answer["blank_id"] for answer in question["answers"])
-    return ",".join(
-        texts.get(str(entry.get(f"answer_for_{blank}")), "").replace(",", "\\,") for blank in blanks
-    )
+    chosen = [entry.get(f"answer_for_{blank}") for blank in blanks]
+    return ",".join(texts[str(value)].replace(",", "\\,") for value in chosen if value not in (None, ""))
 
 
 def _ticked(question: Json, entry: Json) -> str:
@@ -122,6 +122,7 @@ def _matched(question: Json, entry: Json) -> str:
 _CELLS: dict[str, Callable[[Json, Json], str]] = {
     "multiple_choice_question": _chosen,
     "true_false_question": _chosen,
+    "missing_word_question": _chosen,
     "essay_question": _written,
     "fill_in_multiple_blanks_question": _filled,
     "multiple_dropdowns_question": _dropped_down,

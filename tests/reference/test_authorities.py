@@ -9,7 +9,7 @@ from tests.reference.authorities import Comparison, comparisons
 PAGE = Path(__file__).parents[2] / "ops" / "statistics.md"
 
 
-@pytest.mark.parametrize("comparison", comparisons(), ids=lambda c: f"{c.figure}: {c.authority}")
+@pytest.mark.parametrize("comparison", [*comparisons()], ids=lambda c: f"{c.figure}: {c.authority}")
 def test_figures_agree_with_their_authority(comparison: Comparison) -> None:
     assert comparison.difference <= comparison.tolerance
 

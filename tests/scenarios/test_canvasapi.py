@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +20,16 @@ from canvasapi.exceptions import (
 )
 from canvasapi.file import File
 from canvasapi.quiz import Quiz
+from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from api.app import create_app
 from api.services import Services
+from models.reports.tables import QuizReport, ReportState
 from tests.factories import COURSE_ID, CSV, QUIZ_ID, SIS_COURSE_ID, SURVEY_ID, Api
+from tests.waiting import wait_for
+from workers.generation import generate
+from workers.resources import Resources
 
 pytestmark = pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly:UserWarning")
 
@@ -97,3 +103,28 @@ def test_each_refusal_is_its_own_exception(served: Api) -> None:
     served.start(report.id)
     with pytest.raises(UnprocessableEntity):
         report.abort_or_delete()
+
+
+@pytest.mark.contract("1 Statistics", "both forms of Accept, a list of one")
+def test_statistics_and_what_is_read_next_to_them(served: Api) -> None:
+    resources = Resources(served.settings)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(lambda: list(quiz(served).get_statistics()))
+        report = wait_for(lambda: _live_report(served))
+        assert report.progress_id is not None
+        generate(resources, report.id, report.progress_id)
+        [statistics] = waiting.result()
+    resources.snapshots.close()
+    resources.database.dispose()
+
+    assert (statistics.id, statistics.quiz_id) == (report.id, QUIZ_ID)
+    assert statistics.question_statistics == []
+    assert statistics.submission_statistics["unique_count"] == 0
+    assert [section.name for section in canvas(served).get_course(COURSE_ID).get_sections()] == ["Section A"]
+    assert list(quiz(served).get_questions()) == []
+    assert list(quiz(served).get_submissions()) == []
+
+
+def _live_report(api: Api) -> QuizReport | None:
+    with api.database.transaction() as session:
+        return session.scalars(select(QuizReport).where(QuizReport.state == ReportState.QUEUED)).first()

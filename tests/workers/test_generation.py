@@ -372,6 +372,21 @@ def test_sections_limit_the_rows_and_leave_the_section_columns(school: School) -
     )
 
 
+@pytest.mark.contract("3 Progress", "a failure says why")
+def test_a_report_that_its_format_cannot_hold_fails_with_what_to_request_instead(school: School) -> None:
+    school.course(**roster(student(7, "Ann Lee", 31)))
+    school.quiz([ESSAY])
+    school.submissions(attempt(501, 7, submission_data=[payloads.essay_entry(ESSAY["id"], "long " * 8_000)]))
+    params = {"report_type": "student_analysis", "format": "xlsx"}
+    report = school.client.post(REPORTS, json={"quiz_report": params}, headers=school.admin).get_json()
+    progress_id = int(report["progress_url"].rsplit("/", 1)[1])
+    generate(school.resources, report["id"], progress_id)
+    progress = school.client.get(f"/api/v1/progress/{progress_id}", headers=school.admin).get_json()
+    assert progress["workflow_state"] == "failed"
+    assert progress["message"].endswith("a cell holds 32,767. Request it as CSV or JSON instead.")
+    assert school.file("student_analysis").count("long") == 8_000
+
+
 @pytest.mark.parametrize("questions", [[], [ONE_CHOICE]])
 def test_a_quiz_without_submissions_has_both_reports(school: School, questions: list[Json]) -> None:
     school.course(**roster(student(7, "Ann Lee", 31)))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from models.reports.variants import ReportType
-from workers.report_types import RECIPES
+from models.reports.variants import TYPES, ReportFormat
+from workers.report_types import NEW_QUIZZES, RECIPES
 
 
 def test_each_report_type_can_be_made() -> None:
-    assert RECIPES.keys() == set(ReportType)
+    assert RECIPES.keys() == TYPES.keys()
 
 
-def test_each_report_type_can_be_written_as_csv() -> None:
-    assert all("csv" in recipe.writers for recipe in RECIPES.values())
+def test_each_report_type_can_be_written_in_its_formats() -> None:
+    assert all(recipe.writers.keys() == set(TYPES[kind].formats) for kind, recipe in RECIPES.items())
+
+
+def test_each_format_can_be_written() -> None:
+    formats = {report_format for recipe in RECIPES.values() for report_format in recipe.writers}
+    assert {*NEW_QUIZZES.writers, *formats} == set(ReportFormat)

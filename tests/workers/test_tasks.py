@@ -1,4 +1,4 @@
-"""The task as a worker runs it: what a message names is handed on, and nothing comes back."""
+"""The task as a worker runs it: what a message names is made, then the next job is handed out."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from workers.tasks import register_tasks
 
 
 def test_the_arguments_of_a_message_are_those_of_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    generated: list[tuple[Resources, int, int]] = []
-    monkeypatch.setattr("workers.tasks.generate", lambda *arguments: generated.append(arguments))
+    called: list[tuple[object, ...]] = []
+    monkeypatch.setattr("workers.tasks.generate", lambda *arguments: called.append(arguments))
+    monkeypatch.setattr("workers.tasks.hand_out_next", lambda *arguments: called.append(arguments))
     app, resources = Celery("test", set_as_current=False), Resources(Settings())
     register_tasks(app, resources)
 
     message = JobMessage(5, 7, Queue.SMALL, 1)
     assert app.tasks[GENERATE_REPORT](**message.arguments) is None
 
-    assert generated == [(resources, 5, 7)]
+    assert called == [(resources, 5, 7), (resources,)]

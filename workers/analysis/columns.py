@@ -1,7 +1,7 @@
 """The columns of a report: what each format needs to know of them, beside the frames."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pandas as pd
@@ -22,13 +22,14 @@ class Column:
 
     Names may repeat, as those of the points do. ``question_id`` is that of the question whose responses
     (texts) or points (numbers) the column has. ``missing`` is the text that stands for a missing value; if it
-    is None, the cell is null.
+    is None, the cell is null. ``meaning`` says in a sentence what the cells hold.
     """
 
     name: str
     kind: ColumnKind
     question_id: int | None = None
     missing: str | None = None
+    meaning: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class Table:
     """A report: its columns, and its rows as frames.
 
     A frame has the columns in their order and with their names. Texts are strings or Categoricals of strings,
-    numbers floats, times in UTC; a value is missing as pandas says by ``isna``.
+    numbers floats, times in UTC; a value is missing as pandas says by ``isna``. ``supplements`` are further
+    tables, by title, for formats that hold several; their frames are read after those of the report.
     """
 
     columns: Sequence[Column]
     frames: Iterator[pd.DataFrame]
+    supplements: Mapping[str, "Table"] = field(default_factory=dict)
 
 
 def frame_of(columns: Sequence[Column], values: Sequence[object]) -> pd.DataFrame:

@@ -25,7 +25,8 @@ class Item:
     """One version of a question, as the quiz or an attempt has it.
 
     Versions of one question share their ``id``. The title is plain text. The options are in the order of the
-    question. ``is_choice`` says that the question is multiple choice or true/false.
+    question. ``is_choice`` says that the question is multiple choice or true/false; ``question_type`` is the
+    LMS's name of its type.
     """
 
     id: int
@@ -34,6 +35,7 @@ class Item:
     position: int | None
     is_choice: bool
     options: tuple[Option, ...]
+    question_type: str = ""
 
 
 ITEM_ATTEMPTS: Final[Mapping[str, str]] = {
@@ -64,6 +66,41 @@ STUDENT_ATTEMPTS: Final[Mapping[str, str]] = {
 
 The three lists of an attempt are as long as its question set: element j belongs to its question j.
 """
+
+NEW_QUIZZES_ATTEMPTS: Final[Mapping[str, str]] = {
+    "started_at": "When the attempt was started; null if that is not known.",
+    "outcomes": "A letter for each question: see `models.content.responses.Responses`.",
+    **STUDENT_ATTEMPTS,
+}
+"""The columns that `NewQuizzesAnalysis.rows` reads, one row an attempt."""
+
+
+STATISTICS_ATTEMPTS: Final[Mapping[str, str]] = {
+    "question_set_id": "The question set: the question versions of the attempt, in order.",
+    "answer_ids": "For each question of the set the id of the chosen option, else null.",
+    "points": "For each question the points given, else null.",
+    "outcomes": "A letter for each question: its outcome, in capitals if it was answered.",
+    "score": "The points given for the attempt; null until it is graded.",
+    "started_at": "When the attempt was begun.",
+    "finished_at": "When the attempt was submitted.",
+}
+"""The columns that the statistics read first, one row a student."""
+
+SELECTIONS: Final[Mapping[str, str]] = {
+    "question_set_id": "The question set, as before.",
+    "selections": "For each question which answers were selected, as JSON, else null.",
+}
+"""The columns that they read once the totals are known, in the same order of students."""
+
+SUBMISSIONS: Final[Mapping[str, str]] = {
+    "user_id": "The LMS's user id; null for a logged-out taker.",
+    "temporary_user_code": "The code of a logged-out taker, else null.",
+    "score": "The points given for the attempt; null until it is graded.",
+    "n_correct": "How many responses count as correct.",
+    "n_incorrect": "How many responses count as incorrect.",
+    "seconds": "The time from the beginning to the end; null if either is unknown.",
+}
+"""The columns of the statistics of submissions, one row an attempt."""
 
 
 def responses(attempts: pd.DataFrame, names: Sequence[str]) -> tuple[Integers, list[pd.Series]]:

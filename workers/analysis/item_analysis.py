@@ -1,7 +1,7 @@
 """The item_analysis report: a row for each choice question."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,27 +21,63 @@ _NOT_AVAILABLE: Final = "N/A"
 # Students are added up once there are so many: few calls over long frames.
 _STUDENTS_AT_ONCE: Final = 4_096
 
-_COLUMNS: Final = (
-    Column("Question Id", ColumnKind.INTEGER),
-    Column("Question Title", ColumnKind.TEXT),
-    Column("Answered Student Count", ColumnKind.INTEGER),
-    Column("Top Student Count", ColumnKind.INTEGER),
-    Column("Middle Student Count", ColumnKind.INTEGER),
-    Column("Bottom Student Count", ColumnKind.INTEGER),
-    Column("Quiz Question Count", ColumnKind.INTEGER),
-    Column("Correct Student Count", ColumnKind.INTEGER),
-    Column("Wrong Student Count", ColumnKind.INTEGER),
-    Column("Correct Student Ratio", ColumnKind.NUMBER),
-    Column("Wrong Student Ratio", ColumnKind.NUMBER),
-    Column("Correct Top Student Count", ColumnKind.INTEGER),
-    Column("Correct Middle Student Count", ColumnKind.INTEGER),
-    Column("Correct Bottom Student Count", ColumnKind.INTEGER),
-    Column("Variance", ColumnKind.NUMBER),
-    Column("Standard Deviation", ColumnKind.NUMBER),
-    Column("Difficulty Index", ColumnKind.NUMBER),
-    Column("Alpha", ColumnKind.NUMBER, missing=_NOT_AVAILABLE),
-    Column("Point Biserial of Correct", ColumnKind.NUMBER),
+CONVENTIONS: Final = (
+    "A student who did not choose an answer to a question counts nowhere in its figures.",
+    "The correct answer is the option of the highest weight, the first of equals.",
+    "Of all students, sorted by the attempt's score, the top group begins at 73 %, the middle one at 27 %.",
+    "Students of equal score are in the higher group.",
+    "Variances and standard deviations are those of a population: they divide by n.",
+    "Alpha is given for more than 15 questions only.",
+    "A point biserial is (M1 - M0) / s * sqrt(p * (1 - p)); M1 is the mean score of those who chose it.",
+    "M0 is that of those who chose another one, s the deviation of both, p the share of the former.",
+    "The score is that of the whole attempt, the question included.",
 )
+_COLUMNS: Final = (
+    Column("Question Id", ColumnKind.INTEGER, meaning="The question's id in the LMS."),
+    Column("Question Title", ColumnKind.TEXT, meaning="The question's text."),
+    Column("Answered Student Count", ColumnKind.INTEGER, meaning="The students who chose an answer."),
+    Column("Top Student Count", ColumnKind.INTEGER, meaning="Those of them in the top group."),
+    Column("Middle Student Count", ColumnKind.INTEGER, meaning="Those of them in the middle group."),
+    Column("Bottom Student Count", ColumnKind.INTEGER, meaning="Those of them in the bottom group."),
+    Column("Quiz Question Count", ColumnKind.INTEGER, meaning="The number of analysed questions."),
+    Column("Correct Student Count", ColumnKind.INTEGER, meaning="The students who chose the correct answer."),
+    Column("Wrong Student Count", ColumnKind.INTEGER, meaning="The students who chose another answer."),
+    Column("Correct Student Ratio", ColumnKind.NUMBER, meaning="The share of the correct answers."),
+    Column("Wrong Student Ratio", ColumnKind.NUMBER, meaning="The share of the wrong answers."),
+    Column("Correct Top Student Count", ColumnKind.INTEGER, meaning="The correct answers in the top group."),
+    Column("Correct Middle Student Count", ColumnKind.INTEGER, meaning="Those in the middle group."),
+    Column("Correct Bottom Student Count", ColumnKind.INTEGER, meaning="Those in the bottom group."),
+    Column("Variance", ColumnKind.NUMBER, meaning="The variance of the question's points."),
+    Column("Standard Deviation", ColumnKind.NUMBER, meaning="The root of the variance."),
+    Column("Difficulty Index", ColumnKind.NUMBER, meaning="The share of the correct answers."),
+    Column("Alpha", ColumnKind.NUMBER, missing=_NOT_AVAILABLE, meaning="Coefficient alpha of all questions."),
+    Column(
+        "Point Biserial of Correct",
+        ColumnKind.NUMBER,
+        meaning="The correlation of the choice of the correct answer with the score.",
+    ),
+)
+_DISTRACTOR: Final = "That of another option, in the question's order."
+
+OPTION_COLUMNS: Final = (
+    *_COLUMNS[:2],
+    Column("Option", ColumnKind.INTEGER, meaning="The option's place in the question, from 1."),
+    Column("Option Text", ColumnKind.TEXT, meaning="The option's text."),
+    Column("Option Key", ColumnKind.TEXT, meaning="Whether the option is correct or a distractor."),
+    Column("Option Weight", ColumnKind.NUMBER, meaning="The option's weight: 100 is correct."),
+    Column("Chosen Student Count", ColumnKind.INTEGER, meaning="The students who chose the option."),
+    Column("Chosen Top Student Count", ColumnKind.INTEGER, meaning="Those of them in the top group."),
+    Column("Chosen Middle Student Count", ColumnKind.INTEGER, meaning="Those of them in the middle group."),
+    Column("Chosen Bottom Student Count", ColumnKind.INTEGER, meaning="Those of them in the bottom group."),
+    Column("Chosen Student Ratio", ColumnKind.NUMBER, meaning="Their share of those who chose an answer."),
+    Column(
+        "Point Biserial",
+        ColumnKind.NUMBER,
+        meaning="The correlation of the choice of the option with the score.",
+    ),
+)
+"""The columns of `ItemAnalysis.options`."""
+
 _DTYPES: Final = {ColumnKind.INTEGER: "int64", ColumnKind.NUMBER: "float64", ColumnKind.TEXT: "str"}
 
 
@@ -88,7 +124,10 @@ class ItemAnalysis:
         distractors = range(2, self._most_options() + 1)
         return [
             *_COLUMNS,
-            *(Column(f"Point Biserial of Distractor {n}", ColumnKind.NUMBER) for n in distractors),
+            *(
+                Column(f"Point Biserial of Distractor {n}", ColumnKind.NUMBER, meaning=_DISTRACTOR)
+                for n in distractors
+            ),
         ]
 
     def add(self, attempts: pd.DataFrame) -> None:
@@ -114,25 +153,25 @@ class ItemAnalysis:
 
     def rows(self) -> pd.DataFrame:
         """Return a row for each item, by position (items without one last), then title, then id."""
+        statistics = self._statistics()
+        alpha = self._alpha([item.variance for item in statistics])
+        count, options = len(statistics), self._most_options()
+        rows = [[*item.figures(count), alpha, *item.point_biserials(options)] for item in statistics]
+        return _frame(self.columns, rows)
+
+    def options(self) -> pd.DataFrame:
+        """Return a row for each option of each item, with the columns of ``OPTION_COLUMNS``."""
+        return _frame(OPTION_COLUMNS, [row for item in self._statistics() for row in item.options()])
+
+    def _statistics(self) -> "list[_ItemStatistics]":
+        """Return the figures of each item."""
         self._add_up()
-        statistics = [
+        return [
             _ItemStatistics(item, self._counts[begin:end], self._sums[begin:end], math.sqrt(moments.variance))
             for item, begin, end, moments in zip(
                 self._items, self._begins[:-1], self._begins[1:], self._moments, strict=True
             )
         ]
-        alpha = self._alpha([item.variance for item in statistics])
-        count, options = len(statistics), self._most_options()
-        rows = [[*item.figures(count), alpha, *item.point_biserials(options)] for item in statistics]
-        columns = self.columns
-        cells: list[Any] = [[row[n] for row in rows] for n in range(len(columns))]
-        return frame_of(
-            columns,
-            [
-                pd.array(values, dtype=_DTYPES[column.kind])
-                for column, values in zip(columns, cells, strict=True)
-            ],
-        )
 
     def _slots(self, columns: Integers, answer_ids: pd.Series) -> Integers:
         """Return the slot of each response, -1 if it is blank or its item is not analysed."""
@@ -186,6 +225,7 @@ class _ItemStatistics:
 
     def __init__(self, item: Item, by_group: Integers, sums: Floats, deviation: float) -> None:
         self._item = item
+        self._by_group = by_group
         self._answered_by_group = by_group.sum(axis=0)
         self._answered = int(self._answered_by_group.sum())
         self._counts = by_group.sum(axis=1)
@@ -229,6 +269,24 @@ class _ItemStatistics:
         figures = [self._point_biserial(1 + index) for index in order]
         return figures + [None] * (columns - len(figures))
 
+    def options(self) -> Iterator[list[Cell]]:
+        """Yield the cells of each option, in the question's order."""
+        key = _key(self._item)
+        for index, option in enumerate(self._item.options):
+            chosen = int(self._counts[1 + index])
+            yield [
+                self._item.id,
+                self._item.title,
+                1 + index,
+                option.text,
+                "correct" if index == key else "distractor",
+                option.weight,
+                chosen,
+                *_top_first(self._by_group[1 + index]),
+                psychometrics.ratio(chosen, self._answered),
+                self._point_biserial(1 + index),
+            ]
+
     def _point_biserial(self, slot: int) -> float | None:
         """Return the point biserial of the responses of a slot."""
         chosen = int(self._counts[slot])
@@ -242,6 +300,15 @@ class _ItemStatistics:
             chosen,
             unchosen,
         )
+
+
+def _frame(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> pd.DataFrame:
+    """Return rows of cells as a frame."""
+    cells: list[Any] = [[row[n] for row in rows] for n in range(len(columns))]
+    return frame_of(
+        columns,
+        [pd.array(values, dtype=_DTYPES[column.kind]) for column, values in zip(columns, cells, strict=True)],
+    )
 
 
 def _sums_of_others(sums: Floats) -> Floats:

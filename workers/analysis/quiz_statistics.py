@@ -32,13 +32,14 @@ _DECIMALS: Final = 9
 class ItemOption:
     """An answer to a question: a key that is unique in the question, its text, and whether it is correct.
 
-    `blank` names the blank or the left side that it belongs to, if the question has several.
+    `blank` is the blank that it belongs to, if the question has several: the id of the left side in matching.
     """
 
     key: str
     text: str
     is_correct: bool
     blank: str = ""
+    blank_text: str = ""
 
 
 @dataclass(frozen=True)

@@ -100,18 +100,22 @@ class OptionIndex:
         codes = np.repeat(np.arange(len(options)), [len(ids) for ids in options])
         option_ids = np.array([option_id for ids in options for option_id in ids], dtype=np.int64)
         ranks, distinct = pd.factorize(option_ids)
-        self._ids = pd.Index(distinct)
         pairs = pd.Series(codes * len(distinct) + ranks).drop_duplicates()
+        self._ids = pd.Index(distinct)
         self._pairs = pd.Index(pairs)
         self._numbers = pairs.index.to_numpy()
+        self._codes = padded(codes, -1)
+        # Most ids belong to one item: the first option that has the id is the one that is meant.
+        self._first = padded(np.flatnonzero(~pd.Series(ranks).duplicated().to_numpy()), -1)
 
     def find(self, codes: Integers, answer_ids: Integers) -> Integers:
         """Return the number of each chosen option, -1 if the item does not have it."""
         ranks = self._ids.get_indexer(pd.Index(answer_ids))
-        found = self._pairs.get_indexer(pd.Index(codes * len(self._ids) + ranks))
-        known = (ranks >= 0) & (found >= 0)
-        numbers = np.full(found.size, -1, dtype=np.int64)
-        numbers[known] = self._numbers[found[known]]
+        numbers: Integers = self._first[ranks]
+        others = np.flatnonzero((self._codes[numbers] != codes) & (ranks >= 0))
+        if others.size:
+            pairs = self._pairs.get_indexer(pd.Index(codes[others] * len(self._ids) + ranks[others]))
+            numbers[others] = np.where(pairs >= 0, self._numbers[pairs], -1)
         return numbers
 
 

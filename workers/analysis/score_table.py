@@ -34,7 +34,8 @@ class ItemScores:
 
     `scores` are the points given. A response counts in the figures if it is `graded`; one that was left blank
     always is, and one that the respondent was not shown never. The scores of the others are 0.0.
-    `option_ids` holds the id of the chosen option, -1 if there is none.
+    `option_ids` holds the id of the chosen option, -1 if there is none, and `outcomes` the letters, 0 if the
+    item was not shown.
     """
 
     shown: npt.NDArray[np.bool_]
@@ -42,6 +43,7 @@ class ItemScores:
     graded: npt.NDArray[np.bool_]
     scores: Floats
     option_ids: npt.NDArray[np.int64]
+    outcomes: npt.NDArray[np.uint8]
 
 
 class ScoreTable:
@@ -88,6 +90,7 @@ class ScoreTable:
             graded=graded[codes],
             scores=np.where(graded, [0.0, *points], 0.0)[codes],
             option_ids=np.array([NO_OPTION, *answer_ids])[codes],
+            outcomes=np.array([0, *outcomes], np.uint8)[codes],
         )
 
     def _code(self, item: int, key: _Key) -> int:

@@ -12,10 +12,36 @@ from workers.analysis.columns import Column, ColumnKind, frame_of
 from workers.analysis.frames import Integers, Item, responses
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
 
+CONVENTIONS: Final = (
+    "Times are in UTC.",
+    "A response is plain text: without tags, its entities decoded. A choice is the text of the option.",
+    "Each response is shown with the wording of the question that the attempt had.",
+    "Partly correct and ungraded responses count as correct, responses without a mark as incorrect.",
+)
+_MEANINGS: Final = {
+    "name": "The respondent's name; empty if the respondent was not logged in.",
+    "id": "The respondent's id in the LMS; empty if the respondent was not logged in.",
+    "sis_id": "The respondent's SIS id.",
+    "root_account": "The respondent's root account.",
+    "section": "The names of the respondent's active sections.",
+    "section_id": "The ids of the same sections, in the same order.",
+    "section_sis_id": "The SIS ids of the same sections, in the same order.",
+    "submitted": "When the attempt was submitted, in UTC.",
+    "attempt": "The attempt's number, from 1.",
+    "n correct": "How many responses count as correct.",
+    "n incorrect": "How many responses count as incorrect.",
+    "score": "The points given for the attempt; empty until it is graded.",
+}
+
+
+def _column(name: str, kind: ColumnKind, missing: str | None = None) -> Column:
+    return Column(name, kind, missing=missing, meaning=_MEANINGS[name])
+
+
 _CLOSING: Final = (
-    (Column("n correct", ColumnKind.INTEGER), "n_correct"),
-    (Column("n incorrect", ColumnKind.INTEGER), "n_incorrect"),
-    (Column("score", ColumnKind.NUMBER), "score"),
+    (_column("n correct", ColumnKind.INTEGER), "n_correct"),
+    (_column("n incorrect", ColumnKind.INTEGER), "n_incorrect"),
+    (_column("score", ColumnKind.NUMBER), "score"),
 )
 
 
@@ -65,8 +91,8 @@ class StudentAnalysis:
         closing = [attempts[source].array for _, source in _CLOSING]
         return frame_of(self.columns, [*leading, *self._cells_and_points(attempts), *closing])
 
-    def _cells_and_points(self, attempts: pd.DataFrame) -> Iterator[Any]:
-        """Yield for each item its cells and the points given."""
+    def item_responses(self, attempts: pd.DataFrame) -> "ItemResponses":
+        """Return the cells and points of a chunk of attempts; raises as ``rows`` does."""
         lengths, (answer_ids, texts, points) = responses(attempts, ["answer_ids", "texts", "points"])
         question_sets = ChunkQuestionSets.of(attempts["question_set_id"])
         labels = self._labels_of(question_sets.ids)
@@ -74,11 +100,14 @@ class StudentAnalysis:
         positions = index.positions(len(self._items))
         given = padded(points.to_numpy(np.float64, na_value=0.0), np.nan)[positions]
         chosen = padded(labels.codes(index.codes, answer_ids), 0)[positions]
-        written = _Texts(texts, positions)
+        return ItemResponses(positions, given, chosen, labels.dtypes, _Texts(texts, positions))
+
+    def _cells_and_points(self, attempts: pd.DataFrame) -> Iterator[Any]:
+        """Yield for each item its cells and the points given."""
+        responses = self.item_responses(attempts)
         for column in range(len(self._items)):
-            label = pd.Categorical.from_codes(chosen[column], dtype=labels.dtypes[column], validate=False)
-            yield written.cells(column, label)
-            yield given[column]
+            yield responses.cells(column)
+            yield responses.points[column]
 
     def _labels_of(self, question_set_ids: tuple[int, ...]) -> "_Labels":
         """Return the labels for the question sets of a chunk; most chunks have those of the one before."""
@@ -93,27 +122,29 @@ def _leading_columns(options: StudentAnalysisOptions) -> Iterator[tuple[Column, 
     """Yield the columns before the questions, each with the column of the attempts that it shows."""
     text, sis = ColumnKind.TEXT, options.includes_sis_ids
     if not options.anonymous:
-        yield Column("name", text), "name"
+        yield _column("name", text), "name"
         # A logged-out taker has no id.
-        yield Column("id", ColumnKind.INTEGER, missing=""), "user_id"
+        yield _column("id", ColumnKind.INTEGER, missing=""), "user_id"
         if sis:
-            yield Column("sis_id", text), "sis_user_id"
+            yield _column("sis_id", text), "sis_user_id"
         if options.includes_root_accounts:
-            yield Column("root_account", text), "root_account"
-    yield Column("section", text), "section"
-    yield Column("section_id", text), "section_id"
+            yield _column("root_account", text), "root_account"
+    yield _column("section", text), "section"
+    yield _column("section_id", text), "section_id"
     if sis:
-        yield Column("section_sis_id", text), "section_sis_id"
-    yield Column("submitted", ColumnKind.TIME), "finished_at"
+        yield _column("section_sis_id", text), "section_sis_id"
+    yield _column("submitted", ColumnKind.TIME), "finished_at"
     if options.includes_all_versions:
-        yield Column("attempt", ColumnKind.INTEGER), "attempt"
+        yield _column("attempt", ColumnKind.INTEGER), "attempt"
 
 
 def _question_columns(item: Item) -> tuple[Column, Column]:
     """Return an item's two columns: its cells, and the points given, missing for an attempt without it."""
+    possible = repr(float(item.points_possible))
+    given = f"The points given, of {possible}; empty if the attempt did not have the question."
     return (
-        Column(f"{item.id}: {item.title}", ColumnKind.TEXT, item.id),
-        Column(repr(float(item.points_possible)), ColumnKind.NUMBER, item.id, missing=""),
+        Column(f"{item.id}: {item.title}", ColumnKind.TEXT, item.id, meaning="The response to the question."),
+        Column(possible, ColumnKind.NUMBER, item.id, missing="", meaning=given),
     )
 
 
@@ -160,6 +191,26 @@ class _Labels:
         numbers = self._options.find(version_codes, answer_ids.to_numpy(np.int64, na_value=0))
         numbers[answer_ids.isna().to_numpy()] = -1
         return self._label_codes[numbers]
+
+
+@dataclass(frozen=True)
+class ItemResponses:
+    """The responses of a chunk of attempts, a row for each item.
+
+    ``positions`` are those in the flat response arrays, -1 if the attempt lacks the item; ``points`` are NaN
+    there, and 0.0 if none were given.
+    """
+
+    positions: Integers
+    points: npt.NDArray[np.float64]
+    _chosen: Integers
+    _dtypes: Sequence[pd.CategoricalDtype]
+    _written: "_Texts"
+
+    def cells(self, column: int) -> Any:
+        """Return the cells of an item."""
+        labels = pd.Categorical.from_codes(self._chosen[column], dtype=self._dtypes[column], validate=False)
+        return self._written.cells(column, labels)
 
 
 class _Texts:

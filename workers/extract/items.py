@@ -31,6 +31,13 @@ class QuizItems:
     sent: Collection[int] = frozenset()
     groups: Mapping[int, int] = field(default_factory=dict)
     points_of_groups: Mapping[int, float] = field(default_factory=dict)
+    contents: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def contents_in_order(self) -> list[str]:
+        """List the stored contents of the items of `in_order`, in the same order."""
+        shown = self._shown_versions()
+        return [self.contents[shown[item.id]] for item in self.in_order]
 
     @property
     def in_order(self) -> list[Item]:
@@ -41,7 +48,7 @@ class QuizItems:
         """
         newest = self._newest(self.newest_first)
         sent = self._newest(set_id for set_id in self.newest_first if set_id in self.sent)
-        shown = {**newest, **{self.versions[version_id].id: version_id for version_id in self.present}}
+        shown = self._shown_versions()
         return [
             self._shown(shown[item_id], sent.get(item_id))
             for item_id in dict.fromkeys(self._ids_in_order())
@@ -63,6 +70,11 @@ class QuizItems:
             question_set_id: [self.versions[v].id for v in ids]
             for question_set_id, ids in self.question_sets.items()
         }
+
+    def _shown_versions(self) -> Mapping[int, int]:
+        """Map each item to the version in which it is listed."""
+        present = {self.versions[version_id].id: version_id for version_id in self.present}
+        return {**self._newest(self.newest_first), **present}
 
     def _ids_in_order(self) -> Iterator[int]:
         for version_ids in (self.present, *self.question_sets.values()):
@@ -106,4 +118,5 @@ def to_item(question: PushedQuestion) -> Item:
         position=question.position,
         is_choice=question.question_type.is_choice,
         options=tuple(Option(answer.id, answer.label, answer.weight) for answer in question.answers),
+        question_type=question.question_type.value,
     )

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from models.db.base import Base
-from models.lms.attempts import SUBMITTED_STATES, Attempt
+from models.lms.attempts import SUBMITTED_STATES, Attempt, AttemptState
 from models.lms.courses import EnrollmentState, EnrollmentType, User
 from models.lms.quizzes import ScoringPolicy
-from workers.analysis.frames import ITEM_ATTEMPTS, STUDENT_ATTEMPTS
+from workers.analysis.frames import (
+    ITEM_ATTEMPTS,
+    NEW_QUIZZES_ATTEMPTS,
+    SELECTIONS,
+    STATISTICS_ATTEMPTS,
+    STUDENT_ATTEMPTS,
+)
 
 _SUBMITTED = ", ".join(f"'{state.value}'" for state in SUBMITTED_STATES)
 
@@ -23,13 +29,22 @@ def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
 
 
 def quiz(quiz_id: int) -> str:
-    """Select a quiz's settings, its revision and that of its course's roster."""
+    """Select a quiz's title and settings, its revision and that of its course's roster, and the time."""
     return f"""
-        SELECT q.revision, c.roster_revision, c.include_root_accounts, q.scoring_policy,
-               q.question_groups::text, s.question_version_ids
+        SELECT now() AS now, q.title, q.revision, c.roster_revision, c.include_root_accounts,
+               q.scoring_policy, q.points_possible, q.question_groups::text, s.question_version_ids
         FROM quizzes q JOIN courses c ON c.id = q.course_id
         LEFT JOIN question_sets s ON s.id = q.question_set_id
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
+
+
+def _students(course_id: int, section_ids: Sequence[int]) -> str:
+    """Select the ids of a course's students or, if sections are given, of theirs."""
+    in_sections = f"AND e.section_id = ANY({_list(section_ids)})" if section_ids else ""
+    return f"""
+        SELECT e.user_id FROM enrollments e
+        WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
+          AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}"""  # noqa: S608
 
 
 def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
@@ -37,19 +52,28 @@ def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
 
     If sections are given, only those of their students.
     """
-    logged_out, in_sections = "a.user_id IS NULL OR", ""
-    if section_ids:
-        logged_out, in_sections = "", f"AND e.section_id = ANY({_list(section_ids)})"
+    logged_out = "" if section_ids else "a.user_id IS NULL OR"
     return f"""
         SELECT a.id, a.question_set_id, a.quiz_question_set_id IS NULL AS sends_questions, a.user_id,
                a.submission_id, a.attempt, a.score, a.kept_score, a.finished_at, a.updated_at, a.has_data,
                a.user_id IS NULL AS logged_out, a.response_bytes AS size
         FROM attempts a
         WHERE a.quiz_id = {quiz_id:d} AND a.workflow_state IN ({_SUBMITTED}) AND NOT a.was_preview
-          AND ({logged_out} a.user_id IN (
-              SELECT e.user_id FROM enrollments e
-              WHERE e.course_id = {course_id:d} AND e.type = '{EnrollmentType.STUDENT.value}'
-                AND e.enrollment_state <> '{EnrollmentState.DELETED.value}' {in_sections}))"""  # noqa: S608
+          AND ({logged_out} a.user_id IN ({_students(course_id, section_ids)}))"""  # noqa: S608
+
+
+def attempts_by_kind(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select (kind, attempts) of all attempts of a quiz: how many there are of each kind.
+
+    The kinds are preview, unsubmitted, logged_out, other_user, and student for what students submitted.
+    """
+    return f"""
+        SELECT CASE WHEN a.was_preview OR a.workflow_state = '{AttemptState.PREVIEW.value}' THEN 'preview'
+                    WHEN a.workflow_state NOT IN ({_SUBMITTED}) THEN 'unsubmitted'
+                    WHEN a.user_id IS NULL THEN 'logged_out'
+                    WHEN a.user_id NOT IN ({_students(course_id, section_ids)}) THEN 'other_user'
+                    ELSE 'student' END AS kind, count(*) AS attempts
+        FROM attempts a WHERE a.quiz_id = {quiz_id:d} GROUP BY kind"""  # noqa: S608
 
 
 # The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
@@ -130,6 +154,42 @@ def first_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()
         ORDER BY {_ITEM_ORDER}"""  # noqa: S608
 
 
+def last_attempts(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
+    """Select the columns of a `Selection`, with the scores: each student's last submitted attempt."""
+    return f"""
+        SELECT {_SELECTED}, score FROM (
+            SELECT DISTINCT ON (user_id) * FROM ({_numbered(course_id, quiz_id, section_ids)}) AS numbered
+            WHERE NOT logged_out
+            ORDER BY user_id, number DESC) AS last
+        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
+
+
+def kept_attempts_of_students(
+    course_id: int, quiz_id: int, scoring_policy: str, section_ids: Sequence[int] = ()
+) -> str:
+    """Select the columns of a `Selection`, with the scores: each student's attempt that counts."""
+    kept = kept_attempts(course_id, quiz_id, scoring_policy, section_ids)
+    return f"""
+        SELECT kept.*, a.score
+        FROM ({kept}) AS kept JOIN attempts a ON a.id = kept.id
+        WHERE a.user_id IS NOT NULL
+        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
+
+
+def submissions(selected: str) -> str:
+    """Select the columns of `frames.SUBMISSIONS` of the attempts that another query selects."""
+    return f"""
+        SELECT a.user_id, a.temporary_user_code, a.score, a.n_correct, a.n_incorrect,
+               extract(epoch FROM a.finished_at - a.started_at)::float8 AS seconds
+        FROM attempts a WHERE a.id IN (SELECT id FROM ({selected}) AS selected)"""  # noqa: S608
+
+
+def has_several_attempts(course_id: int, quiz_id: int) -> str:
+    """Select whether anybody has submitted a second attempt."""
+    submitted = _submitted(course_id, quiz_id, ())
+    return f"SELECT EXISTS (SELECT FROM ({submitted}) AS submitted WHERE attempt > 1) AS several"  # noqa: S608
+
+
 def question_sets(question_set_ids: Iterable[int]) -> str:
     """Select (id, question_version_ids) of question sets."""
     return f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({_list(question_set_ids)})"  # noqa: S608
@@ -160,12 +220,39 @@ def section_ids(course_id: int) -> str:
 
 def student_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.STUDENT_ATTEMPTS` but the sections, in the order of the given ids."""
+    return _attempts(attempt_ids, STUDENT_ATTEMPTS)
+
+
+def new_quizzes_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.NEW_QUIZZES_ATTEMPTS` but the sections, in the order of the given ids."""
+    return _attempts(attempt_ids, NEW_QUIZZES_ATTEMPTS)
+
+
+def _attempts(attempt_ids: Iterable[int], frame: Iterable[str]) -> str:
     return f"""
-        SELECT {_columns("a", Attempt, STUDENT_ATTEMPTS)}, {_columns("u", User, STUDENT_ATTEMPTS)},
+        SELECT {_columns("a", Attempt, frame)}, {_columns("u", User, frame)},
                a.user_id IS NULL AS logged_out
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
         JOIN attempts a USING (id)
         LEFT JOIN users u ON u.id = a.user_id
+        ORDER BY wanted.position"""  # noqa: S608
+
+
+def statistics_attempts(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.STATISTICS_ATTEMPTS`, in the order of the given ids."""
+    return _in_order(STATISTICS_ATTEMPTS, attempt_ids)
+
+
+def selections(attempt_ids: Iterable[int]) -> str:
+    """Select the columns of `frames.SELECTIONS`, in the order of the given ids."""
+    return _in_order(SELECTIONS, attempt_ids)
+
+
+def _in_order(frame: Iterable[str], attempt_ids: Iterable[int]) -> str:
+    return f"""
+        SELECT {_columns("a", Attempt, frame)}
+        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
+        JOIN attempts a USING (id)
         ORDER BY wanted.position"""  # noqa: S608
 
 

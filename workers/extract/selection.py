@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
 _CHUNK_BYTES = 8 * 2**20
@@ -19,7 +22,7 @@ class Selection:
     `sizes` are the bytes that the responses of each attempt take when they are read. `newest_first` holds the
     same question sets, those of the newest attempts first; `sent` are those that some attempt sent itself.
     `scores` are the points given, NaN for an attempt that is not graded; none if the report has no use for
-    them in advance.
+    them in advance. `rule` says in a sentence which attempts these are.
     """
 
     attempt_ids: npt.NDArray[np.int64]
@@ -28,13 +31,47 @@ class Selection:
     newest_first: Sequence[int] = ()
     sent: frozenset[int] = frozenset()
     scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    rule: str = ""
 
-    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> list[slice]:
+    @classmethod
+    def read(cls, batches: Iterable[pa.RecordBatch], rule: str = "") -> Self:
+        """Read a selection from batches of its rows, with the column score if that is known in advance.
+
+        It takes twelve bytes an attempt, eight more for a score, and some for each question set.
+        """
+        ids, sizes, scores = array("q"), array("i"), array("d")
+        # Of each question set, when its newest attempt was updated, and the negative number of its row.
+        newest: dict[int, tuple[int, int]] = {}
+        sent: set[int] = set()
+        for batch in batches:
+            ids.frombytes(batch["id"].to_numpy().tobytes())
+            sizes.frombytes(batch["size"].to_numpy().tobytes())
+            if "score" in batch.schema.names:
+                scores.frombytes(batch["score"].to_numpy(zero_copy_only=False).tobytes())
+            rows = batch.select(["question_set_id", "updated_at", "sends_questions"]).to_pandas()
+            rows.index += len(ids) - len(rows)
+            updated_at = rows["updated_at"].astype("int64")
+            first_newest = updated_at.groupby(rows["question_set_id"], sort=False).idxmax()
+            for question_set_id, row in first_newest.items():
+                key = int(updated_at[row]), -int(row)
+                newest[question_set_id] = max(key, newest.get(question_set_id, key))
+            sent.update(rows.loc[rows["sends_questions"], "question_set_id"].unique().tolist())
+        return cls(
+            np.frombuffer(ids, np.int64),
+            np.frombuffer(sizes, np.int32),
+            [*newest],
+            # Of two attempts at the same moment, the first in row order is the newer.
+            sorted(newest, key=newest.__getitem__, reverse=True),
+            frozenset(sent),
+            np.frombuffer(scores, np.float64),
+            rule,
+        )
+
+    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""
-        ends = np.cumsum(self.sizes, dtype=np.int64)
-        parts: list[slice] = []
-        while (start := parts[-1].stop if parts else 0) < len(ends):
-            before = ends[start - 1] if start else 0
-            fitting = int(np.searchsorted(ends, before + most_bytes, side="right"))
-            parts.append(slice(start, max(start + 1, min(fitting, start + most_attempts))))
-        return parts
+        start = 0
+        while start < len(self.sizes):
+            ends = np.cumsum(self.sizes[start : start + most_attempts], dtype=np.int64)
+            stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
+            yield slice(start, stop)
+            start = stop

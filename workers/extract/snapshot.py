@@ -7,24 +7,27 @@ can be renewed in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
+from threading import Lock
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import Error as AdbcError
-from adbc_driver_postgresql import dbapi
+from adbc_driver_postgresql import StatementOptions, dbapi
 
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
+from models.reports.variants import AttemptChoice
 from models.settings import Settings
-from workers.extract import queries
+from workers.analysis.provenance import Provenance
+from workers.extract import provenance, queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
+from workers.extract.provenance import attempt_counts
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection
 from workers.metrics import ROWS_READ, STEP_SECONDS
@@ -33,6 +36,7 @@ from workers.metrics import ROWS_READ, STEP_SECONDS
 _SMALLEST_CHUNK = 1_000
 # Enough chunks for the completion to move.
 _CHUNKS_TO_SHOW = 10
+_BATCH_BYTES = "1048576"
 # A row has cells for all items of the file, and the attempt may have had few of them.
 _MOST_CELLS = 2**20
 
@@ -44,6 +48,7 @@ class SnapshotConnection:
         self._url = url
         self._timeout_ms = int(statement_timeout_seconds * 1000)
         self._connection: Any = None
+        self._one_at_a_time = Lock()
 
     def begin(self) -> None:
         """Start a read-only transaction with one view of the data; reconnect if the connection was lost."""
@@ -65,9 +70,18 @@ class SnapshotConnection:
 
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query; the only values in `sql` are integers of our own."""
-        with self._connection.cursor() as cursor:
+        # A chunk may be read ahead while the job asks for something else.
+        with self._one_at_a_time, self._connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Yield the result of such a query in parts, of which one is in memory at a time."""
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
+            cursor.execute(sql)
+            with cursor.fetch_record_batch() as batches:
+                yield from batches
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -103,6 +117,7 @@ class Extract:
         self._course_id = claim.course_id
         self._connection = connection
         self._most_attempts = settings.chunk_attempts
+        self.has_several_attempts = False
 
     def __enter__(self) -> Extract:
         self._connection.begin()
@@ -126,6 +141,12 @@ class Extract:
         return Revisions(self._quiz["revision"], self._quiz["roster_revision"])
 
     @property
+    def points_possible(self) -> float | None:
+        """The points that the quiz carries."""
+        points: float | None = self._quiz["points_possible"]
+        return points
+
+    @property
     def includes_root_accounts(self) -> bool:
         """Whether the course wants its users' root accounts in the file."""
         return bool(self._quiz["include_root_accounts"])
@@ -134,16 +155,65 @@ class Extract:
         """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
         variant = self.variant
         if variant.includes_all_versions:
-            return self._select(queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+            sql = queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids)
+            return self._select(sql, provenance.ALL_ATTEMPTS)
         policy = self._quiz["scoring_policy"]
-        return self._select(
-            queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
-        )
+        sql = queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
+        return self._select(sql, provenance.KEPT_ATTEMPTS)
 
     def select_first_attempts(self) -> Selection:
         """Select the attempts of an item_analysis: the first submitted one of each student."""
         variant = self.variant
-        return self._select(queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids))
+        sql = queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids)
+        return self._select(sql, provenance.FIRST_ATTEMPTS)
+
+    def provenance(
+        self,
+        selection: Selection,
+        conventions: Sequence[str],
+        *,
+        takes_logged_out: bool,
+        analysis_version: str,
+    ) -> Provenance:
+        """Count what a selection leaves out, and gather where the figures of the report come from."""
+        variant = self.variant
+        by_kind = self._connection.read(
+            queries.attempts_by_kind(self._course_id, variant.quiz_id, variant.section_ids)
+        )
+        counts = dict(zip(by_kind["kind"].to_pylist(), by_kind["attempts"].to_pylist(), strict=True))
+        return Provenance(
+            report_type=variant.report_type.value,
+            course_id=self._course_id,
+            quiz_id=variant.quiz_id,
+            quiz_title=self._quiz["title"],
+            includes_all_versions=variant.includes_all_versions,
+            includes_sis_ids=variant.includes_sis_ids,
+            anonymous=variant.anonymous,
+            section_ids=variant.section_ids,
+            quiz_revision=self.revisions.quiz,
+            roster_revision=self.revisions.roster,
+            analysis_version=analysis_version,
+            generated_at=self._quiz["now"],
+            attempts=attempt_counts(
+                selection, counts, takes_logged_out=takes_logged_out and not variant.section_ids
+            ),
+            conventions=conventions,
+            software=f"Quiz Reports {metadata.version('quiz-reports')}",
+        )
+
+    def select_students(self) -> Selection:
+        """Select an attempt of each student for the statistics: the first, the last or the kept one."""
+        variant = self.variant
+        where = self._course_id, variant.quiz_id
+        several = self._connection.read(queries.has_several_attempts(*where)).to_pylist()
+        self.has_several_attempts = bool(several[0]["several"])
+        if variant.attempts is AttemptChoice.LAST:
+            return self._select(queries.last_attempts(*where, variant.section_ids), provenance.LAST_ATTEMPTS)
+        if variant.attempts is AttemptChoice.KEPT:
+            policy = self._quiz["scoring_policy"]
+            sql = queries.kept_attempts_of_students(*where, policy, variant.section_ids)
+            return self._select(sql, provenance.KEPT_ATTEMPTS)
+        return self.select_first_attempts()
 
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
@@ -167,37 +237,61 @@ class Extract:
                 if question.quiz_group_id is not None
             },
             points_of_groups=read_points_of_groups(self._quiz["question_groups"]),
+            contents=contents,
         )
 
-    def rows(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
+        return self._rows(selection, items, queries.student_attempts)
+
+    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+        """Yield chunks of attempts as `frames.NEW_QUIZZES_ATTEMPTS`, in row order."""
+        return self._rows(selection, items, queries.new_quizzes_attempts)
+
+    def _rows(
+        self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
+    ) -> Generator[pd.DataFrame]:
         sections = StudentSections(
             self._connection.read(queries.sections(self._course_id)),
-            self._connection.read(queries.section_ids(self._course_id)),
+            self._connection.batches(queries.section_ids(self._course_id)),
         )
-        for attempts in self._chunks(selection, items, queries.student_attempts):
-            yield sections.added_to(attempts).to_pandas(types_mapper=pd.ArrowDtype)
+        for attempts in self._chunks(selection, items, query):
+            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            yield frame.assign(**sections.of(frame["user_id"]))
+            # Kept until the next is here, it would be a chunk more.
+            del attempts, frame
 
-    def choices(self, selection: Selection, items: QuizItems) -> Iterator[pd.DataFrame]:
+    def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
         for attempts in self._chunks(selection, items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            del attempts
 
-    def _select(self, sql: str) -> Selection:
-        selected = self._connection.read(sql)
-        question_set_ids = selected["question_set_id"].to_numpy()
-        updated_at = selected["updated_at"].to_numpy().astype(np.int64)
-        sent = selected["sends_questions"].to_numpy()
-        # Of two attempts at the same moment, the first in row order is the newer.
-        newest_first = np.argsort(-updated_at, kind="stable")
-        return Selection(
-            selected["id"].to_numpy(),
-            selected["size"].to_numpy(),
-            _distinct(question_set_ids),
-            _distinct(question_set_ids[newest_first]),
-            frozenset(_distinct(question_set_ids[sent])),
-            selected["score"].to_numpy() if "score" in selected.column_names else np.empty(0),
+    def statistics(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+        """Yield `frames.SUBMISSIONS` at once, then chunks of `frames.STATISTICS_ATTEMPTS`.
+
+        If the quiz has questions whose answers are selected other than by one id, chunks of
+        `frames.SELECTIONS` follow.
+        """
+        variant = self.variant
+        where = self._course_id, variant.quiz_id
+        selected = (
+            queries.all_attempts(*where, variant.section_ids)
+            if variant.includes_all_versions
+            else queries.kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
         )
+        yield self._connection.read(queries.submissions(selected)).to_pandas(types_mapper=pd.ArrowDtype)
+        has_selections = any(item.options and not item.is_choice for item in items.versions.values())
+        passes = [queries.statistics_attempts, *([queries.selections] if has_selections else [])]
+        for query in passes:
+            for attempts in self._chunks(selection, items, query):
+                yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+                del attempts
+
+    def _select(self, sql: str, rule: str) -> Selection:
+        if self.variant.section_ids:
+            rule += provenance.OF_SECTIONS
+        return Selection.read(self._connection.batches(sql), rule)
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)
@@ -219,11 +313,6 @@ class Extract:
             yield attempts
             # Two chunks at a time would take twice the memory.
             del attempts
-
-
-def _distinct(question_set_ids: npt.NDArray[np.int64]) -> list[int]:
-    """List each id once, in the order of first use; there are few."""
-    return [int(question_set_id) for question_set_id in pd.unique(question_set_ids)]
 
 
 def watched_by_kernel(url: str) -> str:

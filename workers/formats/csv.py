@@ -11,6 +11,7 @@ Most columns of a report have few distinct values. Each distinct value is writte
 columns share the pieces of a line that they have in common.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -22,17 +23,20 @@ import pandas as pd
 from workers.analysis.columns import Column, ColumnKind
 
 Codes = npt.NDArray[np.int64]
-# The fields of a line as bytes, in an array of objects.
+# Fields of a line as bytes, in an array of objects.
 Fields = npt.NDArray[np.object_]
 # For each row the index of its field, and the fields.
 Encoded = tuple[Codes, Fields]
+# Turns a text, and the separator after it, into a field.
+Text = Callable[[str, str], bytes]
 
-_NEEDS_QUOTES: Final = re.compile(r'[,"\r\n]')
 # What spreadsheets skip at the start of a cell and then what may start a formula; or what they may take for
 # the end of the cell before.
 _FORMULA_START: Final = '[\\s\x1c-\x1f\ufeff\u200b"]*[=+\\-@|%＝＋－＠]|[\t\r\n\0]'
 _LOOKS_LIKE_FORMULA: Final = re.compile(_FORMULA_START)
-_TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
+_NO_TIME: Final = np.datetime64("NaT", "s")
+_DAY: Final = 86_400
+_NOT_FINITE: Final = "a file contains finite numbers only"
 
 # Distinct values of a column, and combinations of those of neighbouring columns, are kept up to this number.
 _MOST_KEPT: Final = 1_024
@@ -53,7 +57,7 @@ def write(
     b'id,1.0\\n7,0.5\\n8,""\\n'
     """
     text = _guarded_text if guard_formulas else _text
-    yield b",".join(text(column.name) for column in columns) + b"\n"
+    yield b",".join(text(column.name, "") for column in columns) + b"\n"
     lines = _Lines(columns, text)
     for frame in frames:
         yield lines.of(frame)
@@ -62,8 +66,12 @@ def write(
 class _Lines:
     """Turns frames into lines; what it keeps of one frame for the next is bounded."""
 
-    def __init__(self, columns: Sequence[Column], text: Callable[[str], bytes]) -> None:
-        self._columns = [_ENCODERS[column.kind](column.missing, text) for column in columns]
+    def __init__(self, columns: Sequence[Column], text: Text) -> None:
+        ends = [","] * (len(columns) - 1) + ["\n"]
+        self._columns = [
+            _ENCODERS[column.kind](column.missing, text, end)
+            for column, end in zip(columns, ends, strict=True)
+        ]
         self._combinations: dict[tuple[int, ...], tuple[Sequence[Fields], Fields]] = {}
 
     def of(self, frame: pd.DataFrame) -> bytes:
@@ -71,8 +79,11 @@ class _Lines:
         encoded = (
             column.encode(values) for column, (_, values) in zip(self._columns, frame.items(), strict=True)
         )
-        fields = [fields[codes].tolist() for codes, fields in self._joined(encoded)]
-        return b"".join(line + b"\n" for line in map(b",".join, zip(*fields, strict=True)))
+        pieces = list(self._joined(encoded))
+        lines = np.empty((len(frame), len(pieces)), dtype=object)
+        for number, (codes, fields) in enumerate(pieces):
+            lines[:, number] = fields[codes]
+        return b"".join(lines.ravel().tolist())
 
     def _joined(self, columns: Iterable[Encoded]) -> Iterator[Encoded]:
         """Yield neighbouring columns of few values as one, whose fields are the combinations of theirs."""
@@ -90,120 +101,143 @@ class _Lines:
             yield codes, self._combined(group)
 
     def _combined(self, group: Sequence[Fields]) -> Fields:
-        """Return all combinations of the fields of some columns, joined by commas."""
+        """Return all combinations of the fields of some columns."""
         if len(group) == 1:
             return group[0]
         key = tuple(map(id, group))
         if key not in self._combinations:
             if len(self._combinations) >= _MOST_KEPT:
                 self._combinations.clear()
-            joined = group[0]
+            combinations = group[0]
             for fields in group[1:]:
-                joined = np.add.outer(joined + b",", fields).ravel()
+                combinations = np.add.outer(combinations, fields).ravel()
             # The group is kept, too: the ids that are the key must not be used again.
-            self._combinations[key] = group, joined
+            self._combinations[key] = group, combinations
         return self._combinations[key][1]
 
 
 class _Column:
     """Encodes a column: each distinct value becomes a field once, and few are kept for the next frame.
 
-    The last field is that of a missing value.
+    A field ends with the separator after it. The last one is that of a missing value.
     """
 
-    def __init__(self, missing: str | None, text: Callable[[str], bytes]) -> None:
-        self._missing = b"" if missing is None else _text(missing)
+    def __init__(self, missing: str | None, text: Text, end: str) -> None:
+        self._missing = end.encode() if missing is None else _text(missing, end)
         self._text = text
+        self._end = end
         self._known: dict[Any, int] = {}
         self._fields = _array([self._missing])
 
     def encode(self, values: pd.Series) -> Encoded:
         """Return for each row the index of its field, and the fields."""
-        codes, distinct = pd.factorize(self.comparable(values))
-        found = distinct.tolist()
-        if len(found) > _MOST_KEPT:
-            fields = _array([*self.written(found), self._missing])
-        else:
-            codes, fields = self._remembered(found)[codes], self._fields
-        codes[values.isna().to_numpy()] = len(fields) - 1
-        return codes, fields
+        codes, distinct = pd.factorize(self.keys(values))
+        if len(distinct) > _MOST_KEPT:
+            return codes, _array([*self.written(distinct), self._missing])
+        return self._remembered(distinct)[codes], self._fields
 
-    def comparable(self, values: pd.Series) -> Any:
-        """Return the values in a form in which they are equal if they are written alike."""
+    def keys(self, values: pd.Series) -> Any:
+        """Return values that are equal if they are written alike."""
         raise NotImplementedError
 
-    def written(self, distinct: list[Any]) -> Iterable[bytes]:
-        """Return the fields of distinct values in the form of `comparable`."""
+    def written(self, keys: Any) -> Iterable[bytes]:
+        """Return the fields of keys."""
         raise NotImplementedError
 
-    def _remembered(self, found: list[Any]) -> Codes:
-        """Return the index of the field of each value; new values are added to the fields."""
-        if new := [value for value in found if value not in self._known]:
+    def _remembered(self, distinct: Any) -> Codes:
+        """Return the index of the field of each key, and at the end that of a missing value."""
+        keys = distinct.tolist()
+        new = [n for n, key in enumerate(keys) if key not in self._known]
+        if new:
             if len(self._known) + len(new) > _MOST_KEPT:
-                self._known, new = {}, found
-            self._fields = _array([*self._fields[: len(self._known)], *self.written(new), self._missing])
-            self._known |= {value: len(self._known) + n for n, value in enumerate(new)}
-        # A value that factorize does not number has the code -1.
-        return np.array([*map(self._known.__getitem__, found), -1])
+                self._known, new = {}, [*range(len(keys))]
+            self._fields = _array(
+                [*self._fields[: len(self._known)], *self.written(distinct[new]), self._missing]
+            )
+            self._known |= {keys[n]: len(self._known) + index for index, n in enumerate(new)}
+        return np.array([*map(self._known.__getitem__, keys), len(self._known)])
 
 
 class _Texts(_Column):
-    def __init__(self, missing: str | None, text: Callable[[str], bytes]) -> None:
-        super().__init__(missing, text)
+    def __init__(self, missing: str | None, text: Text, end: str) -> None:
+        super().__init__(missing, text, end)
         self._categories: pd.Index | None = None
 
     def encode(self, values: pd.Series) -> Encoded:
-        if isinstance(values.dtype, pd.CategoricalDtype):
-            return self._labels(values)
+        labels = values.array
+        if isinstance(labels, pd.Categorical):
+            return self._labels(labels)
         head = values.head(_SAMPLE)
         if 2 * head.nunique() <= len(head):
             return super().encode(values)
-        fields = map(self._text, values.to_numpy(object, na_value=""))
-        codes = np.arange(len(values))
-        codes[values.isna().to_numpy()] = len(values)
-        return codes, _array([*fields, self._missing])
+        fields = _array([*self.written(values.to_numpy(object, na_value=""))])
+        fields[values.isna().to_numpy()] = self._missing
+        return np.arange(len(values)), fields
 
-    def _labels(self, values: pd.Series) -> Encoded:
-        labels = values.cat
-        if labels.categories is not self._categories:
-            self._categories = labels.categories
-            self._fields = _array([*map(self._text, labels.categories), self._missing])
-        codes = labels.codes.to_numpy(np.int64)
-        return np.where(codes < 0, len(self._fields) - 1, codes), self._fields
+    def _labels(self, labels: pd.Categorical) -> Encoded:
+        categories = labels.dtype.categories
+        if categories is not self._categories:
+            self._categories = categories
+            self._fields = _array([*self.written(categories), self._missing])
+        codes = labels.codes.astype(np.int64)
+        codes[codes < 0] = len(categories)
+        return codes, self._fields
 
-    def comparable(self, values: pd.Series) -> Any:
+    def keys(self, values: pd.Series) -> Any:
         return values
 
-    def written(self, distinct: list[Any]) -> Iterable[bytes]:
-        return map(self._text, distinct)
+    def written(self, keys: Any) -> Iterable[bytes]:
+        text, end = self._text, self._end
+        return [text(key, end) for key in keys]
 
 
 class _Numbers(_Column):
-    def comparable(self, values: pd.Series) -> Any:
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-        if np.isfinite(numbers).sum() != values.notna().sum():
-            raise ValueError("a file contains finite numbers only")
+    def keys(self, values: pd.Series) -> Any:
+        if isinstance(values.dtype, np.dtype):
+            numbers = values.to_numpy(np.float64)
+        else:
+            numbers = values.to_numpy(np.float64, na_value=np.nan)
+            if np.isnan(numbers).sum() != values.isna().sum():
+                raise ValueError(_NOT_FINITE)
         # By their bits, 0.0 and -0.0 keep their own texts.
         return numbers.view(np.int64)
 
-    def written(self, distinct: list[Any]) -> Iterable[bytes]:
-        return (repr(number).encode() for number in np.array(distinct).view(np.float64).tolist())
+    def written(self, keys: Any) -> Iterable[bytes]:
+        numbers = keys.view(np.float64)
+        if np.isinf(numbers).any():
+            raise ValueError(_NOT_FINITE)
+        for number in numbers.tolist():
+            yield self._missing if math.isnan(number) else f"{number!r}{self._end}".encode()
 
 
 class _Integers(_Column):
-    def comparable(self, values: pd.Series) -> Any:
+    def encode(self, values: pd.Series) -> Encoded:
+        codes, fields = super().encode(values)
+        codes[values.isna().to_numpy()] = len(fields) - 1
+        return codes, fields
+
+    def keys(self, values: pd.Series) -> Any:
+        if isinstance(values.dtype, np.dtype):
+            return values.to_numpy(np.int64)
         return values.to_numpy(np.int64, na_value=0)
 
-    def written(self, distinct: list[Any]) -> Iterable[bytes]:
-        return (b"%d" % number for number in distinct)
+    def written(self, keys: Any) -> Iterable[bytes]:
+        return [f"{key}{self._end}".encode() for key in keys.tolist()]
 
 
 class _Times(_Column):
-    def comparable(self, values: pd.Series) -> Any:
-        return values.to_numpy("datetime64[s]", na_value=np.datetime64("NaT"))
+    def keys(self, values: pd.Series) -> Any:
+        return values.to_numpy("datetime64[s]", na_value=_NO_TIME).view(np.int64)
 
-    def written(self, distinct: list[Any]) -> Iterable[bytes]:
-        return (f"{moment} UTC".encode() for moment in distinct)
+    def written(self, keys: Any) -> Iterable[bytes]:
+        day, second = np.divmod(keys, _DAY)
+        distinct_days, of_time = np.unique(day, return_inverse=True)
+        days = _array([f"{date} ".encode() for date in distinct_days.astype("datetime64[D]")])
+        minutes = _array([b"%02d:%02d:" % divmod(minute, 60) for minute in range(_DAY // 60)])
+        seconds = _array([f"{number:02} UTC{self._end}".encode() for number in range(60)])
+        fields = days[of_time] + minutes[second // 60] + seconds[second % 60]
+        fields[keys == _NO_TIME.view(np.int64)] = self._missing
+        return list(fields)
 
 
 _ENCODERS: Final[Mapping[ColumnKind, type[_Column]]] = {
@@ -214,16 +248,20 @@ _ENCODERS: Final[Mapping[ColumnKind, type[_Column]]] = {
 }
 
 
-def _text(text: str) -> bytes:
-    """Return a text as a CSV field."""
-    if text and not _NEEDS_QUOTES.search(text):
-        return text.encode()
-    return ('"' + text.replace('"', '""') + '"').encode()
+def _text(text: str, end: str) -> bytes:
+    """Return a text as a CSV field, and the separator after it."""
+    # A report of essays spends its time here.
+    if '"' in text:
+        text = text.replace('"', '""')
+        return f'"{text}"{end}'.encode()
+    if "," in text or "\n" in text or "\r" in text or not text:
+        return f'"{text}"{end}'.encode()
+    return f"{text}{end}".encode()
 
 
-def _guarded_text(text: str) -> bytes:
+def _guarded_text(text: str, end: str) -> bytes:
     """Return a text as a CSV field, with an apostrophe before it if it starts like a formula."""
-    return _text("'" + text if _LOOKS_LIKE_FORMULA.match(text) else text)
+    return _text("'" + text if _LOOKS_LIKE_FORMULA.match(text) else text, end)
 
 
 def _array(fields: Sequence[bytes]) -> Fields:

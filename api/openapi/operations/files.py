@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from api.media_types import JSON
 from api.openapi import schemas
@@ -11,7 +11,9 @@ from api.openapi.operations.unchanged import NOT_MODIFIED
 from api.openapi.request_bodies import Anything
 from models.reports.variants import FORMATS
 
-_BYTES: Final = {spec.media_type: Content({"type": "string"}) for spec in FORMATS.values()}
+_PART: Final = {spec.media_type: Content({"type": "string"}) for spec in FORMATS.values()}
+# A list is the student_analysis of New Quizzes.
+_FILE: Final = {**_PART, JSON: Content(schemas.JsonReport | list[Any])}
 _HEADERS: Final = ["ETag", "Content-Disposition"]
 
 SHOW: Final = Operation(
@@ -20,8 +22,8 @@ SHOW: Final = Operation(
 
 DOWNLOAD: Final = Operation(
     {
-        200: ResponseSpec("The file.", _BYTES, _HEADERS),
-        206: ResponseSpec("The requested part of the file.", _BYTES, [*_HEADERS, "Content-Range"]),
+        200: ResponseSpec("The file.", _FILE, _HEADERS),
+        206: ResponseSpec("The requested part of the file.", _PART, [*_HEADERS, "Content-Range"]),
         302: ResponseSpec(
             "The address of the file in its store, if the service is set to redirect downloads.",
             headers=["Location"],

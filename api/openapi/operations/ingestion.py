@@ -89,15 +89,17 @@ PUT_COURSE: Final = _push(
 )
 
 PUT_QUIZ: Final = _push(
-    'An entry of `questions` with `"entry_type": "quiz_group"` is a group and is skipped. A check may have'
-    " beside `quiz` the `course` that is to be pushed before it.",
+    'An entry of `questions` with `"entry_type": "quiz_group"` is a group: its `id` and `question_points` are'
+    " kept. A question with a `quiz_group_id` is drawn, so it is in the reports of the attempts that had it."
+    " A check may have beside `quiz` the `course` that is to be pushed before it.",
     {JSON: Content(QuizBody, _QUIZ)},
 )
 
 PUT_SUBMISSIONS: Final = _push(
     "An entry of `submission_data` has further keys that depend on the question: `answer_<answer id>`,"
-    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A check may have beside the attempts,"
-    " or in the first line, the `course` and the `quiz` that are to be pushed before them.",
+    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A row that holds no attempt (untaken,"
+    " settings_only, attempt null) counts as unchanged, whatever its other fields. A check may have beside"
+    " the attempts, or in the first line, the `course` and the `quiz` that are to be pushed before them.",
     {
         JSON: Content(SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "One attempt in each line."}),

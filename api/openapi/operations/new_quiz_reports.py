@@ -29,6 +29,9 @@ CREATE: Final = Operation(
         FORM: _FORM,
         MULTIPART: _FORM,
     },
+    notes="The student_analysis has New Quizzes' own layouts in CSV and JSON, with a row for every attempt."
+    " The layout of its item_analysis is not known: in CSV it is that of Classic Quizzes, in JSON a list of"
+    " the same rows by the names of the columns.",
     refusals={
         400: "The report type or the format is unknown, or the quiz is a survey, which has no item_analysis.",
         409: "The report is already being generated.",

@@ -10,7 +10,7 @@ async function follow() {
   try {
     const response = await fetch(location.href, { credentials: "same-origin" });
     if (!response.ok) {
-      return;
+      throw new Error(response.statusText);
     }
     page = new DOMParser().parseFromString(await response.text(), "text/html");
   } catch {
@@ -18,6 +18,10 @@ async function follow() {
     return;
   }
   const fresh = page.getElementById("reports");
+  if (!fresh && "reload" in list.dataset) {
+    location.reload();
+    return;
+  }
   if (fresh) {
     const focused = document.activeElement?.id;
     list.replaceWith(fresh);

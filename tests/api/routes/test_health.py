@@ -53,6 +53,13 @@ class TestOperations:
         assert response.status_code == status
         assert status == 200 or f"is at migration {revision}" in response.json["reason"]
 
+    def test_metrics_count_refused_pushes_by_their_kind(self, api: Api) -> None:
+        api.call("PUT", "/api/v1/courses/101", "admin", json={"course": {"name": 7}})
+        api.call("PUT", "/api/v1/courses/101", None, json={"course": {}})
+        figures = api.get("/metrics", None).text
+        for kind in ("invalid", "token"):
+            assert re.search(rf'refused_pushes_total{{kind="{kind}",route="/api/v1/courses/[^"]*"}}', figures)
+
     @pytest.mark.contract("1 Routes", "healthz, readyz, metrics")
     def test_metrics_count_requests_by_route_and_tell_how_long_jobs_wait(self, api: Api) -> None:
         api.generated()

@@ -237,6 +237,34 @@ def test_attempts_are_skipped_one_by_one(pushed: Api) -> None:
     assert values(pushed, "SELECT submission_id FROM attempts") == [501]
 
 
+def test_a_word_that_is_not_known_is_taken_and_named(pushed: Api) -> None:
+    odd = attempt(501, submission_data=[entry(FIRST_QUESTION, correct="perhaps")])
+
+    body = checked_then_skipped(pushed, ATTEMPTS, {"quiz_submissions": [odd]})
+
+    assert kinds(body) == {"unknown_word": ["quiz_submissions[0].submission_data[0].correct"]}
+    assert counts(body) == {"created": 1, "updated": 0, "unchanged": 0, "deleted": 0, "skipped": 0}
+
+
+def test_a_question_of_a_skipped_group_is_skipped_and_its_stored_points_stay(pushed: Api) -> None:
+    group = {"entry_type": "quiz_group", "id": 77, "question_points": 5.0}
+    drawn = question(3, quiz_group_id=77)
+    assert put(pushed, QUIZ, {"quiz": {"questions": [drawn, group]}}).status_code == 200
+
+    changed = {**drawn, "question_text": "Other"}
+    body = checked_then_skipped(
+        pushed, QUIZ, {"quiz": {"questions": [changed, {**group, "question_points": "five"}]}}
+    )
+
+    assert kinds(body) == {
+        "invalid_value": ["quiz.questions[1].question_points"],
+        "depends_on_skipped": ["quiz.questions[0].quiz_group_id"],
+    }
+    assert values(pushed, "SELECT question_groups FROM quizzes WHERE id = 201") == [{"77": 5.0}]
+    assert counts(body)["skipped"] == 2
+    assert not counts(body)["updated"]
+
+
 def test_a_skipped_attempt_does_not_claim_its_submission(pushed: Api) -> None:
     put(pushed, ATTEMPTS, {"quiz_submissions": [attempt(501), attempt(502, user_id=99)]}, SKIP)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.lms.courses import Section
-from models.reports.variants import MOST_SECTIONS, ReportFormat
+from models.reports.variants import CLASSIC_FORMATS, MOST_SECTIONS, ReportFormat
 from tests.factories import (
     COURSE_ID,
     OTHER_COURSE_ID,
@@ -123,7 +123,7 @@ def with_format(request_options: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("request_options", FORMATS.values(), ids=FORMATS)
-@pytest.mark.parametrize("report_format", ReportFormat)
+@pytest.mark.parametrize("report_format", CLASSIC_FORMATS)
 @pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")
 def test_format_in_every_spelling(
     api: Api, request_options: dict[str, Any], report_format: ReportFormat
@@ -139,6 +139,15 @@ def test_an_unknown_format_in_every_spelling(api: Api, request_options: dict[str
     response = api.post(REPORTS, **with_format(request_options, "docx"))
     assert response.status_code == 400
     assert response.json["message"].startswith("invalid quiz report format: it must be one of csv")
+
+
+@pytest.mark.contract("2 Index", "of each variant in CSV; other formats are not listed")
+def test_the_list_shows_the_csv_reports(api: Api) -> None:
+    params = {"report_type": "student_analysis", "format": "json"}
+    other = api.post(REPORTS, json={"quiz_report": params}).json
+    listed = api.get(f"{REPORTS}?format=json").json
+    assert other["id"] not in {report["id"] for report in listed}
+    assert {api.report(report["id"]).format for report in listed} == {ReportFormat.CSV}
 
 
 @pytest.mark.contract("2 Parameters", "format in every spelling; an unknown one is a 400")

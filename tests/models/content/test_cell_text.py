@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.content.cell_text import READERS, InvalidResponseError, read_id
+from models.content.cell_text import READERS
+from models.content.entry_fit import InvalidResponseError, read_id
 from models.lms.quizzes import QuestionType
 
 

@@ -91,6 +91,7 @@ def test_a_br_breaks_the_line_and_blocks_are_parted_by_one_empty_line(html: str,
         ("<p>a\nb</p>", "a b"),
     ],
 )
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
 def test_the_lines_of_a_pre_keep_their_breaks(html: str, text: str) -> None:
     assert plain_text(html) == text
 
@@ -124,6 +125,7 @@ def test_the_lines_of_a_pre_keep_their_breaks(html: str, text: str) -> None:
         ('a <a href=""></a>b', "a b"),
     ],
 )
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
 def test_links_and_images_show_where_they_lead(html: str, text: str) -> None:
     assert plain_text(html) == text
 
@@ -144,6 +146,7 @@ def test_links_and_images_show_where_they_lead(html: str, text: str) -> None:
         ("<ul><li>a<br>b</li></ul>", "* a\nb"),
     ],
 )
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
 def test_list_items_begin_with_a_star_and_are_parted_by_one_empty_line(html: str, text: str) -> None:
     assert plain_text(html) == text
 
@@ -162,6 +165,7 @@ def test_list_items_begin_with_a_star_and_are_parted_by_one_empty_line(html: str
         ("<h2></h2>a", "a"),
     ],
 )
+@pytest.mark.contract("7 Cells", "lists, headings, links, images and preformatted lines are plain text")
 def test_headings_are_underlined_and_the_first_two_levels_stand_between_rows(html: str, text: str) -> None:
     assert plain_text(html) == text
 

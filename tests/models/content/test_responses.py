@@ -264,6 +264,29 @@ def test_entries_come_in_any_order_and_stand_in_the_forms() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"correct": True, "answer_id": 8001}, "C"),
+        ({"correct": "partial", "answer_id": 8001}, "P"),
+        ({"correct": "undefined", "answer_id": 8001}, "U"),
+        ({"correct": False, "answer_id": 8002}, "I"),
+        ({"correct": None}, "i"),
+        ({"correct": "undefined"}, "u"),
+    ],
+)
+def test_an_outcome_is_a_letter_in_capitals_if_something_was_answered(
+    fields: dict[str, Any], outcome: str
+) -> None:
+    assert responses(CHOICE, **fields).outcomes == outcome
+
+
+def test_a_question_without_an_entry_has_a_dash() -> None:
+    found, _ = parser(CHOICE).read([], {}, PLACE)
+
+    assert found.outcomes == "-"
+
+
+@pytest.mark.parametrize(
     ("correct", "counts"),
     [
         *((word, (1, 0)) for word in ("partial", "undefined", "defined", "no_score", "true", "Falsch", "")),
@@ -324,96 +347,6 @@ def test_what_a_question_cannot_be_answered_with_is_refused_at_its_place(
 def test_a_question_or_answer_that_the_attempt_had_not_asks_for_its_quiz_data() -> None:
     for fields in ({"question_id": 2}, {"answer_id": 8003}):
         assert "quiz_data" in issues(CHOICE, entry(**fields))[0].reason
-
-
-# An answer to each type of question, as Canvas sends it.
-ANSWERED: dict[str, dict[str, Any]] = {
-    "multiple_choice": {"answer_id": 8001, "text": "8001"},
-    "short_answer": {"answer_id": None, "text": "Golgi"},
-    "essay": {"text": "<p>because</p>"},
-    "fill_in_multiple_blanks": {"text": "", "answer_for_first": "foo", "answer_id_for_first": None},
-    "multiple_dropdowns": {"text": "", "answer_for_a": "41", "answer_id_for_a": 41},
-    "multiple_answers": {"text": "", "answer_1": "1", "answer_2": "0"},
-    "matching": {"text": "", "answer_1": "51"},
-    "file_upload": {"text": "", "attachment_ids": ["9"]},
-}
-NOW: dict[str, dict[str, Any]] = {
-    "multiple_choice": CHOICE,
-    "true_false": {**CHOICE, "question_type": "true_false_question"},
-    "missing_word": {**CHOICE, "question_type": "missing_word_question"},
-    "short_answer": question("short_answer", answers=[{"id": 5, "text": "Golgi"}]),
-    "essay": question("essay"),
-    "fill_in_multiple_blanks": question(
-        "fill_in_multiple_blanks", answers=[{"id": 5, "text": "y", "blank_id": "a"}]
-    ),
-    "multiple_dropdowns": DROPDOWNS,
-    "multiple_answers": SEVERAL,
-    "matching": question("matching", answers=[{"id": 1, "text": "a", "match_id": 52}]),
-    "numerical": question("numerical"),
-    "calculated": CALCULATED,
-    "file_upload": question("file_upload"),
-    "text_only": question("text_only"),
-    "Error": {"id": 1, "question_type": "Error"},
-}
-# A text is a text to all of these, and an id of a choice is one to all of the others.
-FITS = {
-    ("multiple_choice", "true_false"),
-    ("multiple_choice", "missing_word"),
-    *(
-        (text, now)
-        for text in ("short_answer", "essay")
-        for now in ("short_answer", "essay", "numerical", "calculated")
-    ),
-    *((kind, kind) for kind in NOW),
-}
-
-
-@pytest.mark.contract("6 Data in", "an entry that does not fit its question's type is invalid")
-@pytest.mark.parametrize(
-    ("before", "now"),
-    [(before, now) for before in ANSWERED for now in NOW if (before, now) not in FITS],
-)
-def test_an_answer_to_a_question_that_has_changed_its_type_asks_for_its_quiz_data(
-    before: str, now: str
-) -> None:
-    (issue,) = issues(NOW[now], entry(**ANSWERED[before]))
-
-    assert "send its quiz_data" in issue.reason
-
-
-@pytest.mark.parametrize(
-    ("asked", "fields"),
-    [
-        # These questions kept the ids of their answers when their type was changed.
-        (question("short_answer", answers=[{"id": 8001, "text": "a"}]), {"answer_id": 8001, "text": "8001"}),
-        (
-            question("fill_in_multiple_blanks", answers=[{"id": 41, "text": "y", "blank_id": "a"}]),
-            {"answer_for_a": 41, "answer_id_for_a": 41},
-        ),
-        (question("numerical"), {"answer_id": 8001, "text": ""}),
-    ],
-)
-def test_the_id_of_a_choice_is_never_the_text_of_a_cell(
-    asked: dict[str, Any], fields: dict[str, Any]
-) -> None:
-    (issue,) = issues(asked, entry(**fields))
-
-    assert "send its quiz_data" in issue.reason
-
-
-@pytest.mark.parametrize("now", NOW)
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        {},
-        {"text": ""},
-        {"text": " "},
-        {"answer_id": None, "attachment_ids": []},
-        {"answer_for_a": None, "answer_id_for_a": ""},
-    ],
-)
-def test_an_entry_without_a_response_fits_every_type(now: str, nothing: dict[str, Any]) -> None:
-    assert issues(NOW[now], entry(**nothing)) == []
 
 
 def test_a_question_that_is_answered_twice_is_refused() -> None:

@@ -10,7 +10,16 @@ import pytest
 from models.errors import InvalidInputError, NotFoundError
 from models.ingestion.counts import PushCounts
 from tests.lms import Lms
-from tests.payloads import FIRST_QUESTION, QUIZ_ID, SECOND_QUESTION, attempt, entry, many_attempts, question
+from tests.payloads import (
+    FIRST_QUESTION,
+    QUIZ_ID,
+    SECOND_QUESTION,
+    Json,
+    attempt,
+    entry,
+    many_attempts,
+    question,
+)
 
 LATER, EARLIER = "2026-09-11T00:00:00Z", "2026-09-10T09:12:30Z"
 OTHER_QUIZ_ID = 202
@@ -181,6 +190,113 @@ def test_invalid_attempts_are_refused_and_nothing_of_the_request_is_stored(
         f"quiz_submissions[{int(p[1:].split(']')[0]) + 1}]{p[p.index(']') + 1 :]}" for p in path
     ]
     assert school.stored() == before
+
+
+@pytest.mark.contract("6 Data in", "users that are unknown are named, all of them")
+def test_all_users_that_a_batch_does_not_know_are_named(school: Lms) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        school.put_attempts(attempt(), *(attempt(600 + n, user_id=100 + n // 2) for n in range(60)))
+
+    first, second, *_ = caught.value.issues
+    others = ", ".join(str(100 + n) for n in range(1, 30))
+    assert first.reason == f"100 is not a user of the course, nor are {others}"
+    assert second.reason == "100 is not a user of the course"
+    assert len(caught.value.issues) == 20
+
+
+@pytest.mark.contract("6 Data in", "rows that hold no attempt are taken and counted as unchanged")
+def test_rows_that_hold_no_attempt_count_as_unchanged(school: Lms) -> None:
+    rows: list[Json] = [{"workflow_state": "settings_only", "attempt": None}, {"workflow_state": "untaken"}]
+
+    assert school.put_attempts(*rows, attempt()) == PushCounts(1, 0, unchanged=2, deleted=0, revision=2)
+    assert school.put_lines(rows) == PushCounts(0, 0, unchanged=2, deleted=0, revision=2)
+
+
+def test_an_untaken_submission_leaves_its_stored_attempt(school: Lms) -> None:
+    school.put_attempts(attempt())
+    before = school.stored()
+
+    assert school.put_attempts(attempt(workflow_state="untaken", updated_at=LATER)).unchanged == 1
+    assert school.stored() == before
+
+
+DRAWN = [question(n, quiz_group_id=77) for n in (FIRST_QUESTION, SECOND_QUESTION, 4000003)]
+QUESTION_IDS = """
+    SELECT array(
+        SELECT question_id FROM unnest(question_version_ids) WITH ORDINALITY AS element (id, number)
+        JOIN question_versions USING (id) ORDER BY number)
+    FROM attempts JOIN question_sets ON question_sets.id = question_set_id ORDER BY submission_id"""
+
+
+@pytest.mark.contract("6 Data in", "a drawn question is one of the attempts that drew it")
+def test_an_attempt_had_the_drawn_questions_that_it_has_entries_for(school: Lms) -> None:
+    school.put_quiz(questions=[DRAWN[0], question(1), *DRAWN[1:]])
+
+    school.put_attempts(
+        attempt(501, submission_data=[entry(SECOND_QUESTION)]),
+        attempt(502, submission_data=[]),
+        attempt(503, submission_data=None),
+        attempt(504, quiz_data=DRAWN, submission_data=[]),
+    )
+    # One alone, which is stored without the lock of several.
+    school.put_attempts(attempt(505, submission_data=[entry(4000003), entry(FIRST_QUESTION)]))
+
+    assert [ids for (ids,) in school.rows(QUESTION_IDS)] == [
+        [1, SECOND_QUESTION],
+        [1],
+        [1],
+        [FIRST_QUESTION, SECOND_QUESTION, 4000003],
+        [FIRST_QUESTION, 1, 4000003],
+    ]
+
+
+@pytest.mark.contract("6 Data in", "an attempt keeps the questions that it saw")
+def test_a_regrade_may_have_entries_for_other_drawn_questions_of_its_day(school: Lms) -> None:
+    school.put_quiz(questions=DRAWN)
+    school.put_attempts(attempt(submission_data=[]))
+    school.put_quiz(questions=[question(SECOND_QUESTION, question_type="essay_question")])
+
+    school.put_attempts(attempt(score=2, submission_data=[entry(SECOND_QUESTION)]))
+
+    assert school.rows(QUESTION_IDS) == [([SECOND_QUESTION],)]
+
+
+def test_a_group_whose_points_change_raises_the_revision(school: Lms) -> None:
+    def group(points: float | None) -> dict[str, Any]:
+        return {"entry_type": "quiz_group", "id": 77, "question_points": points}
+
+    school.put_quiz(questions=[*DRAWN, group(5)])
+
+    assert school.value("SELECT question_groups FROM quizzes") == {"77": 5.0}
+    assert school.put_quiz(questions=[*DRAWN, group(5)]).updated == 0
+    assert school.put_quiz(questions=[*DRAWN, group(6)]).updated == 1
+    assert school.put_quiz(questions=DRAWN).updated == 1
+    assert school.value("SELECT question_groups FROM quizzes") == {"77": None}
+    assert school.patch_quiz(title="Cells", quiz_type="assignment").updated == 0
+
+
+@pytest.mark.contract("6 Data in", "an entry that does not fit its question's type is invalid")
+def test_a_choice_at_what_is_an_essay_now_needs_the_questions_of_its_attempt(school: Lms) -> None:
+    before = [question(FIRST_QUESTION), question(SECOND_QUESTION)]
+    school.put_attempts(attempt(501))
+    school.put_quiz(questions=[question(FIRST_QUESTION, question_type="essay_question"), before[1]])
+
+    with pytest.raises(InvalidInputError, match="send its quiz_data"):
+        school.put_attempts(attempt(502))
+    assert school.put_attempts(attempt(501, score=2)).updated == 1
+    assert school.put_attempts(attempt(502, quiz_data=before)).created == 1
+
+
+def test_shuffled_choices_are_shown_in_one_order_whatever_came_first(school: Lms) -> None:
+    several = question(9, question_type="multiple_answers_question")
+    school.put_quiz(questions=[question(1), several])
+    ticked = [{"question_id": 9, **{f"answer_{answer['id']}": "1" for answer in several["answers"]}}]
+    for submission_id, step in ((501, -1), (502, 1)):
+        shuffled = {**several, "answers": several["answers"][::step], "question_text": "as it was"}
+        school.put_attempts(attempt(submission_id, quiz_data=[shuffled], submission_data=ticked))
+
+    assert school.rows("SELECT DISTINCT texts FROM attempts") == [(["Answer 1,Answer 2,Answer 3"],)]
+    assert school.value("SELECT count(*) FROM question_versions WHERE question_id = 9") == 2
 
 
 def test_a_submission_of_another_quiz_is_refused(school: Lms) -> None:

@@ -173,3 +173,11 @@ def test_of_two_courses_with_one_sis_id_one_is_refused(lms: Lms) -> None:
 
 def _line(submission_id: int) -> bytes:
     return msgspec.json.encode(attempt(submission_id))
+
+
+def test_a_change_of_the_assignment_waits_for_no_attempt_that_was_just_inserted(school: Lms) -> None:
+    # If it waited, two pushes of attempts that raise the revision next would deadlock with it.
+    with ThreadPoolExecutor(1) as pool, school.database.transaction() as session:
+        # As the foreign key of an inserted attempt does.
+        session.execute(text("SELECT FROM quizzes FOR KEY SHARE"))
+        assert pool.submit(school.patch_quiz, assignment_id=5).result(timeout=10).updated == 1

@@ -109,6 +109,35 @@ def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     assert school.value("SELECT count(*) FROM attempts WHERE length(texts[1]) = 100002") == 10 + BATCH
 
 
+def test_memory_stays_level_however_many_long_questions_attempts_send(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("models.ingestion.quiz_data._MAX_BYTES", MEGABYTE)
+    monkeypatch.setattr("models.ingestion.question_sets._MAX_CHARACTERS", MEGABYTE)
+
+    def peak(count: int, first: int) -> int:
+        tracemalloc.reset_peak()
+        pushed = school.put_lines(
+            attempt(
+                number,
+                submission_data=[],
+                quiz_data=[question(1, question_text=f"{number}{'a' * 400_000}")],
+            )
+            for number in range(first, first + count)
+        )
+        assert pushed.created == count
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        short, long = peak(5, 10_000), peak(25, 20_000)
+    finally:
+        tracemalloc.stop()
+
+    assert long < short + 3 * MEGABYTE
+
+
 def test_no_more_responses_are_read_once_twenty_issues_are_found(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,15 +200,40 @@ def test_no_more_issues_are_looked_for_than_are_named(
     lms.put_course()
     found: list[ValidationIssue] = []
 
-    def counted(path: str, reason: str) -> ValidationIssue:
-        found.append(ValidationIssue(path, reason))
+    def counted(*values: Any) -> ValidationIssue:
+        found.append(ValidationIssue(*values))
         return found[-1]
 
-    for module in ("models.payloads.courses", "models.ingestion.courses"):
+    for module in ("models.payloads.lists", "models.payloads.courses", "models.ingestion.courses"):
         monkeypatch.setattr(f"{module}.ValidationIssue", counted)
 
     assert len(places(lambda: lms.patch_course(**fields))) == InvalidInputError.MOST_ISSUES
     assert len(found) == InvalidInputError.MOST_ISSUES
+
+
+@pytest.mark.contract("6 Data in", "Canvas's own words are understood")
+def test_enrollments_are_read_in_canvas_s_own_words(lms: Lms) -> None:
+    states = ["active", "invited", "creation_pending", "completed", "inactive", "rejected", "deleted"]
+    enrollments = [
+        {
+            "user_id": user_id,
+            "course_section_id": "31",
+            "type": "StudentEnrollment",
+            "enrollment_state": state,
+        }
+        for user_id, state in enumerate(states)
+    ]
+    users = [{"id": user_id, "name": "a"} for user_id in range(len(states))]
+
+    lms.put_course(users=users, enrollments=enrollments)
+
+    assert lms.rows("SELECT section_id, enrollment_state FROM enrollments ORDER BY user_id") == [
+        (31, stored)
+        for stored in ("active", "invited", "invited", "completed", "inactive", "deleted", "deleted")
+    ]
+    assert places(lambda: lms.patch_course(enrollments=[{"user_id": 1, "type": "StudentEnrollment"}])) == [
+        "course.enrollments[0].section_id"
+    ]
 
 
 def test_a_new_course_needs_a_name(lms: Lms) -> None:

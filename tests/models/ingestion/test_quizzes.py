@@ -129,7 +129,7 @@ def test_a_quiz_may_be_without_questions(lms: Lms) -> None:
     assert lms.put_attempts(attempt(submission_data=[])).created == 1
 
 
-@pytest.mark.contract("6 Data in", "groups are skipped")
+@pytest.mark.contract("6 Data in", "groups keep their id and their questions' points")
 def test_groups_are_skipped(lms: Lms) -> None:
     group = {"entry_type": "quiz_group", "id": 5, "name": "Group", "pick_count": 1}
 

@@ -41,10 +41,10 @@ def test_only_an_anonymous_survey_hides_its_takers(quiz_type: QuizType, *, anony
     assert quiz.is_anonymous_survey is (is_survey and anonymous)
 
 
-def test_of_two_question_types_one_answer_is_chosen() -> None:
+def test_of_three_question_types_one_answer_is_chosen() -> None:
     choices = {kind for kind in QuestionType if kind.is_choice}
 
-    assert choices == {QuestionType.MULTIPLE_CHOICE, QuestionType.TRUE_FALSE}
+    assert choices == {QuestionType.MULTIPLE_CHOICE, QuestionType.TRUE_FALSE, QuestionType.MISSING_WORD}
 
 
 def test_a_page_of_the_course_s_quizzes_is_listed_by_id(api: Api) -> None:

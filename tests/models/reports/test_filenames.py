@@ -6,7 +6,7 @@ import pytest
 
 from models.lms.quizzes import QuizType
 from models.reports.filenames import content_disposition, display_name, file_name
-from models.reports.variants import ReportFormat, ReportType, Variant
+from models.reports.variants import FORMATS, ReportFormat, ReportType, Variant
 
 
 def variant(report_type: ReportType, report_format: ReportFormat = ReportFormat.CSV) -> Variant:
@@ -29,9 +29,9 @@ def test_the_name_says_quiz_or_survey(quiz_type: QuizType, report_type: ReportTy
 def test_both_names_end_in_the_format(report_format: ReportFormat) -> None:
     name = display_name("Cells", QuizType.SURVEY, variant(ReportType.STUDENT_ANALYSIS, report_format))
 
-    assert name == f"Cells Survey Student Analysis Report.{report_format}"
+    assert name == f"Cells Survey Student Analysis Report.{FORMATS[report_format].ending}"
     assert file_name(ReportType.STUDENT_ANALYSIS, report_format) == (
-        f"quiz_student_analysis_report.{report_format}"
+        f"quiz_student_analysis_report.{FORMATS[report_format].ending}"
     )
 
 

@@ -15,6 +15,7 @@ from models.reports.variants import (
     ReportType,
     Variant,
     is_generatable,
+    parse_new_quizzes_format,
     parse_report_format,
     parse_report_type,
 )
@@ -73,7 +74,7 @@ def test_switching_the_formula_guard_changes_the_version_of_csv_files_alone(
     variant = Variant.of(quiz(), STUDENT, report_format, all_versions=False, sis_ids=False)
 
     versions = {variant.analysis_version(formula_guard=guard) for guard in (False, True)}
-    assert len(versions) == (2 if report_format is CSV else 1)
+    assert len(versions) == (2 if FORMATS[report_format].ending == "csv" else 1)
 
 
 def test_every_type_and_every_format_is_specified() -> None:
@@ -82,13 +83,26 @@ def test_every_type_and_every_format_is_specified() -> None:
 
 
 def test_the_format_is_csv_unless_one_is_named() -> None:
-    assert parse_report_format(None) is CSV
+    assert parse_report_format(None, ReportType.ITEM_ANALYSIS) is CSV
 
 
-@pytest.mark.parametrize("name", ["CSV", "csv ", "pdf", "", 7, ["csv"]])
+@pytest.mark.parametrize("name", ["CSV", "csv ", "pdf", "", 7, ["csv"], "new_quizzes_csv"])
 def test_an_unknown_format_is_refused_with_those_that_there_are(name: object) -> None:
     with pytest.raises(InvalidReportFormatError, match="invalid quiz report format: it must be one of csv"):
-        parse_report_format(name)
+        parse_report_format(name, ReportType.ITEM_ANALYSIS)
+
+
+def test_new_quizzes_have_layouts_of_their_own_for_the_student_analysis_alone() -> None:
+    layouts = {name: parse_new_quizzes_format(name, STUDENT) for name in ("csv", "json")}
+
+    assert layouts == {"csv": ReportFormat.NEW_QUIZZES_CSV, "json": ReportFormat.NEW_QUIZZES_JSON}
+    assert parse_new_quizzes_format("csv", ReportType.ITEM_ANALYSIS) is CSV
+
+
+@pytest.mark.parametrize("name", [None, "CSV", "xlsx", 7, ["csv"], "new_quizzes_csv"])
+def test_new_quizzes_name_csv_or_json(name: object) -> None:
+    with pytest.raises(InvalidReportFormatError, match="it must be csv or json"):
+        parse_new_quizzes_format(name, STUDENT)
 
 
 @pytest.mark.parametrize("quiz_type", QuizType)

@@ -12,12 +12,16 @@ import psycopg
 import pytest
 import structlog
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from models.access.tokens import find_caller
 from models.db.schema import newest_revision
 from models.db.session import Database
 from models.errors import NotFoundError, UnreleasedSchemaError
+from ops.admin import commands
 from ops.cli import cli
+from tests.lms import Lms
+from tests.payloads import many_attempts
 
 
 def run(*arguments: str) -> Result:
@@ -56,6 +60,60 @@ def test_several_processes_may_migrate_an_empty_database_at_once(empty_database_
     with psycopg.connect(empty_database_url) as connection:
         applied = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     assert applied == [(newest_revision(),)]
+
+
+@pytest.fixture
+def lms(database_here: Database) -> Lms:
+    """An LMS that has pushed five attempts to each of two courses, which are made again three at a time."""
+    lms = Lms(database_here)
+    lms.set_up()
+    lms.put_attempts(*many_attempts(5))
+    lms.patch_course(102, name="Other", users=[{"id": 7, "name": "Ann Lee"}])
+    lms.put_quiz(202, 102)
+    lms.put_attempts(*many_attempts(5, first=2000), quiz_id=202, course_id=102)
+    return lms
+
+
+def spoil(lms: Lms) -> None:
+    with lms.database.transaction() as session:
+        session.execute(
+            text("UPDATE attempts SET n_correct = 9, text_version = 0 WHERE submission_id % 10 < 2")
+        )
+
+
+@pytest.mark.contract(
+    "9 Commands", "rebuild derives texts again, and raises revisions only where something changed"
+)
+def test_rebuild_makes_the_attempts_of_a_course_or_of_all_again(
+    lms: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_REBUILT_AT_ONCE", 3)
+    spoil(lms)
+
+    of_course, of_all, again = run("rebuild", "--course", "102"), run("rebuild"), run("rebuild")
+
+    assert [result.exit_code for result in (of_course, of_all, again)] == [0, 0, 0]
+    assert of_course.stdout == "2 of 5 attempts have changed\n"
+    assert of_all.stdout == "2 of 10 attempts have changed\n"
+    assert again.stdout == "0 of 10 attempts have changed\n"
+    assert lms.rows("SELECT DISTINCT n_correct FROM attempts") == [(1,)]
+    assert lms.rows("SELECT revision FROM quizzes ORDER BY id") == [(3,), (3,)]
+
+
+def test_rebuild_names_the_attempts_that_can_not_be_made_again(lms: Lms) -> None:
+    with lms.database.transaction() as session:
+        session.execute(text("DELETE FROM attempt_payloads WHERE attempt_id % 2 = 0"))
+
+    result = run("rebuild")
+
+    assert result.exit_code == 1
+    assert "submission 1001, attempt 1: has no payload of an attempt" in result.stderr
+    assert "5 attempts could not be derived again and stay as they were" in result.stderr
+
+
+def test_rebuild_of_a_course_that_is_not_there(database_here: Database) -> None:
+    with pytest.raises(NotFoundError, match="there is no course 999"):
+        run("rebuild", "--course", "999")
 
 
 def create(*options: str) -> str:

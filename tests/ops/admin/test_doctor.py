@@ -12,6 +12,7 @@ import redis
 from psycopg import sql
 
 from models.broker import BrokerError
+from models.db.session import Database
 from models.errors import UnreleasedSchemaError
 from models.settings import Settings
 from ops.admin.doctor import (
@@ -22,16 +23,21 @@ from ops.admin.doctor import (
     check_migrations,
     check_settings,
     check_storage,
+    check_texts,
     check_uploads,
     check_workers,
 )
+from tests.school import School, Size
 
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
 @pytest.mark.contract("9 Commands", "doctor says what is wrong")
 def test_a_healthy_service_is_well(settings: Settings) -> None:
-    checks = (check_settings, check_database, check_migrations, check_broker, check_storage, check_uploads)
+    checks = (
+        *(check_settings, check_database, check_migrations),
+        *(check_broker, check_storage, check_uploads, check_texts),
+    )
     for examine in checks:
         assert examine(settings)
 
@@ -129,6 +135,20 @@ def test_the_upload_check_leaves_nothing_behind(settings: Settings, tmp_path: Pa
     folder.mkdir()
     assert str(folder) in check_uploads(replace(settings, upload_folder=str(folder)))
     assert not list(folder.iterdir())
+
+
+def test_texts_by_older_rules(settings: Settings, database: Database) -> None:
+    school = School(database.url)
+    school.add_quiz(Size(students=3))
+    assert check_texts(settings)
+
+    with school.connect() as connection:
+        connection.execute("UPDATE attempts SET text_version = 0 WHERE submission_id % 3 > 0")
+
+    with pytest.raises(
+        CheckFailedError, match="2 attempts have texts by older rules: run quiz-reports rebuild"
+    ):
+        check_texts(settings)
 
 
 def test_no_worker(settings: Settings) -> None:

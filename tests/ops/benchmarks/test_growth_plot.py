@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.container import ErrorbarContainer
 
 from ops.benchmarks.growth_plot import Points, growth_lines, growth_plot, write_growth_plot
 from ops.benchmarks.measure import Outcome, Spread
@@ -31,6 +30,8 @@ def test_a_line_in_proportion_is_straight() -> None:
 
 
 def test_a_point_is_the_median_and_its_bar_goes_from_the_least_to_the_most() -> None:
+    from matplotlib.container import ErrorbarContainer
+
     [axes] = growth_plot("Growth", {"a": IN_PROPORTION}).axes
     [bars] = axes.containers
 
@@ -58,19 +59,24 @@ def test_the_same_figures_make_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_the_lines_are_both_reports_and_the_reference() -> None:
+def test_the_lines_are_both_reports_and_the_reference_of_both_exams() -> None:
     outcomes = [
         outcome("student_analysis/1000", 0.2, 0.1),
         outcome("student_analysis/1000/memory", 300.0),
         outcome("item_analysis/1000", 0.05, 0.1),
         outcome("student_analysis/growth", 0.9),
+        outcome("student_analysis/wordy/1000", 0.4, 0.3),
+        outcome("item_analysis/wordy/1000", 0.06, 0.3),
     ]
 
     lines = growth_lines(outcomes)
 
-    assert [[(size, spread.median) for size, spread in line] for line in lines.values()] == [
-        [(1000, 0.2)],
-        [(1000, 0.05)],
-        [(1000, 0.1)],
-    ]
+    assert {name: [(size, spread.median) for size, spread in line] for name, line in lines.items()} == {
+        "student_analysis": [(1000, 0.2)],
+        "item_analysis": [(1000, 0.05)],
+        "psql \\copy of the same rows": [(1000, 0.1)],
+        "student_analysis, wordy exam": [(1000, 0.4)],
+        "item_analysis, wordy exam": [(1000, 0.06)],
+        "psql \\copy of the same rows, wordy exam": [(1000, 0.3)],
+    }
     assert growth_lines(outcomes[1:]) == {}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.lms.quizzes import QuestionType
-from ops.benchmarks.exam import make_exam
+from ops.benchmarks.exam import ExamStyle, make_exam
 from ops.benchmarks.population import BLOCK, Course, Population, students_of
 
 ATTEMPTS = BLOCK + 1_000
@@ -28,6 +28,30 @@ def test_essays_have_eight_hundred_characters(population: Population) -> None:
     lengths = [len(response.text or "") for response in essay.responses[1:]]
 
     assert np.median(lengths) == pytest.approx(800, rel=0.02)
+
+
+def test_a_wordy_exam_has_multiple_answers_essays_and_options_of_thirty_characters() -> None:
+    items = make_exam(1, 50, seed=1, style=ExamStyle.WORDY)
+
+    kinds = [item.kind for item in items]
+    options = [
+        len(answer["text"])
+        for item in items
+        if item.kind is not QuestionType.ESSAY
+        for answer in item.question["answers"]
+    ]
+    essays = [
+        len(response.text or "")
+        for item in items
+        if item.kind is QuestionType.ESSAY
+        for response in item.responses[1:]
+    ]
+
+    assert kinds.count(QuestionType.MULTIPLE_ANSWERS) == 5
+    assert kinds.count(QuestionType.ESSAY) == 2
+    assert kinds.count(QuestionType.MULTIPLE_CHOICE) == 43
+    assert np.median(options) == pytest.approx(30, abs=1)
+    assert np.median(essays) == pytest.approx(600, rel=0.02)
 
 
 def test_the_same_seed_makes_the_same_attempts(population: Population) -> None:

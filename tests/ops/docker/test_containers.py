@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,10 @@ def assert_is_a_command(words: list[str]) -> None:
 
 
 def test_the_parts_are_those_of_the_service() -> None:
-    assert list(SERVICES) == ["postgres", "redis", "migrate", "api", "proxy", "worker", "sweeper"]
+    parts = ["postgres", "redis", "migrate", "api", "proxy", "worker", "worker-large", "sweeper"]
+    assert [name for name, service in SERVICES.items() if "profiles" not in service] == parts
+    profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
+    assert profiles == {"prometheus": ["monitoring"], "grafana": ["monitoring"], "s3": ["s3"]}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -78,7 +82,10 @@ def test_every_configuration_is_a_file_that_is_there() -> None:
 
 
 def test_clients_reach_the_proxy_and_nothing_else() -> None:
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["proxy"]
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"proxy", "grafana"}
+    # Another part could not be scaled: a port of the machine belongs to one container.
+    assert published["grafana"][0].startswith("127.0.0.1:")
     assert SERVICES["api"]["environment"]["QUIZ_REPORTS_TRUSTED_PROXIES"] == "1"
     assert SERVICES["api"]["environment"].keys() > SERVICES["worker"]["environment"].keys()
 
@@ -89,12 +96,68 @@ def test_the_proxy_lets_through_what_the_service_reads() -> None:
     assert limits == [Settings.max_json_bytes, Settings.max_ndjson_bytes]
 
 
-def test_no_secret_has_a_default() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
-    for variable in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "SECRET_KEY"):
-        assert f"${{{variable}:?" in text
-        assert f"${{{variable}}}" not in text
-        assert f"${{{variable}:-" not in text
+SECRETS = {
+    "migrate": {"DATABASE_URL"},
+    "api": {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"},
+    "worker": {"DATABASE_URL", "REDIS_URL"},
+    "worker-large": {"DATABASE_URL", "REDIS_URL"},
+    "sweeper": {"DATABASE_URL", "REDIS_URL"},
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_process_gets_the_secrets_that_it_needs_and_no_other(name: str) -> None:
+    environment = OURS[name]["environment"]
+    assert {variable.removesuffix("_FILE") for variable in environment if "_FILE" in variable} == SECRETS[
+        name
+    ]
+    files = {Path(path).name for variable, path in environment.items() if "_FILE" in variable}
+    assert files == set(OURS[name]["secrets"])
+    assert not {"DATABASE_URL", "REDIS_URL", "SECRET_KEY"} & environment.keys()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_reach_every_process_from_a_file_that_git_ignores(name: str) -> None:
+    assert OURS[name]["env_file"] == [{"path": "settings.env", "required": False}]
+    assert {"settings.env", ".env", "secrets/"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_part_has_limits_of_memory_and_logs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    # Children of a process that was killed would otherwise stay.
+    assert service.get("init", False) is (name in OURS)
+
+
+def test_the_secrets_are_made_once_and_are_those_of_the_file(tmp_path: Path) -> None:
+    script = tmp_path / "ops" / "docker" / "make-secrets"
+    script.parent.mkdir(parents=True)
+    script.write_text((ROOT / "ops" / "docker" / "make-secrets").read_text())
+    made = []
+    for _ in range(2):
+        subprocess.run(["sh", str(script)], check=True)
+        made.append({path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()})
+    assert made[0] == made[1]
+    assert made[0].keys() == COMPOSE["secrets"].keys()
+    assert {secret["file"] for secret in COMPOSE["secrets"].values()} == {
+        f"secrets/{name}" for name in made[0]
+    }
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+    secrets = {name: text for name, text in made[0].items() if name.endswith(("password", "key"))}
+    assert len(set(secrets.values())) == len(secrets)
+    environ = {f"{name.upper()}_FILE": str(tmp_path / "secrets" / name) for name in made[0]}
+    settings = Settings.from_env(environ).require("database_url", "redis_url", "secret_key")
+    assert made[0]["database_password"] in settings.database_url
+    json.loads(made[0]["s3_config"])
+
+
+def test_the_service_is_not_the_superuser_of_its_database() -> None:
+    script = (ROOT / "ops" / "docker" / "database-role.sh").read_text()
+    assert "CREATE ROLE quiz_reports LOGIN PASSWORD" in script
+    assert "SUPERUSER" not in script
+    assert SERVICES["postgres"]["environment"]["POSTGRES_USER"] != "quiz_reports"
 
 
 def test_the_image_runs_a_command_as_an_ordinary_user_without_a_shell() -> None:

@@ -6,14 +6,16 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import QUIZ_ID, add_school
+from tests.factories import QUIZ_ID, Api, add_school, reports_path
 from tests.payloads import attempt
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process
@@ -143,6 +145,25 @@ def test_more_idle_connections_than_open_files_end_no_process(settings: Settings
                 connection.close()
         wait_for(web.answers)
         assert child.is_running()
+
+
+def test_every_line_is_json_and_that_of_a_request_for_a_report_names_its_job(
+    api: Api, settings: Settings, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with running_web_process(settings, log=log) as web:
+        asked = httpx.post(
+            web.address + reports_path(),
+            json={"quiz_report": {"report_type": "student_analysis"}},
+            headers={"Authorization": f"Bearer {api.tokens['teacher']}", "X-Request-Id": "asked-for-here"},
+            trust_env=False,
+        ).json()
+        assert exchange(web, b"no HTTP\r\n\r\n").startswith("HTTP/1.1 400 ")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert all({"event", "timestamp", "level", "node", "pid"} <= line.keys() for line in lines)
+    [line] = [line for line in lines if line.get("request_id") == "asked-for-here"]
+    job_id = int(asked["progress_url"].rsplit("/", 1)[1])
+    assert (line["report_id"], line["job_id"], line["report_state"]) == (asked["id"], job_id, "queued")
 
 
 def push_slowly(number: int, client: socket.socket, seconds: float) -> None:

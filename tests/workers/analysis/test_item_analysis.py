@@ -11,7 +11,7 @@ import pytest
 
 from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
 from workers.analysis.frames import Item, Option
-from workers.analysis.item_analysis import ItemAnalysis
+from workers.analysis.item_analysis import OPTION_COLUMNS, ItemAnalysis
 
 HEADER = (
     "Question Id,Question Title,Answered Student Count,Top Student Count,Middle Student Count,"
@@ -107,6 +107,24 @@ GOLDEN = (
 @pytest.mark.contract("8 Item analysis", "the golden values to the last digit")
 def test_the_golden_quiz_is_written_to_the_last_digit() -> None:
     assert written(analysed(GOLDEN_QUESTIONS, students(*GOLDEN_STUDENTS))) == GOLDEN
+
+
+def test_each_option_of_the_golden_quiz_has_its_counts_and_its_point_biserial() -> None:
+    options = analysed(GOLDEN_QUESTIONS, students(*GOLDEN_STUDENTS)).options()
+
+    assert list(options.columns) == [column.name for column in OPTION_COLUMNS]
+    second = options[options["Question Id"] == GOLDEN_QUESTIONS[1].id]
+    assert second["Option Key"].tolist() == ["distractor", "distractor", "distractor", "correct"]
+    counts = second.filter(regex="^Chosen (Student|Top|Middle|Bottom)").drop(columns="Chosen Student Ratio")
+    assert counts.to_numpy().tolist() == [[1, 0, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0], [4, 2, 1, 1]]
+    assert second["Chosen Student Ratio"].tolist() == [1 / 6, 1 / 6, 0.0, 4 / 6]
+    # Of the golden table, where the correct option comes first.
+    assert second["Point Biserial"].fillna(0).tolist() == [
+        -0.7,
+        -0.09999999999999999,
+        0,
+        0.6324555320336759,
+    ]
 
 
 def test_chunks_make_no_difference() -> None:

@@ -5,7 +5,6 @@ import statistics
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from workers.analysis.psychometrics import (
     BOTTOM,
@@ -101,6 +100,9 @@ def test_point_biserial_is_pearsons_correlation_with_choosing() -> None:
     figure = point_biserial(
         totals[chose].mean(), totals[~chose].mean(), standard_deviation(totals), int(chose.sum()), 4
     )
+
+    # Imported here because it takes seconds, and every process that runs tests imports every module.
+    from scipy import stats
 
     assert figure == pytest.approx(stats.pointbiserialr(chose, totals).statistic, rel=1e-12)
 

@@ -40,6 +40,6 @@ def test_the_long_label_of_a_chosen_answer_counts() -> None:
 def test_long_texts_make_small_chunks() -> None:
     sizes = np.full(600, response_bytes(ESSAY, text="word " * 100_000), np.int32)
 
-    parts = Selection(np.arange(600), sizes, [1]).chunks(5_000)
+    parts = list(Selection(np.arange(600), sizes, [1]).chunks(5_000))
 
     assert {part.stop - part.start for part in parts[:-1]} == {16}

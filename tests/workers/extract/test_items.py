@@ -101,12 +101,13 @@ def test_an_item_is_read_as_plain_text() -> None:
         ' {"id": 2, "text": " ", "html": "<em>False</em>"}]}'
     )
 
+    options = (Option(1, "True", 100.0), Option(2, "False", 0.0))
     assert to_item(read_question(content)) == Item(
-        10, "Is it?", 2.5, 4, True, (Option(1, "True", 100.0), Option(2, "False", 0.0))
+        10, "Is it?", 2.5, 4, True, options, question_type="true_false_question"
     )
 
 
 def test_what_a_stored_question_leaves_out_has_its_default() -> None:
     question = read_question('{"id": 10, "question_type": "essay_question"}')
 
-    assert to_item(question) == Item(10, "", 0.0, None, False, ())
+    assert to_item(question) == Item(10, "", 0.0, None, False, (), question_type="essay_question")

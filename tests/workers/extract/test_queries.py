@@ -213,6 +213,17 @@ def test_sections_limit_a_report_to_their_students(mixed: Lms) -> None:
     assert selected(mixed, queries.first_attempts(COURSE_ID, QUIZ_ID, [31])) == [(501, 1)]
 
 
+@pytest.mark.parametrize(
+    ("section_ids", "kinds"),
+    [
+        ([], {"student": 3, "logged_out": 2, "preview": 2, "unsubmitted": 1, "other_user": 2}),
+        ([32], {"student": 1, "logged_out": 2, "preview": 2, "unsubmitted": 1, "other_user": 4}),
+    ],
+)
+def test_every_attempt_is_of_one_kind(mixed: Lms, section_ids: list[int], kinds: dict[str, int]) -> None:
+    assert dict(mixed.rows(queries.attempts_by_kind(COURSE_ID, QUIZ_ID, section_ids))) == kinds
+
+
 def test_attempts_are_read_in_the_order_in_which_they_are_asked_for(mixed: Lms) -> None:
     ids = {
         (submission_id, number): id_

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from workers.extract.sections import StudentSections
 
 
-def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
+def sections_of(
+    users: list[int | None], enrolled: tuple[int, ...] = (7, 8, 11)
+) -> list[tuple[str | None, ...]]:
     sections = StudentSections(
         pa.table(
             {
@@ -15,10 +20,15 @@ def sections_of(users: list[int | None]) -> list[tuple[str | None, ...]]:
                 "sis_section_id": ["BIO-A", None, "BIO-E"],
             }
         ),
-        pa.table({"user_id": [7, 8, 11], "section_ids": ["31", "32", "31,32,33"]}),
+        [batch(enrolled[:2], ["31", "32"]), batch(enrolled[2:], ["31,32,33"])],
     )
-    table = sections.added_to(pa.table({"user_id": pa.array(users, pa.int64())}))
-    return list(zip(*(table[name].to_pylist() for name in table.column_names[1:]), strict=True))
+    columns = sections.of(pd.Series(users, dtype="int64[pyarrow]")).values()
+    texts = ([None if pd.isna(text) else text for text in column] for column in columns)
+    return list(zip(*texts, strict=True))
+
+
+def batch(user_ids: Sequence[int], section_ids: list[str]) -> pa.RecordBatch:
+    return pa.record_batch({"user_id": pa.array(user_ids, pa.int64()), "section_ids": section_ids})
 
 
 @pytest.mark.contract("7 Rows", "sections are joined in one order")
@@ -35,10 +45,15 @@ def test_whoever_has_no_active_section_has_empty_texts() -> None:
     assert sections_of([None, 1, 9, 99]) == [("", "", "")] * 4
 
 
+def test_a_logged_out_taker_gets_the_sections_of_no_user() -> None:
+    for users in ((-1, 0, 1), (-(2**63), 2, 2**63 - 1)):
+        assert sections_of([None], users) == [("", "", "")]
+        assert sections_of([users[0]], users) == [("Section A", "31", "BIO-A")]
+
+
 def test_a_course_without_active_students_has_empty_texts() -> None:
     nobody = StudentSections(
         pa.table({"id": pa.array([], pa.int64()), "name": [], "sis_section_id": []}),
-        pa.table({"user_id": pa.array([], pa.int64()), "section_ids": pa.array([], pa.string())}),
+        [],
     )
-    table = nobody.added_to(pa.table({"user_id": pa.array([7], pa.int64())}))
-    assert table["section"].to_pylist() == [""]
+    assert nobody.of(pd.Series([7], dtype="int64[pyarrow]"))["section"].tolist() == [""]

@@ -162,7 +162,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_quizzes_course_id_id", "quizzes", ["course_id", "id"], unique=False)
     op.create_index(
-        "uq_quizzes_course_id_assignment_id", "quizzes", ["course_id", "assignment_id"], unique=True
+        "uq_quizzes_course_id_assignment_id",
+        "quizzes",
+        ["course_id", "assignment_id"],
+        unique=True,
+        postgresql_where=sa.text("assignment_id IS NOT NULL"),
     )
     op.create_table(
         "page_links",
@@ -289,6 +293,7 @@ def upgrade() -> None:
             sa.Enum(
                 "student_analysis",
                 "item_analysis",
+                "statistics",
                 name="reporttype",
                 native_enum=False,
                 create_constraint=True,
@@ -301,6 +306,7 @@ def upgrade() -> None:
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
         sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
+        sa.Column("attempts", sa.String(length=40), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -384,6 +390,7 @@ def upgrade() -> None:
             "includes_sis_ids",
             "anonymous",
             "section_ids",
+            "attempts",
         ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
@@ -445,6 +452,8 @@ def upgrade() -> None:
         sa.Column("answer_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("texts", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("points", postgresql.ARRAY(sa.DOUBLE_PRECISION()), nullable=False),
+        sa.Column("outcomes", sa.Text(), nullable=False),
+        sa.Column("selections", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("response_bytes", sa.Integer(), nullable=False),
         sa.Column("text_version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
@@ -512,7 +521,11 @@ def downgrade() -> None:
     op.drop_table("sections")
     op.drop_index("ix_page_links_expires_at", table_name="page_links")
     op.drop_table("page_links")
-    op.drop_index("uq_quizzes_course_id_assignment_id", table_name="quizzes")
+    op.drop_index(
+        "uq_quizzes_course_id_assignment_id",
+        table_name="quizzes",
+        postgresql_where=sa.text("assignment_id IS NOT NULL"),
+    )
     op.drop_index("ix_quizzes_course_id_id", table_name="quizzes")
     op.drop_table("quizzes")
     op.drop_index(op.f("ix_course_users_user_id"), table_name="course_users")

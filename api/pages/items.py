@@ -1,0 +1,120 @@
+"""The page of the item analysis: what the artefact of the statistics holds, in words and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from flask import Blueprint, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug import Response
+
+from api.auth import QuizAccess
+from api.errors import register_error_handlers
+from api.pages.charts import Axes, Point, item_scatter, score_histogram
+from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
+from api.pages.rendering import PageTexts, page_response, render_error
+from api.pages.sign_in import signed_in
+from api.params import object_id_or_none
+from api.services import services
+from api.statistics_documents import read_document, request_statistics
+from models.lms.courses import Section
+from models.reports.tables import QuizReport
+from models.reports.variants import AttemptChoice, Variant
+
+items = Blueprint("pages_items", __name__, url_prefix="/courses/<course_id>/quizzes/<quiz_id>")
+register_error_handlers(items, render_error)
+
+_ATTEMPTS: Final = {
+    AttemptChoice.FIRST: "The first attempt of each student",
+    AttemptChoice.LAST: "The last attempt of each student",
+    AttemptChoice.KEPT: "The attempt of each student that counts",
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the reader chose to see; whatever the address has that is not a choice is passed over."""
+
+    sort: str
+    attempts: AttemptChoice
+    section_ids: frozenset[int]
+    only_findings: bool
+
+    @classmethod
+    def of_request(cls, sections: list[Section]) -> Choices:
+        """Read the choices from the query."""
+        named = {object_id_or_none(text) for text in request.args.getlist("section_ids")}
+        attempts = request.args.get("attempts", "")
+        sort = request.args.get("sort", "")
+        return cls(
+            sort if sort in SORTS else "position",
+            next((choice for choice in _ATTEMPTS if choice == attempts), AttemptChoice.FIRST),
+            frozenset(section.id for section in sections if section.id in named),
+            request.args.get("findings") == "1",
+        )
+
+
+@items.get("/items")
+def index(course_id: str, quiz_id: str) -> Response:
+    """Show the item analysis, or how far it is."""
+    with services().database.transaction() as session:
+        context = signed_in(session, course_id)
+        found = context.quiz(course_id, quiz_id)
+        sections = _sections(session, found)
+        choices = Choices.of_request(sections)
+        variant = Variant.of_statistics(
+            found.quiz, all_versions=False, section_ids=choices.section_ids, attempts=choices.attempts
+        )
+        report, message = request_statistics(context, found, variant)
+    services().publisher.send(message)
+    if report.file is None:
+        return page_response("items_wait.html", found, report=report)
+    psychometrics = msgspec.json.decode(read_document(report.file))["psychometrics"]
+    return _page(found, sections, choices, report, quiz_view(psychometrics))
+
+
+def _sections(session: Session, found: QuizAccess) -> list[Section]:
+    of_course = select(Section).where(Section.course_id == found.course.id).order_by(Section.name, Section.id)
+    return list(session.scalars(of_course))
+
+
+def _page(
+    found: QuizAccess, sections: list[Section], choices: Choices, report: QuizReport, view: QuizView
+) -> Response:
+    texts = PageTexts.of_request()
+    mean, median = view.content["mean_percent"]["value"], view.content["median_percent"]["value"]
+    charts: dict[str, Any] = {}
+    if mean is not None and median is not None:
+        axes = Axes(texts.translate("Percent of the points"), texts.translate("Students"), texts.number)
+        charts["histogram"] = score_histogram(view.content["score_distribution"], [mean, median], axes)
+    points = [point for item in view.items if (point := _point(item)) is not None]
+    if points:
+        axes = Axes(
+            texts.translate("Difficulty: the mean share of the points"),
+            texts.translate("Discrimination"),
+            texts.number,
+        )
+        charts["scatter"] = item_scatter(points, axes)
+    return page_response(
+        "items.html",
+        found,
+        view=view,
+        shown=view.shown(choices.sort, only_findings=choices.only_findings),
+        choices=choices,
+        sections=sections,
+        sorts=SORTS,
+        attempt_titles=_ATTEMPTS,
+        report=report,
+        words=texts.words,
+        **charts,
+    )
+
+
+def _point(item: ItemView) -> Point | None:
+    x, y = item.value("facility"), item.value("item_rest_correlation")
+    if x is None or y is None:
+        return None
+    return Point(x, y, f"{item.number}. {item.content['title'][:200]}", f"#{item.anchor}", item.has_finding)

@@ -1,0 +1,76 @@
+"""The request for a report, as both routes make it: a variant from the parameters and the caller's rights."""
+
+from __future__ import annotations
+
+import structlog
+from flask import g
+
+from api.auth import QuizAccess, RequestContext
+from api.params import ReportParams
+from api.services import services
+from models.lms.courses import require_sections
+from models.reports.requests import Requested, request_report
+from models.reports.variants import (
+    ReportFormat,
+    ReportType,
+    Variant,
+    parse_new_quizzes_format,
+    parse_report_format,
+    parse_report_type,
+)
+
+
+def request_variant(context: RequestContext, found: QuizAccess, params: ReportParams) -> Requested:
+    """Request the variant that the parameters and the caller's rights determine."""
+    report_type = parse_report_type(params.report_type, found.quiz)
+    report_format = parse_report_format(params.format, report_type)
+    return _request(
+        context, found, params, report_type, report_format, all_versions=params.includes_all_versions
+    )
+
+
+def request_new_quizzes_variant(
+    context: RequestContext, found: QuizAccess, params: ReportParams
+) -> Requested:
+    """Request the variant of a New Quizzes request, which must name its format; it has every attempt."""
+    report_type = parse_report_type(params.report_type, found.quiz)
+    report_format = parse_new_quizzes_format(params.format, report_type)
+    return _request(context, found, params, report_type, report_format, all_versions=True)
+
+
+def _request(
+    context: RequestContext,
+    found: QuizAccess,
+    params: ReportParams,
+    report_type: ReportType,
+    report_format: ReportFormat,
+    *,
+    all_versions: bool,
+) -> Requested:
+    require_sections(context.session, found.course, params.section_ids)
+    variant = Variant.of(
+        found.quiz,
+        report_type,
+        report_format,
+        all_versions=all_versions,
+        sis_ids=found.sees_sis_ids,
+        section_ids=params.section_ids,
+    )
+    requested = request_report(
+        context.session,
+        found.course,
+        found.quiz,
+        variant,
+        user_id=context.caller.user_id,
+        formula_guard=services().settings.formula_guard,
+        large_responses=services().settings.large_responses,
+        course_jobs=services().settings.course_jobs,
+        request_id=g.request_id,
+    )
+    # For the line of this request; the worker's lines have the same report and job, and the request's id.
+    structlog.contextvars.bind_contextvars(
+        report_id=requested.report.id,
+        job_id=requested.report.progress_id,
+        report_state=requested.report.state.value,
+    )
+    return requested

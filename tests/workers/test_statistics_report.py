@@ -1,0 +1,134 @@
+"""The document of the statistics: from the database to JSON, for each choice of attempts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from models.db.session import Database
+from models.lms.courses import Course
+from models.lms.quizzes import Quiz
+from models.reports.requests import request_report
+from models.reports.tables import QuizReport
+from models.reports.variants import AttemptChoice, Variant
+from models.settings import Settings
+from tests import every_type
+from tests.lms import Lms
+from tests.payloads import COURSE_ID, QUIZ_ID, roster
+from workers.analysis.figures import CONVENTIONS, Reason
+from workers.generation import generate
+from workers.resources import Resources
+
+
+@pytest.fixture
+def resources(settings: Settings) -> Iterator[Resources]:
+    resources = Resources(settings)
+    yield resources
+    resources.snapshots.close()
+    resources.database.dispose()
+
+
+@pytest.fixture
+def lms(database: Database) -> Lms:
+    """A quiz with every type of question, which six students have taken."""
+    lms = Lms(database)
+    lms.put_course(**roster(31, *every_type.STUDENTS))
+    lms.put_quiz(points_possible=13.0, questions=every_type.questions())
+    lms.put_attempts(*every_type.attempts())
+    return lms
+
+
+def document(
+    lms: Lms, resources: Resources, attempts: AttemptChoice = AttemptChoice.FIRST, **options: Any
+) -> Any:
+    """Make the statistics as a worker does, and read them."""
+    with lms.database.transaction() as session:
+        quiz, course = session.get_one(Quiz, QUIZ_ID), session.get_one(Course, COURSE_ID)
+        variant = Variant.of_statistics(quiz, all_versions=False, attempts=attempts, **options)
+        report = request_report(
+            session, course, quiz, variant, user_id=1, formula_guard=False, large_responses=10**6
+        ).report
+    assert report.progress_id is not None
+    generate(resources, report.id, report.progress_id)
+    with lms.database.transaction() as session:
+        made = session.get_one(QuizReport, report.id)
+        assert made.file is not None, made.progress and made.progress.message
+        return json.loads(b"".join(resources.store.read(made.file.storage_key)))
+
+
+def item(statistics: Any, number: int) -> Any:
+    [found] = [item for item in statistics["psychometrics"]["items"] if item["id"] == number]
+    return found
+
+
+def test_figures_of_every_type_of_question(lms: Lms, resources: Resources) -> None:
+    statistics = document(lms, resources)
+
+    quiz = statistics["psychometrics"]["quiz"]
+    # An essay is not graded yet for three of six students, so totals are shares.
+    assert (quiz["n"], quiz["items"]) == (6, 10)
+    assert quiz["totals_in"].startswith("share")
+    assert quiz["minutes_median"] == {"value": 12.5}
+    assert quiz["alpha"] == {"value": None, "reason": Reason.FEW_RESPONDENTS}
+    choice = item(statistics, every_type.CHOICE)
+    assert choice["facility"]["value"] == 0.5
+    assert len(choice["facility"]["interval"]) == 2
+    assert (choice["answered"], choice["omitted"], choice["not_shown"]) == (5, 1, 0)
+    assert [(option["text"], option["count"]) for option in choice["options"]] == [
+        ("Mitochondrion", 3),
+        ("Ribosome", 2),
+    ]
+    essay = item(statistics, every_type.ESSAY)
+    assert (essay["not_graded"], essay["facility"]["value"]) == (3, 6.5 / 3 / 4)
+    several = item(statistics, every_type.SEVERAL)
+    assert several["facility"]["value"] == 4 / 6
+    assert [option["count"] for option in several["options"]] == [5, 3, 0]
+    assert statistics["psychometrics"]["conventions"] == CONVENTIONS
+
+
+@pytest.mark.parametrize(
+    ("attempts", "facility"),
+    [(AttemptChoice.FIRST, 3 / 6), (AttemptChoice.LAST, 2 / 6), (AttemptChoice.KEPT, 3 / 6)],
+)
+def test_the_caller_chooses_the_attempts(
+    lms: Lms, resources: Resources, attempts: AttemptChoice, facility: float
+) -> None:
+    worse = {**every_type.attempts()[5], "id": 500, "user_id": 51, "attempt": 2}
+    lms.put_attempts({**worse, "updated_at": "2026-09-11T09:00:00Z"})
+
+    statistics = document(lms, resources, attempts)
+
+    assert statistics["attempts"] == attempts
+    assert statistics["psychometrics"]["quiz"]["n"] == 6
+    assert item(statistics, every_type.CHOICE)["facility"]["value"] == pytest.approx(facility)
+    # Canvas's figures are always of the first attempts, so other choices have none.
+    assert ("quiz_statistics" in statistics) == (attempts is AttemptChoice.FIRST)
+
+
+def test_choices_of_attempts_are_variants_of_their_own(lms: Lms) -> None:
+    with lms.database.transaction() as session:
+        quiz = session.get_one(Quiz, QUIZ_ID)
+        variants = {
+            Variant.of_statistics(quiz, all_versions=False, attempts=choice).lock_name
+            for choice in AttemptChoice
+        }
+
+    assert len(variants) == len(AttemptChoice)
+
+
+def test_a_quiz_without_attempts(lms: Lms, resources: Resources) -> None:
+    lms.put_attempts(
+        *(
+            {**a, "workflow_state": "deleted", "updated_at": "2026-10-01T09:00:00Z"}
+            for a in every_type.attempts()
+        )
+    )
+
+    statistics = document(lms, resources)
+
+    assert statistics["quiz_statistics"]["question_statistics"] == []
+    assert statistics["psychometrics"]["quiz"]["n"] == 0
+    assert {i["facility"]["reason"] for i in statistics["psychometrics"]["items"]} == {Reason.NO_RESPONDENTS}

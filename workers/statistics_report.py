@@ -1,0 +1,146 @@
+"""The statistics of a quiz as one JSON document: what Canvas's API shows, and what goes beyond it.
+
+The document has `quiz_statistics`, in the shapes of Canvas, if the first attempts were chosen, and
+`psychometrics`: the figures of the quiz and its items, the findings, and the conventions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.content.questions import Question
+from models.lms.quizzes import QuestionType
+from models.reports.variants import AttemptChoice
+from workers.analysis.canvas_statistics import question_statistics, submission_statistics
+from workers.analysis.figures import CONVENTIONS, Figure
+from workers.analysis.findings import as_json, remarks
+from workers.analysis.item_analysis import ItemAnalysis
+from workers.analysis.long_frames import ItemColumns
+from workers.analysis.option_counts import OptionCounts
+from workers.analysis.quiz_statistics import QuizStatistics, Totals
+from workers.analysis.score_table import ScoreTable
+from workers.extract.items import QuizItems
+from workers.extract.scored_items import canvas_question, read_question, scored_item
+from workers.extract.selection import Selection
+from workers.extract.snapshot import Extract
+
+Json = dict[str, Any]
+
+_UNSCORED = frozenset({QuestionType.TEXT_ONLY})
+
+
+class StatisticsReport:
+    """The statistics of one quiz, fed with the frames of `Extract.statistics`, in their order."""
+
+    def __init__(self, extract: Extract, selection: Selection, items: QuizItems) -> None:
+        self._extract = extract
+        self._respondents = len(selection.attempt_ids)
+        self._questions = _questions(items)
+        self._items = [scored_item(question) for question in self._questions]
+        self._columns = ItemColumns([item.id for item in self._items], items.ids_by_question_set)
+        self._table = ScoreTable(len(self._items))
+        self._minutes: list[npt.NDArray[np.float64]] = []
+        self._item_analysis = ItemAnalysis(
+            [item for item in items.in_order if item.is_choice], items.ids_by_question_set, selection.scores
+        )
+        self._submissions: Json = {}
+        self._counted = 0
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Add the submissions, a chunk of attempts, or a chunk of their selections."""
+        if "n_correct" in frame.columns:
+            self._submissions = submission_statistics(
+                frame, self._extract.points_possible, anonymous=self._extract.variant.anonymous
+            )
+        elif "selections" in frame.columns:
+            self._option_counts.add(self._counted, self._columns.selection_frame(frame))
+            self._counted += len(frame)
+        else:
+            self._table.add(len(frame), self._columns.score_frame(frame))
+            self._item_analysis.add(frame)
+            self._minutes.append(_minutes(frame))
+            if self._table.respondents == self._respondents:
+                self._finish_totals()
+
+    def document(self) -> bytes:
+        """Return the statistics as JSON."""
+        if not self._respondents:
+            self._finish_totals()
+        variant = self._extract.variant
+        document: Json = {"attempts": variant.attempts.value, "psychometrics": self._psychometrics()}
+        if variant.attempts is AttemptChoice.FIRST:
+            document["quiz_statistics"] = {
+                "multiple_attempts_exist": self._extract.has_several_attempts,
+                "includes_all_versions": variant.includes_all_versions,
+                "generated_at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "points_possible": self._extract.points_possible,
+                "anonymous_survey": variant.anonymous,
+                "question_statistics": list(self._question_statistics()) if self._respondents else [],
+                "submission_statistics": self._submissions,
+            }
+        return msgspec.json.encode(document)
+
+    def _finish_totals(self) -> None:
+        self._totals = Totals(self._items, self._table)
+        self._option_counts = OptionCounts(self._totals)
+
+    def _psychometrics(self) -> Json:
+        minutes = np.concatenate([np.empty(0), *self._minutes])
+        statistics = QuizStatistics(
+            self._items, self._table, self._totals, minutes, self._option_counts.by_item
+        )
+        quiz, figures = statistics.quiz(), statistics.items()
+        return {
+            "quiz": _as_json(quiz),
+            "items": [_as_json(item) for item in figures],
+            "findings": [as_json(remark) for remark in remarks(quiz, self._items, figures)],
+            "conventions": CONVENTIONS,
+        }
+
+    def _question_statistics(self) -> Any:
+        rows: dict[int, dict[str, Any]] = {
+            row["Question Id"]: {str(name): cell for name, cell in row.items()}
+            for row in self._item_analysis.rows().to_dict("records")
+        }
+        for index, question in enumerate(self._questions):
+            yield question_statistics(
+                canvas_question(question),
+                self._table.item(index),
+                self._option_counts.by_item.get(index, {}),
+                rows[question.id] if question.question_type.is_choice else None,
+            )
+
+
+def _questions(items: QuizItems) -> list[Question]:
+    """Return the questions that can be answered, with the points that they carry in this report."""
+    questions = [
+        msgspec.structs.replace(read_question(content), points_possible=item.points_possible)
+        for item, content in zip(items.in_order, items.contents_in_order, strict=True)
+    ]
+    return [question for question in questions if question.question_type not in _UNSCORED]
+
+
+def _minutes(attempts: pd.DataFrame) -> npt.NDArray[np.float64]:
+    taken = (attempts["finished_at"] - attempts["started_at"]).astype("timedelta64[us]")
+    return np.asarray(taken.dt.total_seconds().to_numpy(np.float64, na_value=np.nan) / 60)
+
+
+def _as_json(value: Any) -> Any:
+    """Return figures as JSON: a figure has its value, and its interval or its reason if it has one."""
+    if isinstance(value, Figure):
+        return {k: v for k, v in vars(value).items() if v is not None or k == "value"}
+    if dataclasses.is_dataclass(value):
+        return {name: _as_json(part) for name, part in vars(value).items()}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_as_json(part) for part in value]
+    return value
