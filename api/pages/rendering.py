@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
 )
+
+
+_INDENT: Final = re.compile(r"\n\s+")
 
 
 def page_response(template: str, found: QuizAccess, *, status: int = 200, **values: Any) -> Response:
@@ -110,7 +114,8 @@ def _html(template: str, status: int, **values: Any) -> Response:
         size=page.size,
         **values,
     )
-    response = Response(content, status=status, content_type=f"{HTML}; charset=utf-8")
+    # The indents of the templates would be a third of a page.
+    response = Response(_INDENT.sub("\n", content), status=status, content_type=f"{HTML}; charset=utf-8")
     response.headers["Content-Language"] = texts.language
     frames = " ".join(services().settings.page_frame_origins) or "'none'"
     response.headers["Content-Security-Policy"] = _POLICY.format(frames=frames)
