@@ -28,6 +28,7 @@ _COMMANDS = {
         "ops.admin.commands:rebuild_command",
         "Derive the texts of attempts again, after a change of their rules.",
     ),
+    "page": ("ops.client.commands:page_command", "Print a link to the pages of a quiz."),
     "report": ("ops.client.commands:report_command", "Request a report, wait for it, save its file."),
     "backup": ("ops.admin.backup:backup_command", "Copy the database and the files into a folder."),
     "restore": ("ops.admin.backup:restore_command", "Restore such a copy into empty servers."),

@@ -180,6 +180,27 @@ def _push(
     return counts
 
 
+@click.command("page")
+@click.argument("course")
+@click.argument("quiz", type=int)
+@click.option("--user", required=True, metavar="ID", help="The teacher or teaching assistant to sign in.")
+@_connection_options
+def page_command(
+    course: str, quiz: int, user: str, url: str | None, token: str | None, data_dir: Path
+) -> None:
+    """Print a link to the pages of a quiz: its reports and its item analysis.
+
+    The first browser that opens the link within a minute is signed in as the user, for two hours and this
+    course.
+
+    \b
+    Example:
+      quiz-reports page 101 204 --user 7001
+    """
+    with _connect(url, token, data_dir) as client:
+        click.echo(client.page_link(course, quiz, user))
+
+
 @click.command("report")
 @click.argument("course", metavar="COURSE")
 @click.argument("quiz", metavar="QUIZ", type=click.IntRange(1))

@@ -104,6 +104,12 @@ class ReportFile(msgspec.Struct, frozen=True):
     size: int
 
 
+class PageLink(msgspec.Struct, frozen=True):
+    """A one-time link to the pages of a quiz."""
+
+    url: str
+
+
 class Report(msgspec.Struct, frozen=True):
     """A report as the API returns it."""
 
@@ -194,6 +200,15 @@ class Client:
         """List the two reports of a quiz."""
         params = {"includes_all_versions": str(all_versions).lower()}
         return self._decode(self._request("GET", _reports_path(course, quiz_id), params=params), list[Report])
+
+    def page_link(self, course: int | str, quiz_id: int, user: str) -> str:
+        """Return a link that signs the first browser that opens it in to the pages of a quiz, as a user."""
+        params = {
+            "page_link[user_id]": user,
+            "page_link[course_id]": str(course),
+            "page_link[quiz_id]": str(quiz_id),
+        }
+        return self._decode(self._request("POST", "/api/v1/page_links", data=params), PageLink).url
 
     def request_report(
         self,

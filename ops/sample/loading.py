@@ -27,6 +27,7 @@ Json = dict[str, Any]
 
 _DATA = Path(__file__).parent
 _QUIZZES = ("lsat", "cells", "survey", "exam")
+_TEACHER = "7001"
 _PREVIEW_LINES = 3
 _NARROWEST = 40
 
@@ -115,9 +116,13 @@ def run_sample(base_url: str, admin_token: str, output_dir: Path) -> None:
     with Client(base_url, admin_token) as client:
         _load(client, quizzes)
         saved = [path for quiz in quizzes for path in _make_reports(client, quiz, output_dir)]
-    click.echo(f"\nThe reports of the sample course are in {output_dir} and begin like this:")
-    for path in saved:
-        _preview(path)
+        click.echo(f"\nThe reports of the sample course are in {output_dir} and begin like this:")
+        for path in saved:
+            _preview(path)
+        exam = quizzes[-1]
+        link = client.page_link(exam.course_id, exam.id, _TEACHER)
+    click.echo(f"\nOpen the pages of {exam.definition['title']}, within a minute: {link}")
+    click.echo(f"or later: quiz-reports page {exam.course_id} {exam.id} --user {_TEACHER}")
 
 
 def _load(client: Client, quizzes: list[SampleQuiz]) -> None:
