@@ -5,6 +5,7 @@ Colours come from the stylesheet of the pages, so they follow the reader's choic
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,9 @@ from typing import Any, Final
 import pygal
 from lxml import etree
 from markupsafe import Markup
+
+# The import hook of pygal's plugins lacks a method that Python asks for, so each later import would warn.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != pygal.__name__]
 
 Number = Callable[[float], str]
 
@@ -127,6 +131,12 @@ def _markup(chart: Any) -> Markup:
         parent = element.getparent()
         if parent is not None:
             parent.remove(element)
+    for dot in tree.iter(f"{_SVG}circle"):
+        dot.set("class", "dot")
+        for name in ("cx", "cy"):
+            dot.set(name, f"{float(dot.get(name)):.1f}")
+    for link in tree.iter(f"{_SVG}a"):
+        link.attrib.pop("target", None)
     for name in tree.iter(f"{_SVG}name"):
         name.tag = f"{_SVG}title"
         name.getparent().set("aria-label", name.text)
