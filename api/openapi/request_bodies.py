@@ -43,7 +43,7 @@ class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
     report_type: ReportType
-    format: ReportFormat | UnsetType = UNSET
+    format: ReportFormat | UnsetType | None = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
     section_ids: SectionIds | UnsetType = UNSET
 
