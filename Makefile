@@ -13,7 +13,7 @@ WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test coverage check audit advisories lock conformance format bench chaos fresh migration clean
+.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos fresh migration clean
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,12 +29,14 @@ test: $(DEVELOPED) ## run the tests in parallel against a real PostgreSQL and a 
 coverage: $(DEVELOPED) ## run the tests and count the branches that they take
 	@$(BIN)/python -m pytest $(IN_PARALLEL) $(WITH_COVERAGE)
 
-check: $(DEVELOPED) ## format, lint, types, import contract, unit tests: half a minute
+check: static ## format, lint, types, import contract, unit tests: half a minute
+	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios $(IN_PARALLEL)
+
+static: $(DEVELOPED) ## format, lint, types, import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted: run make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios $(IN_PARALLEL)
 
 conformance: $(DEVELOPED) ## print which tests cover which rule of the contract
 	@$(BIN)/python -m tests.conformance

@@ -33,7 +33,7 @@ _SCHEMA: Final = "#/components/schemas/{name}"
 _TRUE_OR_FALSE: Final = {"type": "string", "pattern": TRUE_OR_FALSE}
 _NUMBER: Final = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
 _ID: Final = {"anyOf": [{"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, _NUMBER]}
-_SECTION_IDS: Final = {"type": "string", "pattern": r"^\s*(-?[0-9]{1,19}(\s*,\s*-?[0-9]{1,19})*)?\s*$"}
+_SECTION_IDS: Final = {"type": "string", "pattern": r"^\s*(-?[0-9]{1,19})?\s*(,\s*(-?[0-9]{1,19})?\s*)*$"}
 # Each parameter of a path: its schema, its meaning and an example.
 _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "course_id": (
@@ -215,7 +215,9 @@ def _leaf(kind: type[Any]) -> Json:
     if kind is SectionIdsText:
         return dict(_SECTION_IDS)
     if kind is SectionIds:
-        return {"anyOf": [{"type": "array", "items": _ID}, _ID, _SECTION_IDS, {"type": "null"}]}
+        one_or_several = [_ID, _SECTION_IDS]
+        several = {"type": "array", "items": {"anyOf": one_or_several}}
+        return {"anyOf": [several, *one_or_several, {"type": "null"}]}
     if kind is Anything:
         return {"description": (Anything.__doc__ or "").strip()}
     raise NotImplementedError(kind)

@@ -63,7 +63,7 @@ class QuizReportRequest(msgspec.Struct, kw_only=True):
     """The requested report."""
 
     report_type: PublicReportType
-    format: ClassicFormat | UnsetType = UNSET
+    format: ClassicFormat | UnsetType | None = UNSET
     includes_all_versions: Boolean | UnsetType = UNSET
     section_ids: SectionIds | UnsetType = UNSET
 

@@ -24,6 +24,8 @@ _SLOWEST_COPY = {
 }
 _GROWTH = {ReportType.STUDENT_ANALYSIS: 0.95, ReportType.ITEM_ANALYSIS: 1.1}
 _MOST_MORE_MIB = 25.0
+# From here on chunks are as large as they get.
+_LEVEL_FROM = 100_000
 _EXPONENT = 1.05
 _GROWS_FROM = 10_000
 _MOST_MIB = 400.0
@@ -137,6 +139,7 @@ def _memory(kind: Kind, size: Size) -> Outcome:
 def _growth(kind: Kind, sizes: Sequence[Size]) -> Iterator[Outcome]:
     """Compare time and memory at the largest size with those at a tenth of it, and fit the exponent."""
     by_size = {size.attempts: size for size in sizes}
+    more = at_most(_MOST_MORE_MIB, Comparison.DIFFERENCE)
     largest = sizes[-1]
     if tenth := by_size.get(largest.attempts // 10):
         yield Outcome(
@@ -155,7 +158,7 @@ def _growth(kind: Kind, sizes: Sequence[Size]) -> Iterator[Outcome]:
             measured=largest.peak_mib,
             reference_work=f"at {tenth.attempts:,}",
             reference=tenth.peak_mib,
-            goal=at_most(_MOST_MORE_MIB, Comparison.DIFFERENCE),
+            goal=more if tenth.attempts >= _LEVEL_FROM else None,
         )
     large = [size for size in sizes if size.attempts >= _GROWS_FROM]
     if len(large) > 1:

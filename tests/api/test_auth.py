@@ -33,7 +33,9 @@ class Route:
     json: Any = None
 
 
-_IN_COURSE = "/api/v1/courses/:course_id/quizzes/:quiz_id/reports"
+_QUIZ = f"/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}"
+_IN_QUIZ = "/api/v1/courses/:course_id/quizzes/:quiz_id"
+_IN_COURSE = f"{_IN_QUIZ}/reports"
 ROUTES = [
     Route("GET", REPORTS, f"url:GET|{_IN_COURSE}"),
     Route("POST", REPORTS, f"url:POST|{_IN_COURSE}", json=JSON),
@@ -49,13 +51,19 @@ ROUTES = [
         f"/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}",
         "url:GET|/api/v1/courses/:course_id/quizzes/:id",
     ),
+    Route("GET", f"/api/v1/courses/{COURSE_ID}/sections", "url:GET|/api/v1/courses/:course_id/sections"),
+    Route("GET", f"{_QUIZ}/questions", f"url:GET|{_IN_QUIZ}/questions"),
+    Route("GET", f"{_QUIZ}/submissions", f"url:GET|{_IN_QUIZ}/submissions"),
     Route(
         "POST",
         f"/api/quiz/v1/courses/{COURSE_ID}/quizzes/{ASSIGNMENT_ID}/reports",
         "url:POST|/api/quiz/v1/courses/:course_id/quizzes/:assignment_id/reports",
+        201,
         json=JSON,
     ),
 ]
+# It waits for a worker, so its permissions are tested with it.
+STATISTICS_SCOPE = f"url:GET|{_IN_QUIZ}/statistics"
 CANCEL = Route(
     "POST", "/api/v1/progress/{progress}/cancel", "url:POST|/api/v1/progress/:id/cancel", needs="queued"
 )
@@ -170,7 +178,7 @@ def test_the_tables_here_name_every_route(api: Api) -> None:
     declared = {
         scope for _, scope in _scopes(api.app) if scope is not None and not scope.startswith("url:PUT")
     }
-    assert declared == {route.scope for route in [*ROUTES, CANCEL]}
+    assert declared == {STATISTICS_SCOPE, *(route.scope for route in [*ROUTES, CANCEL])}
 
 
 def _scopes(app: Flask) -> list[tuple[Any, str | None]]:

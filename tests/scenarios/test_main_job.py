@@ -99,7 +99,7 @@ CELLS_ROWS = [TALIB, YAMADA, FORMULA, JOERG, ANA, ANGEL, LOGGED_OUT]
 ANA_AGAIN = [
     *("Ana Exemplo", "7011", "s7011", *MORNING, "2026-09-11 10:00:00 UTC", "2"),
     *("Ribosome", "0.0", "False", "0.0", *BLANK, '"thymine,"', "1.0", "adenine", "1.0"),
-    *('"plant cell,"', "1.0", r'"nucleus=>holds DNA,a \=> b=>"', "1.0", *BLANK),
+    *("plant cell", "1.0", r'"nucleus=>holds DNA,a \=> b=>"', "1.0", *BLANK),
     *('"x=>5,y=>7.5,12.5"', "1.0", *BLANK * 3, *ABSENT, "False", "1.0"),
     *("6", "3", "6.0"),
 ]
@@ -243,7 +243,7 @@ def test_a_file_can_be_downloaded_by_its_address_alone(first: MainJob) -> None:
 )
 def test_it_says_where_the_files_lie_and_how_they_begin(first: MainJob, data_dir: Path) -> None:
     for (quiz_id, report_type, all_versions), content in first.files.items():
-        quiz = {201: "lsat", 202: "cells", 203: "survey"}[quiz_id]
+        quiz = {201: "lsat", 202: "cells", 203: "survey", 204: "exam"}[quiz_id]
         later = "_all_versions" if all_versions and report_type == "student_analysis" else ""
         saved = data_dir / "reports" / f"{quiz}_{report_type}{later}.csv"
 

@@ -34,8 +34,8 @@ own = { values = ["1", "2", "3", "4", "5", "6", "7"] }
 "path.file_id" = { dictionary = "own", probability = 0.8 }
 """
 # A report stays after DELETE, by contract. What a schema can not say is refused with 422, and with 400 where
-# a report can not be made of a quiz. A NUL may stand in any text of a schema and is always refused, so those
-# requests are made without asking whether they should have been accepted.
+# a report can not be made of a quiz or limited to a section. A NUL may stand in any text of a schema and is
+# always refused, so those requests are made without asking whether they should have been accepted.
 RUNS = {
     "every check": """
 [generation]
@@ -47,7 +47,7 @@ use_after_free.enabled = false
 positive_data_acceptance.expected-statuses = ["2xx", "304", "401", "403", "404", "409", "422"]
 
 [[operations]]
-include-operation-id = ["quiz_reports.create", "new_quiz_reports.create"]
+include-operation-id = ["quiz_reports.index", "quiz_reports.create", "new_quiz_reports.create"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409"]
 """,
     "with NUL characters": """

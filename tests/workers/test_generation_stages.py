@@ -153,14 +153,15 @@ def test_an_attempt_that_cannot_be_analysed_fails_the_job(
     assert stage_threads() == []
 
 
-def test_a_store_that_fails_while_a_part_is_written_fails_the_job(
+def test_a_store_that_fails_while_a_part_is_written_fails_the_last_try(
     quiz: Everyday, settings: Settings, database: Database
 ) -> None:
-    store = open_store(settings)
-    store.__class__ = FailingStore
-    quiz.resources.__dict__["store"] = store
-
-    quiz.make(quiz.request("student_analysis"))
+    job = quiz.request("student_analysis")
+    for _ in range(settings.max_tries):
+        store = open_store(settings)
+        store.__class__ = FailingStore
+        quiz.resources.__dict__["store"] = store
+        quiz.make(job)
 
     state, message = ended(database)
     assert state is ReportState.FAILED

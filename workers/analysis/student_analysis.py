@@ -183,7 +183,13 @@ class _Labels:
         for version, column in zip(versions.values(), self.columns.tolist(), strict=True):
             known = labels[column] if column >= 0 else {"": 0}
             label_codes += [known.setdefault(option.text, len(known)) for option in version.options]
-        self.dtypes = [pd.CategoricalDtype([*known]) for known in labels]
+        # One index for all columns: an index for each would take longer than the rest of a small report.
+        texts = pd.Index([text for known in labels for text in known], dtype="str")
+        ends = np.cumsum([len(known) for known in labels])
+        self.dtypes = [
+            pd.CategoricalDtype(texts[end - len(known) : end])
+            for known, end in zip(labels, ends, strict=True)
+        ]
         self._label_codes = padded(np.array(label_codes, dtype=np.int64), 0)
 
     def codes(self, version_codes: Integers, answer_ids: pd.Series) -> Integers:

@@ -20,7 +20,6 @@ OF_SECTIONS: Final = " Only students of the given sections; nobody who was not l
 # By the kinds of `queries.attempts_by_kind`; a student's attempt is left out only in favour of another one.
 _REASONS: Final = {
     "preview": "previews",
-    "unsubmitted": "not submitted",
     "other_user": "of users who are not students, or not students of the sections",
     "logged_out": "of takers who were not logged in",
     "student": "another attempt of the student counts",

@@ -65,11 +65,10 @@ def _submitted(course_id: int, quiz_id: int, section_ids: Sequence[int]) -> str:
 def attempts_by_kind(course_id: int, quiz_id: int, section_ids: Sequence[int] = ()) -> str:
     """Select (kind, attempts) of all attempts of a quiz: how many there are of each kind.
 
-    The kinds are preview, unsubmitted, logged_out, other_user, and student for what students submitted.
+    The kinds are preview, logged_out, other_user, and student for what students submitted.
     """
     return f"""
         SELECT CASE WHEN a.was_preview OR a.workflow_state = '{AttemptState.PREVIEW.value}' THEN 'preview'
-                    WHEN a.workflow_state NOT IN ({_SUBMITTED}) THEN 'unsubmitted'
                     WHEN a.user_id IS NULL THEN 'logged_out'
                     WHEN a.user_id NOT IN ({_students(course_id, section_ids)}) THEN 'other_user'
                     ELSE 'student' END AS kind, count(*) AS attempts

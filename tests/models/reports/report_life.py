@@ -22,11 +22,15 @@ from models.reports.requests import (
     request_report,
 )
 from models.reports.tables import JobMessage, QuizReport, ReportState
-from models.reports.variants import ReportFormat, ReportType, Variant
+from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
 
 T = TypeVar("T")
 COURSE_ID, QUIZ_ID, TEACHER_ID = 101, 201, 7
-NOW = Snapshot(quiz_revision=1, roster_revision=1, analysis_version="1")
+NOW = Snapshot(
+    quiz_revision=1,
+    roster_revision=1,
+    analysis_version=str(TYPES[ReportType.STUDENT_ANALYSIS].version),
+)
 
 
 def request(

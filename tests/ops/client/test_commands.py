@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,15 @@ def test_report_saves_the_file_and_prints_its_path(
     assert (ended.status, ended.out) == (0, b"quiz_201_item_analysis.csv\n"), ended.err
     assert (tmp_path / "quiz_201_item_analysis.csv").read_text().startswith("Question Id,Question Title,")
     assert not list(tmp_path.glob(".*"))
+
+
+def test_report_saves_another_format_under_its_ending(
+    imported: Ended, worker: None, quiz_reports: Command, tmp_path: Path
+) -> None:
+    ended = quiz_reports("report", "101", "201", "item_analysis", "--format", "xlsx")
+
+    assert (ended.status, ended.out) == (0, b"quiz_201_item_analysis.xlsx\n"), ended.err
+    assert zipfile.is_zipfile(tmp_path / "quiz_201_item_analysis.xlsx")
 
 
 def test_report_writes_to_standard_output_what_it_saves(

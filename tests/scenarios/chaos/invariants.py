@@ -26,9 +26,10 @@ _ORPHAN_SECONDS = LEASE_SECONDS + _SLACK_SECONDS
 _ENDED = {"generated", "failed"}
 
 _ROWS = """
-    SELECT r.id, r.quiz_id, r.report_type, r.includes_all_versions, r.includes_sis_ids, r.anonymous, r.state,
-           r.tries, r.queue, r.progress_id, r.claim_token::text, r.lease_until < now() AS is_silent,
-           r.file_id, r.quiz_revision, p.completion, p.message, f.storage_key, f.size, f.sha256
+    SELECT r.id, r.quiz_id, r.report_type, r.format, r.includes_all_versions, r.includes_sis_ids, r.anonymous,
+           r.section_ids, r.state, r.tries, r.queue, r.progress_id, r.claim_token::text,
+           r.lease_until < now() AS is_silent, r.file_id, r.quiz_revision, p.completion, p.message,
+           f.storage_key, f.size, f.sha256
     FROM quiz_reports r LEFT JOIN progress p ON p.id = r.progress_id LEFT JOIN files f ON f.id = r.file_id
 """
 
@@ -164,7 +165,7 @@ class Watch:
         live = defaultdict(list)
         for row in rows:
             if row.state in {"queued", "running"}:
-                live[row[1:6]].append(row.id)
+                live[(*row[1:7], *row.section_ids)].append(row.id)
         for variant, ids in live.items():
             if len(ids) > 1:
                 self._violated(f"reports {ids} of variant {variant} are live at once")

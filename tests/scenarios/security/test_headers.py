@@ -87,7 +87,12 @@ def ask(api: Api, route: Route, ids: Mapping[str, Any], **options: Any) -> ApiRe
 
 def test_on_every_route_that_answers_well(secure: Api) -> None:
     ids = ids_of(secure)
-    reading = [route for route in routes(secure.app) if route.method == "GET"]
+    # Statistics wait for a worker, of which there is none.
+    reading = [
+        route
+        for route in routes(secure.app)
+        if route.method == "GET" and route.rule.endpoint != "statistics.show"
+    ]
     assert len(reading) > 10
     for route in reading:
         response = ask(secure, route, ids)

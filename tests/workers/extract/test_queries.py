@@ -216,8 +216,8 @@ def test_sections_limit_a_report_to_their_students(mixed: Lms) -> None:
 @pytest.mark.parametrize(
     ("section_ids", "kinds"),
     [
-        ([], {"student": 3, "logged_out": 2, "preview": 2, "unsubmitted": 1, "other_user": 2}),
-        ([32], {"student": 1, "logged_out": 2, "preview": 2, "unsubmitted": 1, "other_user": 4}),
+        ([], {"student": 3, "logged_out": 2, "preview": 2, "other_user": 2}),
+        ([32], {"student": 1, "logged_out": 2, "preview": 2, "other_user": 4}),
     ],
 )
 def test_every_attempt_is_of_one_kind(mixed: Lms, section_ids: list[int], kinds: dict[str, int]) -> None:
