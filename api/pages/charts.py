@@ -5,6 +5,7 @@ Colours come from the stylesheet of the pages, so they follow the reader's choic
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,9 @@ from typing import Any, Final
 import pygal
 from lxml import etree
 from markupsafe import Markup
+
+# The import hook of pygal's plugins lacks a method that Python asks for, so each later import would warn.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != pygal.__name__]
 
 Number = Callable[[float], str]
 
