@@ -17,7 +17,7 @@ import api.pages
 import api.translations
 from api import errors, statistics_documents
 from api.pages import item_views, items, rendering, report_rows
-from api.translations import ENGLISH, LANGUAGES
+from api.translations import ENGLISH, LANGUAGES, load_translations
 from models.reports.variants import PUBLIC_TYPES, TYPES
 from tests.api.pages.browser import Browser, link_for, text_of
 from tests.factories import Api
@@ -123,6 +123,24 @@ def test_translations_have_the_same_braces_and_percent_signs(language: str) -> N
 
 def test_the_page_and_the_analysis_write_the_same_figures_as_percents() -> None:
     assert rendering.SHARES == findings.SHARES
+
+
+@pytest.mark.parametrize(
+    ("language", "seen"),
+    [
+        ("en", "“{share} of 2” was chosen by 4% of the students who answered."),
+        (
+            "de",
+            "„{share} of 2“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt, die geantwortet haben.",
+        ),
+    ],
+)
+def test_figures_are_written_by_the_locale_and_an_option_as_it_is(language: str, seen: str) -> None:
+    (rule,) = (rule for rule in findings.RULES if rule.name == "rarely_chosen")
+    remark = item_views.RemarkView(
+        rule.seen, {"share": 0.04, "option": "{share} of 2"}, rule.meaning, rule.advice, False, None
+    )
+    assert rendering.PageTexts(load_translations(language)).words(remark) == seen
 
 
 @pytest.mark.parametrize(
