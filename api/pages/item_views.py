@@ -70,9 +70,9 @@ class FigureView:
 
 @dataclass(frozen=True)
 class RemarkView:
-    """A finding or a note: what is seen, with its figures, what it may mean, and what to look at."""
+    """A finding or a note: what is seen, with figures in braces, what it may mean, and what to look at."""
 
-    seen: str
+    template: str
     figures: Mapping[str, float | str]
     meaning: str
     advice: str
@@ -146,17 +146,31 @@ def quiz_view(psychometrics: Json) -> QuizView:
     return QuizView(quiz, figures, list(items.values()), remarks)
 
 
+def convention_of(name: str, conventions: Json) -> str:
+    """Return how a figure is computed; the quantiles of a quantity share what is said of it."""
+    return str(conventions.get(name) or conventions.get(name.partition("_")[0], ""))
+
+
 def _figure(content: Json, conventions: Json, name: str, title: str, meaning: str) -> FigureView:
     figure = content[name]
-    convention = conventions.get(name) or conventions.get(name.partition("_")[0], "")
     return FigureView(
-        title, meaning, convention, figure["value"], figure.get("interval"), figure.get("reason")
+        title,
+        meaning,
+        convention_of(name, conventions),
+        figure["value"],
+        figure.get("interval"),
+        figure.get("reason"),
     )
 
 
 def _remark(found: Json, item: ItemView | None) -> RemarkView:
     return RemarkView(
-        found["seen"], found["figures"], found["meaning"], found["advice"], found["rank"] == "finding", item
+        found["template"],
+        found["figures"],
+        found["meaning"],
+        found["advice"],
+        found["rank"] == "finding",
+        item,
     )
 
 

@@ -28,7 +28,11 @@ _POLICY: Final = (
     " form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
 )
 
+SHARES: Final = frozenset({"facility", "limit", "omitted", "share", "top_for_key", "top_for_option"})
+"""The figures of findings that are written as percents."""
 
+# Longer texts of answers are cut in a sentence.
+_MOST_CHARACTERS: Final = 80
 _INDENT: Final = re.compile(r"\n\s+")
 
 
@@ -91,11 +95,13 @@ class PageTexts:
 
     def words(self, remark: RemarkView) -> str:
         """Write what a finding has seen, with its figures."""
-        text = self.translate(remark.seen)
-        for name, value in remark.figures.items():
-            shown = value if isinstance(value, str) else self.number(round(value, 2))
-            text = text.replace(f"{{{name}}}", shown)
-        return text
+        shown = {name: self._figure(name, value) for name, value in remark.figures.items()}
+        return self.translate(remark.template).format(**shown)
+
+    def _figure(self, name: str, value: float | str) -> str:
+        if isinstance(value, str):
+            return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
+        return self.percent(value) if name in SHARES else self.number(round(value, 2))
 
 
 def _html(template: str, status: int, **values: Any) -> Response:

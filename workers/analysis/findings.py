@@ -21,6 +21,10 @@ _RARELY_CHOSEN: Final = 0.05
 _SPLIT: Final = 0.30
 _LOW_ALPHA: Final = 0.6
 _ITEMS_FOR_ALPHA: Final = 10
+
+SHARES: Final = frozenset({"facility", "limit", "omitted", "share", "top_for_key", "top_for_option"})
+"""The figures that are written as percents."""
+
 # Longer texts of answers are cut in a sentence.
 _MOST_CHARACTERS: Final = 80
 
@@ -36,12 +40,14 @@ class Rank(StrEnum):
 class Remark:
     """A rule that applies to the quiz or to an item, with the figures that raised it.
 
-    `item_id` is None for the whole quiz, `option_key` unless the remark is about one option.
+    `template` is `seen` with the names of the figures in braces, a key of translations. `item_id` is None for
+    the whole quiz, `option_key` unless the remark is about one option.
     """
 
     rule: str
     rank: Rank
     seen: str
+    template: str
     meaning: str
     advice: str
     figures: dict[str, float | str]
@@ -79,11 +85,12 @@ def remarks(quiz: QuizFigures, items: Sequence[ScoredItem], figures: Sequence[It
 
 def _remark(rule: Rule, case: Found, item_id: int | None) -> Remark:
     key = case.pop("key", None)
-    shown = {name: _shown(value) for name, value in case.items()}
+    shown = {name: _shown(name, value) for name, value in case.items()}
     return Remark(
         rule.name,
         rule.rank,
         rule.seen.format(**shown),
+        rule.seen,
         rule.meaning,
         rule.advice,
         case,
@@ -92,9 +99,9 @@ def _remark(rule: Rule, case: Found, item_id: int | None) -> Remark:
     )
 
 
-def _shown(value: float | str) -> str:
+def _shown(name: str, value: float | str) -> str:
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return f"{value:.0%}" if name in SHARES else f"{value:.2f}"
     return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
 
 
@@ -192,7 +199,7 @@ QUIZ_RULES: Final[Sequence[Rule]] = (
         "low_reliability",
         Rank.FINDING,
         _low_reliability,
-        "Coefficient alpha is {alpha}, below .60.",
+        "Coefficient alpha is {alpha}, below 0.6.",
         "Another quiz of this kind might well rank the students differently. The questions may be about"
         " several things, be too easy or too hard, or be marked in a way that does not fit.",
         "Look at the questions with a low or negative correlation before you trust small differences.",

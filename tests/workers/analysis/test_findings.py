@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ops.benchmarks.findings import OF_KEYS, Choices, analyse, rates, simulate
-from workers.analysis.findings import RULES, Rank, Remark, as_json, words
+from workers.analysis.findings import RULES, SHARES, Rank, Remark, as_json, words
 from workers.analysis.score_table import NO_OPTION
 
 
@@ -85,8 +85,26 @@ def test_long_answers_are_cut_in_a_sentence_and_braces_stay_as_they_are(choices:
     [remark] = [remark for remark in raised if remark.rule == "wrong_key"]
     assert "“{braces} {braces}" in remark.seen
     assert len(remark.seen) < 300
-    assert "item_id" in as_json(remark)
     assert all(text == text.strip() for text in words())
+
+
+def test_a_remark_carries_its_template_and_figures_so_that_it_can_be_said_in_other_languages(
+    choices: Choices,
+) -> None:
+    choices[:, 0] = 0
+    choices[:8, 0] = 1
+
+    [remark] = of_first_item(choices, "too_easy")
+    assert remark.seen == "The students got 96% of the points on average."
+    written = as_json(remark)
+    assert written["template"] == "The students got {facility} of the points on average."
+    assert written["figures"] == {"facility": 0.96}
+    assert written["item_id"] == 0
+
+
+@pytest.mark.parametrize("share", sorted(SHARES))
+def test_a_share_is_named_in_some_rule(share: str) -> None:
+    assert any(f"{{{share}}}" in rule.seen for rule in RULES)
 
 
 @pytest.mark.endurance
