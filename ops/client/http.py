@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
@@ -63,12 +63,19 @@ class ReportFailedError(ServiceError):
     """The report was not generated; the message says why."""
 
 
-class OnInvalid(Enum):
-    """What becomes of the invalid parts of a push, as parameters of the request."""
+class OnInvalid(StrEnum):
+    """What becomes of the invalid parts of a push."""
 
-    REFUSE = ()
-    SKIP = (("on_error", "skip"),)
-    CHECK = (("check", "true"),)
+    REFUSE = "refuse"
+    SKIP = "skip"
+    CHECK = "check"
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters of the request."""
+        if self is OnInvalid.SKIP:
+            return {"on_error": "skip"}
+        return {"check": "true"} if self is OnInvalid.CHECK else {}
 
 
 class IssueCount(msgspec.Struct, frozen=True):
@@ -327,7 +334,7 @@ class Client:
         def push() -> httpx.Response:
             # httpx takes an iterator as a stream of unknown type, and each try needs a new one.
             content = body if isinstance(body, bytes) else iter(body)
-            params = dict(on_invalid.value)
+            params = on_invalid.params
             return self._send(
                 "PUT", path, params=params, content=content, headers=headers, timeout=_PUSH_TIMEOUT
             )
