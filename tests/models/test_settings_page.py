@@ -18,7 +18,7 @@ SETTINGS = Settings.documented()
 def row(setting: dataclasses.Field[Any]) -> str:
     """The line of the page for this setting: paste it there when the test misses it."""
     match setting.default:
-        case "":
+        case "" | ():
             default = "none"
         case bool():
             default = str(setting.default).lower()

@@ -26,6 +26,10 @@ EXCEPTIONS = {
     ): "PostgreSQL finds it by its hash",
     ("models/access/tokens.py", "AccessToken.id == token_id"): "the number of a row",
     (
+        "models/access/page_links.py",
+        "PageLink.sha256 == sha256(secret)",
+    ): "PostgreSQL finds it by its hash",
+    (
         "models/settings.py",
         "self.secret_key == DEFAULT_SECRET_KEY",
     ): "the operator's own setting",
