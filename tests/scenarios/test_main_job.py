@@ -282,7 +282,7 @@ def test_servers_that_the_environment_names_are_used(
             assert stack.send("GET", "/api/v1/courses/1").status_code == httpx.codes.NOT_FOUND
             with psycopg.connect(url) as connection:
                 made = connection.execute("SELECT count(*) FROM files").fetchone()
-            assert made == (6,)
+            assert made == (8,)
             with redis.Redis.from_url(valkey_url) as broker:
                 assert broker.keys("_kombu.binding.*")
             stack.stop()

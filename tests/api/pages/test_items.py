@@ -113,7 +113,7 @@ def test_the_page_is_light_and_runs_nothing_of_its_own(
     browser.page(ITEMS)
     make_statistics(exam, resources)
     page = browser.get(ITEMS)
-    assert len(page.data) < 150_000
+    assert len(page.data) < 170_000
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     assert b"style=" not in page.data
     assert b"<script>" not in page.data

@@ -48,10 +48,10 @@ def test_import_pushes_files_in_the_order_in_which_they_build_on_each_other(impo
 
     assert [line.split(" → ")[1].split(":")[0] for line in lines] == [
         "course 101",
-        *("quiz 203", "quiz 201", "quiz 202"),
-        *("submissions of quiz 203", "submissions of quiz 201", "submissions of quiz 202"),
+        *(f"quiz {quiz_id}" for quiz_id in (203, 201, 204, 202)),
+        *(f"submissions of quiz {quiz_id}" for quiz_id in (203, 201, 204, 202)),
     ]
-    assert lines[5].endswith(": 1,000 created")
+    assert lines[6].endswith(": 1,000 created")
 
 
 def test_importing_again_changes_nothing(imported: Ended, quiz_reports: Command, tmp_path: Path) -> None:
