@@ -32,6 +32,11 @@ own = { values = ["1", "2", "3", "4", "5", "6", "7"] }
 "path.report_id" = { dictionary = "own", probability = 0.8 }
 "path.progress_id" = { dictionary = "own", probability = 0.8 }
 "path.file_id" = { dictionary = "own", probability = 0.8 }
+
+# It waits for a worker, of which there is none.
+[[operations]]
+include-operation-id = "statistics.show"
+enabled = false
 """
 # A report stays after DELETE, by contract. What a schema can not say is refused with 422, and with 400 where
 # a report can not be made of a quiz or limited to a section. A NUL may stand in any text of a schema and is
