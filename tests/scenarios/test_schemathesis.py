@@ -37,6 +37,11 @@ own = { values = ["1", "2", "3", "4", "5", "6", "7"] }
 [[operations]]
 include-operation-id = "statistics.show"
 enabled = false
+
+# A check, and a push that skips what is invalid, take whatever comes and say what is wrong with it.
+[[operations]]
+include-operation-id = ["ingestion.put_course", "ingestion.put_quiz", "ingestion.put_submissions"]
+checks.negative_data_rejection.enabled = false
 """
 # A report stays after DELETE, by contract. What a schema can not say is refused with 422, and with 400 where
 # a report can not be made of a quiz or limited to a section. A NUL may stand in any text of a schema and is
@@ -52,7 +57,7 @@ use_after_free.enabled = false
 positive_data_acceptance.expected-statuses = ["2xx", "304", "401", "403", "404", "409", "422"]
 
 [[operations]]
-include-operation-id = ["quiz_reports.index", "quiz_reports.create", "new_quiz_reports.create"]
+include-operation-id = ["quiz_reports.index", "quiz_reports.create", "new_quiz_reports.create", "page_links.create"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409"]
 """,
     "with NUL characters": """
