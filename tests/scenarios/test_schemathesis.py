@@ -57,7 +57,9 @@ use_after_free.enabled = false
 positive_data_acceptance.expected-statuses = ["2xx", "304", "401", "403", "404", "409", "422"]
 
 [[operations]]
-include-operation-id = ["quiz_reports.index", "quiz_reports.create", "new_quiz_reports.create", "page_links.create"]
+include-operation-id = [
+  "quiz_reports.index", "quiz_reports.create", "new_quiz_reports.create", "page_links.create"
+]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409"]
 """,
     "with NUL characters": """
