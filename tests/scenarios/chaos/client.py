@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 
-from models.reports.variants import ReportType
+from models.reports.variants import PUBLIC_TYPES, ReportType
 from tests.scenarios.chaos.stack import Stack
 from tests.school import COURSE_ID
 from tests.waiting import wait_for
 
-STUDENT_ANALYSIS, ITEM_ANALYSIS = ReportType
+STUDENT_ANALYSIS, ITEM_ANALYSIS = PUBLIC_TYPES
 _UNAVAILABLE = {429, 503}
 
 
