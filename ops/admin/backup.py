@@ -12,11 +12,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from models.db.schema import applied_revision
 from models.errors import NotFoundError, QuizReportsError
-from models.reports.requests import mark_file_lost
-from models.reports.stored_files import all_files
 from models.settings import Settings
 from models.storage import BlobStore, open_store
-from ops.admin.files import fault_of, opened_database
+from ops.admin.connection import opened_database
+from ops.admin.files import compare_files
 from ops.local.data_directory import data_dir_option, settings_here
 
 _DUMP = "database.dump"
@@ -83,16 +82,8 @@ def restore_command(context: click.Context, folder: Path, data_dir: Path) -> Non
         with store.writer(path.relative_to(objects).as_posix()) as writer, path.open("rb") as content:
             while part := content.read(2**20):
                 writer.write(part)
-    with opened_database(settings) as database, database.transaction() as session:
-        files = list(all_files(session))
-    faults = [(fault, file) for file in files if (fault := fault_of(file, store, hashes=True)) is not None]
-    with opened_database(settings) as database:
-        for fault, file in faults:
-            click.echo(f"{fault}: {file}")
-            with database.transaction() as session:
-                mark_file_lost(session, file.file_id)
-    click.echo(f"the database is restored; {len(files)} files checked, {len(faults)} lost or changed")
-    if faults:
+    click.echo("the database is restored")
+    if compare_files(settings, hashes=True, mark=True):
         context.exit(1)
 
 
