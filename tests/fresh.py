@@ -135,7 +135,7 @@ class Clone:
         kept = {
             name: text
             for name, text in os.environ.items()
-            if name not in NOT_A_NEWCOMERS
+            if name.removesuffix("_FILE") not in NOT_A_NEWCOMERS
             and not name.startswith(("MAKE", "MFLAGS", "FRESH_", "QUIZ_", "PYTHON"))
         }
         home = str(self._inside(self.home))
