@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import click
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from models.db.schema import applied_revision
 from models.errors import NotFoundError, QuizReportsError
@@ -20,16 +20,6 @@ from ops.local.data_directory import data_dir_option, settings_here
 
 _DUMP = "database.dump"
 _OBJECTS = "objects"
-# The variables of libpq, so that no password is on a command line.
-_LIBPQ = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-}
 
 
 class BackupError(QuizReportsError):
@@ -69,13 +59,8 @@ def restore_command(context: click.Context, folder: Path, data_dir: Path) -> Non
     with opened_database(settings) as database, database.engine.connect() as connection:
         if (revision := applied_revision(connection)) is not None:
             raise BackupError(f"the database is not empty, it is at revision {revision}: make a new database")
-    name = conninfo_to_dict(settings.database_url)["dbname"]
-    _run(
-        settings,
-        *("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"),
-        f"--dbname={name}",
-        str(folder / _DUMP),
-    )
+    options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+    _run(settings, "pg_restore", *options, str(folder / _DUMP))
     store = open_store(settings)
     objects = folder / _OBJECTS
     for path in sorted(path for path in objects.rglob("*") if path.is_file()):
@@ -112,10 +97,13 @@ def _copy_objects(store: BlobStore, folder: Path) -> tuple[int, int]:
 
 
 def _run(settings: Settings, program: str, *arguments: str) -> None:
-    found = _program(program)
     connection = conninfo_to_dict(settings.database_url)
-    environ = {**os.environ, **{_LIBPQ[key]: str(connection[key]) for key in _LIBPQ if connection.get(key)}}
-    ended = subprocess.run([str(found), *arguments], env=environ, capture_output=True, text=True, check=False)
+    # Every user of the machine can read command lines, so the password is not on this one.
+    environ = {**os.environ}
+    if password := connection.pop("password", None):
+        environ["PGPASSWORD"] = str(password)
+    command = [str(_program(program)), f"--dbname={make_conninfo('', **connection)}", *arguments]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise BackupError(f"{program} failed: {' '.join(ended.stderr.split())}")
 
