@@ -66,7 +66,7 @@ def index(course_id: str, quiz_id: str) -> Response:
         sections = _sections(session, found)
         choices = Choices.of_request(sections)
         variant = Variant.of_statistics(
-            found.quiz, all_versions=False, section_ids=choices.section_ids, attempts=choices.attempts
+            found.quiz, all_versions=False, section_ids=choices.section_ids, attempt_choice=choices.attempts
         )
         report, message = request_statistics(context, found, variant)
     services().publisher.send(message)

@@ -90,10 +90,10 @@ def test_a_unique_index_makes_two_live_reports_of_a_variant_impossible(database:
         """
         WITH job AS (INSERT INTO progress (user_id, completion) VALUES (1, 0) RETURNING id)
         INSERT INTO quiz_reports (quiz_id, report_type, format, includes_all_versions, includes_sis_ids,
-                                  anonymous, section_ids, attempts, state, queue, send_count, tries,
+                                  anonymous, section_ids, attempt_choice, state, queue, send_count, tries,
                                   progress_id)
         SELECT quiz_id, report_type, format, includes_all_versions, includes_sis_ids, anonymous, section_ids,
-               attempts, 'queued', 'small', 1, 0, job.id
+               attempt_choice, 'queued', 'small', 1, 0, job.id
         FROM quiz_reports, job
         """
     )
