@@ -49,7 +49,14 @@ def document(
         quiz, course = session.get_one(Quiz, QUIZ_ID), session.get_one(Course, COURSE_ID)
         variant = Variant.of_statistics(quiz, all_versions=False, attempt_choice=attempts, **options)
         report = request_report(
-            session, course, quiz, variant, user_id=1, formula_guard=False, large_responses=10**6
+            session,
+            course,
+            quiz,
+            variant,
+            user_id=1,
+            formula_guard=False,
+            large_responses=10**6,
+            course_jobs=8,
         ).report
     assert report.progress_id is not None
     generate(resources, report.id, report.progress_id)

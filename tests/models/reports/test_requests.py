@@ -24,6 +24,7 @@ from models.reports.requests import (
     Aborted,
     cancel_progress,
     find_file_report,
+    find_newest,
     find_progress_report,
 )
 from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
@@ -154,6 +155,15 @@ def test_a_failed_report_is_queued_again_in_its_row_with_a_new_progress(database
     assert again.progress_id != message.progress_id
     with pytest.raises(NotFoundError), database.transaction() as session:
         find_progress_report(session, message.progress_id)
+
+
+def test_the_newest_report_of_a_variant_is_found(database: Database) -> None:
+    message = must(request(database))
+    variant = report(database, message.report_id).variant
+    with database.transaction() as session:
+        assert find_newest(session, variant).id == message.report_id
+    with pytest.raises(NotFoundError), database.transaction() as session:
+        find_newest(session, replace(variant, section_ids=(31,)))
 
 
 @pytest.mark.contract("2 Abort", "a queued job is aborted and never runs")
