@@ -67,6 +67,7 @@ def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
     assert school.value("SELECT revision FROM quizzes") == 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
 def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
     comment = "x" * 20_000
@@ -85,6 +86,7 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
     assert long < short + 2 * MEGABYTE
 
 
+@pytest.mark.no_cover
 def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +111,7 @@ def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     assert school.value("SELECT count(*) FROM attempts WHERE length(texts[1]) = 100002") == 10 + BATCH
 
 
+@pytest.mark.no_cover
 def test_memory_stays_level_however_many_long_questions_attempts_send(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
