@@ -190,3 +190,8 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def test_what_is_no_integer_is_no_id(value: object) -> None:
     with pytest.raises(ValueError, match="must be an integer"):
         to_id(value)
+
+
+def test_a_type_without_a_reader_is_a_fault_of_the_program_and_not_of_the_json() -> None:
+    with pytest.raises(NotImplementedError, match="complex"):
+        decode_document(b"1", complex)
