@@ -16,8 +16,9 @@ import structlog
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Api, open_api
+from tests.factories import Api, open_api, open_resources
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
+from workers.resources import Resources
 
 # What the machine's owner has set must not change what a test sees.
 for _variable in list(os.environ):
@@ -151,6 +152,13 @@ def api(settings: Settings, database: Database) -> Iterator[Api]:
     """An application with these settings, in a school with every kind of caller."""
     with open_api(settings, database) as api:
         yield api
+
+
+@pytest.fixture
+def resources(settings: Settings) -> Iterator[Resources]:
+    """What a worker with these settings needs for its jobs."""
+    with open_resources(settings) as resources:
+        yield resources
 
 
 def _empty_broker(url: str) -> None:

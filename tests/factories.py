@@ -20,10 +20,13 @@ from models.db.session import Database
 from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim, Snapshot, claim, fail, finish
+from models.reports.requests import request_report
 from models.reports.tables import QuizReport
+from models.reports.variants import Variant
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check
+from workers.resources import Resources
 
 COURSE_ID, OTHER_COURSE_ID = 101, 102
 SECTION_ID, OTHER_SECTION_ID = 31, 32
@@ -195,6 +198,23 @@ class Api:
         with self.database.transaction() as session:
             fail(session, claimed, message)
 
+    def queue_statistics(self) -> tuple[int, int]:
+        """Queue the job of the statistics of the quiz; return the ids of the report and the job."""
+        with self.database.transaction() as session:
+            quiz, course = session.get_one(Quiz, QUIZ_ID), session.get_one(Course, COURSE_ID)
+            report = request_report(
+                session,
+                course,
+                quiz,
+                Variant.of_statistics(quiz, all_versions=False),
+                user_id=CALLERS["teacher"][0],
+                formula_guard=self.settings.formula_guard,
+                large_responses=self.settings.large_responses,
+                course_jobs=self.settings.course_jobs,
+            ).report
+        assert report.progress_id is not None
+        return report.id, report.progress_id
+
     def bring_new_data(self, quiz_id: int = QUIZ_ID) -> None:
         """Make every report of a quiz stale."""
         with self.database.transaction() as session:
@@ -220,6 +240,17 @@ def open_api(settings: Settings, database: Database) -> Iterator[Api]:
         yield Api(app, settings, database, tokens)
     finally:
         Services.of(app).close()
+
+
+@contextmanager
+def open_resources(settings: Settings) -> Iterator[Resources]:
+    """Open the connections of a worker, and close them afterwards."""
+    resources = Resources(settings)
+    try:
+        yield resources
+    finally:
+        resources.snapshots.close()
+        resources.database.dispose()
 
 
 def reports_path(quiz_id: int = QUIZ_ID, course_id: int | str = COURSE_ID) -> str:

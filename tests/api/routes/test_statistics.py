@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from statistics import pstdev
@@ -28,14 +27,6 @@ from workers.resources import Resources
 
 STATISTICS = f"/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}/statistics"
 JSON_API = {"Accept": "application/vnd.api+json"}
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture
