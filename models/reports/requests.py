@@ -111,26 +111,17 @@ def request_report(
     a queued job reads its data when it starts, so it will include them. If the quiz has just become another
     kind of survey, the variant is the one that it has now, or InvalidReportTypeError is raised.
     """
-    newest = _newest_under_lock(session, course, quiz, variant)
-    if newest is not None and newest.state.is_live:
-        raise AlreadyBeingGeneratedError("report is already being generated")
-    if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
-        return Requested(newest, None)
-    # From here to the commit the quiz cannot become a survey that may not have this report.
-    session.refresh(quiz, with_for_update={"read": True})
-    if (present := variant.at(quiz)) != variant:
-        return request_report(
-            session,
-            course,
-            quiz,
-            present,
-            user_id=user_id,
-            formula_guard=formula_guard,
-            large_responses=large_responses,
-            course_jobs=course_jobs,
-            request_id=request_id,
-        )
-
+    while True:
+        newest = _newest_under_lock(session, course, quiz, variant)
+        if newest is not None and newest.state.is_live:
+            raise AlreadyBeingGeneratedError("report is already being generated")
+        if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
+            return Requested(newest, None)
+        # From here to the commit the quiz cannot become a survey that may not have this report.
+        session.refresh(quiz, with_for_update={"read": True})
+        if (present := variant.at(quiz)) == variant:
+            break
+        variant = present
     progress = Progress(user_id=user_id, request_id=request_id)
     session.add(progress)
     session.flush()
