@@ -77,8 +77,10 @@ class EntryKind(Generic[Entry]):
                 entry = self.read(source, entry_path)
             except InvalidInputError as error:
                 issues.skip(error.issues)
-                skipped[index] = self.read_key(source)
-                seen.add(skipped[index])
+                # Of a repeated key the first entry counts, be it valid or skipped.
+                if (key := self.read_key(source)) is None or key not in seen:
+                    skipped[index] = key
+                    seen.add(key)
                 continue
             if entry is None:
                 continue
