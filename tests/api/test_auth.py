@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.auth import PAGE_LINKS_SCOPE, scope_of
+from api.auth import PAGE_LINKS_SCOPE, authorized, scope_of
 from models.access.tokens import list_tokens, revoke_token
 from tests.factories import ASSIGNMENT_ID, CALLERS, COURSE_ID, QUIZ_ID, Api, reports_path
 from workers.generation import generate
@@ -342,3 +342,13 @@ def test_ids_of_another_course_in_every_position(api: Api) -> None:
     ):
         assert api.get(path, "other_teacher").status_code == 404, path
         assert api.get(path, "student").status_code == 403, path
+
+
+def test_a_route_without_a_scope_cannot_check_a_token(api: Api) -> None:
+    headers = {"Authorization": f"Bearer {api.tokens['admin']}"}
+    with (
+        api.app.test_request_context("/healthz", headers=headers),
+        api.database.transaction() as session,
+        pytest.raises(RuntimeError, match=r"health.alive declares no scope"),
+    ):
+        authorized(session)
