@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -16,7 +16,7 @@ import structlog
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Api, open_api, open_resources
+from tests.factories import Api, open_api
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
 from workers.resources import Resources
 
@@ -155,10 +155,23 @@ def api(settings: Settings, database: Database) -> Iterator[Api]:
 
 
 @pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    """What a worker with these settings needs for its jobs."""
-    with open_resources(settings) as resources:
-        yield resources
+def open_resources() -> Iterator[Callable[[Settings], Resources]]:
+    """Open the resources of workers with any settings, and close them afterwards."""
+    opened: list[Resources] = []
+
+    def open_one(settings: Settings) -> Resources:
+        opened.append(Resources(settings))
+        return opened[-1]
+
+    yield open_one
+    for resources in opened:
+        resources.close()
+
+
+@pytest.fixture
+def resources(settings: Settings, open_resources: Callable[[Settings], Resources]) -> Resources:
+    """The resources of a worker."""
+    return open_resources(settings)
 
 
 def _empty_broker(url: str) -> None:

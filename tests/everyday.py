@@ -14,7 +14,6 @@ from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import open_resources
 from tests.school import School, Size
 from workers.generation import generate
 from workers.resources import Resources
@@ -72,10 +71,10 @@ def open_everyday(
     """Open an application and a worker on a school's database, and close them afterwards."""
     with database.transaction() as session:
         token = create_token(session, user_id=1, admin=True)
-    app = create_app(settings)
+    app, resources = create_app(settings), Resources(settings)
     headers = {"Authorization": f"Bearer {token}"}
-    with open_resources(settings) as resources:
-        try:
-            yield Everyday(app.test_client(), resources, headers, school, quiz_id, size)
-        finally:
-            Services.of(app).close()
+    try:
+        yield Everyday(app.test_client(), resources, headers, school, quiz_id, size)
+    finally:
+        Services.of(app).close()
+        resources.close()

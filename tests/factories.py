@@ -26,7 +26,6 @@ from models.reports.variants import Variant
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check
-from workers.resources import Resources
 
 COURSE_ID, OTHER_COURSE_ID = 101, 102
 SECTION_ID, OTHER_SECTION_ID = 31, 32
@@ -240,17 +239,6 @@ def open_api(settings: Settings, database: Database) -> Iterator[Api]:
         yield Api(app, settings, database, tokens)
     finally:
         Services.of(app).close()
-
-
-@contextmanager
-def open_resources(settings: Settings) -> Iterator[Resources]:
-    """Open the connections of a worker, and close them afterwards."""
-    resources = Resources(settings)
-    try:
-        yield resources
-    finally:
-        resources.snapshots.close()
-        resources.database.dispose()
 
 
 def reports_path(quiz_id: int = QUIZ_ID, course_id: int | str = COURSE_ID) -> str:

@@ -20,10 +20,11 @@ from models.errors import NotFoundError, StorageError
 from models.lms.quizzes import Quiz
 from models.settings import Settings
 from models.storage import BlobStore, open_store
-from tests.factories import QUIZ_ID, Api, open_resources, reports_path
+from tests.factories import QUIZ_ID, Api, reports_path
 from tests.models.conftest import on_s3
 from tests.s3_server import S3Server, SpoiltWay
 from workers.generation import generate
+from workers.resources import Resources
 
 # More than two parts of a multipart upload, and no multiple of a part.
 LARGE = random.Random(1).randbytes(20 * 2**20 + 12_345)
@@ -37,8 +38,9 @@ def ask(api: Api) -> tuple[int, int]:
 
 def work(settings: Settings, asked: tuple[int, int]) -> None:
     """Do a job as a worker does."""
-    with open_resources(settings) as resources:
-        generate(resources, *asked)
+    resources = Resources(settings)
+    generate(resources, *asked)
+    resources.close()
 
 
 def shown(api: Api, asked: tuple[int, int]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from models.reports.tables import JobMessage
 from models.settings import Settings
 from ops import cli
 from ops.client.http import Client
-from tests.factories import open_resources
 from workers.generation import generate
+from workers.resources import Resources
 
 _COUNTS = {"created": 1, "updated": 0, "unchanged": 0, "deleted": 0, "revision": 1}
 
@@ -67,8 +67,9 @@ def worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     threads: list[threading.Thread] = []
 
     def work(message: JobMessage) -> None:
-        with open_resources(settings) as resources:
-            generate(resources, message.report_id, message.progress_id)
+        resources = Resources(settings)
+        generate(resources, message.report_id, message.progress_id)
+        resources.close()
 
     def send(sender: JobPublisher, message: JobMessage | None) -> bool:
         if message is not None:
