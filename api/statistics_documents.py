@@ -21,7 +21,7 @@ WAIT_SECONDS: Final = 20.0
 _FIRST_POLL_SECONDS: Final = 0.02
 _SLOWEST_POLL_SECONDS: Final = 0.5
 
-_NOT_READY: Final = "The statistics are being computed. Please try again."
+NOT_READY: Final = "The statistics are being computed. Please try again."
 
 
 def request_statistics(context: RequestContext, found: QuizAccess, variant: Variant) -> Requested:
@@ -42,7 +42,7 @@ def await_document(report: QuizReport) -> Any:
     if report.file is None:
         report = _await_job(report)
     if report.file is None:
-        raise NotReadyError(_NOT_READY)
+        raise NotReadyError(NOT_READY)
     return read_document(report.file)
 
 
@@ -51,14 +51,14 @@ def read_document(file: File) -> Any:
     try:
         return msgspec.json.decode(read_whole(file))
     except NotFoundError:
-        raise NotReadyError(_NOT_READY) from None
+        raise NotReadyError(NOT_READY) from None
 
 
 def _await_job(report: QuizReport) -> QuizReport:
     """Read the report again and again, until its job has ended or the time is over."""
     waits = services().statistics_waits
     if not waits.acquire(blocking=False):
-        raise NotReadyError(_NOT_READY)
+        raise NotReadyError(NOT_READY)
     try:
         deadline, pause = time.monotonic() + WAIT_SECONDS, _FIRST_POLL_SECONDS
         while report.state.is_live and time.monotonic() < deadline:
@@ -70,5 +70,5 @@ def _await_job(report: QuizReport) -> QuizReport:
     finally:
         waits.release()
     if report.state is ReportState.FAILED and report.progress is not None:
-        raise NotReadyError(report.progress.message or _NOT_READY)
+        raise NotReadyError(report.progress.message or NOT_READY)
     return report
