@@ -9,10 +9,14 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
+
+from workers.analysis.frames import Integers
 
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
 _CHUNK_BYTES = 8 * 2**20
+_NO_IDS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -40,29 +44,27 @@ class Selection:
         It takes twelve bytes an attempt, eight more for a score, and some for each question set.
         """
         ids, sizes, scores = array("q"), array("i"), array("d")
-        # Of each question set, when its newest attempt was updated, and the negative number of its row.
-        newest: dict[int, tuple[int, int]] = {}
-        sent: set[int] = set()
+        # Of each batch: its question sets, the same by their newest attempts with the times, and those sent.
+        used, newest, times, sent = [_NO_IDS], [_NO_IDS], [_NO_IDS], [_NO_IDS]
         for batch in batches:
             ids.frombytes(batch["id"].to_numpy().tobytes())
             sizes.frombytes(batch["size"].to_numpy().tobytes())
             if "score" in batch.schema.names:
                 scores.frombytes(batch["score"].to_numpy(zero_copy_only=False).tobytes())
-            rows = batch.select(["question_set_id", "updated_at", "sends_questions"]).to_pandas()
-            rows.index += len(ids) - len(rows)
-            updated_at = rows["updated_at"].astype("int64")
-            first_newest = updated_at.groupby(rows["question_set_id"], sort=False).idxmax()
-            for question_set_id, row in first_newest.items():
-                key = int(updated_at[row]), -int(row)
-                newest[question_set_id] = max(key, newest.get(question_set_id, key))
-            sent.update(rows.loc[rows["sends_questions"], "question_set_id"].unique().tolist())
+            question_sets = batch["question_set_id"].to_numpy()
+            updated_at = batch["updated_at"].cast(pa.int64()).to_numpy()
+            rows = _newest_rows(question_sets, updated_at)
+            used.append(pd.unique(question_sets))
+            newest.append(question_sets[rows])
+            times.append(updated_at[rows])
+            sent.append(pd.unique(question_sets[batch["sends_questions"].to_numpy(zero_copy_only=False)]))
+        of_newest = np.concatenate(newest)
         return cls(
             np.frombuffer(ids, np.int64),
             np.frombuffer(sizes, np.int32),
-            [*newest],
-            # Of two attempts at the same moment, the first in row order is the newer.
-            sorted(newest, key=newest.__getitem__, reverse=True),
-            frozenset(sent),
+            pd.unique(np.concatenate(used)).tolist(),
+            of_newest[_newest_rows(of_newest, np.concatenate(times))].tolist(),
+            frozenset(np.concatenate(sent).tolist()),
             np.frombuffer(scores, np.float64),
             rule,
         )
@@ -75,3 +77,13 @@ class Selection:
             stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
             yield slice(start, stop)
             start = stop
+
+
+def _newest_rows(question_sets: Integers, updated_at: Integers) -> Integers:
+    """Return the row of the newest attempt of each question set, the newest first.
+
+    Of two attempts at the same moment, the first in row order is the newer.
+    """
+    rows = np.argsort(-updated_at, kind="stable")
+    newest: Integers = rows[~pd.Series(question_sets[rows]).duplicated().to_numpy()]
+    return newest

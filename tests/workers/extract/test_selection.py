@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from workers.extract.selection import Selection
@@ -31,3 +32,34 @@ def test_a_chunk_has_at_most_so_many_attempts_and_bytes(sizes: list[int], expect
 
 def test_sizes_may_add_up_beyond_what_one_of_them_can_hold() -> None:
     assert len(chunks([2**30] * 4, most_attempts=10, most_bytes=2**30)) == 4
+
+
+def batch(*attempts: tuple[int, int, bool]) -> pa.RecordBatch:
+    """Return a batch of attempts: the question set, the moment of the update, whether questions were sent."""
+    question_sets, moments, sends_questions = zip(*attempts, strict=True)
+    return pa.record_batch(
+        {
+            "id": pa.array(range(len(attempts)), pa.int64()),
+            "size": pa.array([16] * len(attempts), pa.int32()),
+            "question_set_id": pa.array(question_sets, pa.int64()),
+            "updated_at": pa.array(moments, pa.timestamp("us", "UTC")),
+            "sends_questions": pa.array(sends_questions),
+        }
+    )
+
+
+def test_question_sets_are_in_order_of_first_use_and_in_that_of_their_newest_attempts() -> None:
+    selection = Selection.read(
+        [batch((3, 10, False), (1, 30, False), (3, 20, True)), batch((2, 40, False), (3, 30, False))]
+    )
+
+    assert selection.question_set_ids == [3, 1, 2]
+    # Of the two at the same moment, the first in row order is the newer.
+    assert selection.newest_first == [2, 1, 3]
+    assert selection.sent == {3}
+
+
+def test_a_selection_of_no_attempts_has_no_question_sets() -> None:
+    selection = Selection.read([])
+
+    assert (selection.question_set_ids, selection.newest_first, selection.sent) == ([], [], frozenset())
