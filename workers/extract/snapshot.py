@@ -8,6 +8,7 @@ can be renewed in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from threading import Lock
@@ -70,18 +71,21 @@ class SnapshotConnection:
 
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query; the only values in `sql` are integers of our own."""
-        # A chunk may be read ahead while the job asks for something else.
-        with self._one_at_a_time, self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
 
-    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Yield the result of such a query in parts, of which one is in memory at a time."""
-        with self._connection.cursor() as cursor:
+    @contextmanager
+    def batches(self, sql: str) -> Iterator[Iterator[pa.RecordBatch]]:
+        """Provide the result of such a query in parts, of which one is in memory at a time.
+
+        Until the block ends, other threads that read wait, and its own thread must not read anything else.
+        """
+        with self._cursor() as cursor:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
             cursor.execute(sql)
             with cursor.fetch_record_batch() as batches:
-                yield from batches
+                yield batches
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -97,8 +101,20 @@ class SnapshotConnection:
         self._execute("SET LOCAL work_mem = '64MB'")
 
     def _execute(self, sql: str) -> None:
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Provide a cursor to one thread at a time, until its result is read.
+
+        The objects of ADBC may be used by several threads, but by one at a time, and another query on the
+        same connection invalidates a result that is not read to its end:
+        https://arrow.apache.org/adbc/current/cpp/concurrency.html. A chunk is read ahead in a thread of its
+        own while the job may ask for something else.
+        """
+        with self._one_at_a_time, self._connection.cursor() as cursor:
+            yield cursor
 
 
 @dataclass(frozen=True)
@@ -251,15 +267,17 @@ class Extract:
     def _rows(
         self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
     ) -> Generator[pd.DataFrame]:
-        sections = StudentSections(
-            self._connection.read(queries.sections(self._course_id)),
-            self._connection.batches(queries.section_ids(self._course_id)),
-        )
+        sections = self._sections()
         for attempts in self._chunks(selection, items, query):
             frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
             yield frame.assign(**sections.of(frame["user_id"]))
             # Kept until the next is here, it would be a chunk more.
             del attempts, frame
+
+    def _sections(self) -> StudentSections:
+        names = self._connection.read(queries.sections(self._course_id))
+        with self._connection.batches(queries.section_ids(self._course_id)) as section_ids:
+            return StudentSections(names, section_ids)
 
     def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
@@ -291,7 +309,8 @@ class Extract:
     def _select(self, sql: str, rule: str) -> Selection:
         if self.variant.section_ids:
             rule += provenance.OF_SECTIONS
-        return Selection.read(self._connection.batches(sql), rule)
+        with self._connection.batches(sql) as batches:
+            return Selection.read(batches, rule)
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)

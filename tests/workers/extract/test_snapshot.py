@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -62,6 +63,32 @@ def test_a_connection_that_was_dropped_in_a_report_is_made_again_for_the_next(
         drop_all_others(database.url)
     with extract(snapshots, settings, replace(_MISSING, quiz_id=201)) as entered:
         assert entered.revisions.quiz == 1
+
+
+def test_a_query_of_another_thread_waits_until_the_batches_are_read(
+    snapshots: SnapshotConnection, settings: Settings
+) -> None:
+    with (
+        extract(snapshots, settings, replace(_MISSING, quiz_id=201)),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        with snapshots.batches("SELECT generate_series(1, 1000000) AS number") as batches:
+            total = next(batches).num_rows
+            other = thread.submit(snapshots.read, "SELECT 1 AS one")
+            total += sum(batch.num_rows for batch in batches)
+            waited = not other.done()
+        assert other.result().to_pylist() == [{"one": 1}]
+    assert total == 1_000_000
+    assert waited
+
+
+def test_batches_that_are_not_read_to_their_end_leave_the_connection_usable(
+    snapshots: SnapshotConnection, settings: Settings
+) -> None:
+    with extract(snapshots, settings, replace(_MISSING, quiz_id=201)):
+        with snapshots.batches("SELECT generate_series(1, 1000000) AS number") as batches:
+            next(batches)
+        assert snapshots.read("SELECT 1 AS one").to_pylist() == [{"one": 1}]
 
 
 def test_the_kernel_watches_over_the_connection(database: Database) -> None:
