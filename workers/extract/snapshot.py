@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pandas as pd
 import pyarrow as pa
+from adbc_driver_manager import AdbcStatusCode, OperationalError
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import StatementOptions, dbapi
 
@@ -85,7 +86,7 @@ class SnapshotConnection:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
             cursor.execute(sql)
             with cursor.fetch_record_batch() as batches:
-                yield batches
+                yield _checked(batches)
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -332,6 +333,14 @@ class Extract:
             yield attempts
             # Two chunks at a time would take twice the memory.
             del attempts
+
+
+def _checked(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield the batches; raise the errors of Arrow's reader as those of ADBC that they stand for."""
+    try:
+        yield from batches
+    except (OSError, pa.ArrowException) as error:
+        raise OperationalError(str(error), status_code=AdbcStatusCode.IO) from error
 
 
 def watched_by_kernel(url: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from adbc_driver_manager import Error as AdbcError
 
 from models.db.session import Database
 from models.lms.courses import Course
@@ -89,6 +90,19 @@ def test_batches_that_are_not_read_to_their_end_leave_the_connection_usable(
         with snapshots.batches("SELECT generate_series(1, 1000000) AS number") as batches:
             next(batches)
         assert snapshots.read("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+def test_a_connection_that_is_lost_between_batches_is_an_error_of_the_database(
+    snapshots: SnapshotConnection, settings: Settings, database: Database
+) -> None:
+    with (
+        extract(snapshots, settings, replace(_MISSING, quiz_id=201)),
+        snapshots.batches("SELECT generate_series(1, 3000000) AS number") as batches,
+    ):
+        next(batches)
+        drop_all_others(database.url)
+        with pytest.raises(AdbcError):
+            list(batches)
 
 
 def test_the_kernel_watches_over_the_connection(database: Database) -> None:
