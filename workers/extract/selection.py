@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import pyarrow as pa
 from workers.analysis.frames import Integers
 
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
-_CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 8 * 2**20
 _NO_IDS = np.empty(0, np.int64)
 
 
@@ -69,14 +69,21 @@ class Selection:
             rule,
         )
 
-    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:
+    def chunks(self, most_attempts: int, most_bytes: int = CHUNK_BYTES) -> Iterator[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""
-        start = 0
-        while start < len(self.sizes):
-            ends = np.cumsum(self.sizes[start : start + most_attempts], dtype=np.int64)
-            stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
-            yield slice(start, stop)
-            start = stop
+        return split(self.sizes, most_attempts, most_bytes)
+
+
+def split(
+    sizes: npt.NDArray[np.integer[Any]], most_rows: int, most_bytes: int = CHUNK_BYTES
+) -> Iterator[slice]:
+    """Split rows of these sizes into parts within both limits, but of at least one row each."""
+    start = 0
+    while start < len(sizes):
+        ends = np.cumsum(sizes[start : start + most_rows], dtype=np.int64)
+        stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
+        yield slice(start, stop)
+        start = stop
 
 
 def _newest_rows(question_sets: Integers, updated_at: Integers) -> Integers:

@@ -31,7 +31,7 @@ from workers.extract import provenance, queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
 from workers.extract.provenance import attempt_counts
 from workers.extract.sections import StudentSections
-from workers.extract.selection import Selection
+from workers.extract.selection import Selection, split
 from workers.metrics import ROWS_READ, STEP_SECONDS
 
 # A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
@@ -271,9 +271,12 @@ class Extract:
         sections = self._sections()
         for attempts in self._chunks(selection, items, query):
             frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
-            yield frame.assign(**sections.of(frame["user_id"]))
+            # The sizes of the selection leave out the sections, whose names may be longer than responses.
+            for part in split(sections.sizes(frame["user_id"]), len(frame)):
+                rows = frame.iloc[part]
+                yield rows.assign(**sections.of(rows["user_id"]))
             # Kept until the next is here, it would be a chunk more.
-            del attempts, frame
+            del attempts, frame, rows
 
     def _sections(self) -> StudentSections:
         names = self._connection.read(queries.sections(self._course_id))
