@@ -76,7 +76,7 @@ def attempts_by_kind(course_id: int, quiz_id: int, section_ids: Sequence[int] = 
 
 
 # The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
-_SELECTED = "id, question_set_id, size, updated_at, sends_questions"
+_SELECTED = "id, question_set_id, size, updated_at, submission_id, attempt, sends_questions"
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
@@ -172,7 +172,7 @@ def kept_attempts_of_students(
         SELECT kept.*, a.score
         FROM ({kept}) AS kept JOIN attempts a ON a.id = kept.id
         WHERE a.user_id IS NOT NULL
-        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
+        ORDER BY kept.submission_id, kept.attempt"""  # noqa: S608
 
 
 def submissions(selected: str) -> str:

@@ -16,7 +16,7 @@ from workers.analysis.frames import Integers
 
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
 CHUNK_BYTES = 8 * 2**20
-_NO_IDS = np.empty(0, np.int64)
+_NO_IDS, _NO_AGES = np.empty(0, np.int64), np.empty((3, 0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,26 @@ class Selection:
         It takes twelve bytes an attempt, eight more for a score, and some for each question set.
         """
         ids, sizes, scores = array("q"), array("i"), array("d")
-        # Of each batch: its question sets, the same by their newest attempts with the times, and those sent.
-        used, newest, times, sent = [_NO_IDS], [_NO_IDS], [_NO_IDS], [_NO_IDS]
+        # Of each batch: its question sets, the same by their newest attempts with their ages, and those sent.
+        used, newest, ages, sent = [_NO_IDS], [_NO_IDS], [_NO_AGES], [_NO_IDS]
         for batch in batches:
             ids.frombytes(batch["id"].to_numpy().tobytes())
             sizes.frombytes(batch["size"].to_numpy().tobytes())
             if "score" in batch.schema.names:
                 scores.frombytes(batch["score"].to_numpy(zero_copy_only=False).tobytes())
             question_sets = batch["question_set_id"].to_numpy()
-            updated_at = batch["updated_at"].cast(pa.int64()).to_numpy()
-            rows = _newest_rows(question_sets, updated_at)
+            age = _ages(batch)
+            rows = _newest_rows(question_sets, age)
             used.append(pd.unique(question_sets))
             newest.append(question_sets[rows])
-            times.append(updated_at[rows])
+            ages.append(age[:, rows])
             sent.append(pd.unique(question_sets[batch["sends_questions"].to_numpy(zero_copy_only=False)]))
         of_newest = np.concatenate(newest)
         return cls(
             np.frombuffer(ids, np.int64),
             np.frombuffer(sizes, np.int32),
             pd.unique(np.concatenate(used)).tolist(),
-            of_newest[_newest_rows(of_newest, np.concatenate(times))].tolist(),
+            of_newest[_newest_rows(of_newest, np.concatenate(ages, axis=1))].tolist(),
             frozenset(np.concatenate(sent).tolist()),
             np.frombuffer(scores, np.float64),
             rule,
@@ -86,11 +86,18 @@ def split(
         start = stop
 
 
-def _newest_rows(question_sets: Integers, updated_at: Integers) -> Integers:
+def _ages(batch: pa.RecordBatch) -> Integers:
+    """Return a column for each attempt by which `_newest_rows` compares them, the last row first."""
+    columns = batch["attempt"], batch["submission_id"], batch["updated_at"]
+    return np.array([column.cast(pa.int64()).to_numpy() for column in columns])
+
+
+def _newest_rows(question_sets: Integers, ages: Integers) -> Integers:
     """Return the row of the newest attempt of each question set, the newest first.
 
-    Of two attempts at the same moment, the first in row order is the newer.
+    Of two attempts at the same moment, that of the greater submission id is the newer, then that of the
+    greater number: the order of the rows of a student_analysis, whatever the order of these.
     """
-    rows = np.argsort(-updated_at, kind="stable")
+    rows = np.lexsort(ages)[::-1]
     newest: Integers = rows[~pd.Series(question_sets[rows]).duplicated().to_numpy()]
     return newest
