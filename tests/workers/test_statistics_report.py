@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,21 +13,12 @@ from models.lms.quizzes import Quiz
 from models.reports.requests import request_report
 from models.reports.tables import QuizReport
 from models.reports.variants import AttemptChoice, Variant
-from models.settings import Settings
 from tests import every_type
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, QUIZ_ID, roster
 from workers.analysis.figures import CONVENTIONS, Reason
 from workers.generation import generate
 from workers.resources import Resources
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture

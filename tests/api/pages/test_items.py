@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from sqlalchemy import select
 from models.db.session import Database
 from models.lms.courses import EnrollmentType, User
 from models.reports.tables import QuizReport, ReportState
-from models.settings import Settings
 from ops.sample.loading import sample_quizzes
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
 from tests.factories import COURSE_ID, QUIZ_ID, Api, enroll
@@ -21,14 +19,6 @@ from workers.resources import Resources
 
 ITEMS = f"{PAGES}/items"
 WRONG_KEY, NEVER_CHOSEN, TOO_EASY = 17, 8, 5
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import pstdev
 from typing import Any
@@ -16,7 +15,6 @@ from models.db.session import Database
 from models.lms.courses import EnrollmentType, User
 from models.reports.tables import QuizReport
 from models.reports.variants import ReportType
-from models.settings import Settings
 from tests import every_type
 from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, enroll, reports_path
 from tests.lms import Lms
@@ -26,14 +24,6 @@ from workers.resources import Resources
 
 STATISTICS = f"/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}/statistics"
 JSON_API = {"Accept": "application/vnd.api+json"}
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture
