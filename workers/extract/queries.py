@@ -228,30 +228,27 @@ def new_quizzes_attempts(attempt_ids: Iterable[int]) -> str:
 
 
 def _attempts(attempt_ids: Iterable[int], frame: Iterable[str]) -> str:
-    return f"""
-        SELECT {_columns("a", Attempt, frame)}, {_columns("u", User, frame)},
-               a.user_id IS NULL AS logged_out
-        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
-        JOIN attempts a USING (id)
-        LEFT JOIN users u ON u.id = a.user_id
-        ORDER BY wanted.position"""  # noqa: S608
+    columns = (
+        f"{_columns('a', Attempt, frame)}, {_columns('u', User, frame)}, a.user_id IS NULL AS logged_out"
+    )
+    return _in_order(columns, attempt_ids, "LEFT JOIN users u ON u.id = a.user_id")
 
 
 def statistics_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.STATISTICS_ATTEMPTS`, in the order of the given ids."""
-    return _in_order(STATISTICS_ATTEMPTS, attempt_ids)
+    return _in_order(_columns("a", Attempt, STATISTICS_ATTEMPTS), attempt_ids)
 
 
 def selections(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.SELECTIONS`, in the order of the given ids."""
-    return _in_order(SELECTIONS, attempt_ids)
+    return _in_order(_columns("a", Attempt, SELECTIONS), attempt_ids)
 
 
-def _in_order(frame: Iterable[str], attempt_ids: Iterable[int]) -> str:
+def _in_order(columns: str, attempt_ids: Iterable[int], join: str = "") -> str:
     return f"""
-        SELECT {_columns("a", Attempt, frame)}
+        SELECT {columns}
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
-        JOIN attempts a USING (id)
+        JOIN attempts a USING (id) {join}
         ORDER BY wanted.position"""  # noqa: S608
 
 
