@@ -18,8 +18,9 @@ Cell = int | float | str | None
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
 _NOT_AVAILABLE: Final = "N/A"
 
-# Students are added up once there are so many: few calls over long frames.
+# Students are added up once there are so many, or so many responses: few calls over long frames.
 _STUDENTS_AT_ONCE: Final = 4_096
+_RESPONSES_AT_ONCE: Final = 2**20
 
 CONVENTIONS: Final = (
     "A student who did not choose an answer to a question counts nowhere in its figures.",
@@ -148,7 +149,8 @@ class ItemAnalysis:
         index = ResponseIndex(codes, question_sets.of_attempt, columns, lengths)
         slots = padded(self._slots(index.codes, answer_ids), -1)[index.positions(no_column)]
         self._pending.append((slots, attempts["score"].to_numpy(np.float64, na_value=0.0)))
-        if sum(totals.size for _, totals in self._pending) >= _STUDENTS_AT_ONCE:
+        students = sum(totals.size for _, totals in self._pending)
+        if students >= _STUDENTS_AT_ONCE or students * no_column >= _RESPONSES_AT_ONCE:
             self._add_up()
 
     def rows(self) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import tracemalloc
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -311,6 +312,24 @@ def test_more_answers_than_a_byte_can_tell_apart() -> None:
 def test_what_does_not_fit_its_form_is_refused() -> None:
     with pytest.raises(ValueError, match="more or fewer responses"):
         analysed([question(1)]).add(students((1.0, [10, 20])))
+
+
+def test_memory_does_not_grow_with_the_number_of_questions() -> None:
+    items = [question(n) for n in range(1_000)]
+    analysis = ItemAnalysis(items, {1: [item.id for item in items]}, np.zeros(4_000))
+    answer_ids = [item.options[0].id for item in items]
+    chunk = students(*[(0.0, answer_ids)] * 500)
+    tracemalloc.start()
+    try:
+        for _ in range(8):
+            analysis.add(chunk)
+        analysis.rows()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # At the same time, the responses of all students would take 330 MB.
+    assert peak < 150 * 2**20
 
 
 def test_large_data_agrees_with_plain_loops() -> None:
