@@ -317,7 +317,7 @@ def test_what_does_not_fit_its_form_is_refused() -> None:
 def test_memory_does_not_grow_with_the_number_of_questions() -> None:
     items = [question(n) for n in range(1_000)]
     analysis = ItemAnalysis(items, {1: [item.id for item in items]}, np.zeros(4_000))
-    answer_ids = [item.options[0].id for item in items]
+    answer_ids: list[int | None] = [item.options[0].id for item in items]
     chunk = students(*[(0.0, answer_ids)] * 500)
     tracemalloc.start()
     try:
