@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,7 +57,7 @@ def test_no_file_holds_what_is_no_number(
 
     analysis = analysed(items, [score for score, _ in students], [[code] * 20 for _, code in students])
 
-    rows, by_option = analysis.rows(), analysis.options()
+    rows, by_option = analysis.rows(), pd.concat(analysis.option_frames())
     numbers = [column.name for column in analysis.columns if column.kind is ColumnKind.NUMBER]
     assert not np.isinf(rows[numbers]).any(axis=None)
     # NaN stands for an empty cell, so it is only where a cell may be empty.
