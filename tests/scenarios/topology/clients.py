@@ -91,6 +91,11 @@ class Clients:
 
         return self.served("GET", wait_for(file)["url"]).content
 
+    def was_made_by(self, worker: str, kind: Kind) -> bool:
+        """Whether the log of a worker speaks of a report that was requested."""
+        report_id = self.paths[kind].rsplit("/", 1)[1]
+        return f'"report_id": {report_id},' in self.topology[worker].log.read_text()
+
     def empty(self, kind: Kind) -> None:
         """Remove a report's file, so that the next request makes it anew."""
         removed = self.send("DELETE", self.paths[kind])

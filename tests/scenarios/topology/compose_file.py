@@ -19,6 +19,8 @@ from typing import Any
 
 import yaml
 
+from ops.local.ports import free_port
+
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+):-([^}]*)\}")
@@ -74,7 +76,15 @@ _IMAGES = {
         stop_signal=signal.SIGQUIT,
         changes={"listen 8080": "listen {address}:8080"},
     ),
-    "chrislusf/seaweedfs": Image(["weed"], listening=["-ip={address}", "-ip.bind={address}"]),
+    "chrislusf/seaweedfs": Image(
+        ["weed"],
+        listening=[
+            *("-ip={address}", "-ip.bind={address}"),
+            # Its sockets lie in a folder that all programs share, and are named by these ports.
+            *(f"-{part}.port.grpc={{port}}" for part in ("master", "volume", "filer", "s3")),
+            *("-s3.localSocket=/tmp/s3", "-filer.localSocket=/tmp/filer"),
+        ],
+    ),
 }
 
 
@@ -176,7 +186,8 @@ class ComposeFile:
         for config in service.get("configs", ()):
             content = (ROOT / self._file["configs"][config["source"]]["file"]).read_text()
             mounts[config["target"]].write_text(rewritten(content))
-        command = [*(service.get("command") or image.command), *image.listening]
+        command = [*(service.get("command") or image.command)]
+        command += [word.format(address=address, port=free_port()) for word in image.listening]
         settings = self._settings if "env_file" in service else {}
         environ = {**settings, **service.get("environment", {})}
         health_check = [*service.get("healthcheck", {}).get("test", ())]
@@ -186,7 +197,7 @@ class ComposeFile:
             address=address,
             folder=folder,
             entrypoint=image.entrypoint,
-            command=[rewritten(str(word).replace("{address}", address)) for word in command],
+            command=[rewritten(str(word)) for word in command],
             environ={key: rewritten(text) for key, text in environ.items()},
             health_check=_as_words([rewritten(word) for word in health_check]),
             stop_signal=image.stop_signal,

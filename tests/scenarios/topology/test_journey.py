@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from models.reports.variants import ReportType
 from tests.sample_reports import KINDS, Kind
 from tests.scenarios.topology.clients import Clients, digests, kept_digests
-from tests.scenarios.topology.compose_file import replicas
+from tests.scenarios.topology.compose_file import ROOT, replicas
 from tests.scenarios.topology.containers import Topology, running_topology
 from tests.waiting import wait_for
 
@@ -26,6 +28,17 @@ WHILE_DOWN: Mapping[str, set[int | None]] = {
     "postgres": {503},
     "api-1": {200, 502},
     "api-2": {200, 502},
+}
+
+RUNBOOK = ROOT / "ops" / "README.md"
+API, NODE = "`api`, for each of its `--processes`", "`worker`, for each node"
+SLOT, SWEEPER = "`worker`, for each slot (`--concurrency`)", "`sweeper`"
+# The processes of each part, the main one first, by the rows of the runbook's table.
+ROWS: Mapping[str, Sequence[str | None]] = {
+    "api-1": (None, API, API),
+    "worker": (None, NODE, SLOT, SLOT),
+    "worker-large": (None, NODE, SLOT),
+    "sweeper": (SWEEPER,),
 }
 
 
@@ -51,12 +64,9 @@ def test_a_push_a_report_and_a_download_give_the_bytes_that_are_kept(files: Mapp
     assert digests(files) == kept_digests()
 
 
-def test_large_reports_are_made_by_the_worker_for_them(
-    topology: Topology, clients: Clients, files: Mapping[Kind, bytes]
-) -> None:
-    for kind, worker in ((SMALL, "worker"), (LARGE, "worker-large")):
-        report_id = clients.paths[kind].rsplit("/", 1)[1]
-        assert f'"report_id": {report_id},' in topology[worker].log.read_text()
+def test_large_reports_are_made_by_the_worker_for_them(clients: Clients, files: Mapping[Kind, bytes]) -> None:
+    assert [clients.was_made_by(worker, SMALL) for worker in ("worker", "worker-large")] == [True, False]
+    assert [clients.was_made_by(worker, LARGE) for worker in ("worker", "worker-large")] == [False, True]
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -75,6 +85,26 @@ def test_reports_are_made_whichever_part_is_restarted(
     assert {kind: clients.make(kind) for kind in (SMALL, LARGE)} == {
         kind: files[kind] for kind in (SMALL, LARGE)
     }
+
+
+def most_connections() -> dict[str, tuple[int, ...]]:
+    """Read the runbook's table: the most connections to PostgreSQL and to the broker, by row."""
+    number = r"(?:\d+ to )?(\d+)"
+    rows = re.findall(rf"^\| (`.+?) \| {number} \| {number} \|$", RUNBOOK.read_text(), re.MULTILINE)
+    return {process: tuple(map(int, most)) for process, *most in rows}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_no_process_has_more_connections_than_the_runbook_says(
+    topology: Topology, clients: Clients, files: Mapping[Kind, bytes], name: str
+) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: clients.served("GET", clients.paths[SMALL]), range(100)))
+    servers = [topology[server].description for server in ("postgres", "redis")]
+    counts = zip(*(topology[name].connections_to(server) for server in servers), strict=True)
+    for row, counted in zip(ROWS[name], counts, strict=True):
+        most = most_connections()[row] if row else (0, 0)
+        assert all(count <= limit for count, limit in zip(counted, most, strict=True)), (row, counted)
 
 
 def test_the_doctor_finds_it_well(topology: Topology, clients: Clients) -> None:
