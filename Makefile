@@ -87,6 +87,7 @@ distributions:
 	@$(BIN)/uv pip install --quiet --python build/image --no-deps --require-hashes --requirement ops/docker/requirements.lock
 	@$(BIN)/uv pip install --quiet --python build/image --no-deps dist/*.whl
 	@$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file dist/sbom.cdx.json build/image
+	@rm -rf build/image
 	@ls dist
 
 clean: ## remove .venv and the caches, but not the data in .quiz-reports

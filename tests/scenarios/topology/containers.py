@@ -128,6 +128,12 @@ class Container:
         assert status == 0, f"{self.name} ended with {status}: {self.log.read_text()[-2000:]}"
         _, left = psutil.wait_procs(children, timeout=5)
         assert left == []
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget a run that has ended, so that it can be started again."""
+        assert not self.is_running()
+        self._process = None
 
     def kill(self) -> None:
         """End it and its children, whatever they do."""
@@ -196,8 +202,16 @@ class Topology:
                     other.wait_until_completed()
         part.start()
 
-    def down(self) -> None:
-        """End everything, in the opposite order."""
+    def stop(self) -> None:
+        """Stop everything, in the opposite order, as `docker compose down` does."""
+        for part in reversed(self.containers.values()):
+            if part.is_running():
+                part.stop()
+            else:
+                part.forget()
+
+    def kill(self) -> None:
+        """End everything, in the opposite order, whatever it does."""
         for part in reversed(self.containers.values()):
             part.kill()
             for port in re.findall(r"\.port\.grpc=(\d+)", " ".join(part.description.command)):
@@ -267,7 +281,7 @@ def running_topology(
             topology.up()
             yield topology
         finally:
-            topology.down()
+            topology.kill()
             # Shown by pytest when the test fails.
             for part in topology.containers.values():
                 if part.log.exists():

@@ -113,3 +113,14 @@ def test_the_doctor_finds_it_well(topology: Topology, clients: Clients) -> None:
         return None if "FAIL" in printed else printed
 
     assert "ok   workers" in wait_for(report)
+
+
+def test_a_second_start_on_the_same_volumes_has_the_same_reports(
+    topology: Topology, clients: Clients, files: Mapping[Kind, bytes]
+) -> None:
+    paths = dict(clients.paths)
+    topology.stop()
+    topology.up()
+
+    assert {kind: clients.make(kind) for kind in KINDS} == files
+    assert clients.paths == paths
