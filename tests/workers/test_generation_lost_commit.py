@@ -40,7 +40,14 @@ def report(database: Database) -> QuizReport:
         session.flush()
         variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=False)
         return request_report(
-            session, course, quiz, variant, user_id=7, formula_guard=False, large_responses=1000
+            session,
+            course,
+            quiz,
+            variant,
+            user_id=7,
+            formula_guard=False,
+            large_responses=1000,
+            course_jobs=8,
         ).report
 
 

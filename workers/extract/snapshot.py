@@ -224,9 +224,9 @@ class Extract:
         where = self._course_id, variant.quiz_id
         several = self._connection.read(queries.has_several_attempts(*where)).to_pylist()
         self.has_several_attempts = bool(several[0]["several"])
-        if variant.attempts is AttemptChoice.LAST:
+        if variant.attempt_choice is AttemptChoice.LAST:
             return self._select(queries.last_attempts(*where, variant.section_ids), provenance.LAST_ATTEMPTS)
-        if variant.attempts is AttemptChoice.KEPT:
+        if variant.attempt_choice is AttemptChoice.KEPT:
             policy = self._quiz["scoring_policy"]
             sql = queries.kept_attempts_of_students(*where, policy, variant.section_ids)
             return self._select(sql, provenance.KEPT_ATTEMPTS)

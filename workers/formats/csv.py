@@ -13,6 +13,7 @@ columns share the pieces of a line that they have in common.
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -129,7 +130,7 @@ class _Lines:
         return self._combinations[key][1]
 
 
-class _Column:
+class _Column(ABC):
     """Encodes a column: each distinct value becomes a field once, and few are kept for the next frame.
 
     A field ends with the separator after it. The last one is that of a missing value.
@@ -149,13 +150,13 @@ class _Column:
             return known[codes], self._fields
         return codes, _array([*self.written(distinct), self._missing])
 
+    @abstractmethod
     def keys(self, values: pd.Series) -> Any:
         """Return values that are equal if they are written alike."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self, keys: Any) -> Iterable[bytes]:
         """Return the fields of keys."""
-        raise NotImplementedError
 
     def _remembered(self, distinct: Any) -> Codes | None:
         """Return the index of the field of each key, and at the end that of a missing value.

@@ -69,7 +69,7 @@ def of_errors() -> Iterator[Text]:
     for case in (*errors.CASES.values(), *errors._HTTP_CASES.values(), errors._UNFORESEEN):
         if case.text is not None:
             yield case.text
-    yield statistics_documents._NOT_READY
+    yield statistics_documents.NOT_READY
 
 
 TEXTS = {

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def seconds(n_options: int) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.no_cover
 def test_time_follows_the_number_of_options() -> None:
     seconds(100)
 
