@@ -12,6 +12,16 @@ PACKAGES = ("api", "models", "workers")
 FLOOR = 95.0
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let only what pytest-cov starts with the session count in a process of xdist: `no_cover` pauses no other.
+
+    Counting has begun there before, with the interpreter and with the plugin.
+    """
+    if hasattr(config, "workerinput"):
+        while started := coverage.Coverage.current():
+            started.stop()
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Read what pytest-cov has combined, in the process that has started the others."""
     if hasattr(session.config, "workerinput") or not session.config.getoption("cov_source"):
