@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
-from api.errors import register_error_handlers
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
-from api.pages.rendering import PageTexts, page_response, render_error
+from api.pages.rendering import PageTexts, page_response
 from api.pages.sign_in import signed_in
 from api.params import object_id_or_none
 from api.services import services
@@ -24,8 +23,7 @@ from models.lms.courses import Section
 from models.reports.tables import QuizReport
 from models.reports.variants import AttemptChoice, Variant
 
-items = Blueprint("pages_items", __name__, url_prefix="/courses/<course_id>/quizzes/<quiz_id>")
-register_error_handlers(items, render_error)
+items = Blueprint("items", __name__)
 
 _ATTEMPTS: Final = {
     AttemptChoice.FIRST: "The first attempt of each student",
