@@ -210,6 +210,9 @@ def _key(text: str, sis_prefix: str) -> int | str:
 
 
 def _id_text(name: str, value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        # JSON has one kind of number, and some writers add a fraction to each.
+        return str(int(value))
     if isinstance(value, str) or type(value) is int:
         return str(value)
     raise InvalidParameterError(f"{name} must be an id")

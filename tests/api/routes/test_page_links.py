@@ -60,6 +60,7 @@ def test_ids_come_in_canvas_spellings(api: Api, database: Database) -> None:
     assert request_link(api, user_id="sis_user_id:s0007").status_code == 200
     assert request_link(api, course_id=f"sis_course_id:{SIS_COURSE_ID}").status_code == 200
     assert request_link(api, user_id="7", quiz_id=str(QUIZ_ID)).status_code == 200
+    assert request_link(api, user_id=7.0, quiz_id=float(QUIZ_ID)).status_code == 200
     form = {f"page_link[{name}]": str(value) for name, value in PARAMS.items()}
     assert api.post("/api/v1/page_links", "admin", data=form).status_code == 200
     token = api.token(7, scopes=[SCOPE])
