@@ -5,6 +5,7 @@ Colours come from the stylesheet of the pages, so they follow the reader's choic
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,15 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "height": 380,
     "margin": 8,
 }
-_SVG: Final = "{http://www.w3.org/2000/svg}"
+_XLINK_HREF: Final = "{http://www.w3.org/1999/xlink}href"
+_UNUSED: Final = (
+    "//comment() | //defs | //title | //desc[@class != 'label'] | //rect[@class = 'background']"
+    " | //*[contains(@class, 'tooltip-overlay') or contains(@class, 'text-overlay')]"
+)
+_UNUSED_ATTRIBUTES: Final = frozenset({"id", "rx", "ry", "target"})
+_NARROWEST_BAR: Final = 5
+_LENGTHS: Final = frozenset({"x", "y", "width", "height", "cx", "cy", "d", "transform"})
+_LONG_NUMBER: Final = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -120,29 +129,48 @@ def _whole_steps(highest: int) -> list[int]:
 
 
 def _markup(chart: Any) -> Markup:
+    """Return the SVG without what a page does not need: most of what pygal writes is for its own script."""
     tree = chart.render_tree()
-    for element in tree.xpath("//*[local-name() = 'desc' and @class = 'label']"):
-        title = etree.SubElement(element.getparent(), f"{_SVG}name")
-        title.text = element.text
-    for element in tree.xpath(
-        "//comment() | //*[local-name() = 'defs' or local-name() = 'desc' or local-name() = 'title']"
-        " | //*[contains(@class, 'tooltip-overlay') or contains(@class, 'text-overlay')]"
-    ):
-        parent = element.getparent()
-        if parent is not None:
-            parent.remove(element)
-    for dot in tree.iter(f"{_SVG}circle"):
-        dot.set("class", "dot")
-        for name in ("cx", "cy"):
-            dot.set(name, f"{float(dot.get(name)):.1f}")
-    for link in tree.iter(f"{_SVG}a"):
-        link.attrib.pop("target", None)
-    for name in tree.iter(f"{_SVG}name"):
-        name.tag = f"{_SVG}title"
-        name.getparent().set("aria-label", name.text)
-    for name in ("id", "class"):
-        tree.attrib.pop(name, None)
+    for element in tree.xpath(_UNUSED):
+        element.getparent().remove(element)
+    _name_dots(tree)
+    _draw_lines(tree)
+    for element in tree.iter(etree.Element):
+        for name in _UNUSED_ATTRIBUTES.intersection(element.attrib):
+            del element.attrib[name]
+        for name in _LENGTHS.intersection(element.attrib):
+            element.set(name, _LONG_NUMBER.sub(_rounded, element.get(name)))
     tree.set("class", "chart")
-    tree.set("focusable", "false")
+    etree.cleanup_namespaces(tree, keep_ns_prefixes=())
     # The text comes from a serializer of XML, which escapes what people wrote.
     return Markup(etree.tostring(tree, encoding="unicode"))  # noqa: S704
+
+
+def _name_dots(tree: Any) -> None:
+    """Give each dot its name as a title: a browser shows it, and a screen reader reads it as its link's."""
+    for dots in tree.xpath("//g[@class = 'dots']"):
+        (link,) = dots
+        link.set("href", link.attrib.pop(_XLINK_HREF))
+        for part in link:
+            del part.attrib["class"]
+            if part.tag == "desc":
+                part.tag = "title"
+        dots.getparent().replace(dots, link)
+
+
+def _draw_lines(tree: Any) -> None:
+    """Make plain rectangles of the bars of a histogram, and lines of the narrow ones."""
+    for group in tree.xpath("//g[@class = 'histbar']"):
+        (bar,) = group
+        del bar.attrib["class"]
+        group.getparent().replace(group, bar)
+        if float(bar.get("width")) < _NARROWEST_BAR:
+            middle = float(bar.get("x")) + float(bar.get("width")) / 2
+            bar.tag = "path"
+            bar.set("d", f"M{middle} {bar.get('y')} v{bar.get('height')}")
+            for name in ("x", "y", "width", "height"):
+                del bar.attrib[name]
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")

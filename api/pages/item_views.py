@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 Json = Mapping[str, Any]
@@ -48,6 +49,8 @@ _QUIZ_FIGURES: Final = (
     ("kurtosis", "Kurtosis"),
     ("minutes_median", "Minutes, median"),
 )
+# Written with as many decimals as those that they are compared with; points and minutes are not.
+_QUIZ_COEFFICIENTS: Final = frozenset({"alpha", "skewness", "kurtosis"})
 
 SORTS: Final = {
     "position": "Order in the quiz",
@@ -66,6 +69,7 @@ class FigureView:
     value: float | None
     interval: Sequence[float] | None
     reason: str | None
+    is_coefficient: bool
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,11 @@ class ItemView:
     def anchor(self) -> str:
         """Where the item is on the page."""
         return f"item-{self.content['id']}"
+
+    @property
+    def remarks_by_rule(self) -> Sequence[Sequence[RemarkView]]:
+        """The remarks, those of the same rule together: they mean the same, so it is said once."""
+        return [list(alike) for _, alike in groupby(self.remarks, key=lambda remark: remark.template)]
 
     @property
     def has_finding(self) -> bool:
@@ -132,7 +141,7 @@ def quiz_view(psychometrics: Json) -> QuizView:
         content["id"]: ItemView(
             number,
             content,
-            [_figure(content, conventions, *named) for named in _ITEM_FIGURES],
+            [_figure(content, conventions, *named, is_coefficient=True) for named in _ITEM_FIGURES],
             [],
         )
         for number, content in enumerate(psychometrics["items"], 1)
@@ -142,7 +151,10 @@ def quiz_view(psychometrics: Json) -> QuizView:
         if remark.item is not None:
             remark.item.remarks.append(remark)
     quiz = psychometrics["quiz"]
-    figures = [_figure(quiz, conventions, name, title, "") for name, title in _QUIZ_FIGURES]
+    figures = [
+        _figure(quiz, conventions, name, title, "", is_coefficient=name in _QUIZ_COEFFICIENTS)
+        for name, title in _QUIZ_FIGURES
+    ]
     return QuizView(quiz, figures, list(items.values()), remarks)
 
 
@@ -151,7 +163,9 @@ def convention_of(name: str, conventions: Json) -> str:
     return str(conventions.get(name) or conventions.get(name.partition("_")[0], ""))
 
 
-def _figure(content: Json, conventions: Json, name: str, title: str, meaning: str) -> FigureView:
+def _figure(
+    content: Json, conventions: Json, name: str, title: str, meaning: str, *, is_coefficient: bool
+) -> FigureView:
     figure = content[name]
     return FigureView(
         title,
@@ -160,6 +174,7 @@ def _figure(content: Json, conventions: Json, name: str, title: str, meaning: st
         figure["value"],
         figure.get("interval"),
         figure.get("reason"),
+        is_coefficient,
     )
 
 

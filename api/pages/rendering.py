@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
+from babel import Locale
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
@@ -75,11 +77,15 @@ class PageTexts:
 
     def number(self, value: float) -> str:
         """Write a number."""
-        return str(format_decimal(value, locale=self.texts.locale))
+        return _number(value, None, self.texts.locale)
+
+    def coefficient(self, value: float) -> str:
+        """Write a number with two decimals, so that those beside each other are as long."""
+        return _number(round(value, 2), "0.00", self.texts.locale)
 
     def percent(self, share: float) -> str:
         """Write a share as whole percents."""
-        return str(format_percent(share, locale=self.texts.locale))
+        return _percent(round(share, 4), self.texts.locale)
 
     def moment(self, value: datetime.datetime) -> str:
         """Write a time."""
@@ -104,6 +110,17 @@ class PageTexts:
         return self.percent(value) if name in SHARES else self.number(round(value, 2))
 
 
+# A page of a hundred questions has thousands of numbers, and few different ones.
+@lru_cache(maxsize=8192)
+def _number(value: float, pattern: str | None, locale: Locale) -> str:
+    return str(format_decimal(value, pattern, locale=locale))
+
+
+@lru_cache(maxsize=1024)
+def _percent(share: float, locale: Locale) -> str:
+    return str(format_percent(share, locale=locale))
+
+
 def _html(template: str, status: int, **values: Any) -> Response:
     page = PageTexts.of_request()
     texts = page.texts
@@ -115,6 +132,7 @@ def _html(template: str, status: int, **values: Any) -> Response:
         direction=texts.locale.text_direction,
         parts_url=f"{links().base}/pages",
         number=page.number,
+        coefficient=page.coefficient,
         percent=page.percent,
         moment=page.moment,
         size=page.size,

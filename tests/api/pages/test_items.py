@@ -87,7 +87,7 @@ def test_the_page_finds_what_is_wrong_with_the_exam(
     assert "Cell wall" in text_of(section_of(page, NEVER_CHOSEN))
     assert section_of(page, TOO_EASY).xpath(".//*[contains(@class, 'remark')]")
     # Each dot of the scatter is a link to an item of the page.
-    links = [str(link.get("xlink:href")) for link in page.xpath("//*[contains(@class, 'xy-graph')]//a")]
+    links = [str(link.get("href")) for link in page.xpath("//*[contains(@class, 'xy-graph')]//a")]
     assert len(links) == 40
     assert {link.removeprefix("#") for link in links} <= set(page.xpath("//section/@id"))
 
@@ -113,7 +113,7 @@ def test_the_page_is_light_and_runs_nothing_of_its_own(
     browser.page(ITEMS)
     make_statistics(exam, resources)
     page = browser.get(ITEMS)
-    assert len(page.data) < 170_000
+    assert len(page.data) < 150_000
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     assert b"style=" not in page.data
     assert b"<script>" not in page.data
