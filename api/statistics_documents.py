@@ -23,7 +23,7 @@ WAIT_SECONDS: Final = 20.0
 _FIRST_POLL_SECONDS: Final = 0.02
 _SLOWEST_POLL_SECONDS: Final = 0.5
 
-_NOT_READY: Final = "The statistics are being computed. Please try again."
+NOT_READY: Final = "The statistics are being computed. Please try again."
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def current_document(course_id: str, quiz_id: str, read_params: Any) -> Statisti
     if report.file is None:
         report = _await_file(report)
     if report.file is None:
-        raise NotReadyError(_NOT_READY)
+        raise NotReadyError(NOT_READY)
     return StatisticsDocument(report, found.quiz, read_document(report.file))
 
 
@@ -69,7 +69,7 @@ def request_statistics(
     except AlreadyBeingGeneratedError:
         live = find_newest(context.session, variant)
         if live is None:
-            raise NotReadyError(_NOT_READY) from None
+            raise NotReadyError(NOT_READY) from None
         return live, None
     return requested.report, requested.message
 
@@ -92,7 +92,7 @@ def _await_file(report: QuizReport) -> QuizReport:
     """Poll the report until its job has ended or the time is over."""
     waits = services().statistics_waits
     if not waits.acquire(blocking=False):
-        raise NotReadyError(_NOT_READY)
+        raise NotReadyError(NOT_READY)
     try:
         deadline, pause = time.monotonic() + WAIT_SECONDS, _FIRST_POLL_SECONDS
         while report.state.is_live and time.monotonic() < deadline:
@@ -103,7 +103,7 @@ def _await_file(report: QuizReport) -> QuizReport:
     finally:
         waits.release()
     if report.state is ReportState.FAILED and report.progress is not None:
-        raise NotReadyError(report.progress.message or _NOT_READY)
+        raise NotReadyError(report.progress.message or NOT_READY)
     return report
 
 
@@ -114,7 +114,7 @@ def read_document(file: File) -> bytes:
     except NotFoundError:
         with services().database.transaction() as session:
             mark_file_lost(session, file.id)
-        raise NotReadyError(_NOT_READY) from None
+        raise NotReadyError(NOT_READY) from None
 
 
 def decoded(document: StatisticsDocument) -> Any:

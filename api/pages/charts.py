@@ -39,6 +39,8 @@ _UNUSED: Final = (
 _UNUSED_ATTRIBUTES: Final = frozenset({"id", "rx", "ry", "target"})
 _NARROWEST_BAR: Final = 5
 _LENGTHS: Final = frozenset({"x", "y", "width", "height", "cx", "cy", "d", "transform"})
+# Texts of the LMS may have these characters, and XML may not.
+_NOT_IN_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LONG_NUMBER: Final = re.compile(r"\d+\.\d+")
 
 
@@ -111,7 +113,7 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
             [
                 {
                     "value": (point.x, point.y),
-                    "label": point.label,
+                    "label": _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", point.label),
                     "xlink": {"href": point.href, "target": "_self"},
                 }
                 for point in points

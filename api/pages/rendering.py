@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -16,12 +17,13 @@ from flask import render_template
 from werkzeug import Response
 
 from api.auth import QuizAccess
-from api.errors import Case
+from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsError
 from api.links import links
 from api.media_types import HTML
 from api.pages.item_views import RemarkView
 from api.pages.sign_in import page_session
 from api.services import services
+from api.statistics_documents import NOT_READY
 from api.translations import Translations, translations
 
 # Inline scripts and styles are forbidden, and so are other hosts.
@@ -32,6 +34,14 @@ _POLICY: Final = (
 
 SHARES: Final = frozenset({"facility", "limit", "omitted", "share", "top_for_key", "top_for_option"})
 """The figures of findings that are written as percents."""
+
+# What pages say instead of messages that are written for programs, and may repeat what was sent.
+_UNREADABLE: Final = "The request can not be read."
+_TEXTS: Final[Mapping[type[Exception], str]] = {
+    NotReadyError: NOT_READY,
+    NotReceivedError: "The service is busy or being restarted. Please try again.",
+    TooManyRequestsError: "You have loaded pages too often. Please wait a minute.",
+}
 
 # Longer texts of answers are cut in a sentence.
 _MOST_CHARACTERS: Final = 80
@@ -54,10 +64,15 @@ def page_response(template: str, found: QuizAccess, *, status: int = 200, **valu
 
 def render_error(case: Case, error: Exception, *, error_report_id: str | None = None) -> Response:
     """Write an error as a page that says what to do."""
-    text = case.text if case.text is not None else str(error)
+    text = case.text if case.text is not None else _TEXTS.get(type(error), _UNREADABLE)
     response = _html("error.html", case.status, text=text, error_report_id=error_report_id)
     response.headers.extend(case.headers_for(error))
     return response
+
+
+def isolated(text: str) -> str:
+    """Keep the direction of a text to itself, as the element bdi does, where no element can stand."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +121,7 @@ class PageTexts:
 
     def _figure(self, name: str, value: float | str) -> str:
         if isinstance(value, str):
-            return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
+            return isolated(value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…")
         return self.percent(value) if name in SHARES else self.number(round(value, 2))
 
 

@@ -69,7 +69,8 @@ def of_errors() -> Iterator[Text]:
     for case in (*errors.CASES.values(), *errors._HTTP_CASES.values(), errors._UNFORESEEN):
         if case.text is not None:
             yield case.text
-    yield statistics_documents._NOT_READY
+    yield statistics_documents.NOT_READY
+    yield from rendering._TEXTS.values()
 
 
 TEXTS = {
@@ -128,10 +129,13 @@ def test_the_page_and_the_analysis_write_the_same_figures_as_percents() -> None:
 @pytest.mark.parametrize(
     ("language", "seen"),
     [
-        ("en", "“{share} of 2” was chosen by 4% of the students who answered."),
+        (
+            "en",
+            "“\u2068{share} of 2\u2069” was chosen by 4% of the students who answered.",
+        ),
         (
             "de",
-            "„{share} of 2“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt, die geantwortet haben.",
+            "„\u2068{share} of 2\u2069“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt, die geantwortet haben.",
         ),
     ],
 )
