@@ -1,4 +1,4 @@
-"""What a person does with the pages, in Chromium: with scripts and without, by keyboard, in the dark, on paper.
+"""The pages in Chromium: with scripts and without, by keyboard, in the dark, on paper.
 
 Pictures of the pages are written to build/pages.
 """
