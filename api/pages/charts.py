@@ -69,9 +69,7 @@ def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: 
 
     Scores outside of 0 to 100 percent are drawn at the end that they are beyond.
     """
-    counts = [0] * (100 // _BIN_PERCENT)
-    for name, count in distribution.items():
-        counts[min(max(int(name), 0) // _BIN_PERCENT, len(counts) - 1)] += count
+    counts = _bins(distribution)
     highest = max(max(counts), 1)
     chart = pygal.Histogram(
         **_OPTIONS,
@@ -88,6 +86,20 @@ def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: 
     for percent in at:
         # A narrow bar is a line.
         chart.add("", [(highest, percent - 0.2, percent + 0.2)])
+    return _markup(chart)
+
+
+def score_bars(distribution: Mapping[str, int]) -> Markup:
+    """Draw a small histogram of scores without axes, for a line of a table."""
+    counts = _bins(distribution)
+    chart = pygal.Histogram(
+        **{**_OPTIONS, "width": 160, "height": 40, "margin": 0},
+        xrange=(0, 100),
+        range=(0, max(*counts, 1)),
+        show_x_labels=False,
+        show_y_labels=False,
+    )
+    chart.add("", [(n, i * _BIN_PERCENT, (i + 1) * _BIN_PERCENT) for i, n in enumerate(counts)])
     return _markup(chart)
 
 
@@ -121,6 +133,14 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
             ],
         )
     return _markup(chart)
+
+
+def _bins(distribution: Mapping[str, int]) -> list[int]:
+    """Count respondents by each five percent of the points, from 0 to 100."""
+    counts = [0] * (100 // _BIN_PERCENT)
+    for name, count in distribution.items():
+        counts[min(max(int(name), 0) // _BIN_PERCENT, len(counts) - 1)] += count
+    return counts
 
 
 def _whole_steps(highest: int) -> list[int]:

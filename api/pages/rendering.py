@@ -16,7 +16,7 @@ from babel.units import format_unit
 from flask import render_template
 from werkzeug import Response
 
-from api.auth import QuizAccess
+from api.auth import CourseAccess, QuizAccess
 from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsError
 from api.links import links
 from api.media_types import HTML
@@ -48,18 +48,22 @@ _MOST_CHARACTERS: Final = 80
 _INDENT: Final = re.compile(r"\n\s+")
 
 
-def page_response(template: str, found: QuizAccess, *, status: int = 200, **values: Any) -> Response:
+def page_response(template: str, found: QuizAccess, **values: Any) -> Response:
     """Write a page of a quiz."""
     session = page_session(str(found.course.id))
-    return _html(
+    return course_page_response(
         template,
-        status,
-        course=found.course,
+        found,
         quiz=found.quiz,
         quiz_url=links().quiz_page(found.quiz),
         form_token=services().page_sessions.form_token(session),
         **values,
     )
+
+
+def course_page_response(template: str, found: CourseAccess, **values: Any) -> Response:
+    """Write a page of a course."""
+    return _html(template, 200, course=found.course, course_url=links().course_page(found.course), **values)
 
 
 def render_error(case: Case, error: Exception, *, error_report_id: str | None = None) -> Response:
@@ -128,7 +132,11 @@ class PageTexts:
 # A page of a hundred questions has thousands of numbers, and few different ones.
 @lru_cache(maxsize=8192)
 def _number(value: float, pattern: str | None, locale: Locale) -> str:
-    return str(format_decimal(value, pattern, locale=locale))
+    text = format_decimal(value, pattern, locale=locale)
+    if value < 0 and locale.text_direction == "rtl":
+        # Among letters that run to the left, the sign would stand behind the number.
+        return f"\N{LEFT-TO-RIGHT ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
 
 
 @lru_cache(maxsize=1024)

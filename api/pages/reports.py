@@ -49,6 +49,14 @@ def quiz(course_id: str, quiz_id: str) -> Response:
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
 
 
+@reports.get("/statistics")
+def statistics(course_id: str, quiz_id: str) -> Response:
+    """Go to the item analysis, since this is the address that the API gives for the statistics."""
+    with services().database.reading() as session:
+        found = signed_in(session, course_id).quiz(course_id, quiz_id)
+    return redirect(f"{links().quiz_page(found.quiz)}/items", 303)
+
+
 @reports.get("/reports")
 def index(course_id: str, quiz_id: str) -> Response:
     """Show the reports of a quiz."""

@@ -24,7 +24,7 @@ from tests.api.pages.exams import (
     push_exam,
     sample_exam,
 )
-from tests.factories import CSV, Api
+from tests.factories import COURSE_ID, CSV, Api
 from workers.resources import Resources
 
 _PICTURES = Path(__file__).parents[3] / "build" / "pages"
@@ -173,9 +173,7 @@ def test_questions_are_reached_sorted_and_filtered_by_keyboard(
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_the_item_analysis_suits_every_reader(
-    served: Api, open_page: Any, resources: Resources, look: str
-) -> None:
+def test_the_pages_suit_every_reader(served: Api, open_page: Any, resources: Resources, look: str) -> None:
     push_exam(served.database, *sample_exam())
     with open_page(**LOOKS[look]) as page:
         assert_accessible(page)
@@ -185,6 +183,9 @@ def test_the_item_analysis_suits_every_reader(
         take_picture(page, f"items-{look}")
         page.locator(".item").nth(16).scroll_into_view_if_needed()
         take_picture(page, f"item-{look}")
+        page.goto(f"{served.settings.public_url}/courses/{COURSE_ID}/quizzes")
+        assert_accessible(page)
+        take_picture(page, f"quizzes-{look}")
 
 
 def test_the_item_analysis_prints_as_a_clean_booklet(

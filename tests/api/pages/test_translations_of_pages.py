@@ -135,8 +135,10 @@ def test_the_page_and_the_analysis_write_the_same_figures_as_percents() -> None:
         ),
         (
             "de",
-            "„\u2068{share} of 2\u2069“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt,"
-            " die geantwortet haben.",
+            (
+                "„\u2068{share} of 2\u2069“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt,"
+                " die geantwortet haben."
+            ),
         ),
     ],
 )
