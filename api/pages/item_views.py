@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
+
+from api.pages.formulas import WORDS, Worked, worked_formulas
 
 Json = Mapping[str, Any]
 
@@ -61,7 +63,7 @@ SORTS: Final = {
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure with its title, its meaning and its convention; without a value, the reason."""
+    """A figure with its title, its meaning, its convention and its formula; without a value, the reason."""
 
     title: str
     meaning: str
@@ -70,6 +72,8 @@ class FigureView:
     interval: Sequence[float] | None
     reason: str | None
     is_coefficient: bool
+    formula: str = ""
+    worked: Worked | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def quiz_view(psychometrics: Json) -> QuizView:
         content["id"]: ItemView(
             number,
             content,
-            [_figure(content, conventions, *named, is_coefficient=True) for named in _ITEM_FIGURES],
+            _item_figures(content, psychometrics["quiz"], conventions),
             [],
         )
         for number, content in enumerate(psychometrics["items"], 1)
@@ -161,6 +165,18 @@ def quiz_view(psychometrics: Json) -> QuizView:
 def convention_of(name: str, conventions: Json) -> str:
     """Return how a figure is computed; the quantiles of a quantity share what is said of it."""
     return str(conventions.get(name) or conventions.get(name.partition("_")[0], ""))
+
+
+def _item_figures(content: Json, quiz: Json, conventions: Json) -> list[FigureView]:
+    worked = worked_formulas(content, quiz)
+    return [
+        replace(
+            _figure(content, conventions, name, title, meaning, is_coefficient=True),
+            formula=WORDS.get(name, ""),
+            worked=worked.get(name),
+        )
+        for name, title, meaning in _ITEM_FIGURES
+    ]
 
 
 def _figure(

@@ -20,6 +20,7 @@ from api.auth import CourseAccess, QuizAccess
 from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsError
 from api.links import links
 from api.media_types import HTML
+from api.pages.formulas import Worked
 from api.pages.item_views import RemarkView
 from api.pages.sign_in import page_session
 from api.services import services
@@ -123,6 +124,10 @@ class PageTexts:
         shown = {name: self._figure(name, value) for name, value in remark.figures.items()}
         return self.translate(remark.template).format(**shown)
 
+    def worked(self, formula: Worked) -> str:
+        """Write a formula with its numbers."""
+        return formula.template.format(*(self.number(round(value, 3)) for value in formula.numbers))
+
     def _figure(self, name: str, value: float | str) -> str:
         if isinstance(value, str):
             return isolated(value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…")
@@ -156,6 +161,7 @@ def _html(template: str, status: int, **values: Any) -> Response:
         parts_url=f"{links().base}/pages",
         number=page.number,
         coefficient=page.coefficient,
+        worked=page.worked,
         percent=page.percent,
         moment=page.moment,
         size=page.size,

@@ -16,7 +16,7 @@ from jinja2.ext import babel_extract
 import api.pages
 import api.translations
 from api import errors, statistics_documents
-from api.pages import item_views, items, rendering, report_rows
+from api.pages import formulas, item_views, items, rendering, report_rows
 from api.translations import ENGLISH, LANGUAGES, load_translations
 from models.reports.variants import PUBLIC_TYPES, TYPES
 from tests.api.pages.browser import Browser, link_for, text_of
@@ -62,6 +62,7 @@ def of_tables() -> Iterator[Text]:
         if convention := item_views.convention_of(name, CONVENTIONS):
             yield convention
     yield from findings.words()
+    yield from formulas.WORDS.values()
     yield from Reason
 
 
