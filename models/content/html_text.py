@@ -222,7 +222,8 @@ class _Flow:
         self.add_text(first)
         for line in others:
             self.break_line()
-            self.add_text(line)
+            if line:
+                self.add_text(line)
 
     def add(self, piece: str) -> None:
         """Add a finished piece, if it is not empty, after the pending gap."""

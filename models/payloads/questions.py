@@ -46,7 +46,8 @@ class PushedMatch(msgspec.Struct):
     text: Text = Text()
 
 
-class PushedAnswer(msgspec.Struct):
+# A list that is too long is built before it is refused: without the collector's header, an answer is smaller.
+class PushedAnswer(msgspec.Struct, gc=False):
     """A possible answer to a question.
 
     Canvas's documentation spells some fields in another way than its responses; both are read.

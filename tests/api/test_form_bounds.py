@@ -22,6 +22,7 @@ def parts(count: int) -> bytes:
     return b'--x\r\nContent-Disposition: form-data; name="include[]"\r\n\r\nfile\r\n' * count + b"--x--\r\n"
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
@@ -47,6 +48,7 @@ def test_a_form_within_the_bounds_is_read() -> None:
         assert list_params().include == {"file"}
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [

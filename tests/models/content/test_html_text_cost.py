@@ -67,6 +67,7 @@ def seconds(read: Callable[[str], str], html: str) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("read", [plain_text, strip_tags])
 @pytest.mark.parametrize("markup", MARKUP.values(), ids=MARKUP.keys())
 def test_time_follows_the_size_of_the_text(markup: Callable[[int], str], read: Callable[[str], str]) -> None:

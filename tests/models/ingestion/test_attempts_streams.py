@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -67,11 +68,14 @@ def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
     assert school.value("SELECT revision FROM quizzes") == 1
 
 
+@pytest.mark.no_cover
 @pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
 def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
     comment = "x" * 20_000
 
     def peak(count: int, first: int) -> int:
+        # What an earlier push left in cycles would count as well.
+        gc.collect()
         tracemalloc.reset_peak()
         school.put_lines({**line, "comment": comment} for line in many_attempts(count, first))
         return tracemalloc.get_traced_memory()[1]
@@ -85,6 +89,7 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
     assert long < short + 2 * MEGABYTE
 
 
+@pytest.mark.no_cover
 def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +98,8 @@ def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     school.put_quiz(questions=[question(1, question_type="matching_question", answers=[label])])
 
     def peak(count: int, first: int) -> int:
+        # What an earlier push left in cycles would count as well.
+        gc.collect()
         tracemalloc.reset_peak()
         chosen = {"submission_data": [{"question_id": 1}]}
         pushed = school.put_attempts(*({**line, **chosen} for line in many_attempts(count, first)))
@@ -109,6 +116,7 @@ def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     assert school.value("SELECT count(*) FROM attempts WHERE length(texts[1]) = 100002") == 10 + BATCH
 
 
+@pytest.mark.no_cover
 def test_memory_stays_level_however_many_long_questions_attempts_send(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +125,8 @@ def test_memory_stays_level_however_many_long_questions_attempts_send(
     monkeypatch.setattr("models.ingestion.question_sets._MAX_CHARACTERS", MEGABYTE)
 
     def peak(count: int, first: int) -> int:
+        # What an earlier push left in cycles would count as well.
+        gc.collect()
         tracemalloc.reset_peak()
         pushed = school.put_lines(
             attempt(
@@ -135,7 +145,7 @@ def test_memory_stays_level_however_many_long_questions_attempts_send(
     finally:
         tracemalloc.stop()
 
-    assert long < short + 3 * MEGABYTE
+    assert long < short + 2 * MEGABYTE
 
 
 def test_no_more_responses_are_read_once_twenty_issues_are_found(

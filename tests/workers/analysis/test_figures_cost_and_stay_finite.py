@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def seconds(n_options: int) -> float:
     return time.process_time() - began
 
 
+@pytest.mark.no_cover
 def test_time_follows_the_number_of_options() -> None:
     seconds(100)
 

@@ -329,6 +329,7 @@ def test_scores_are_counted_by_percent_rounded_half_up() -> None:
     assert quiz.score_distribution == {"13": 1, "100": 2}
 
 
+@pytest.mark.no_cover
 def test_three_hundred_questions_and_five_thousand_options_take_seconds_at_most() -> None:
     dice = np.random.default_rng(3)
     rows = [[Response(float(x)) for x in row] for row in dice.integers(0, 2, (100, 300))]
