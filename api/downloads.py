@@ -32,6 +32,12 @@ def file_response(file: File, display_name: str, content_type: str) -> Response:
     return _stream(file, display_name, content_type)
 
 
+def read_whole(file: File) -> bytes:
+    """Read all bytes of a file; raise NotFoundError if they are lost."""
+    _require_bytes(file)
+    return b"".join(services().store.read(file.storage_key))
+
+
 def _stream(file: File, display_name: str, content_type: str) -> Response:
     response = Response(
         content_type=content_type,

@@ -201,8 +201,6 @@ def register_error_handlers(app: Flask | Blueprint, render: Render = Case.respon
 
     def respond_to_http_error(error: HTTPException) -> Response:
         status = error.code or 500
-        if status < 400:
-            return error.get_response()
         case = _HTTP_CASES.get(status) or Case(status, error.name.lower().replace(" ", "_"), error.name)
         response = render(case, error)
         for name, value in error.get_headers():

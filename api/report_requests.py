@@ -1,4 +1,4 @@
-"""The request for a report, as both routes make it: a variant from the parameters and the caller's rights."""
+"""The request for a report: a variant from the parameters and the caller's rights, a job by the settings."""
 
 from __future__ import annotations
 
@@ -38,6 +38,32 @@ def request_new_quizzes_variant(
     return _request(context, found, params, report_type, report_format, all_versions=True)
 
 
+def request_for_caller(context: RequestContext, found: QuizAccess, variant: Variant) -> Requested:
+    """Request a variant for the caller, with a job as the settings say.
+
+    The log line of this request names the report and its job.
+    """
+    settings = services().settings
+    requested = request_report(
+        context.session,
+        found.course,
+        found.quiz,
+        variant,
+        user_id=context.caller.user_id,
+        formula_guard=settings.formula_guard,
+        large_responses=settings.large_responses,
+        course_jobs=settings.course_jobs,
+        request_id=g.request_id,
+    )
+    # The worker's log lines have the same ids, and the request's.
+    structlog.contextvars.bind_contextvars(
+        report_id=requested.report.id,
+        job_id=requested.report.progress_id,
+        report_state=requested.report.state.value,
+    )
+    return requested
+
+
 def _request(
     context: RequestContext,
     found: QuizAccess,
@@ -56,21 +82,4 @@ def _request(
         sis_ids=found.sees_sis_ids,
         section_ids=params.section_ids,
     )
-    requested = request_report(
-        context.session,
-        found.course,
-        found.quiz,
-        variant,
-        user_id=context.caller.user_id,
-        formula_guard=services().settings.formula_guard,
-        large_responses=services().settings.large_responses,
-        course_jobs=services().settings.course_jobs,
-        request_id=g.request_id,
-    )
-    # For the line of this request; the worker's lines have the same report and job, and the request's id.
-    structlog.contextvars.bind_contextvars(
-        report_id=requested.report.id,
-        job_id=requested.report.progress_id,
-        report_state=requested.report.state.value,
-    )
-    return requested
+    return request_for_caller(context, found, variant)

@@ -73,5 +73,7 @@ def with_string_ids(value: Any) -> Any:
 
 
 def _id_text(key: str, value: Any) -> Any:
+    if key.endswith("_ids") and isinstance(value, list):
+        return [str(item) if type(item) is int else item for item in value]
     is_id = (key == "id" or key.endswith("_id")) and type(value) is int
     return str(value) if is_id else with_string_ids(value)

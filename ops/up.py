@@ -134,11 +134,7 @@ class LocalStack:
 
 @click.command("up")
 @click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8000,
-    show_default=True,
-    help="The port of the API; 0: any free one.",
+    "--port", type=click.IntRange(0, 65535), default=8000, help="The port of the API; 0: any free one."
 )
 @data_dir_option
 @click.option(

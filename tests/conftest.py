@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -18,16 +18,12 @@ from models.db.session import Database
 from models.settings import Settings
 from tests.factories import Api, open_api
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
+from workers.resources import Resources
 
 # What the machine's owner has set must not change what a test sees.
+_SETTINGS = {setting.metadata["env"] for setting in Settings.documented()}
 for _variable in list(os.environ):
-    if _variable.startswith(("QUIZ_REPORTS_", "AWS_")) or _variable in {
-        "DATABASE_URL",
-        "REDIS_URL",
-        "STORAGE_URL",
-        "PUBLIC_URL",
-        "SECRET_KEY",
-    }:
+    if _variable.startswith(("QUIZ_REPORTS_", "AWS_")) or _variable.removesuffix("_FILE") in _SETTINGS:
         del os.environ[_variable]
 
 
@@ -151,6 +147,26 @@ def api(settings: Settings, database: Database) -> Iterator[Api]:
     """An application with these settings, in a school with every kind of caller."""
     with open_api(settings, database) as api:
         yield api
+
+
+@pytest.fixture
+def open_resources() -> Iterator[Callable[[Settings], Resources]]:
+    """Open the resources of workers with any settings, and close them afterwards."""
+    opened: list[Resources] = []
+
+    def open_one(settings: Settings) -> Resources:
+        opened.append(Resources(settings))
+        return opened[-1]
+
+    yield open_one
+    for resources in opened:
+        resources.close()
+
+
+@pytest.fixture
+def resources(settings: Settings, open_resources: Callable[[Settings], Resources]) -> Resources:
+    """The resources of a worker."""
+    return open_resources(settings)
 
 
 def _empty_broker(url: str) -> None:

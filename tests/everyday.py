@@ -77,5 +77,4 @@ def open_everyday(
         yield Everyday(app.test_client(), resources, headers, school, quiz_id, size)
     finally:
         Services.of(app).close()
-        resources.snapshots.close()
-        resources.database.dispose()
+        resources.close()

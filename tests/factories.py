@@ -20,7 +20,9 @@ from models.db.session import Database
 from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim, Snapshot, claim, fail, finish
+from models.reports.requests import request_report
 from models.reports.tables import QuizReport
+from models.reports.variants import Variant
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check
@@ -194,6 +196,23 @@ class Api:
         claimed = self.start(report_id)
         with self.database.transaction() as session:
             fail(session, claimed, message)
+
+    def queue_statistics(self) -> tuple[int, int]:
+        """Queue the job of the statistics of the quiz; return the ids of the report and the job."""
+        with self.database.transaction() as session:
+            quiz, course = session.get_one(Quiz, QUIZ_ID), session.get_one(Course, COURSE_ID)
+            report = request_report(
+                session,
+                course,
+                quiz,
+                Variant.of_statistics(quiz, all_versions=False),
+                user_id=CALLERS["teacher"][0],
+                formula_guard=self.settings.formula_guard,
+                large_responses=self.settings.large_responses,
+                course_jobs=self.settings.course_jobs,
+            ).report
+        assert report.progress_id is not None
+        return report.id, report.progress_id
 
     def bring_new_data(self, quiz_id: int = QUIZ_ID) -> None:
         """Make every report of a quiz stale."""

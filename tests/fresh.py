@@ -1,9 +1,10 @@
 """Tries README's commands in clones of HEAD, as newcomers do: `make fresh`, or some of them with `ways="…"`.
 
 Each way makes its own situation in a temporary folder, runs `make install` and `make run` until the sample's
-reports are made, stops it as Ctrl-C does, and looks for what is left. With FRESH_TESTS=1 it runs `make test`
-too. FRESH_ROOT names a folder with another system's files (as debootstrap makes) that `container` enters.
-Ways with other users need root; started by anybody else the others are tried as that user.
+reports are made, stops it as Ctrl-C does, and looks for what is left. As many are tried at a time as there
+are processors, which lengthens their seconds. With FRESH_TESTS=1 each runs `make test` too, one at a time.
+FRESH_ROOT names a folder with another system's files (as debootstrap makes) that `container` enters. Root
+tries each way as its user; another user tries all ways as itself, without those that need root.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +31,10 @@ IS_ROOT = os.geteuid() == 0
 # Two runs at a time have two guests.
 GUEST = f"quiz-reports-{os.getpid()}"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-LIMIT_SECONDS = 900.0 if "FRESH_TESTS" not in os.environ else 5400.0
+WITH_TESTS = "FRESH_TESTS" in os.environ
+LIMIT_SECONDS = 5400.0 if WITH_TESTS else 900.0
+# pip and the start of a service keep one processor busy, `make test` all of them.
+AT_ONCE = 1 if WITH_TESTS else os.cpu_count() or 1
 # What a container leaves to its root, and no more.
 CAPABILITIES = (
     "chown dac_override fowner fsetid kill setgid setuid setpcap net_bind_service net_raw sys_chroot"
@@ -95,6 +100,7 @@ class Row:
     tests: float | None = None
     postgres: str = ""
     verdict: str = ""
+    failed: bool = False
 
     def __str__(self) -> str:
         seconds = (self.install, self.ready, self.reports, self.tests)
@@ -129,7 +135,7 @@ class Clone:
         kept = {
             name: text
             for name, text in os.environ.items()
-            if name not in NOT_A_NEWCOMERS
+            if name.removesuffix("_FILE") not in NOT_A_NEWCOMERS
             and not name.startswith(("MAKE", "MFLAGS", "FRESH_", "QUIZ_", "PYTHON"))
         }
         home = str(self._inside(self.home))
@@ -316,8 +322,20 @@ def attempt(way: Way, row: Row) -> None:
         else:
             with clone.running(row):
                 pass
-        if "FRESH_TESTS" in os.environ:
+        if WITH_TESTS:
             row.tests = clone.make("test")
+
+
+def tried(way: Way) -> Row:
+    """Attempt a way; return its row, with the verdict."""
+    row = Row(way, verdict="passed")
+    try:
+        attempt(way, row)
+    except NotToBeHadError as reason:
+        row.verdict = f"could not be had: {reason}"
+    except FailedError as error:
+        row.failed, row.verdict = True, f"FAILED: {error}"
+    return row
 
 
 def main(names: list[str]) -> int:
@@ -325,20 +343,13 @@ def main(names: list[str]) -> int:
     if unknown := set(names) - {way.name for way in WAYS}:
         sys.exit(f"there are no such ways: {', '.join(unknown)}; there are {', '.join(w.name for w in WAYS)}")
     chosen = [way for way in WAYS if not names or way.name in names]
-    failed = False
+    rows = []
     print(HEADER, flush=True)  # noqa: T201
-    with guest():
-        for way in chosen:
-            row = Row(way, verdict="passed")
-            try:
-                attempt(way, row)
-            except NotToBeHadError as reason:
-                row.verdict = f"could not be had: {reason}"
-            except FailedError as error:
-                row.verdict = f"FAILED: {error}"
-                failed = True
+    with guest(), ThreadPoolExecutor(AT_ONCE) as pool:
+        for row in pool.map(tried, chosen):
             print(row, flush=True)  # noqa: T201
-    return int(failed)
+            rows.append(row)
+    return int(any(row.failed for row in rows))
 
 
 if __name__ == "__main__":

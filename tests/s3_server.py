@@ -11,9 +11,10 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import obstore
@@ -144,15 +145,7 @@ class SpoiltWay:
         self.unanswered = 0
         self.spoilt = 0
         self._lock = threading.Lock()
-        way = self
-
-        class Handler(_Relay):
-            def spoil(self) -> str | None:
-                return way.spoil(self.command)
-
-            server_port = port
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Relay, self))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -183,23 +176,24 @@ class SpoiltWay:
 
 class _Relay(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_port = 0
 
-    def spoil(self) -> str | None:
-        raise NotImplementedError
+    def __init__(self, way: SpoiltWay, *args: Any) -> None:
+        self._way = way
+        # The constructor of the base handles the request.
+        super().__init__(*args)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         return
 
     def do_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        fate = self.spoil()
+        fate = self._way.spoil(self.command)
         if fate == "refuse":
             self.send_response(503)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        connection = http.client.HTTPConnection("127.0.0.1", self.server_port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._way.server_port, timeout=60)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             connection.putheader(name, value)

@@ -103,6 +103,8 @@ def _try_to_make(resources: Resources, claim: Claim) -> str:
         _end_as_failed(resources, claim, str(error))
         return "does_not_fit"
     except Exception:
+        # Anything else is a fault of the program, which another try would repeat, so the report is failed
+        # at once. If it were not caught, the report would seem to run until its lease has expired.
         log.exception("job_failed")
         _end_as_failed(resources, claim, UNFORESEEN.format(reference=claim.reference))
         return "failed"

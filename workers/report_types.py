@@ -121,10 +121,10 @@ def _item_analysis(data: ReportData) -> Table:
     def rows() -> Frames:
         for attempts in data.chunks:
             analysis.add(attempts)
-        yield analysis.rows()
+        yield from analysis.row_frames()
 
     def options() -> Frames:
-        yield analysis.options()
+        yield from analysis.option_frames()
 
     return Table(analysis.columns, rows(), {"Options": Table(OPTION_COLUMNS, options())})
 

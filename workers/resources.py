@@ -61,6 +61,16 @@ class Resources:
         """The publisher of jobs that are handed out."""
         return JobPublisher(self.settings.redis_url)
 
+    def close(self) -> None:
+        """Close the connections that were opened."""
+        opened = vars(self)
+        if "publisher" in opened:
+            self.publisher.close()
+        if "snapshots" in opened:
+            self.snapshots.close()
+        if "database" in opened:
+            self.database.dispose()
+
     def distrust_store(self) -> None:
         """Let `await_store` test the store before the next job."""
         self._store_has_failed = True

@@ -75,8 +75,8 @@ class StatisticsReport:
         if not self._respondents:
             self._finish_totals()
         variant = self._extract.variant
-        document: Json = {"attempts": variant.attempts.value, "psychometrics": self._psychometrics()}
-        if variant.attempts is AttemptChoice.FIRST:
+        document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": self._psychometrics()}
+        if variant.attempt_choice is AttemptChoice.FIRST:
             document["quiz_statistics"] = {
                 "multiple_attempts_exist": self._extract.has_several_attempts,
                 "includes_all_versions": variant.includes_all_versions,

@@ -34,6 +34,24 @@ _TRUE_OR_FALSE: Final = {"type": "string", "pattern": TRUE_OR_FALSE}
 _NUMBER: Final = {"type": "string", "pattern": "^-?[0-9]{1,19}$"}
 _ID: Final = {"anyOf": [{"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}, _NUMBER]}
 _SECTION_IDS: Final = {"type": "string", "pattern": r"^\s*(-?[0-9]{1,19})?\s*(,\s*(-?[0-9]{1,19})?\s*)*$"}
+# The types that msgspec does not know.
+_LEAVES: Final[Mapping[type[Any], dict[str, Any]]] = {
+    Id: _ID,
+    ObjectKey: {"type": ["integer", "string"]},
+    Text: {"type": ["string", "number", "null"]},
+    BooleanText: _TRUE_OR_FALSE,
+    Boolean: {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [0, 1]}, _TRUE_OR_FALSE]},
+    SectionIdsText: _SECTION_IDS,
+    SectionIds: {
+        "anyOf": [
+            {"type": "array", "items": {"anyOf": [_ID, _SECTION_IDS]}},
+            _ID,
+            _SECTION_IDS,
+            {"type": "null"},
+        ]
+    },
+    Anything: {"description": (Anything.__doc__ or "").strip()},
+}
 # Each parameter of a path: its schema, its meaning and an example.
 _PATH: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "course_id": (
@@ -198,29 +216,7 @@ class _Schemas:
     def _leaf(self, kind: type[Any]) -> Json:
         if kind is SubmissionRow:
             return {"anyOf": [self.of(SubmissionLine), *SubmissionRow.WITHOUT_ATTEMPT]}
-        return _leaf(kind)
-
-
-def _leaf(kind: type[Any]) -> Json:
-    if kind is Id:
-        return dict(_ID)
-    if kind is ObjectKey:
-        return {"type": ["integer", "string"]}
-    if kind is Text:
-        return {"type": ["string", "number", "null"]}
-    if kind is BooleanText:
-        return dict(_TRUE_OR_FALSE)
-    if kind is Boolean:
-        return {"anyOf": [{"type": ["boolean", "null"]}, {"enum": [0, 1]}, _TRUE_OR_FALSE]}
-    if kind is SectionIdsText:
-        return dict(_SECTION_IDS)
-    if kind is SectionIds:
-        one_or_several = [_ID, _SECTION_IDS]
-        several = {"type": "array", "items": {"anyOf": one_or_several}}
-        return {"anyOf": [several, *one_or_several, {"type": "null"}]}
-    if kind is Anything:
-        return {"description": (Anything.__doc__ or "").strip()}
-    raise NotImplementedError(kind)
+        return _LEAVES[kind]
 
 
 def _operation(route: Route, schemas: _Schemas) -> Json:

@@ -31,6 +31,7 @@ Moment = Annotated[
     ),
 ]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
+SisId = Annotated[str | UnsetType | None, Meta(description="present if the caller may see SIS ids")]
 
 _FILE_NAMES: Final = sorted({file_name(*names) for names in product(PUBLIC_TYPES, ReportFormat)})
 _MEDIA_TYPES: Final = sorted({spec.media_type for spec in FORMATS.values()})
@@ -206,9 +207,7 @@ class Course(_ResponseBody, kw_only=True):
     name: str
     course_code: str | None
     workflow_state: Literal["available"]
-    sis_course_id: Annotated[
-        str | UnsetType | None, Meta(description="present if the caller may see SIS ids")
-    ] = UNSET
+    sis_course_id: SisId = UNSET
 
 
 class Quiz(_ResponseBody, kw_only=True):
@@ -249,9 +248,7 @@ class Section(_ResponseBody, kw_only=True):
     id: Number64
     name: str
     course_id: Number64
-    sis_section_id: Annotated[
-        str | UnsetType | None, Meta(description="present if the caller may see SIS ids")
-    ] = UNSET
+    sis_section_id: SisId = UNSET
 
 
 class Question(msgspec.Struct, kw_only=True):

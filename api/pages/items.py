@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from flask import Blueprint, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -67,13 +66,17 @@ def index(course_id: str, quiz_id: str) -> Response:
         sections = _sections(session, found)
         choices = Choices.of_request(sections)
         variant = Variant.of_statistics(
-            found.quiz, all_versions=False, section_ids=choices.section_ids, attempts=choices.attempts
+            found.quiz,
+            all_versions=False,
+            section_ids=choices.section_ids,
+            attempt_choice=choices.attempts,
         )
-        report, message = request_statistics(context, found, variant)
-    services().publisher.send(message)
+        requested = request_statistics(context, found, variant)
+    services().publisher.send(requested.message)
+    report = requested.report
     if report.file is None:
         return page_response("items_wait.html", found, report=report)
-    psychometrics = msgspec.json.decode(read_document(report.file))["psychometrics"]
+    psychometrics = read_document(report.file)["psychometrics"]
     return _page(found, sections, choices, report, quiz_view(psychometrics))
 
 

@@ -65,9 +65,9 @@ class QuizFigures:
     chart: Markup
 
     @classmethod
-    def of_document(cls, content: bytes) -> QuizFigures:
+    def of_document(cls, document: Any) -> QuizFigures:
         """Read the statistics of a quiz."""
-        statistics = msgspec.json.decode(content, type=_Statistics).psychometrics
+        statistics = msgspec.convert(document, _Statistics).psychometrics
         quiz, percent = statistics.quiz, statistics.quiz.mean_percent
         return cls(
             quiz.n,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, request
 from werkzeug import Response
 
@@ -10,7 +12,7 @@ from api.errors import ForbiddenError
 from api.links import links
 from api.openapi.decorators import describe
 from api.openapi.operations import courses as operations
-from api.params import page
+from api.params import Page, page
 from api.responses import serialized_response
 from api.serializers import course_json, question_json, quiz_json, section_json, submission_json
 from api.services import services
@@ -49,7 +51,7 @@ def index(course_id: str) -> Response:
         quizzes = list_quizzes(session, course.id, offset=requested.offset, limit=requested.size)
         counts = question_counts(session, quizzes)
     body = [quiz_json(quiz, counts[quiz.id], links()) for quiz in quizzes]
-    return serialized_response(body, headers=links().pages(request.path, requested, total))
+    return _page_response(body, requested, total)
 
 
 @courses.get("/sections")
@@ -63,7 +65,7 @@ def list_sections_of_course(course_id: str) -> Response:
         total = count_sections(session, found.course.id)
         sections = list_sections(session, found.course.id, offset=requested.offset, limit=requested.size)
     body = [section_json(section, sees_sis_ids=found.sees_sis_ids) for section in sections]
-    return serialized_response(body, headers=links().pages(request.path, requested, total))
+    return _page_response(body, requested, total)
 
 
 @courses.get("/quizzes/<quiz_id>")
@@ -88,7 +90,7 @@ def list_questions_of_quiz(course_id: str, quiz_id: str) -> Response:
         total = count_questions(session, quiz)
         questions = list_questions(session, quiz, offset=requested.offset, limit=requested.size)
     body = [question_json(question) for question in questions]
-    return serialized_response(body, headers=links().pages(request.path, requested, total))
+    return _page_response(body, requested, total)
 
 
 @courses.get("/quizzes/<quiz_id>/submissions")
@@ -105,4 +107,8 @@ def list_submissions_of_quiz(course_id: str, quiz_id: str) -> Response:
         total = count_submissions(session, quiz.id)
         attempts = list_latest_attempts(session, quiz.id, offset=requested.offset, limit=requested.size)
     body = {"quiz_submissions": [submission_json(attempt) for attempt in attempts]}
+    return _page_response(body, requested, total)
+
+
+def _page_response(body: Any, requested: Page, total: int) -> Response:
     return serialized_response(body, headers=links().pages(request.path, requested, total))

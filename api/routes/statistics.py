@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from werkzeug import Response
 
-from api.auth import scope
+from api.auth import authorized, scope
 from api.links import links
 from api.media_types import JSON_API
 from api.openapi.decorators import describe
@@ -13,7 +13,10 @@ from api.openapi.operations import statistics as operations
 from api.params import statistics_params
 from api.responses import conditional, serialized_response, wants
 from api.serializers import statistics_json, statistics_json_api
-from api.statistics_documents import current_document, decoded
+from api.services import services
+from api.statistics_documents import await_document, request_statistics
+from models.lms.courses import require_sections
+from models.reports.variants import Variant
 
 statistics = Blueprint(
     "statistics", __name__, url_prefix="/api/v1/courses/<course_id>/quizzes/<quiz_id>/statistics"
@@ -25,9 +28,18 @@ statistics = Blueprint(
 @describe(operations.SHOW)
 def show(course_id: str, quiz_id: str) -> Response:
     """Show the statistics of a quiz."""
-    document = current_document(course_id, quiz_id, statistics_params)
-    shown = decoded(document)["quiz_statistics"]
+    with services().database.transaction() as session:
+        context = authorized(session)
+        found = context.quiz(course_id, quiz_id)
+        params = statistics_params()
+        require_sections(session, found.course, params.section_ids)
+        variant = Variant.of_statistics(
+            found.quiz, all_versions=params.all_versions, section_ids=params.section_ids
+        )
+        requested = request_statistics(context, found, variant)
+    services().publisher.send(requested.message)
+    shown = await_document(requested.report)["quiz_statistics"]
     if wants(JSON_API):
-        body = statistics_json_api(shown, document.report, document.quiz, links())
+        body = statistics_json_api(shown, requested.report, found.quiz, links())
         return conditional(serialized_response(body, mimetype=JSON_API))
-    return conditional(serialized_response(statistics_json(shown, document.report, document.quiz, links())))
+    return conditional(serialized_response(statistics_json(shown, requested.report, found.quiz, links())))

@@ -71,11 +71,11 @@ class Responses:
 
 @dataclass(slots=True)
 class _QuestionColumn:
-    """A question's index in the arrays, and how its responses are read: as a choice or as a text."""
+    """A question's index in the arrays, and how its responses are read: as a choice if it has no reader."""
 
     index: int
     question_type: QuestionType
-    choices: Mapping[object, int] | None = None
+    choices: Mapping[object, int] = field(default_factory=dict)
     reader: Reader | None = None
     selector: Selector | None = None
 
@@ -189,7 +189,7 @@ def _read_entry(
         responses.points[column.index] = points if is_given else _to_points(points)
     if column.reader is not None:
         responses.texts[column.index] = column.reader.read(entry, attachments) or None
-    elif column.choices is not None:
+    else:
         responses.answer_ids[column.index] = _choice(entry, column.choices)
     letter = _outcome(entry.get("correct"))
     responses.outcome_letters[column.index] = (
@@ -199,7 +199,7 @@ def _read_entry(
 
 def _read_selection(entry: Entry, column: _QuestionColumn, responses: Responses) -> bool:
     """Read which answers a response selected; return whether it has an answer at all."""
-    if column.choices is not None:
+    if column.reader is None:
         return responses.answer_ids[column.index] is not None
     if column.selector is None:
         return is_answered(column.question_type, entry)

@@ -92,7 +92,7 @@ def _blanks(question: Question) -> Callable[[Entry], Any]:
 
 
 def _typed(question: Question) -> Callable[[Entry], Any]:
-    ids = frozenset(answer.id for answer in question.answers)
+    ids = frozenset(str(answer.id) for answer in question.answers)
     known = {_folded(answer.label): answer.id for answer in reversed(question.answers)}
 
     def select(entry: Entry) -> int | None:
@@ -100,7 +100,7 @@ def _typed(question: Question) -> Callable[[Entry], Any]:
         if not text:
             return None
         answer_id = entry.get("answer_id")
-        if isinstance(answer_id, int | str) and str(answer_id) in map(str, ids):
+        if isinstance(answer_id, int | str) and str(answer_id) in ids:
             return int(answer_id)
         return known.get(_folded(text), OTHER)
 

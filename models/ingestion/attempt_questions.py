@@ -40,7 +40,7 @@ def derive_row(
     stored: StoredAttempt | None,
     most_issues: int,
 ) -> AttemptRow:
-    """Derive the row of an attempt from its entries; raise InvalidInputError with the issues of them."""
+    """Derive the row of an attempt from its entries; raise InvalidInputError with their issues."""
     responses, issues = questions.question_set.parser.read(
         entries, attempt.attachments, at(attempt.path, "submission_data"), most_issues
     )

@@ -8,6 +8,7 @@ pushed at once, and sections can move between them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import insert, select, update
@@ -29,15 +30,13 @@ from models.payloads.courses import (
     id_of,
     pair_of,
 )
+from models.payloads.json_values import at
 from models.payloads.lists import PushedList
 
 _DEFAULTS: Final = {"course_code": None, "sis_course_id": None, "include_root_accounts": False}
 _SIS_ID_CONSTRAINT: Final = "uq_courses_sis_course_id"
 _SIS_ID_IN_USE: Final = ValidationIssue(
     "course.sis_course_id", "belongs to another course", IssueKind.BELONGS_ELSEWHERE
-)
-_WITHOUT_COURSE: Final = ValidationIssue(
-    "", "belongs to a course that is skipped", IssueKind.DEPENDS_ON_SKIPPED
 )
 
 
@@ -149,7 +148,7 @@ class _CoursePush:
         """Skip everything of a course that is not stored."""
         for pushed in (payload.sections, payload.users, payload.enrollments):
             if pushed is not None:
-                pushed.without(lambda _: [_WITHOUT_COURSE], lambda _: None, self._issues)
+                pushed.without(_of_skipped_course, lambda _: None, self._issues)
         return self._counter.at_revision(0)
 
     def _is_sis_id_in_use(self, sis_id: str) -> bool:
@@ -174,7 +173,7 @@ class _CoursePush:
 
     def _store_sections(self, pushed: PushedList[PushedSection], *, keeps_users: bool) -> None:
         course_ids, added = self._insert_sections(list(pushed.entries.values()))
-        pushed = pushed.without(lambda section: self._find_taken(section, course_ids), id_of, self._issues)
+        pushed = pushed.without(partial(self._find_taken, course_ids), id_of, self._issues)
         self._issues.finish()
         self._skipped_sections = set(pushed.skipped.values()) - {None}
         parameters = arrays(_SECTION, list(pushed.entries.values()))
@@ -204,11 +203,13 @@ class _CoursePush:
             course_ids = {row.id: row.course_id for row in self._lock_sections(ids)}
         return course_ids, added
 
-    def _find_taken(self, section: PushedSection, course_ids: Mapping[int, int]) -> Iterator[ValidationIssue]:
+    def _find_taken(
+        self, course_ids: Mapping[int, int], section: PushedSection, path: str
+    ) -> Iterator[ValidationIssue]:
         course_id = course_ids[section.id]
         if course_id != self._id and not self._may_take_sections_of(course_id):
             reason = f"{section.id} is a section of another course"
-            yield ValidationIssue("id", reason, IssueKind.BELONGS_ELSEWHERE)
+            yield ValidationIssue(at(path, "id"), reason, IssueKind.BELONGS_ELSEWHERE)
 
     def _lock_sections(self, ids: Collection[int]) -> Sequence[Any]:
         """Lock these sections and all of the course, by id, so that none moves until the transaction ends."""
@@ -249,18 +250,19 @@ class _CoursePush:
         users = {row.id for row in self._run(_UNKNOWN_USERS, ids=user_ids)}
         sections = {row.id for row in self._run(_UNKNOWN_SECTIONS, ids=section_ids)}
 
-        def find(enrollment: PushedEnrollment) -> Iterator[ValidationIssue]:
+        def find(enrollment: PushedEnrollment, path: str) -> Iterator[ValidationIssue]:
             user_id, section_id = enrollment.user_id, enrollment.section_id
+            user_path, section_path = at(path, "user_id"), at(path, "section_id")
             if user_id in self._skipped_users:
-                yield ValidationIssue("user_id", f"{user_id} is skipped", IssueKind.DEPENDS_ON_SKIPPED)
+                yield ValidationIssue(user_path, f"{user_id} is skipped", IssueKind.DEPENDS_ON_SKIPPED)
             elif user_id in users:
                 reason = f"{user_id} is not a user of the course"
-                yield ValidationIssue("user_id", reason, IssueKind.UNKNOWN_USER)
+                yield ValidationIssue(user_path, reason, IssueKind.UNKNOWN_USER)
             if section_id in self._skipped_sections:
-                yield ValidationIssue("section_id", f"{section_id} is skipped", IssueKind.DEPENDS_ON_SKIPPED)
+                yield ValidationIssue(section_path, f"{section_id} is skipped", IssueKind.DEPENDS_ON_SKIPPED)
             elif section_id in sections:
                 reason = f"{section_id} is not a section of the course"
-                yield ValidationIssue("section_id", reason, IssueKind.UNKNOWN_SECTION)
+                yield ValidationIssue(section_path, reason, IssueKind.UNKNOWN_SECTION)
 
         return pushed.without(find, pair_of, self._issues)
 
@@ -289,6 +291,10 @@ class _CoursePush:
             .execution_options(synchronize_session=False)
         )
         return self._counter.at_revision(raised.scalar_one())
+
+
+def _of_skipped_course(_: object, path: str) -> Sequence[ValidationIssue]:
+    return [ValidationIssue(path, "belongs to a course that is skipped", IssueKind.DEPENDS_ON_SKIPPED)]
 
 
 _ENROLLMENT_KEY: Final = ("section_id", "user_id", "type")

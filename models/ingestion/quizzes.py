@@ -30,7 +30,6 @@ _ASSIGNMENT_CONSTRAINT: Final = "uq_quizzes_course_id_assignment_id"
 _ASSIGNMENT_IN_USE: Final = ValidationIssue(
     "quiz.assignment_id", "belongs to another quiz of the course", IssueKind.BELONGS_ELSEWHERE
 )
-_WITHOUT_QUIZ: Final = ValidationIssue("", "belongs to a quiz that is skipped", IssueKind.DEPENDS_ON_SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class _QuizPush:
         is_valid = self._is_valid(payload, columns, stored)
         if not is_valid and not stored:
             if payload.questions:
-                payload.questions.without(lambda _: [_WITHOUT_QUIZ], lambda q: q.id, self._issues)
+                payload.questions.without(_of_skipped_quiz, lambda q: q.id, self._issues)
             return AppliedQuiz(self._counter.at_revision(0))
         stored = stored or {}
         if not is_valid:
@@ -181,6 +180,10 @@ class _QuizPush:
             self._counter.updated += 1
         elif is_valid:
             self._counter.unchanged += 1
+
+
+def _of_skipped_quiz(_: PushedQuestion, path: str) -> Sequence[ValidationIssue]:
+    return [ValidationIssue(path, "belongs to a quiz that is skipped", IssueKind.DEPENDS_ON_SKIPPED)]
 
 
 def _with_skipped(pushed: PushedList[PushedQuestion], stored: Mapping[int, Question]) -> list[Question]:

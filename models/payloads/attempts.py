@@ -239,9 +239,9 @@ class Batches:
             )
         elif key:
             self._keys.add(key)
-        if issues:
+        if attempt is None or issues:
             self.issues.skip(issues)
-        elif attempt:
+        else:
             batch.attempts.append(attempt)
 
 

@@ -33,21 +33,16 @@ class PushedList(Generic[Entry]):
         return None not in self.skipped.values()
 
     def without(
-        self, find: Callable[[Entry], Iterable[ValidationIssue]], key: Callable[[Entry], Any], issues: Issues
+        self,
+        find: Callable[[Entry, str], Iterable[ValidationIssue]],
+        key: Callable[[Entry], Any],
+        issues: Issues,
     ) -> PushedList[Entry]:
-        """Skip the entries in which `find` finds issues, whose paths begin at the entry."""
+        """Skip the entries in which `find`, given an entry and its path, finds issues."""
         entries, skipped = dict(self.entries), dict(self.skipped)
         for index, entry in self.entries.items():
-            if found := list(find(entry)):
-                path = at(self.path, index)
-                issues.skip(
-                    [
-                        ValidationIssue(
-                            at(path, issue.path) if issue.path else path, issue.reason, issue.kind
-                        )
-                        for issue in found
-                    ]
-                )
+            if found := list(find(entry, at(self.path, index))):
+                issues.skip(found)
                 skipped[index] = key(entries.pop(index))
         return PushedList(self.path, entries, skipped)
 
@@ -82,8 +77,10 @@ class EntryKind(Generic[Entry]):
                 entry = self.read(source, entry_path)
             except InvalidInputError as error:
                 issues.skip(error.issues)
-                skipped[index] = self.read_key(source)
-                seen.add(skipped[index])
+                # Of a repeated key the first entry counts, be it valid or skipped.
+                if (key := self.read_key(source)) is None or key not in seen:
+                    skipped[index] = key
+                    seen.add(key)
                 continue
             if entry is None:
                 continue

@@ -151,10 +151,10 @@ def read_questions(
     questions = kind.read_list(sources, path, issues)
     skipped = {key.group_id for key in questions.skipped.values() if isinstance(key, GroupKey)}
 
-    def find_dependent(question: PushedQuestion) -> Iterator[ValidationIssue]:
+    def find_dependent(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
         if question.quiz_group_id in skipped:
             reason = f"{question.quiz_group_id} is skipped"
-            yield ValidationIssue("quiz_group_id", reason, IssueKind.DEPENDS_ON_SKIPPED)
+            yield ValidationIssue(at(path, "quiz_group_id"), reason, IssueKind.DEPENDS_ON_SKIPPED)
 
     return questions.without(find_dependent, _id_of, issues), groups
 

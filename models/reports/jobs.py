@@ -175,7 +175,7 @@ def give_back(session: Session, claim: Claim, *, max_tries: int) -> bool:
     """
     tries = session.scalar(
         update(QuizReport)
-        .where(_is_held(claim))
+        .where(_holds(claim))
         .values(lease_until=func.now(), updated_at=func.now())
         .returning(QuizReport.tries)
         .execution_options(synchronize_session=False)
@@ -248,7 +248,7 @@ _HAND_OUT = text(
         FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
         WHERE state IN ('queued', 'running') AND enqueued_at IS NOT NULL
         GROUP BY quizzes.course_id
-    ), held AS (
+    ), waiting AS (
         SELECT quiz_reports.id, coalesce(sent.jobs, 0) + row_number() OVER (
                    PARTITION BY quizzes.course_id ORDER BY quiz_reports.progress_id
                ) AS turn
@@ -256,7 +256,7 @@ _HAND_OUT = text(
             LEFT JOIN sent ON sent.course_id = quizzes.course_id
         WHERE state = 'queued' AND enqueued_at IS NULL
     ), next AS (
-        SELECT id, turn FROM held WHERE turn <= :most_of_course ORDER BY turn, id LIMIT :most
+        SELECT id, turn FROM waiting WHERE turn <= :most_of_course ORDER BY turn, id LIMIT :most
     )
     UPDATE quiz_reports SET enqueued_at = now(), send_count = send_count + 1
     FROM next WHERE quiz_reports.id = next.id AND state = 'queued' AND enqueued_at IS NULL
@@ -304,7 +304,7 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
 def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> None:
     ended = session.execute(
         update(QuizReport)
-        .where(_is_held(claim), *conditions)
+        .where(_holds(claim), *conditions)
         .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
         .returning(QuizReport.id)
         .execution_options(synchronize_session=False)
@@ -313,7 +313,7 @@ def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **val
         raise LeaseLostError(claim.reference)
 
 
-def _is_held(claim: Claim) -> ColumnElement[bool]:
+def _holds(claim: Claim) -> ColumnElement[bool]:
     return and_(
         QuizReport.id == claim.report_id,
         QuizReport.state == ReportState.RUNNING,

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     ScalarSelect,
-    Select,
     and_,
     bindparam,
     case,
@@ -103,7 +102,7 @@ def request_report(
     user_id: int,
     formula_guard: bool,
     large_responses: int,
-    course_jobs: int = 8,
+    course_jobs: int,
     request_id: str | None = None,
 ) -> Requested:
     """Return the variant's report if it is current, else queue a job for it.
@@ -112,52 +111,43 @@ def request_report(
     a queued job reads its data when it starts, so it will include them. If the quiz has just become another
     kind of survey, the variant is the one that it has now, or InvalidReportTypeError is raised.
     """
-    newest = _newest_under_lock(session, course, quiz, variant)
-    if newest is not None and newest.state.is_live:
-        raise AlreadyBeingGeneratedError("report is already being generated")
-    if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
-        return Requested(newest, None)
-    # From here to the commit the quiz cannot become a survey that may not have this report.
-    session.refresh(quiz, with_for_update={"read": True})
-    if (present := variant.at(quiz)) != variant:
-        return request_report(
-            session,
-            course,
-            quiz,
-            present,
-            user_id=user_id,
-            formula_guard=formula_guard,
-            large_responses=large_responses,
-            course_jobs=course_jobs,
-            request_id=request_id,
-        )
-
+    while True:
+        newest = _newest_under_lock(session, course, quiz, variant)
+        if newest is not None and newest.state.is_live:
+            raise AlreadyBeingGeneratedError("report is already being generated")
+        if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
+            return Requested(newest, None)
+        # From here to the commit the quiz cannot become a survey that may not have this report.
+        session.refresh(quiz, with_for_update={"read": True})
+        if (present := variant.at(quiz)) == variant:
+            break
+        variant = present
     progress = Progress(user_id=user_id, request_id=request_id)
     session.add(progress)
     session.flush()
     # Beyond a course's share, the job is held back without a message until it is handed out.
     has_turn = sent_jobs(course.id) < course_jobs
-    sending = {
+    job = {
+        "state": ReportState.QUEUED,
+        "progress_id": progress.id,
+        "queue": Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL,
         "enqueued_at": case((has_turn, func.now()), else_=null()),
         "send_count": case((has_turn, 1), else_=0),
     }
-    queue = Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL
     if newest is None or newest.state is ReportState.GENERATED:
-        report = QuizReport(**vars(variant))
-        report.state, report.progress, report.queue = ReportState.QUEUED, progress, queue
-        report.enqueued_at, report.send_count = sending["enqueued_at"], sending["send_count"]
+        report = QuizReport(**vars(variant), **job)
         session.add(report)
         session.flush()
     else:
         report = newest
-        _queue_again(session, newest, progress, queue, sending)
+        _queue_again(session, report, job)
     session.refresh(report)
     return Requested(report, report.message)
 
 
-def find_newest(session: Session, variant: Variant) -> QuizReport | None:
-    """Find the newest report of a variant."""
-    return _newest(session, variant)
+def find_newest(session: Session, variant: Variant) -> QuizReport:
+    """Find the newest report of a variant, or raise NotFoundError."""
+    return _found(_newest(session, variant))
 
 
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
@@ -238,17 +228,17 @@ def clear(
 
 def find_report(session: Session, quiz_id: int, report_id: int) -> QuizReport:
     """Find a report of a quiz, or raise NotFoundError."""
-    return _one(session, _BY_ID, id=report_id, quiz_id=quiz_id)
+    return _found(session.scalar(_BY_ID, {"id": report_id, "quiz_id": quiz_id}))
 
 
 def find_progress_report(session: Session, progress_id: int) -> QuizReport:
     """Find the report of a Progress, or raise NotFoundError."""
-    return _one(session, _BY_PROGRESS, id=progress_id)
+    return _found(session.scalar(_BY_PROGRESS, {"id": progress_id}))
 
 
 def find_file_report(session: Session, file_id: int) -> QuizReport:
     """Find the report of a file, or raise NotFoundError."""
-    return _one(session, _BY_FILE, id=file_id)
+    return _found(session.scalar(_BY_FILE, {"id": file_id}))
 
 
 def sent_jobs(course_id: int) -> ScalarSelect[int]:
@@ -300,8 +290,7 @@ def _is_unchanged(report: QuizReport) -> ColumnElement[bool]:
     return and_(QuizReport.state == report.state, QuizReport.send_count == report.send_count)
 
 
-def _one(session: Session, statement: Select[QuizReport], **ids: int) -> QuizReport:
-    report = session.scalar(statement, ids)
+def _found(report: QuizReport | None) -> QuizReport:
     if report is None:
         raise NotFoundError("The specified resource does not exist.")
     return report
@@ -328,13 +317,7 @@ def _listed(
 
 
 def _newest(session: Session, variant: Variant) -> QuizReport | None:
-    return session.scalar(
-        select(QuizReport)
-        .filter_by(**vars(variant))
-        .order_by(QuizReport.id.desc())
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
+    return session.scalar(_FIND.filter_by(**vars(variant)).order_by(QuizReport.id.desc()).limit(1))
 
 
 def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
@@ -346,22 +329,13 @@ def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Va
     return newest
 
 
-def _queue_again(
-    session: Session, report: QuizReport, progress: Progress, queue: Queue, sending: Mapping[str, Any]
-) -> None:
+def _queue_again(session: Session, report: QuizReport, job: Mapping[str, Any]) -> None:
     earlier = report.progress_id
     queued = _execute(
         session,
         update(QuizReport)
         .where(QuizReport.id == report.id, QuizReport.state.in_([ReportState.IDLE, ReportState.FAILED]))
-        .values(
-            state=ReportState.QUEUED,
-            progress_id=progress.id,
-            queue=queue,
-            **sending,
-            tries=0,
-            updated_at=func.now(),
-        ),
+        .values(**job, tries=0, updated_at=func.now()),
     )
     if queued.rowcount != 1:
         raise AlreadyBeingGeneratedError("report is already being generated")

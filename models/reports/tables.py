@@ -144,7 +144,7 @@ class QuizReport(Base):
     includes_sis_ids: Mapped[bool]
     anonymous: Mapped[bool]
     section_ids: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
-    attempts: Mapped[AttemptChoice] = mapped_column(enum_by_value(AttemptChoice, checked=False))
+    attempt_choice: Mapped[AttemptChoice] = mapped_column(enum_by_value(AttemptChoice, checked=False))
     state: Mapped[ReportState] = mapped_column(enum_by_value(ReportState), default=ReportState.IDLE)
     progress_id: Mapped[int | None] = mapped_column(ForeignKey("progress.id"), unique=True)
     queue: Mapped[Queue] = mapped_column(enum_by_value(Queue), default=Queue.SMALL)

@@ -152,7 +152,7 @@ class Variant:
     includes_sis_ids: bool
     anonymous: bool
     section_ids: tuple[int, ...] = ()
-    attempts: AttemptChoice = AttemptChoice.BY_TYPE
+    attempt_choice: AttemptChoice = AttemptChoice.BY_TYPE
 
     @classmethod
     def of(
@@ -184,7 +184,7 @@ class Variant:
         *,
         all_versions: bool,
         section_ids: Collection[int] = (),
-        attempts: AttemptChoice = AttemptChoice.FIRST,
+        attempt_choice: AttemptChoice = AttemptChoice.FIRST,
     ) -> Variant:
         """Return the variant of the statistics for the requested options."""
         variant = cls.of(
@@ -195,7 +195,7 @@ class Variant:
             sis_ids=False,
             section_ids=section_ids,
         )
-        return replace(variant, attempts=attempts)
+        return replace(variant, attempt_choice=attempt_choice)
 
     def at(self, quiz: Quiz) -> Variant:
         """Return the variant as the quiz has it now, or raise InvalidReportTypeError."""

@@ -8,29 +8,18 @@ import subprocess
 from pathlib import Path
 
 import click
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from models.db.schema import applied_revision
 from models.errors import NotFoundError, QuizReportsError
-from models.reports.requests import mark_file_lost
-from models.reports.stored_files import all_files
 from models.settings import Settings
 from models.storage import BlobStore, open_store
-from ops.admin.files import fault_of, opened_database
+from ops.admin.connection import opened_database
+from ops.admin.files import compare_files
 from ops.local.data_directory import data_dir_option, settings_here
 
 _DUMP = "database.dump"
 _OBJECTS = "objects"
-# The variables of libpq, so that no password is on a command line.
-_LIBPQ = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-}
 
 
 class BackupError(QuizReportsError):
@@ -70,29 +59,16 @@ def restore_command(context: click.Context, folder: Path, data_dir: Path) -> Non
     with opened_database(settings) as database, database.engine.connect() as connection:
         if (revision := applied_revision(connection)) is not None:
             raise BackupError(f"the database is not empty, it is at revision {revision}: make a new database")
-    name = conninfo_to_dict(settings.database_url)["dbname"]
-    _run(
-        settings,
-        *("pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"),
-        f"--dbname={name}",
-        str(folder / _DUMP),
-    )
+    options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+    _run(settings, "pg_restore", *options, str(folder / _DUMP))
     store = open_store(settings)
     objects = folder / _OBJECTS
     for path in sorted(path for path in objects.rglob("*") if path.is_file()):
         with store.writer(path.relative_to(objects).as_posix()) as writer, path.open("rb") as content:
             while part := content.read(2**20):
                 writer.write(part)
-    with opened_database(settings) as database, database.transaction() as session:
-        files = list(all_files(session))
-    faults = [(fault, file) for file in files if (fault := fault_of(file, store, hashes=True)) is not None]
-    with opened_database(settings) as database:
-        for fault, file in faults:
-            click.echo(f"{fault}: {file}")
-            with database.transaction() as session:
-                mark_file_lost(session, file.file_id)
-    click.echo(f"the database is restored; {len(files)} files checked, {len(faults)} lost or changed")
-    if faults:
+    click.echo("the database is restored")
+    if compare_files(settings, hashes=True, mark=True):
         context.exit(1)
 
 
@@ -121,10 +97,13 @@ def _copy_objects(store: BlobStore, folder: Path) -> tuple[int, int]:
 
 
 def _run(settings: Settings, program: str, *arguments: str) -> None:
-    found = _program(program)
     connection = conninfo_to_dict(settings.database_url)
-    environ = {**os.environ, **{_LIBPQ[key]: str(connection[key]) for key in _LIBPQ if connection.get(key)}}
-    ended = subprocess.run([str(found), *arguments], env=environ, capture_output=True, text=True, check=False)
+    # Every user of the machine can read command lines, so the password is not on this one.
+    environ = {**os.environ}
+    if password := connection.pop("password", None):
+        environ["PGPASSWORD"] = str(password)
+    command = [str(_program(program)), f"--dbname={make_conninfo('', **connection)}", *arguments]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         raise BackupError(f"{program} failed: {' '.join(ended.stderr.split())}")
 

@@ -7,7 +7,6 @@ import getpass
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from models.db.session import Database
 from models.errors import NotFoundError
 from models.logs import configure_logging
 from models.settings import Settings
+from ops.admin.connection import opened_database
 from ops.local.data_directory import data_dir_option, settings_here
 
 if TYPE_CHECKING:
@@ -30,39 +30,23 @@ _REBUILT_AT_ONCE = 500
 _MOST_ISSUES_SHOWN = 20
 
 
-@contextmanager
-def _database(data_dir: Path, *, statement_timeout_seconds: float = 30.0) -> Iterator[Database]:
-    database = Database(
-        settings_here(data_dir).require("database_url").database_url,
-        pool_size=1,
-        statement_timeout_seconds=statement_timeout_seconds,
-    )
-    try:
-        yield database
-    finally:
-        database.dispose()
-
-
 @click.command("migrate")
 @click.option(
     "--lock-timeout",
     type=click.FloatRange(0.1),
     default=3.0,
-    show_default=True,
     help="How many seconds a statement waits for a table; requests wait behind it.",
 )
 @click.option(
     "--statement-timeout",
     type=click.FloatRange(1),
     default=900.0,
-    show_default=True,
     help="How many seconds one statement may take.",
 )
 @click.option(
     "--patience",
     type=click.FloatRange(0),
     default=120.0,
-    show_default=True,
     help="For how many seconds it tries again while a table is in use.",
 )
 @data_dir_option
@@ -75,7 +59,7 @@ def migrate_command(lock_timeout: float, statement_timeout: float, patience: flo
     from models.db.schema import MigrationLimits, applied_revision, migrate, newest_revision
 
     limits = MigrationLimits(lock_timeout, statement_timeout, patience_seconds=patience)
-    with _database(data_dir) as database:
+    with opened_database(settings_here(data_dir)) as database:
         migrate(database.engine, limits)
         with database.engine.connect() as connection:
             applied = applied_revision(connection)
@@ -98,7 +82,8 @@ def rebuild_command(course: int | None, data_dir: Path) -> None:
     from models.ingestion.rebuild import count_attempts
     from models.lms.courses import Course
 
-    with _database(data_dir, statement_timeout_seconds=_LONGEST_WAIT_SECONDS) as database:
+    settings = settings_here(data_dir)
+    with opened_database(settings, statement_timeout_seconds=_LONGEST_WAIT_SECONDS) as database:
         with database.transaction() as session:
             if course is not None and session.get(Course, course) is None:
                 raise NotFoundError(f"there is no course {course}")
@@ -196,7 +181,7 @@ def create_command(
     """
     from models.access.tokens import create_token
 
-    with _database(data_dir) as database, database.transaction() as session:
+    with opened_database(settings_here(data_dir)) as database, database.transaction() as session:
         token = create_token(
             session, user_id=user, admin=admin, scopes=scopes, course_ids=courses, expires_days=expires
         )
@@ -218,7 +203,7 @@ def list_command(data_dir: Path) -> None:
     """List the tokens: id, last four characters, user, rights, courses, expiry."""
     from models.access.tokens import list_tokens
 
-    with _database(data_dir) as database, database.transaction() as session:
+    with opened_database(settings_here(data_dir)) as database, database.transaction() as session:
         for token in list_tokens(session):
             rights = [*(["admin"] if token.is_admin else []), *token.scopes] or ["reading"]
             rights += [f"course:{course_id}" for course_id in token.course_ids]
@@ -233,7 +218,7 @@ def revoke_command(token_id: int, data_dir: Path) -> None:
     """Revoke a token at once; `quiz-reports token list` shows the ids."""
     from models.access.tokens import revoke_token
 
-    with _database(data_dir) as database, database.transaction() as session:
+    with opened_database(settings_here(data_dir)) as database, database.transaction() as session:
         if not revoke_token(session, token_id):
             raise NotFoundError(f"there is no token {token_id}: quiz-reports token list shows them")
     _log_line("token_revoked", token_id=token_id)

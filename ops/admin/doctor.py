@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from models.reports.stored_files import newest_files
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
 from models.storage import check_store, open_store
+from ops.admin.connection import opened_database
 from ops.admin.files import fault_of
 from ops.local.data_directory import data_dir_option, settings_here
 
@@ -66,14 +68,8 @@ def check_settings(settings: Settings) -> str:
 
 def check_database(settings: Settings) -> str:
     """Check that PostgreSQL responds, takes changes, and has connections left."""
-    database = _database(settings)
-    try:
-        with database.transaction() as session:
-            version, read_only, used, most = session.execute(_DATABASE_STATE).one()
-    except DBAPIError as error:
-        raise _no_database(error) from None
-    finally:
-        database.dispose()
+    with _database(settings) as database, database.transaction() as session:
+        version, read_only, used, most = session.execute(_DATABASE_STATE).one()
     if read_only == "on":
         raise CheckFailedError(
             "PostgreSQL takes no changes: it is a standby, or its default is read-only",
@@ -93,14 +89,8 @@ _DATABASE_STATE = text("""
 
 def check_migrations(settings: Settings) -> str:
     """Check that the tables are at a revision that this release can use."""
-    database = _database(settings)
-    try:
-        with database.engine.connect() as connection:
-            applied, newest = applied_revision(connection), newest_revision()
-    except DBAPIError as error:
-        raise _no_database(error) from None
-    finally:
-        database.dispose()
+    with _database(settings) as database, database.engine.connect() as connection:
+        applied, newest = applied_revision(connection), newest_revision()
     require_released(applied)
     if not is_usable_revision(applied):
         raise CheckFailedError(
@@ -136,14 +126,8 @@ def check_storage(settings: Settings) -> str:
 
 def check_files(settings: Settings) -> str:
     """Check that the objects of the newest files exist."""
-    database = _database(settings)
-    try:
-        with database.transaction() as session:
-            files = newest_files(session, most=_FILES_CHECKED)
-    except DBAPIError as error:
-        raise _no_database(error) from None
-    finally:
-        database.dispose()
+    with _database(settings) as database, database.transaction() as session:
+        files = newest_files(session, most=_FILES_CHECKED)
     store = open_store(settings.require("storage_url"))
     lost = [file for file in files if fault_of(file, store) is not None]
     if lost:
@@ -170,16 +154,10 @@ def check_uploads(settings: Settings) -> str:
 
 def check_texts(settings: Settings) -> str:
     """Check that the texts of all attempts were made by the rules of this release."""
-    database = _database(settings)
-    try:
-        with database.transaction() as session:
-            old = session.scalar(
-                select(func.count()).select_from(Attempt).where(Attempt.text_version != TEXT_VERSION)
-            )
-    except DBAPIError as error:
-        raise _no_database(error) from None
-    finally:
-        database.dispose()
+    with _database(settings) as database, database.transaction() as session:
+        old = session.scalar(
+            select(func.count()).select_from(Attempt).where(Attempt.text_version != TEXT_VERSION)
+        )
     if old:
         raise CheckFailedError(f"{old} attempts have texts by older rules", "run quiz-reports rebuild")
     return "the texts of all attempts follow the present rules"
@@ -213,25 +191,21 @@ def check_workers(settings: Settings) -> str:
 
 
 def _waiting_reports(settings: Settings) -> int:
-    database = _database(settings)
-    try:
-        with database.transaction() as session:
-            late = text(f"updated_at < now() - interval '{_QUEUED_TOO_LONG}'")
-            query = select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED, late)
-            return len(session.scalars(query).all())
-    except DBAPIError as error:
-        raise _no_database(error) from None
-    finally:
-        database.dispose()
+    with _database(settings) as database, database.transaction() as session:
+        late = text(f"updated_at < now() - interval '{_QUEUED_TOO_LONG}'")
+        query = select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED, late)
+        return len(session.scalars(query).all())
 
 
-def _database(settings: Settings) -> Database:
-    return Database(settings.require("database_url").database_url, pool_size=1)
-
-
-def _no_database(error: DBAPIError) -> CheckFailedError:
-    failure, reason = connection_failure(error), str(error.orig).splitlines()[0]
-    return CheckFailedError(f"{failure.fault} ({reason})", failure.remedy)
+@contextmanager
+def _database(settings: Settings) -> Iterator[Database]:
+    """Open the database; a statement that it does not answer fails the check."""
+    with opened_database(settings) as database:
+        try:
+            yield database
+        except DBAPIError as error:
+            failure, reason = connection_failure(error), str(error.orig).splitlines()[0]
+            raise CheckFailedError(f"{failure.fault} ({reason})", failure.remedy) from None
 
 
 CHECKS = (

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from models.db.session import Database
 from models.errors import NotFoundError
 from models.reports.requests import mark_file_lost
 from models.reports.stored_files import StoredFile, all_files
 from models.settings import Settings
 from models.storage import BlobStore, open_store
+from ops.admin.connection import opened_database
 from ops.local.data_directory import data_dir_option, settings_here
 
 # Reading the rows of all files may take longer than a request may.
@@ -33,10 +31,16 @@ def files_group() -> None:
 @click.pass_context
 def check_command(context: click.Context, data_dir: Path, *, hashes: bool, mark: bool) -> None:
     """Name each file that the store has lost or changed; the exit status is then 1."""
-    lost = 0
     settings = settings_here(data_dir).require("database_url", "storage_url")
-    with opened_database(settings) as database:
-        store = open_store(settings)
+    if compare_files(settings, hashes=hashes, mark=mark):
+        context.exit(1)
+
+
+def compare_files(settings: Settings, *, hashes: bool, mark: bool) -> int:
+    """Name each file that the store has lost or changed; return their number."""
+    store = open_store(settings)
+    lost = 0
+    with opened_database(settings, statement_timeout_seconds=_STATEMENT_SECONDS) as database:
         with database.transaction() as session:
             files = list(all_files(session))
         for file in files:
@@ -48,8 +52,7 @@ def check_command(context: click.Context, data_dir: Path, *, hashes: bool, mark:
                 with database.transaction() as session:
                     mark_file_lost(session, file.file_id)
     click.echo(f"{len(files)} files checked, {lost} lost or changed")
-    if lost:
-        context.exit(1)
+    return lost
 
 
 def fault_of(file: StoredFile, store: BlobStore, *, hashes: bool = False) -> str | None:
@@ -79,7 +82,7 @@ def orphans_command(data_dir: Path, *, delete: bool) -> None:
     from workers.orphans import find_orphans
 
     settings = settings_here(data_dir).require("database_url", "storage_url")
-    with opened_database(settings) as database:
+    with opened_database(settings, statement_timeout_seconds=_STATEMENT_SECONDS) as database:
         store = open_store(settings)
         orphans = find_orphans(store, database)
         for key in orphans.keys:
@@ -88,13 +91,3 @@ def orphans_command(data_dir: Path, *, delete: bool) -> None:
                 store.delete(key)
     done = f", {len(orphans.keys)} deleted" if delete else ""
     click.echo(f"{orphans.found} of {orphans.listed} objects belong to no report{done}")
-
-
-@contextmanager
-def opened_database(settings: Settings) -> Iterator[Database]:
-    """Open the database for statements that may take long."""
-    database = Database(settings.database_url, pool_size=1, statement_timeout_seconds=_STATEMENT_SECONDS)
-    try:
-        yield database
-    finally:
-        database.dispose()

@@ -64,8 +64,7 @@ class Everyday:
     def close(self) -> None:
         """Close the connections of both."""
         self._app.extensions["quiz_reports"].close()
-        self._resources.database.dispose()
-        self._resources.snapshots.close()
+        self._resources.close()
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         response = self._client.open(f"{self._quiz}{path}", method=method, headers=self._headers, json=body)

@@ -94,6 +94,7 @@ def queue_report(stack: BenchmarkStack, quiz_id: int, report_type: ReportType) -
                 user_id=1,
                 formula_guard=False,
                 large_responses=stack.settings.large_responses,
+                course_jobs=stack.settings.course_jobs,
             ).report
 
         report = request()

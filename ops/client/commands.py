@@ -210,7 +210,6 @@ def page_command(
     "report_format",
     type=click.Choice([kind.value for kind in CLASSIC_FORMATS]),
     default=ReportFormat.CSV.value,
-    show_default=True,
     help="The format of the file.",
 )
 @click.option("--all-versions", is_flag=True, help="Include every attempt, not only the one that counts.")

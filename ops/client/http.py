@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +12,15 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, stop_never
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_not_result,
+    stop_after_delay,
+    stop_never,
+    wait_exponential,
+)
 
 from models.errors import IssueKind, QuizReportsError
 from models.reports.variants import ReportFormat
@@ -259,21 +266,29 @@ class Client:
     def wait_for(self, course: int | str, report: Report, show: Callable[[float], None]) -> Report:
         """Return the report with its file, showing the completion meanwhile; raise ReportFailedError."""
         path = f"{_reports_path(course, report.quiz_id)}/{report.id}"
-        pause = _FIRST_PAUSE_SECONDS
-        while report.file is None:
-            progress = self._progress(report)
-            if progress is not None and progress.workflow_state == "failed":
-                raise ReportFailedError(progress.message or "the report failed: ask again")
-            if progress is None or progress.workflow_state == "completed":
-                report = self._decode(self._get(path), Report)
-                if report.file is None and report.progress_url is None:
+        newest = report
+
+        def has_file() -> bool:
+            nonlocal newest
+            if newest.file is None and not self._is_running(newest, show):
+                newest = self._decode(self._get(path), Report)
+                if newest.file is None and newest.progress_url is None:
                     raise ReportFailedError("the report was aborted by another client: ask again")
-                continue
-            show(progress.completion)
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            return newest.file is not None
+
+        _until_true(has_file)
         show(100.0)
-        return report
+        return newest
+
+    def _is_running(self, report: Report, show: Callable[[float], None]) -> bool:
+        """Show the completion of a report's job; return whether it goes on, or raise ReportFailedError."""
+        progress = self._progress(report)
+        if progress is None or progress.workflow_state == "completed":
+            return False
+        if progress.workflow_state == "failed":
+            raise ReportFailedError(progress.message or "the report failed: ask again")
+        show(progress.completion)
+        return True
 
     def download(self, report: Report, to: BinaryIO) -> None:
         """Write the bytes of a report's file."""
@@ -370,6 +385,13 @@ class Client:
             f"{self.base_url} does not respond ({reason}): start it with `quiz-reports up`, "
             "or name another service with --url"
         )
+
+
+# Calls a function until it returns true, for as long as that takes: every job ends.
+_until_true = Retrying(
+    retry=retry_if_not_result(bool),
+    wait=wait_exponential(_FIRST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS),
+)
 
 
 def _retry_if(

@@ -22,7 +22,6 @@ data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     default=DEFAULT,
-    show_default=True,
     help="The data directory of `quiz-reports up`.",
 )
 

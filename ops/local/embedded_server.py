@@ -137,11 +137,13 @@ class EmbeddedServer(ABC):
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            try:
+                self._process.wait(_POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                if self._responds():
+                    return True
+            else:
                 return False
-            if self._responds():
-                return True
-            time.sleep(_POLL_SECONDS)
         raise EmbeddedServerError(
             f"{self.name} does not respond after {_START_SECONDS:.0f} seconds: see {self.log}"
         )

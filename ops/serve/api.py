@@ -22,20 +22,10 @@ _BACKLOG = 2048
 
 
 @click.command("api")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port to listen on."
-)
-@click.option(
-    "--processes", type=click.IntRange(1), default=2, show_default=True, help="The number of processes."
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=16,
-    show_default=True,
-    help="The number of threads in each process.",
-)
+@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, help="The port to listen on.")
+@click.option("--processes", type=click.IntRange(1), default=2, help="The number of processes.")
+@click.option("--threads", type=click.IntRange(1), default=16, help="The number of threads in each process.")
 def api_command(host: str, port: int, processes: int, threads: int) -> None:
     """Run the web process until SIGTERM; requests that have begun are finished.
 

@@ -14,9 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def metrics_options(command: Command) -> Command:
     """Add the options of the address at which a process shows its metrics."""
-    command = click.option(
-        "--metrics-host", default="127.0.0.1", show_default=True, help="The address of the metrics."
-    )(command)
+    command = click.option("--metrics-host", default="127.0.0.1", help="The address of the metrics.")(command)
     return click.option(
         "--metrics-port",
         type=click.IntRange(1, 65535),

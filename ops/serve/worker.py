@@ -42,19 +42,9 @@ class _QueueNames(click.ParamType[tuple[Queue, ...]]):
 
 
 @click.command("worker")
+@click.option("--queues", type=_QueueNames(), default="small,large", help="The queues to take jobs from.")
 @click.option(
-    "--queues",
-    type=_QueueNames(),
-    default="small,large",
-    show_default=True,
-    help="The queues to take jobs from.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="The number of slots: reports at a time.",
+    "--concurrency", type=click.IntRange(1), default=1, help="The number of slots: reports at a time."
 )
 @click.option(
     "--heartbeat-file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import secrets
@@ -53,6 +54,9 @@ def run_node(
         quiet=True,
     )
     worker.start()
+    # At its end the interpreter would search all objects of the libraries for garbage. That takes a second of
+    # computing and, on a busy machine, most of the time of a stop.
+    gc.freeze()
     sys.exit(worker.exitcode)
 
 

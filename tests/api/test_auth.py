@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from api.auth import PAGE_LINKS_SCOPE, scope_of
+from api.auth import PAGE_LINKS_SCOPE, authorized, scope_of
 from models.access.tokens import list_tokens, revoke_token
 from tests.factories import ASSIGNMENT_ID, CALLERS, COURSE_ID, QUIZ_ID, Api, reports_path
+from workers.generation import generate
+from workers.resources import Resources
 
 REPORTS = reports_path()
 READERS = {"teacher", "second_teacher", "ta", "admin"}
@@ -54,6 +56,7 @@ ROUTES = [
     Route("GET", f"/api/v1/courses/{COURSE_ID}/sections", "url:GET|/api/v1/courses/:course_id/sections"),
     Route("GET", f"{_QUIZ}/questions", f"url:GET|{_IN_QUIZ}/questions"),
     Route("GET", f"{_QUIZ}/submissions", f"url:GET|{_IN_QUIZ}/submissions"),
+    Route("GET", f"{_QUIZ}/statistics", f"url:GET|{_IN_QUIZ}/statistics", needs="statistics"),
     Route(
         "POST",
         f"/api/quiz/v1/courses/{COURSE_ID}/quizzes/{ASSIGNMENT_ID}/reports",
@@ -62,8 +65,6 @@ ROUTES = [
         json=JSON,
     ),
 ]
-# It waits for a worker, so its permissions are tested with it.
-STATISTICS_SCOPE = f"url:GET|{_IN_QUIZ}/statistics"
 CANCEL = Route(
     "POST", "/api/v1/progress/{progress}/cancel", "url:POST|/api/v1/progress/:id/cancel", needs="queued"
 )
@@ -73,12 +74,14 @@ EVERY_ROUTE = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def prepared(api: Api) -> Callable[[Route], dict[str, Any]]:
-    """Give the request of a route, after making the report that it needs."""
+def prepared(api: Api, resources: Resources) -> Callable[[Route], dict[str, Any]]:
+    """Give the request of a route, after making the report or the statistics that it needs."""
 
     def prepare(route: Route) -> dict[str, Any]:
         ids: dict[str, Any] = {}
-        if route.needs:
+        if route.needs == "statistics":
+            generate(resources, *api.queue_statistics())
+        elif route.needs:
             report = api.post(REPORTS, json=JSON).json
             ids = {"report": report["id"], "progress": report["progress_url"].rsplit("/", 1)[1]}
         if route.needs == "generated":
@@ -179,7 +182,7 @@ def test_the_tables_here_name_every_route(api: Api) -> None:
         scope for _, scope in _scopes(api.app) if scope is not None and not scope.startswith("url:PUT")
     }
     # Page links are given to administrators and tokens with their scope only, as test_page_links shows.
-    assert declared - {PAGE_LINKS_SCOPE} == {STATISTICS_SCOPE, *(route.scope for route in [*ROUTES, CANCEL])}
+    assert declared - {PAGE_LINKS_SCOPE} == {route.scope for route in [*ROUTES, CANCEL]}
 
 
 def _scopes(app: Flask) -> list[tuple[Any, str | None]]:
@@ -339,3 +342,13 @@ def test_ids_of_another_course_in_every_position(api: Api) -> None:
     ):
         assert api.get(path, "other_teacher").status_code == 404, path
         assert api.get(path, "student").status_code == 403, path
+
+
+def test_a_route_without_a_scope_cannot_check_a_token(api: Api) -> None:
+    headers = {"Authorization": f"Bearer {api.tokens['admin']}"}
+    with (
+        api.app.test_request_context("/healthz", headers=headers),
+        api.database.transaction() as session,
+        pytest.raises(RuntimeError, match=r"health.alive declares no scope"),
+    ):
+        authorized(session)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -29,25 +32,43 @@ COURSE = f"/api/v1/courses/{COURSE_ID}"
 
 
 class _Lms(BaseHTTPRequestHandler):
+    def __init__(self, body: bytes, encoding: str, *args: Any) -> None:
+        self._body = body
+        self._encoding = encoding
+        # The constructor of the base handles the request.
+        super().__init__(*args)
+
     def do_GET(self) -> None:
-        entry = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
-        body = json.dumps({"keys": [{**entry, "kid": "one", "use": "sig", "alg": "RS256"}]}).encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(self._body)))
+        self.send_header("Content-Encoding", self._encoding)
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(OSError):
+            self.wfile.write(self._body)
 
     def log_message(self, *_: object) -> None: ...
 
 
-@pytest.fixture
-def jwks_url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Lms) as server:
+def key_set() -> bytes:
+    entry = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+    return json.dumps({"keys": [{**entry, "kid": "one", "use": "sig", "alg": "RS256"}]}).encode()
+
+
+@contextmanager
+def serving(body: bytes, encoding: str = "identity") -> Iterator[str]:
+    """Serve a body as the key set of the LMS, and give its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Lms, body, encoding)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/jwks"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def jwks_url() -> Iterator[str]:
+    with serving(key_set()) as url:
+        yield url
 
 
 @pytest.fixture
@@ -99,6 +120,24 @@ def test_opaque_tokens_work_beside_them(api: Api) -> None:
 def test_keys_that_cannot_be_fetched_are_a_503(api: Api) -> None:
     settings = replace(api.settings, jwt_jwks_url="http://127.0.0.1:1/jwks")
     response = replace(api, app=create_app(settings)).get(COURSE, None, headers=bearer("teacher"))
+    assert (response.status_code, response.json["status"]) == (503, "service_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (b"[]", "identity"),
+        (b"no JSON", "identity"),
+        # A small body may become a large one.
+        (gzip.compress(key_set()), "gzip"),
+        (key_set() + b" " * 2**21, "identity"),
+    ],
+    ids=["no object", "no JSON", "compressed", "large"],
+)
+def test_what_is_no_acceptable_key_set_is_a_503(api: Api, body: bytes, encoding: str) -> None:
+    with serving(body, encoding) as url:
+        settings = replace(api.settings, jwt_jwks_url=url)
+        response = replace(api, app=create_app(settings)).get(COURSE, None, headers=bearer("teacher"))
     assert (response.status_code, response.json["status"]) == (503, "service_unavailable")
 
 

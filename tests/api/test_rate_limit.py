@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -83,3 +84,27 @@ def test_without_redis_everybody_is_let_through(settings: Settings) -> None:
     limit = RateLimit(replace(settings, rate_limit=1, redis_url="redis://127.0.0.1:1/0"))
     assert [limit.take("token") for _ in range(3)] == [None, None, None]
     limit.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        # A subscriber has a /64 of IPv6.
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        (None, "unix:", True),
+    ],
+)
+def test_invalid_tokens_are_counted_by_the_network_that_sends_them(
+    settings: Settings, first: str | None, second: str, *, are_one: bool
+) -> None:
+    limit = RateLimit(replace(settings, rate_limit=1), clock=lambda: 600.0)
+    try:
+        limit.count_invalid_token(first)
+        with pytest.raises(TooManyRequestsError) if are_one else nullcontext():
+            limit.count_invalid_token(second)
+    finally:
+        limit.close()

@@ -47,6 +47,7 @@ def test_every_integer_under_an_id_becomes_a_string() -> None:
         "size": 3,
         "is_id": True,
         "files": [{"id": 1, "name": "id"}],
+        "user_ids": [7, None, "8"],
         "results": {"report_id": 2, "counts": [3]},
     }
 
@@ -57,6 +58,7 @@ def test_every_integer_under_an_id_becomes_a_string() -> None:
         "size": 3,
         "is_id": True,
         "files": [{"id": "1", "name": "id"}],
+        "user_ids": ["7", None, "8"],
         "results": {"report_id": "2", "counts": [3]},
     }
 

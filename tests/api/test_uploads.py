@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import QueuePool, text
 
 from api.services import Services
-from api.uploads import MOST_BYTES_IN_MEMORY
+from api.uploads import MOST_BYTES_IN_MEMORY, first_line
 from models.access.tokens import list_tokens, revoke_token
 from models.settings import Settings
 from tests.factories import Api, ApiResponse
@@ -287,3 +287,24 @@ def test_a_client_that_leaves_ends_its_request_and_leaves_nothing(
     assert put(api, push, leave, announced=announced).status_code == 400
     assert (state(api), unnamed_files(folder)) == (before, [])
     assert put(api, push).status_code == 200
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 1000])
+@pytest.mark.parametrize(
+    ("body", "line", "rest"),
+    [(b"first\nsecond\n", b"first", b"second\n"), (b"only", b"only", b""), (b"\nsecond", b"", b"second")],
+)
+def test_the_first_line_is_found_however_the_bytes_are_read(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, body: bytes, line: bytes, rest: bytes
+) -> None:
+    monkeypatch.setattr("api.uploads._CHUNK_BYTES", chunk)
+    received = io.BytesIO(body)
+
+    assert first_line(received, 100) == line
+    assert received.read() == rest
+
+
+def test_no_more_is_collected_of_a_first_line_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.uploads._CHUNK_BYTES", 4)
+
+    assert first_line(io.BytesIO(b"x" * 100), 10) == b"x" * 12

@@ -89,3 +89,12 @@ def test_a_broker_that_does_not_respond(redis_url: str) -> None:
         check_broker("redis://:canary@127.0.0.1:1/0")
     assert not isinstance(raised.value, BrokerRefusesUserError)
     assert "canary" not in str(raised.value)
+
+
+def test_a_replica_is_told_from_an_outage(broker: redis.Redis, redis_url: str) -> None:
+    broker.replicaof("127.0.0.1", 1)
+    try:
+        with pytest.raises(BrokerError, match=r"replica .*: let REDIS_URL name the primary"):
+            check_broker(redis_url)
+    finally:
+        broker.replicaof("NO", "ONE")

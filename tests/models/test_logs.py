@@ -57,3 +57,22 @@ def test_each_line_of_json_is_an_event() -> None:
         *("request", "message", "failed", "failed")
     ]
     assert logging.getLogger().name == "root"
+
+
+UNCAUGHT = """
+from models.logs import configure_logging
+from models.settings import Settings
+configure_logging(Settings(log_format="json"))
+raise {error}("stopped")
+"""
+
+
+def ended_by(error: str) -> str:
+    command = [sys.executable, "-c", UNCAUGHT.format(error=error)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def test_an_uncaught_error_is_a_line_of_the_log_and_an_interrupt_is_none() -> None:
+    [line] = map(json.loads, ended_by("ValueError").splitlines())
+    assert (line["event"], line["level"]) == ("uncaught_error", "critical")
+    assert ended_by("KeyboardInterrupt").startswith("Traceback")

@@ -33,6 +33,13 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("QUIZ_REPORTS_FORMULA_GUARD", "Yes", "formula_guard", True),
         ("QUIZ_REPORTS_FORMULA_GUARD", "off", "formula_guard", False),
         ("QUIZ_REPORTS_LOG_FORMAT", "console", "log_format", "console"),
+        (
+            "QUIZ_REPORTS_PAGE_FRAME_ORIGINS",
+            "https://lms.example.edu, https://*.example.org:8443",
+            "page_frame_origins",
+            ("https://lms.example.edu", "https://*.example.org:8443"),
+        ),
+        ("QUIZ_REPORTS_JWT_JWKS_URL", "http://localhost/jwks", "jwt_jwks_url", "http://localhost/jwks"),
     ],
 )
 def test_a_setting_is_read(variable: str, text: str, field: str, value: object) -> None:
@@ -43,6 +50,7 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
     ("variable", "text"),
     [
         ("DATABASE_URL", "sqlite:///file"),
+        ("DATABASE_URL", "postgresql://u:p/w@h/d"),
         ("REDIS_URL", "redis+cluster://h"),
         ("STORAGE_URL", "/var/files"),
         ("STORAGE_URL", "file://relative"),
@@ -55,6 +63,9 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("QUIZ_REPORTS_RATE_LIMIT", "-1"),
         ("QUIZ_REPORTS_FORMULA_GUARD", "maybe"),
         ("QUIZ_REPORTS_LOG_LEVEL", "loud"),
+        ("QUIZ_REPORTS_PAGE_FRAME_ORIGINS", "http://lms.example.edu"),
+        ("QUIZ_REPORTS_PAGE_FRAME_ORIGINS", "https://lms.example.edu/path"),
+        ("QUIZ_REPORTS_JWT_JWKS_URL", "http://lms.example.edu/jwks"),
     ],
 )
 def test_what_cannot_be_read_names_its_variable(variable: str, text: str) -> None:

@@ -40,8 +40,7 @@ def work(settings: Settings, asked: tuple[int, int]) -> None:
     """Do a job as a worker does."""
     resources = Resources(settings)
     generate(resources, *asked)
-    resources.snapshots.close()
-    resources.database.dispose()
+    resources.close()
 
 
 def shown(api: Api, asked: tuple[int, int]) -> dict[str, Any]:

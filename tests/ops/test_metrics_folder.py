@@ -18,11 +18,12 @@ def folders(parent: Path) -> set[Path]:
 
 
 @contextmanager
-def running_server(parent: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_server(parent: Path, *, children: int = 0) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process that makes a folder and becomes another one, as a server does, until its input ends."""
     script = (
         "import os, sys, pathlib; from ops.serve.metrics_folder import make_metrics_folder;"
-        " print(make_metrics_folder(pathlib.Path(sys.argv[1])), flush=True); os.execvp('cat', ['cat'])"
+        " folder = make_metrics_folder(pathlib.Path(sys.argv[1]));"
+        f" all(os.fork() for _ in range({children})) and print(folder, flush=True); os.execvp('cat', ['cat'])"
     )
     command = [sys.executable, "-c", script, str(parent)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -43,6 +44,22 @@ def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path) -> Non
     with running_server(tmp_path):
         assert left not in folders(tmp_path)
         assert len(folders(tmp_path)) == 1
+
+
+def test_a_child_that_outlives_its_server_keeps_the_folder(tmp_path: Path) -> None:
+    with running_server(tmp_path, children=1) as server:
+        server.kill()
+        server.wait()
+        (left,) = folders(tmp_path)
+        with running_server(tmp_path):
+            assert left in folders(tmp_path)
+        # The child ends with its input, and the end of its output tells when it has ended.
+        assert server.stdin is not None
+        server.stdin.close()
+        assert server.stdout is not None
+        assert server.stdout.read() == b""
+        with running_server(tmp_path):
+            assert left not in folders(tmp_path)
 
 
 def test_a_server_that_ends_deletes_its_own(settings: Settings, tmp_path: Path) -> None:

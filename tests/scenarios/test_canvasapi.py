@@ -106,16 +106,13 @@ def test_each_refusal_is_its_own_exception(served: Api) -> None:
 
 
 @pytest.mark.contract("1 Statistics", "both forms of Accept, a list of one")
-def test_statistics_and_what_is_read_next_to_them(served: Api) -> None:
-    resources = Resources(served.settings)
+def test_statistics_and_what_is_read_next_to_them(served: Api, resources: Resources) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(lambda: list(quiz(served).get_statistics()))
         report = wait_for(lambda: _live_report(served))
         assert report.progress_id is not None
         generate(resources, report.id, report.progress_id)
         [statistics] = waiting.result()
-    resources.snapshots.close()
-    resources.database.dispose()
 
     assert (statistics.id, statistics.quiz_id) == (report.id, QUIZ_ID)
     assert statistics.question_statistics == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -80,5 +79,4 @@ def reuse_item_analysis(quiz: Everyday) -> None:
 @pytest.mark.parametrize("action", [Everyday.list_reports, reuse_item_analysis])
 def test_no_statement_touches_attempts(quizzes: list[Everyday], action: Callable[[Everyday], Any]) -> None:
     for quiz in quizzes:
-        statements = statements_of(partial(action, quiz))
-        assert [sql for sql in statements if re.search(r"\b(FROM|JOIN) attempts\b", sql)] == []
+        assert [sql for sql in statements_of(partial(action, quiz)) if "attempts" in sql] == []

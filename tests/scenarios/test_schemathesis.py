@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -197,6 +198,8 @@ def schemathesis(address: str, token: str, run: str, document: Path) -> subproce
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
         *("run", str(document), "--url", address, "--no-color", "--generation-database", "none"),
     ]
+    # Counting branches in a process that runs none of ours would take a third of the time.
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
     return subprocess.run(
-        command, cwd=document.parent, capture_output=True, text=True, check=False, timeout=600
+        command, env=environ, cwd=document.parent, capture_output=True, text=True, check=False, timeout=600
     )

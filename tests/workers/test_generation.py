@@ -62,14 +62,11 @@ class School:
 
 
 @pytest.fixture
-def school(settings: Settings, database: Database) -> Any:
+def school(settings: Settings, database: Database, resources: Resources) -> Any:
     with database.transaction() as session:
         token = create_token(session, user_id=1, admin=True)
     app = create_app(settings)
-    resources = Resources(settings)
     yield School(app.test_client(), resources, {"Authorization": f"Bearer {token}"})
-    resources.snapshots.close()
-    resources.database.dispose()
     services = app.extensions["quiz_reports"]
     assert isinstance(services, Services)
     services.close()

@@ -18,7 +18,6 @@ from models.reports import jobs
 from models.reports.requests import find_report, request_report
 from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
-from models.settings import Settings
 from workers.generation import generate
 from workers.resources import Resources
 
@@ -41,7 +40,14 @@ def report(database: Database) -> QuizReport:
         session.flush()
         variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=False)
         return request_report(
-            session, course, quiz, variant, user_id=7, formula_guard=False, large_responses=1000
+            session,
+            course,
+            quiz,
+            variant,
+            user_id=7,
+            formula_guard=False,
+            large_responses=1000,
+            course_jobs=8,
         ).report
 
 
@@ -61,13 +67,11 @@ class LosesLastAnswer:
 
 
 def test_an_object_is_kept_whose_row_may_have_been_committed(
-    settings: Settings, database: Database, report: QuizReport
+    resources: Resources, database: Database, report: QuizReport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resources = Resources(settings)
-    resources.__dict__["database"] = LosesLastAnswer(database)
+    monkeypatch.setitem(vars(resources), "database", LosesLastAnswer(database))
     assert report.progress_id is not None
     generate(resources, report.id, report.progress_id)
-    resources.snapshots.close()
     with database.transaction() as session:
         after = find_report(session, 201, report.id)
     assert after.state is ReportState.GENERATED

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
-from models.publisher import JobPublisher
-from models.settings import Settings
 from tests.factories import Api
 from workers.orphans import Orphans
 from workers.resources import Resources
@@ -30,10 +27,8 @@ def test_few_orphans_or_a_small_share_may_be_deleted(found: int, listed: int, *,
 
 
 @pytest.fixture
-def sweeper(settings: Settings) -> Iterator[Sweeper]:
-    resources = Resources(settings)
-    yield Sweeper(resources, JobPublisher(settings.redis_url))
-    resources.database.dispose()
+def sweeper(resources: Resources) -> Sweeper:
+    return Sweeper(resources, resources.publisher)
 
 
 def old_objects(api: Api, count: int) -> list[Path]:
@@ -58,13 +53,9 @@ def test_after_a_restore_of_an_older_database_no_object_is_deleted(api: Api, swe
     assert (line["orphans"], line["objects"]) == (101, 102)
 
 
-def test_the_sweeper_shows_each_step(api: Api, settings: Settings) -> None:
+def test_the_sweeper_shows_each_step(api: Api, resources: Resources) -> None:
     beats: list[float] = []
-    resources = Resources(settings)
-    try:
-        old_objects(api, 3)
-        Sweeper(resources, JobPublisher(settings.redis_url), lambda: beats.append(time.monotonic())).sweep()
-    finally:
-        resources.database.dispose()
+    old_objects(api, 3)
+    Sweeper(resources, resources.publisher, lambda: beats.append(time.monotonic())).sweep()
     # For each queue, the listing of the store, and each object that was deleted.
     assert len(beats) == 2 + 1 + 3

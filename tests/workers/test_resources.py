@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,20 +18,6 @@ from workers.generation import generate
 from workers.resources import Resources
 
 WANTED = {"quiz_report": {"report_type": "student_analysis"}}
-
-
-@pytest.fixture
-def open_resources() -> Iterator[Callable[[Settings], Resources]]:
-    opened: list[Resources] = []
-
-    def open_one(settings: Settings) -> Resources:
-        opened.append(Resources(settings))
-        return opened[-1]
-
-    yield open_one
-    for resources in opened:
-        resources.snapshots.close()
-        resources.database.dispose()
 
 
 @pytest.fixture
@@ -107,18 +93,18 @@ def test_the_line_of_a_lost_file_names_the_machine_that_wrote_it(
     assert (lost["storage_key"], lost["written_by"]) == (written.key, platform.node())
 
 
-def test_nothing_is_opened_before_it_is_used(settings: Settings) -> None:
-    resources = Resources(settings)
-
+def test_nothing_is_opened_before_it_is_used(resources: Resources) -> None:
     opened = {"database", "snapshots", "store"}
     assert opened.isdisjoint(vars(resources))
     assert resources.store is resources.store
+    resources.close()
     assert opened & set(vars(resources)) == {"store"}
 
 
-def test_a_statement_ends_before_half_a_lease(settings: Settings) -> None:
-    resources = Resources(dataclasses.replace(settings, lease_seconds=20.0))
+def test_a_statement_ends_before_half_a_lease(
+    settings: Settings, open_resources: Callable[[Settings], Resources]
+) -> None:
+    resources = open_resources(dataclasses.replace(settings, lease_seconds=20.0))
 
     with resources.database.transaction() as session:
         assert session.execute(text("SHOW statement_timeout")).scalar_one() == "10s"
-    resources.database.dispose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -119,11 +119,8 @@ def test_a_job_that_is_held_back_can_be_aborted_and_is_not_handed_out(database: 
 
 
 @pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    opened = Resources(replace(settings, course_jobs=SHARE))
-    yield opened
-    opened.publisher.close()
-    opened.database.dispose()
+def resources(settings: Settings, open_resources: Callable[[Settings], Resources]) -> Resources:
+    return open_resources(replace(settings, course_jobs=SHARE))
 
 
 def test_a_finished_job_sends_the_message_of_the_next(
@@ -140,14 +137,10 @@ def test_a_finished_job_sends_the_message_of_the_next(
 
 
 def test_a_message_that_the_broker_refuses_is_one_that_was_lost(
-    database: Database, resources: Resources, settings: Settings
+    database: Database, settings: Settings, open_resources: Callable[[Settings], Resources]
 ) -> None:
     hold_back(database, School(database.url), 1)
-    absent = Resources(replace(settings, redis_url="redis://127.0.0.1:1/0"))
-    try:
-        hand_out_next(absent)
-    finally:
-        absent.database.dispose()
+    hand_out_next(open_resources(replace(settings, redis_url="redis://127.0.0.1:1/0")))
     with database.transaction() as session:
         lost = jobs.take_unclaimed_jobs(session, Queue.SMALL, older_than_seconds=0, most=10)
     assert len(lost) == 1

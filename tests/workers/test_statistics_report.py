@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,21 +13,12 @@ from models.lms.quizzes import Quiz
 from models.reports.requests import request_report
 from models.reports.tables import QuizReport
 from models.reports.variants import AttemptChoice, Variant
-from models.settings import Settings
 from tests import every_type
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, QUIZ_ID, roster
 from workers.analysis.figures import CONVENTIONS, Reason
 from workers.generation import generate
 from workers.resources import Resources
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture
@@ -47,9 +37,16 @@ def document(
     """Make the statistics as a worker does, and read them."""
     with lms.database.transaction() as session:
         quiz, course = session.get_one(Quiz, QUIZ_ID), session.get_one(Course, COURSE_ID)
-        variant = Variant.of_statistics(quiz, all_versions=False, attempts=attempts, **options)
+        variant = Variant.of_statistics(quiz, all_versions=False, attempt_choice=attempts, **options)
         report = request_report(
-            session, course, quiz, variant, user_id=1, formula_guard=False, large_responses=10**6
+            session,
+            course,
+            quiz,
+            variant,
+            user_id=1,
+            formula_guard=False,
+            large_responses=10**6,
+            course_jobs=8,
         ).report
     assert report.progress_id is not None
     generate(resources, report.id, report.progress_id)
@@ -112,7 +109,7 @@ def test_choices_of_attempts_are_variants_of_their_own(lms: Lms) -> None:
     with lms.database.transaction() as session:
         quiz = session.get_one(Quiz, QUIZ_ID)
         variants = {
-            Variant.of_statistics(quiz, all_versions=False, attempts=choice).lock_name
+            Variant.of_statistics(quiz, all_versions=False, attempt_choice=choice).lock_name
             for choice in AttemptChoice
         }
 

@@ -36,22 +36,8 @@ def broker(redis_url: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def resources_of() -> Iterator[Callable[[Settings], Resources]]:
-    """Open the resources of any settings, and close them afterwards."""
-    opened: list[Resources] = []
-
-    def open_resources(settings: Settings) -> Resources:
-        opened.append(Resources(settings))
-        return opened[-1]
-
-    yield open_resources
-    for resources in opened:
-        resources.database.dispose()
-
-
-@pytest.fixture
-def sweeper_of(resources_of: Callable[[Settings], Resources]) -> Callable[[Settings], Sweeper]:
-    return lambda settings: Sweeper(resources_of(settings), JobPublisher(settings.redis_url))
+def sweeper_of(open_resources: Callable[[Settings], Resources]) -> Callable[[Settings], Sweeper]:
+    return lambda settings: Sweeper(open_resources(settings), JobPublisher(settings.redis_url))
 
 
 @pytest.fixture
@@ -124,7 +110,7 @@ def test_a_batch_ends_at_the_first_message_that_the_broker_refuses(
     api: Api,
     settings: Settings,
     sweeper: Sweeper,
-    resources_of: Callable[[Settings], Resources],
+    open_resources: Callable[[Settings], Resources],
     broker: redis.Redis,
 ) -> None:
     for quiz_id in (QUIZ_ID, SURVEY_ID):
@@ -133,7 +119,7 @@ def test_a_batch_ends_at_the_first_message_that_the_broker_refuses(
     let_pass(api, 2 * settings.sweep_seconds)
     absent = JobPublisher("redis://127.0.0.1:1/0")
 
-    Sweeper(resources_of(settings), absent).sweep()
+    Sweeper(open_resources(settings), absent).sweep()
 
     assert waiting(broker) == 0
     # Both are due again at a later sweep.
@@ -217,11 +203,11 @@ def test_a_failure_is_logged_and_the_next_sweep_tries_again(
     api: Api,
     setting: dict[str, str],
     event: str,
-    resources_of: Callable[[Settings], Resources],
+    open_resources: Callable[[Settings], Resources],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # They are the ones that `run` would open; only these are closed.
-    monkeypatch.setattr("workers.sweeper.Resources", resources_of)
+    monkeypatch.setattr("workers.sweeper.Resources", open_resources)
     stop = threading.Event()
     settings = dataclasses.replace(api.settings, sweep_seconds=0.01, **setting)  # type: ignore[arg-type]
     thread = threading.Thread(target=run, args=(settings, stop))

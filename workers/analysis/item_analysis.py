@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -18,8 +19,11 @@ Cell = int | float | str | None
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
 _NOT_AVAILABLE: Final = "N/A"
 
-# Students are added up once there are so many: few calls over long frames.
+# Students are added up once there are so many, or so many responses: few calls over long frames.
 _STUDENTS_AT_ONCE: Final = 4_096
+_RESPONSES_AT_ONCE: Final = 2**20
+# So many cells are turned into a frame at once.
+_CELLS_AT_ONCE: Final = 2**18
 
 CONVENTIONS: Final = (
     "A student who did not choose an answer to a question counts nowhere in its figures.",
@@ -76,7 +80,7 @@ OPTION_COLUMNS: Final = (
         meaning="The correlation of the choice of the option with the score.",
     ),
 )
-"""The columns of `ItemAnalysis.options`."""
+"""The columns of `ItemAnalysis.option_frames`."""
 
 _DTYPES: Final = {ColumnKind.INTEGER: "int64", ColumnKind.NUMBER: "float64", ColumnKind.TEXT: "str"}
 
@@ -148,20 +152,28 @@ class ItemAnalysis:
         index = ResponseIndex(codes, question_sets.of_attempt, columns, lengths)
         slots = padded(self._slots(index.codes, answer_ids), -1)[index.positions(no_column)]
         self._pending.append((slots, attempts["score"].to_numpy(np.float64, na_value=0.0)))
-        if sum(totals.size for _, totals in self._pending) >= _STUDENTS_AT_ONCE:
+        students = sum(totals.size for _, totals in self._pending)
+        if students >= _STUDENTS_AT_ONCE or students * no_column >= _RESPONSES_AT_ONCE:
             self._add_up()
 
     def rows(self) -> pd.DataFrame:
         """Return a row for each item, by position (items without one last), then title, then id."""
+        return _frame(self.columns, list(self._rows()))
+
+    def row_frames(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows of ``rows`` in frames of limited size: a question may have thousands of options."""
+        return _frames(self.columns, self._rows())
+
+    def option_frames(self) -> Iterator[pd.DataFrame]:
+        """Yield a row for each option of each item, with the columns of ``OPTION_COLUMNS``."""
+        return _frames(OPTION_COLUMNS, (row for item in self._statistics() for row in item.options()))
+
+    def _rows(self) -> Iterator[list[Cell]]:
         statistics = self._statistics()
         alpha = self._alpha([item.variance for item in statistics])
         count, options = len(statistics), self._most_options()
-        rows = [[*item.figures(count), alpha, *item.point_biserials(options)] for item in statistics]
-        return _frame(self.columns, rows)
-
-    def options(self) -> pd.DataFrame:
-        """Return a row for each option of each item, with the columns of ``OPTION_COLUMNS``."""
-        return _frame(OPTION_COLUMNS, [row for item in self._statistics() for row in item.options()])
+        for item in statistics:
+            yield [*item.figures(count), alpha, *item.point_biserials(options)]
 
     def _statistics(self) -> "list[_ItemStatistics]":
         """Return the figures of each item."""
@@ -300,6 +312,13 @@ class _ItemStatistics:
             chosen,
             unchosen,
         )
+
+
+def _frames(columns: Sequence[Column], rows: Iterator[Sequence[Cell]]) -> Iterator[pd.DataFrame]:
+    """Yield rows of cells as frames."""
+    size = max(1, _CELLS_AT_ONCE // len(columns))
+    while part := list(islice(rows, size)):
+        yield _frame(columns, part)
 
 
 def _frame(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> pd.DataFrame:

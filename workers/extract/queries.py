@@ -76,7 +76,7 @@ def attempts_by_kind(course_id: int, quiz_id: int, section_ids: Sequence[int] = 
 
 
 # The size is that of the responses as they are read, in bytes: those that compress well are stored in less.
-_SELECTED = "id, question_set_id, size, updated_at, sends_questions"
+_SELECTED = "id, question_set_id, size, updated_at, submission_id, attempt, sends_questions"
 _ROW_ORDER = "logged_out, updated_at DESC, submission_id DESC, attempt DESC"
 
 
@@ -172,7 +172,7 @@ def kept_attempts_of_students(
         SELECT kept.*, a.score
         FROM ({kept}) AS kept JOIN attempts a ON a.id = kept.id
         WHERE a.user_id IS NOT NULL
-        ORDER BY {_ITEM_ORDER}"""  # noqa: S608
+        ORDER BY kept.submission_id, kept.attempt"""  # noqa: S608
 
 
 def submissions(selected: str) -> str:
@@ -228,30 +228,27 @@ def new_quizzes_attempts(attempt_ids: Iterable[int]) -> str:
 
 
 def _attempts(attempt_ids: Iterable[int], frame: Iterable[str]) -> str:
-    return f"""
-        SELECT {_columns("a", Attempt, frame)}, {_columns("u", User, frame)},
-               a.user_id IS NULL AS logged_out
-        FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
-        JOIN attempts a USING (id)
-        LEFT JOIN users u ON u.id = a.user_id
-        ORDER BY wanted.position"""  # noqa: S608
+    columns = (
+        f"{_columns('a', Attempt, frame)}, {_columns('u', User, frame)}, a.user_id IS NULL AS logged_out"
+    )
+    return _in_order(columns, attempt_ids, "LEFT JOIN users u ON u.id = a.user_id")
 
 
 def statistics_attempts(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.STATISTICS_ATTEMPTS`, in the order of the given ids."""
-    return _in_order(STATISTICS_ATTEMPTS, attempt_ids)
+    return _in_order(_columns("a", Attempt, STATISTICS_ATTEMPTS), attempt_ids)
 
 
 def selections(attempt_ids: Iterable[int]) -> str:
     """Select the columns of `frames.SELECTIONS`, in the order of the given ids."""
-    return _in_order(SELECTIONS, attempt_ids)
+    return _in_order(_columns("a", Attempt, SELECTIONS), attempt_ids)
 
 
-def _in_order(frame: Iterable[str], attempt_ids: Iterable[int]) -> str:
+def _in_order(columns: str, attempt_ids: Iterable[int], join: str = "") -> str:
     return f"""
-        SELECT {_columns("a", Attempt, frame)}
+        SELECT {columns}
         FROM unnest({_list(attempt_ids)}) WITH ORDINALITY AS wanted (id, position)
-        JOIN attempts a USING (id)
+        JOIN attempts a USING (id) {join}
         ORDER BY wanted.position"""  # noqa: S608
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
+from workers.analysis.frames import Integers
+
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
-_CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 8 * 2**20
+_NO_IDS, _NO_AGES = np.empty(0, np.int64), np.empty((3, 0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -40,38 +44,60 @@ class Selection:
         It takes twelve bytes an attempt, eight more for a score, and some for each question set.
         """
         ids, sizes, scores = array("q"), array("i"), array("d")
-        # Of each question set, when its newest attempt was updated, and the negative number of its row.
-        newest: dict[int, tuple[int, int]] = {}
-        sent: set[int] = set()
+        # Of each batch: its question sets, the same by their newest attempts with their ages, and those sent.
+        used, newest, ages, sent = [_NO_IDS], [_NO_IDS], [_NO_AGES], [_NO_IDS]
         for batch in batches:
             ids.frombytes(batch["id"].to_numpy().tobytes())
             sizes.frombytes(batch["size"].to_numpy().tobytes())
             if "score" in batch.schema.names:
                 scores.frombytes(batch["score"].to_numpy(zero_copy_only=False).tobytes())
-            rows = batch.select(["question_set_id", "updated_at", "sends_questions"]).to_pandas()
-            rows.index += len(ids) - len(rows)
-            updated_at = rows["updated_at"].astype("int64")
-            first_newest = updated_at.groupby(rows["question_set_id"], sort=False).idxmax()
-            for question_set_id, row in first_newest.items():
-                key = int(updated_at[row]), -int(row)
-                newest[question_set_id] = max(key, newest.get(question_set_id, key))
-            sent.update(rows.loc[rows["sends_questions"], "question_set_id"].unique().tolist())
+            question_sets = batch["question_set_id"].to_numpy()
+            age = _ages(batch)
+            rows = _newest_rows(question_sets, age)
+            used.append(pd.unique(question_sets))
+            newest.append(question_sets[rows])
+            ages.append(age[:, rows])
+            sent.append(pd.unique(question_sets[batch["sends_questions"].to_numpy(zero_copy_only=False)]))
+        of_newest = np.concatenate(newest)
         return cls(
             np.frombuffer(ids, np.int64),
             np.frombuffer(sizes, np.int32),
-            [*newest],
-            # Of two attempts at the same moment, the first in row order is the newer.
-            sorted(newest, key=newest.__getitem__, reverse=True),
-            frozenset(sent),
+            pd.unique(np.concatenate(used)).tolist(),
+            of_newest[_newest_rows(of_newest, np.concatenate(ages, axis=1))].tolist(),
+            frozenset(np.concatenate(sent).tolist()),
             np.frombuffer(scores, np.float64),
             rule,
         )
 
-    def chunks(self, most_attempts: int, most_bytes: int = _CHUNK_BYTES) -> Iterator[slice]:
+    def chunks(self, most_attempts: int, most_bytes: int = CHUNK_BYTES) -> Iterator[slice]:
         """Split the attempts into chunks within both limits, but of at least one attempt each."""
-        start = 0
-        while start < len(self.sizes):
-            ends = np.cumsum(self.sizes[start : start + most_attempts], dtype=np.int64)
-            stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
-            yield slice(start, stop)
-            start = stop
+        return split(self.sizes, most_attempts, most_bytes)
+
+
+def split(
+    sizes: npt.NDArray[np.integer[Any]], most_rows: int, most_bytes: int = CHUNK_BYTES
+) -> Iterator[slice]:
+    """Split rows of these sizes into parts within both limits, but of at least one row each."""
+    start = 0
+    while start < len(sizes):
+        ends = np.cumsum(sizes[start : start + most_rows], dtype=np.int64)
+        stop = start + max(1, int(np.searchsorted(ends, most_bytes, side="right")))
+        yield slice(start, stop)
+        start = stop
+
+
+def _ages(batch: pa.RecordBatch) -> Integers:
+    """Return a column for each attempt by which `_newest_rows` compares them, the last row first."""
+    columns = batch["attempt"], batch["submission_id"], batch["updated_at"]
+    return np.array([column.cast(pa.int64()).to_numpy() for column in columns])
+
+
+def _newest_rows(question_sets: Integers, ages: Integers) -> Integers:
+    """Return the row of the newest attempt of each question set, the newest first.
+
+    Of two attempts at the same moment, that of the greater submission id is the newer, then that of the
+    greater number: the order of the rows of a student_analysis, whatever the order of these.
+    """
+    rows = np.lexsort(ages)[::-1]
+    newest: Integers = rows[~pd.Series(question_sets[rows]).duplicated().to_numpy()]
+    return newest

@@ -8,6 +8,7 @@ can be renewed in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from threading import Lock
@@ -17,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pandas as pd
 import pyarrow as pa
+from adbc_driver_manager import AdbcStatusCode, OperationalError
 from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import StatementOptions, dbapi
 
@@ -29,7 +31,7 @@ from workers.extract import provenance, queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
 from workers.extract.provenance import attempt_counts
 from workers.extract.sections import StudentSections
-from workers.extract.selection import Selection
+from workers.extract.selection import Selection, split
 from workers.metrics import ROWS_READ, STEP_SECONDS
 
 # A smaller chunk would cost more statements than it saves memory, unless its attempts are long.
@@ -70,18 +72,21 @@ class SnapshotConnection:
 
     def read(self, sql: str) -> pa.Table:
         """Return the result of a query; the only values in `sql` are integers of our own."""
-        # A chunk may be read ahead while the job asks for something else.
-        with self._one_at_a_time, self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
 
-    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """Yield the result of such a query in parts, of which one is in memory at a time."""
-        with self._connection.cursor() as cursor:
+    @contextmanager
+    def batches(self, sql: str) -> Iterator[Iterator[pa.RecordBatch]]:
+        """Provide the result of such a query in parts, of which one is in memory at a time.
+
+        Until the block ends, other threads that read wait, and its own thread must not read anything else.
+        """
+        with self._cursor() as cursor:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
             cursor.execute(sql)
             with cursor.fetch_record_batch() as batches:
-                yield from batches
+                yield _checked(batches)
 
     def close(self) -> None:
         """Close the connection, if it is open."""
@@ -97,8 +102,20 @@ class SnapshotConnection:
         self._execute("SET LOCAL work_mem = '64MB'")
 
     def _execute(self, sql: str) -> None:
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(sql)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        """Provide a cursor to one thread at a time, until its result is read.
+
+        The objects of ADBC may be used by several threads, but by one at a time, and another query on the
+        same connection invalidates a result that is not read to its end:
+        https://arrow.apache.org/adbc/current/cpp/concurrency.html. A chunk is read ahead in a thread of its
+        own while the job may ask for something else.
+        """
+        with self._one_at_a_time, self._connection.cursor() as cursor:
+            yield cursor
 
 
 @dataclass(frozen=True)
@@ -207,9 +224,9 @@ class Extract:
         where = self._course_id, variant.quiz_id
         several = self._connection.read(queries.has_several_attempts(*where)).to_pylist()
         self.has_several_attempts = bool(several[0]["several"])
-        if variant.attempts is AttemptChoice.LAST:
+        if variant.attempt_choice is AttemptChoice.LAST:
             return self._select(queries.last_attempts(*where, variant.section_ids), provenance.LAST_ATTEMPTS)
-        if variant.attempts is AttemptChoice.KEPT:
+        if variant.attempt_choice is AttemptChoice.KEPT:
             policy = self._quiz["scoring_policy"]
             sql = queries.kept_attempts_of_students(*where, policy, variant.section_ids)
             return self._select(sql, provenance.KEPT_ATTEMPTS)
@@ -251,15 +268,20 @@ class Extract:
     def _rows(
         self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
     ) -> Generator[pd.DataFrame]:
-        sections = StudentSections(
-            self._connection.read(queries.sections(self._course_id)),
-            self._connection.batches(queries.section_ids(self._course_id)),
-        )
+        sections = self._sections()
         for attempts in self._chunks(selection, items, query):
             frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
-            yield frame.assign(**sections.of(frame["user_id"]))
+            # The sizes of the selection leave out the sections, whose names may be longer than responses.
+            for part in split(sections.sizes(frame["user_id"]), len(frame)):
+                rows = frame.iloc[part]
+                yield rows.assign(**sections.of(rows["user_id"]))
             # Kept until the next is here, it would be a chunk more.
-            del attempts, frame
+            del attempts, frame, rows
+
+    def _sections(self) -> StudentSections:
+        names = self._connection.read(queries.sections(self._course_id))
+        with self._connection.batches(queries.section_ids(self._course_id)) as section_ids:
+            return StudentSections(names, section_ids)
 
     def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
@@ -291,7 +313,8 @@ class Extract:
     def _select(self, sql: str, rule: str) -> Selection:
         if self.variant.section_ids:
             rule += provenance.OF_SECTIONS
-        return Selection.read(self._connection.batches(sql), rule)
+        with self._connection.batches(sql) as batches:
+            return Selection.read(batches, rule)
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)
@@ -313,6 +336,14 @@ class Extract:
             yield attempts
             # Two chunks at a time would take twice the memory.
             del attempts
+
+
+def _checked(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Yield the batches; raise the errors of Arrow's reader as those of ADBC that they stand for."""
+    try:
+        yield from batches
+    except (OSError, pa.ArrowException) as error:
+        raise OperationalError(str(error), status_code=AdbcStatusCode.IO) from error
 
 
 def watched_by_kernel(url: str) -> str:

@@ -13,6 +13,7 @@ columns share the pieces of a line that they have in common.
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ Codes = npt.NDArray[np.int64]
 Fields = npt.NDArray[np.object_]
 # For each row the index of its field, and the fields.
 Encoded = tuple[Codes, Fields]
+# The combinations of some columns' fields, by the ids of these, which are kept too.
+_Combinations = dict[tuple[int, ...], tuple[Sequence[Fields], Fields]]
 # Turns a text, and the separator after it, into a field.
 Text = Callable[[str, str], bytes]
 
@@ -38,8 +41,10 @@ _NO_TIME: Final = np.datetime64("NaT", "s")
 _DAY: Final = 86_400
 _NOT_FINITE: Final = "a file contains finite numbers only"
 
-# Distinct values of a column, and combinations of those of neighbouring columns, are kept up to this number.
+# Distinct values of a column, and combinations of those of neighbouring columns, are kept up to this number
+# and to so many bytes: a text may be of any length.
 _MOST_KEPT: Final = 1_024
+_MOST_KEPT_BYTES: Final = 2**18
 # If more than half of the first rows of a column of texts differ, it is not searched for equal ones.
 _SAMPLE: Final = 64
 
@@ -72,7 +77,7 @@ class _Lines:
             _ENCODERS[column.kind](column.missing, text, end)
             for column, end in zip(columns, ends, strict=True)
         ]
-        self._combinations: dict[tuple[int, ...], tuple[Sequence[Fields], Fields]] = {}
+        self._combinations: _Combinations = {}
 
     def of(self, frame: pd.DataFrame) -> bytes:
         """Return the lines of a frame."""
@@ -87,36 +92,45 @@ class _Lines:
 
     def _joined(self, columns: Iterable[Encoded]) -> Iterator[Encoded]:
         """Yield neighbouring columns of few values as one, whose fields are the combinations of theirs."""
+        known, self._combinations = self._combinations, {}
         codes: Codes | None = None
         group: list[Fields] = []
-        size = 1
+        size, length = 1, 0
         for next_codes, fields in columns:
-            if codes is not None and size * len(fields) > _MOST_KEPT:
-                yield codes, self._combined(group)
-                codes, group, size = None, [], 1
-            codes = next_codes if codes is None else codes * len(fields) + next_codes
+            next_size, next_length = len(fields), _MOST_KEPT_BYTES
+            if next_size <= _MOST_KEPT:
+                next_length = sum(map(len, fields))
+            if codes is not None:
+                # In the combinations, each field of one column stands beside each field of the other.
+                combined = length * next_size + next_length * size
+                if size * next_size > _MOST_KEPT or combined > _MOST_KEPT_BYTES:
+                    yield codes, self._combined(group, known)
+                    codes, group = None, []
+            if codes is None:
+                codes, size, length = next_codes, next_size, next_length
+            else:
+                codes, size, length = codes * next_size + next_codes, size * next_size, combined
             group.append(fields)
-            size *= len(fields)
         if codes is not None:
-            yield codes, self._combined(group)
+            yield codes, self._combined(group, known)
 
-    def _combined(self, group: Sequence[Fields]) -> Fields:
-        """Return all combinations of the fields of some columns."""
+    def _combined(self, group: Sequence[Fields], known: _Combinations) -> Fields:
+        """Return all combinations of the fields of some columns; those of the frame before are ``known``."""
         if len(group) == 1:
             return group[0]
+        # The ids of fields that are not kept would be used again.
         key = tuple(map(id, group))
-        if key not in self._combinations:
-            if len(self._combinations) >= _MOST_KEPT:
-                self._combinations.clear()
+        if key in known:
+            self._combinations[key] = known[key]
+        elif key not in self._combinations:
             combinations = group[0]
             for fields in group[1:]:
                 combinations = np.add.outer(combinations, fields).ravel()
-            # The group is kept, too: the ids that are the key must not be used again.
             self._combinations[key] = group, combinations
         return self._combinations[key][1]
 
 
-class _Column:
+class _Column(ABC):
     """Encodes a column: each distinct value becomes a field once, and few are kept for the next frame.
 
     A field ends with the separator after it. The last one is that of a missing value.
@@ -132,28 +146,34 @@ class _Column:
     def encode(self, values: pd.Series) -> Encoded:
         """Return for each row the index of its field, and the fields."""
         codes, distinct = pd.factorize(self.keys(values))
-        if len(distinct) > _MOST_KEPT:
-            return codes, _array([*self.written(distinct), self._missing])
-        return self._remembered(distinct)[codes], self._fields
+        if len(distinct) <= _MOST_KEPT and (known := self._remembered(distinct)) is not None:
+            return known[codes], self._fields
+        return codes, _array([*self.written(distinct), self._missing])
 
+    @abstractmethod
     def keys(self, values: pd.Series) -> Any:
         """Return values that are equal if they are written alike."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self, keys: Any) -> Iterable[bytes]:
         """Return the fields of keys."""
-        raise NotImplementedError
 
-    def _remembered(self, distinct: Any) -> Codes:
-        """Return the index of the field of each key, and at the end that of a missing value."""
+    def _remembered(self, distinct: Any) -> Codes | None:
+        """Return the index of the field of each key, and at the end that of a missing value.
+
+        None if the fields are too long to be kept.
+        """
         keys = distinct.tolist()
         new = [n for n, key in enumerate(keys) if key not in self._known]
+        if len(self._known) + len(new) > _MOST_KEPT:
+            self._known, new = {}, [*range(len(keys))]
         if new:
-            if len(self._known) + len(new) > _MOST_KEPT:
-                self._known, new = {}, [*range(len(keys))]
-            self._fields = _array(
-                [*self._fields[: len(self._known)], *self.written(distinct[new]), self._missing]
-            )
+            kept = self._fields[: len(self._known)]
+            fields = _array([*kept, *self.written(distinct[new]), self._missing])
+            if sum(map(len, fields)) > _MOST_KEPT_BYTES:
+                self._known, self._fields = {}, _array([self._missing])
+                return None
+            self._fields = fields
             self._known |= {keys[n]: len(self._known) + index for index, n in enumerate(new)}
         return np.array([*map(self._known.__getitem__, keys), len(self._known)])
 

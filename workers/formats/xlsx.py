@@ -235,7 +235,9 @@ def _writer(column: Column, styles: _Styles) -> CellWriter:
             sheet.write_string(row, n, str(value))
 
     def number(sheet: Worksheet, row: int, n: int, value: float) -> None:
-        sheet.write_number(row, n, _ExactFloat(value))
+        # Whole numbers of up to 15 digits are exact anyway.
+        exact = value.is_integer() and abs(value) < _LEAST_LONG_INTEGER
+        sheet.write_number(row, n, value if exact else _ExactFloat(value))
 
     def moment(sheet: Worksheet, row: int, n: int, value: datetime.datetime) -> None:
         sheet.write_datetime(row, n, value, styles.time)

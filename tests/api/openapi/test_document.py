@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from api.app import create_app
 from api.auth import scope_of
 from api.errors import CASES
 from api.openapi.document import REFUSALS
+from api.openapi.document import document as describe_api
 from tests.factories import Api
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH"}
@@ -87,3 +89,11 @@ class TestDocument:
     def test_is_not_sent_twice(self, api: Api) -> None:
         etag = api.get("/openapi.json", None).headers["ETag"]
         assert api.client.get("/openapi.json", headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_a_route_that_declares_nothing_cannot_be_described(api: Api) -> None:
+    app = create_app(api.settings)
+    app.add_url_rule("/undescribed", "undescribed", lambda: "")
+
+    with pytest.raises(RuntimeError, match="undescribed has no description"):
+        describe_api(app)

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: a worker's resources, and a browser that draws and runs scripts."""
+"""What the tests of the pages share: a browser that draws and runs scripts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,6 @@ from models.db.session import Database
 from models.settings import Settings
 from ops.local.ports import free_port
 from tests.factories import Api, open_api
-from workers.resources import Resources
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    """What a worker's process keeps open."""
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import update
 
 from api.services import Services
 from api.verifiers import LIFETIME_SECONDS, Verifiers
 from models.lms.quizzes import Quiz
+from models.reports.tables import File
 from models.reports.variants import CLASSIC_FORMATS, ReportFormat
 from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Api, ApiResponse, reports_path
 from tests.provenance import PROVENANCE
@@ -206,6 +208,12 @@ class TestThreeWays:
     def test_a_verifier_of_another_secret(self, api: Api, file: dict[str, Any]) -> None:
         forged = Verifiers("another secret").issue(file["id"], uuid.UUID(file["uuid"]))
         assert api.get(f"/files/{file['id']}/download?verifier={forged}", None).status_code == 401
+
+    def test_a_verifier_of_a_file_whose_id_another_has_now(self, api: Api, file: dict[str, Any]) -> None:
+        # As it is after a restore of an older database.
+        with api.database.transaction() as session:
+            session.execute(update(File).values(uuid=uuid.uuid4()))
+        assert api.client.get(path_of(file)).status_code == 404
 
     def test_a_removed_file_is_gone_for_all(self, api: Api, file: dict[str, Any]) -> None:
         report_id = api.get(reports_path()).json[0]["id"]

@@ -135,6 +135,19 @@ def test_of_a_repeated_key_the_first_counts(pushed: Api) -> None:
     assert values(pushed, "SELECT name FROM users WHERE id = 7") == ["First"]
 
 
+@pytest.mark.contract("6 Data in", "of a repeated key the first counts")
+def test_what_depends_on_a_valid_entry_is_stored_though_it_is_repeated_as_an_invalid_one(pushed: Api) -> None:
+    users = [{"id": 7, "name": "First"}, *USERS[1:], {"id": 7, "name": 5}]
+
+    body = checked_then_skipped(
+        pushed, COURSE, {"course": {"users": users, "enrollments": [enrollment(7, 32)]}}
+    )
+
+    assert kinds(body) == {"invalid_value": ["course.users[3].name"]}
+    assert values(pushed, "SELECT name FROM users WHERE id = 7") == ["First"]
+    assert values(pushed, "SELECT section_id FROM enrollments WHERE user_id = 7") == [32]
+
+
 def test_unknown_users_and_sections_of_enrollments_are_skipped(pushed: Api) -> None:
     enrollments = [enrollment(7, 31), enrollment(99, 31), enrollment(8, 98), enrollment(8, 31, "Guest")]
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from statistics import pstdev
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from models.db.session import Database
+from models.db.session import Database, lock
 from models.lms.courses import EnrollmentType, User
+from models.lms.quizzes import Quiz
 from models.reports.tables import QuizReport
-from models.reports.variants import ReportType
+from models.reports.variants import ReportType, Variant
 from models.settings import Settings
 from tests import every_type
-from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, enroll, reports_path
+from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, enroll, open_api, reports_path
 from tests.lms import Lms
 from tests.waiting import wait_for
 from workers.generation import generate
@@ -26,14 +27,6 @@ from workers.resources import Resources
 
 STATISTICS = f"/api/v1/courses/{COURSE_ID}/quizzes/{QUIZ_ID}/statistics"
 JSON_API = {"Accept": "application/vnd.api+json"}
-
-
-@pytest.fixture
-def resources(settings: Settings) -> Iterator[Resources]:
-    resources = Resources(settings)
-    yield resources
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.fixture
@@ -284,28 +277,53 @@ def test_current_statistics_are_served_without_a_job(quiz: Api, resources: Resou
 
 
 @pytest.mark.contract("1 Statistics", "two requests wait, a third is a 503 at once")
-def test_two_requests_wait_and_a_third_is_sent_away_at_once(
-    quiz: Api, resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits, goes_on = threading.Semaphore(0), threading.Event()
-
-    def sleep(_: float) -> None:
-        waits.release()
-        assert goes_on.wait(60)
-
-    monkeypatch.setattr("api.statistics_documents.time.sleep", sleep)
+def test_two_requests_wait_and_a_third_is_sent_away_at_once(quiz: Api, resources: Resources) -> None:
     with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(quiz.get, STATISTICS) for _ in range(2)]
-        assert all(waits.acquire(timeout=60) for _ in waiting)
-        third = quiz.get(STATISTICS)
+        requests = [pool.submit(quiz.get, STATISTICS) for _ in range(3)]
+        # The two that wait cannot end before the job has.
+        third = next(as_completed(requests)).result()
         [report] = live_reports(quiz)
         assert report.progress_id is not None
         generate(resources, report.id, report.progress_id)
-        goes_on.set()
-        responses = [response.result() for response in waiting]
+        responses = [request.result() for request in requests]
 
     assert (third.status_code, third.headers["Retry-After"]) == (503, "2")
-    assert [response.status_code for response in responses] == [200, 200]
+    assert sorted(response.status_code for response in responses) == [200, 200, 503]
+
+
+def test_the_job_has_the_id_of_the_request_and_waits_for_the_turn_of_its_course(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.statistics_documents.WAIT_SECONDS", 0.05)
+    with open_api(replace(settings, course_jobs=1), database) as api:
+        first = api.post(reports_path(), json={"quiz_report": {"report_type": "student_analysis"}}).json
+
+        assert api.get(STATISTICS, headers={"X-Request-Id": "ours"}).status_code == 503
+
+        [job] = [report for report in live_reports(api) if report.id != first["id"]]
+        assert job.progress is not None
+        assert job.progress.request_id == "ours"
+        assert (job.enqueued_at, job.send_count) == (None, 0)
+
+
+def test_a_request_during_which_the_survey_becomes_anonymous_joins_the_anonymous_job(
+    quiz: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.statistics_documents.WAIT_SECONDS", 0.05)
+    with quiz.database.transaction() as session:
+        named = Variant.of_statistics(session.get_one(Quiz, QUIZ_ID), all_versions=False)
+    with ThreadPoolExecutor() as pool:
+        with quiz.database.transaction() as session:
+            lock(session, named.lock_name)
+            early = pool.submit(quiz.get, STATISTICS)
+            wait_for(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+            Lms(quiz.database).patch_quiz(QUIZ_ID, COURSE_ID, quiz_type="survey", anonymous_submissions=True)
+            assert quiz.get(STATISTICS).status_code == 503
+        response = early.result()
+
+    assert response.status_code == 503
+    [report] = live_reports(quiz)
+    assert report.anonymous
 
 
 def test_a_wait_ends_with_a_503(quiz: Api, monkeypatch: pytest.MonkeyPatch) -> None:

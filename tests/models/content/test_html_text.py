@@ -256,3 +256,7 @@ def pairs_and_characters(text: str) -> list[str]:
 def test_text_without_markup_or_white_space_stays_as_it_is(text: str) -> None:
     assert plain_text(text) == text
     assert strip_tags(text) == text
+
+
+def test_a_row_at_the_beginning_of_an_item_follows_its_marker() -> None:
+    assert plain_text("<ul><li><table><tr><td>a</td><td>b</td></tr></table></li></ul>") == "* a b"

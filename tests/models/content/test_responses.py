@@ -389,3 +389,7 @@ def test_any_entry_is_read_or_refused(question_type: QuestionType, fields: dict[
 
 def test_no_more_than_twenty_issues_of_an_attempt_are_named() -> None:
     assert len(issues(CHOICE, *[{}] * 10_000)) == InvalidInputError.MOST_ISSUES
+
+
+def test_an_id_of_an_answer_may_have_leading_zeros() -> None:
+    assert responses(CHOICE, answer_id="08001").answer_ids == [8001]

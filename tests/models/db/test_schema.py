@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from models.db.schema import (
     MigrationLimits,
@@ -92,3 +93,12 @@ def test_the_migration_is_tried_again_until_the_table_is_free(
 def test_a_statement_that_takes_too_long_says_so(empty_database: Database) -> None:
     with pytest.raises(MigrationBlockedError, match="longer --statement-timeout"):
         migrate(empty_database.engine, MigrationLimits(statement_seconds=0.001))
+
+
+def test_a_database_that_does_not_exist_is_no_blocked_migration(empty_database_url: str) -> None:
+    absent = Database(f"{empty_database_url.rpartition('/')[0]}/absent")
+    try:
+        with pytest.raises(OperationalError, match='database "absent" does not exist'):
+            migrate(absent.engine, QUICK)
+    finally:
+        absent.dispose()

@@ -344,3 +344,34 @@ def test_the_quiz_knows_how_many_responses_it_has(school: Lms) -> None:
 
 def test_no_attempts_are_no_change(school: Lms) -> None:
     assert school.put_attempts() == school.put_lines([]) == PushCounts(0, 0, 0, 0, revision=1)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        *("quiz_data._MAX_BYTES", "quiz_data._MAX_QUESTION_SETS", "quiz_data._MAX_QUESTIONS"),
+        *("question_sets._MAX_PARSERS", "question_sets._MAX_VERSIONS", "question_sets._MAX_CHARACTERS"),
+        "attempts.MAX_BYTES",
+    ],
+)
+def test_what_is_stored_does_not_depend_on_what_is_remembered(
+    school: Lms, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(f"models.ingestion.{limit}", 1)
+    monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 2)
+
+    school.put_attempts(
+        *(
+            attempt(
+                500 + number,
+                quiz_data=[question(number % 3 + 1), question(9)],
+                submission_data=[{"question_id": number % 3 + 1, "answer_id": 10 * (number % 3 + 1) + 1}],
+            )
+            for number in range(8)
+        )
+    )
+
+    assert school.rows("SELECT answer_ids[1] FROM attempts ORDER BY submission_id") == [
+        (10 * (number % 3 + 1) + 1,) for number in range(8)
+    ]
+    assert school.value("SELECT count(DISTINCT question_set_id) FROM attempts") == 3

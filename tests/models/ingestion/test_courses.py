@@ -208,8 +208,7 @@ def test_no_more_issues_are_looked_for_than_are_named(
         monkeypatch.setattr(f"{module}.ValidationIssue", counted)
 
     assert len(places(lambda: lms.patch_course(**fields))) == InvalidInputError.MOST_ISSUES
-    # Some are made twice: at the entry, then with its path.
-    assert len(found) <= 2 * InvalidInputError.MOST_ISSUES
+    assert len(found) == InvalidInputError.MOST_ISSUES
 
 
 @pytest.mark.contract("6 Data in", "Canvas's own words are understood")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
+from sqlalchemy import text
 
 from models.errors import InvalidInputError, NotFoundError
 from models.ingestion.counts import PushCounts
+from models.ingestion.quizzes import apply_quiz
+from models.issues import Skipped
+from models.payloads.quizzes import read_quiz
 from tests.lms import Lms
-from tests.payloads import COURSE_ID, FIRST_QUESTION, QUIZ_ID, SECOND_QUESTION, attempt, question, quiz
+from tests.payloads import COURSE_ID, FIRST_QUESTION, QUIZ_ID, SECOND_QUESTION, Json, attempt, question, quiz
+from tests.waiting import wait_for
 
 OTHER_COURSE_ID, OTHER_QUIZ_ID = 102, 202
 QUESTIONS_IN_ORDER = """
@@ -177,3 +184,78 @@ def test_a_quiz_of_another_course_is_refused(lms: Lms) -> None:
 def test_a_quiz_of_an_unknown_course_is_not_found(lms: Lms) -> None:
     with pytest.raises(NotFoundError):
         lms.put_quiz(course_id=OTHER_COURSE_ID)
+
+
+def skipping(lms: Lms, quiz_id: int = QUIZ_ID, **fields: Any) -> tuple[PushCounts, Skipped]:
+    """Push what is given of a quiz, and skip what is invalid."""
+    issues = Skipped()
+    pushed = read_quiz(msgspec.json.encode({"quiz": fields}), issues)
+    with lms.database.transaction() as session:
+        return apply_quiz(session, COURSE_ID, quiz_id, pushed).counts, issues
+
+
+def question_ids(lms: Lms) -> list[int]:
+    return [content["id"] for content in stored_questions(lms)]
+
+
+@pytest.mark.contract("6 Data in", "on_error=skip stores what is valid")
+@pytest.mark.parametrize("first", [question(1, question_type="riddle"), question(1, question_text="New")])
+def test_a_question_that_is_sent_again_and_is_invalid_stands_once(lms: Lms, first: Json) -> None:
+    lms.put_quiz(questions=[question(1), question(2)])
+    invalid = question(1, question_type="riddle")
+
+    _, issues = skipping(lms, questions=[first, question(2), invalid])
+
+    assert question_ids(lms) == [1, 2]
+    assert issues.n_skipped == (2 if first == invalid else 1)
+
+
+@pytest.mark.contract("6 Data in", "on_error=skip stores what is valid")
+def test_an_invalid_new_question_is_left_out(lms: Lms) -> None:
+    lms.put_quiz(questions=[question(1)])
+
+    skipping(lms, questions=[question(3, question_type="riddle"), question(1)])
+
+    assert question_ids(lms) == [1]
+
+
+@pytest.mark.contract("6 Data in", "on_error=skip stores what is valid")
+def test_while_a_key_cannot_be_read_every_stored_question_stays(lms: Lms) -> None:
+    lms.put_quiz(questions=[question(1), question(2)])
+
+    skipping(lms, questions=[{"id": "x"}, question(2), question(3)])
+
+    assert question_ids(lms) == [2, 3, 1]
+
+
+def test_a_quiz_that_is_skipped_without_questions_changes_nothing(lms: Lms) -> None:
+    before = lms.stored()
+
+    counts, _ = skipping(lms, OTHER_QUIZ_ID, quiz_type="assignment")
+
+    assert counts == PushCounts(0, 0, 0, 0, revision=0)
+    assert lms.stored() == before
+
+
+def test_invalid_fields_of_a_stored_quiz_stay_and_its_questions_are_stored(lms: Lms) -> None:
+    lms.put_quiz(title="Cells", questions=[question(1)])
+
+    counts, _ = skipping(lms, title=7, questions=[question(1), question(2)])
+
+    assert (counts.created, counts.unchanged) == (1, 1)
+    assert lms.value("SELECT title FROM quizzes") == "Cells"
+
+
+def test_of_two_quizzes_that_take_an_assignment_at_once_the_later_is_refused(lms: Lms) -> None:
+    pushed = read_quiz(msgspec.json.encode({"quiz": quiz(assignment_id=7)}))
+
+    with ThreadPoolExecutor(1) as pool:
+        with lms.database.transaction() as session:
+            apply_quiz(session, COURSE_ID, 301, pushed)
+            later = pool.submit(lms.put_quiz, 302, assignment_id=7)
+            wait_for(lambda: session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        with pytest.raises(InvalidInputError) as caught:
+            later.result(timeout=30)
+
+    assert [issue.path for issue in caught.value.issues] == ["quiz.assignment_id"]
+    assert lms.rows("SELECT id FROM quizzes") == [(301,)]

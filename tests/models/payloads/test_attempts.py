@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import InvalidInputError, ValidationIssue
+from models.errors import InvalidInputError, IssueKind, ValidationIssue
+from models.issues import Checked, Skipped
 from models.payloads import attempts
 from models.payloads.attempts import PushedAttempt, read_document, read_lines
 
@@ -313,3 +314,70 @@ def test_no_repeated_key_passes_the_quick_look(
 def test_a_user_whose_id_is_zero_has_a_digest_of_their_own() -> None:
     found = read(user_id=0)
     assert found.digest([], b"form") != read(user_id=1).digest([], b"form")
+
+
+def test_nothing_is_read_once_a_check_has_its_last_issue() -> None:
+    issues = Checked(most_issues=1)
+
+    body = b"\n".join([line(user_id=None), line(id=1), line(id=2)])
+    batches = list(read_lines([body], MOST_LINE_BYTES, issues))
+
+    assert [batch.attempts for batch in batches] == [[]]
+    assert (issues.n_issues, issues.is_complete) == (1, False)
+
+
+@pytest.mark.parametrize("size", [1, 7, 5_000, 20_000])
+def test_what_follows_a_line_that_is_too_long_is_read(size: int) -> None:
+    issues = Skipped()
+    body = b"\n".join([b" " * (MOST_LINE_BYTES + 1), line(id=2), b" " * 3 * MOST_LINE_BYTES, line(id=4)])
+
+    chunks = (body[start : start + size] for start in range(0, len(body), size))
+    [batch] = read_lines(chunks, MOST_LINE_BYTES, issues)
+
+    assert [found.path for found in batch.attempts] == ["quiz_submissions[1]", "quiz_submissions[3]"]
+    assert [(found.kind, found.count) for found in issues.counts] == [(IssueKind.TOO_LONG, 2)]
+
+
+ENTRY = {"question_id": 1, "text": "a", "attachment_ids": ["9"]}
+
+
+def test_many_responses_are_read_without_what_is_nested_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = read(submission_data=[{**ENTRY, "odd": {"deep": [1]}, "list": []}, ENTRY])
+    monkeypatch.setattr(attempts, "_MOST_OBJECTS", 1)
+
+    assert found.read_entries() == [ENTRY, ENTRY]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ([ENTRY, ENTRY], "has more than 1 entries"),
+        ({"a": [], "b": []}, "expected `array | null`, got `object`"),
+    ],
+)
+def test_many_responses_are_refused_as_few_are(
+    monkeypatch: pytest.MonkeyPatch, data: Any, reason: str
+) -> None:
+    found = read(submission_data=data)
+    monkeypatch.setattr(attempts, "_MOST_OBJECTS", 1)
+    monkeypatch.setattr(attempts, "MOST_QUESTIONS", 1)
+
+    with pytest.raises(InvalidInputError) as caught:
+        found.read_entries()
+    assert caught.value.issues == (ValidationIssue("quiz_submissions[0].submission_data", reason),)
+
+
+@pytest.mark.parametrize("limit", [1, 100_000])
+def test_a_response_that_is_no_object_is_left_to_the_parser_of_responses(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    found = read(submission_data=[{"question_id": 1, "text": "{"}, None])
+    monkeypatch.setattr(attempts, "_MOST_OBJECTS", limit)
+
+    assert found.read_entries() == [{"question_id": 1, "text": "{"}, None]
+
+
+def test_responses_that_cannot_be_read_answer_no_question() -> None:
+    assert read(submission_data=[ENTRY, {}]).answered_question_ids() == {1}
+    assert read(submission_data={"question_id": 1}).answered_question_ids() == set()
+    assert read(submission_data=None).answered_question_ids() == set()

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from models.errors import InvalidInputError
+from models.issues import Checked
 from models.lms.courses import EnrollmentState, EnrollmentType
 from models.payloads.courses import CourseChanges, PushedUser, read_course
 
@@ -58,3 +59,13 @@ def test_what_is_given_twice_is_named(fields: dict[str, Any], path: str) -> None
     with pytest.raises(InvalidInputError) as caught:
         read(**fields)
     assert [issue.path for issue in caught.value.issues] == [path]
+
+
+def test_a_check_reads_no_entry_after_its_last_issue_and_what_is_not_read_is_not_deleted() -> None:
+    issues = Checked(most_issues=1)
+    users = [{"id": 1, "name": 5}, {"id": 2, "name": "Bo"}]
+
+    found = read_course(msgspec.json.encode({"course": {"users": users, "sections": 7}}), issues)
+
+    assert found.users is not None
+    assert (found.users.entries, found.users.may_delete, issues.is_complete) == ({}, False, False)

@@ -190,3 +190,16 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def test_what_is_no_integer_is_no_id(value: object) -> None:
     with pytest.raises(ValueError, match="must be an integer"):
         to_id(value)
+
+
+def test_a_type_without_a_reader_is_a_fault_of_the_program_and_not_of_the_json() -> None:
+    with pytest.raises(NotImplementedError, match="complex"):
+        decode_document(b"1", complex)
+
+
+def test_of_large_json_only_the_first_issue_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = '{"school": {"pupils": [{"id": "x", "name": 1}]}}'
+    assert [issue.path for issue in issues(body)] == ["school.pupils[0].id", "school.pupils[0].name"]
+    monkeypatch.setattr("models.payloads.strict_json._MOST_VALUES", 1)
+
+    assert [issue.path for issue in issues(body)] == ["school.pupils[0].id"]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from models.errors import InvalidInputError, ValidationIssue
+from models.payloads import strict_json
 from models.payloads.json_values import decode_document
 from models.payloads.strict_json import MOST_DEPTH, require_strict
 
@@ -76,3 +77,56 @@ def test_a_place_can_be_written_as_utf_8_whatever_its_key() -> None:
 
     assert refused
     assert all("\0" not in issue.path and issue.path.encode() for issue in refused)
+
+
+def verdict(source: bytes) -> tuple[ValidationIssue, ...]:
+    try:
+        require_strict(source, "x")
+    except InvalidInputError as error:
+        return error.issues
+    return ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"a": 1, "b": [1, {"c": {}}]}',
+        '{"a": [{"b": 1, "b": 2}]}',
+        '{"a": [], "b": 1, "\\u0061": {}}',
+        '{"a": [], "\\x": {}}',
+        '{"a": {"a": []}, "b": {"a": [1]}}',
+        '{"a": "]}, \\" ,[{", "b": []}',
+        '["\\u0000", {"a": [1]}]',
+        "[" * (MOST_DEPTH + 1) + "]" * (MOST_DEPTH + 1),
+        "[" * MOST_DEPTH + '{"a": 1}' + "]" * MOST_DEPTH,
+        "[" * MOST_DEPTH + "]" * MOST_DEPTH,
+        '"a": [1]}}}]]',
+    ],
+)
+def test_what_is_scanned_is_judged_as_what_is_built(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    built = verdict(value.encode())
+    # Everything is scanned, and no list is too long.
+    monkeypatch.setattr(strict_json, "MOST_ENTRIES", 0)
+    monkeypatch.setattr(strict_json, "_require_few", lambda *_: None)
+
+    assert verdict(value.encode()) == built
+
+
+@pytest.mark.parametrize(
+    ("source", "is_refused"),
+    [
+        ("[1, 2, 3]", False),
+        ("[1, 2, 3, 4, 5]", True),
+        ("[[], [], [], [], []]", True),
+        ('[{"a": 1}, {"a": 1}, {"a": 1}, {"a": 1}]', True),
+        ('{"a": {"b": []}, "c": [], "d": {}, "e": []}', True),
+    ],
+)
+def test_a_list_or_an_object_of_too_many_entries_is_refused_before_it_is_built(
+    monkeypatch: pytest.MonkeyPatch, source: str, *, is_refused: bool
+) -> None:
+    monkeypatch.setattr(strict_json, "MOST_ENTRIES", 3)
+
+    found = [issue.reason for issue in verdict(source.encode())]
+
+    assert found == (["holds a list of more than 3 entries"] if is_refused else [])

@@ -49,6 +49,7 @@ def request(
             user_id=TEACHER_ID,
             formula_guard=False,
             large_responses=1000,
+            course_jobs=8,
         ).message
 
 

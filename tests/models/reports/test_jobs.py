@@ -128,3 +128,16 @@ def test_objects_of_files_and_running_jobs_are_needed_and_others_are_not(databas
     orphan = f"reports/1/{uuid.uuid4()}"
     with database.transaction() as session:
         assert jobs.unreferenced(session, [kept, claimed.storage_key, orphan]) == [orphan]
+
+
+def test_a_job_that_is_given_back_can_be_claimed_at_once_while_tries_are_left(database: Database) -> None:
+    message = must(request(database))
+    first = must(claim(database, message, max_tries=2))
+    with database.transaction() as session:
+        assert jobs.give_back(session, first, max_tries=2)
+
+    second = must(claim(database, message, max_tries=2))
+    with database.transaction() as session:
+        assert not jobs.give_back(session, second, max_tries=2)
+    with pytest.raises(LeaseLostError), database.transaction() as session:
+        jobs.give_back(session, first, max_tries=2)

@@ -24,6 +24,7 @@ from models.reports.requests import (
     Aborted,
     cancel_progress,
     find_file_report,
+    find_newest,
     find_progress_report,
 )
 from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
@@ -90,10 +91,10 @@ def test_a_unique_index_makes_two_live_reports_of_a_variant_impossible(database:
         """
         WITH job AS (INSERT INTO progress (user_id, completion) VALUES (1, 0) RETURNING id)
         INSERT INTO quiz_reports (quiz_id, report_type, format, includes_all_versions, includes_sis_ids,
-                                  anonymous, section_ids, attempts, state, queue, send_count, tries,
+                                  anonymous, section_ids, attempt_choice, state, queue, send_count, tries,
                                   progress_id)
         SELECT quiz_id, report_type, format, includes_all_versions, includes_sis_ids, anonymous, section_ids,
-               attempts, 'queued', 'small', 1, 0, job.id
+               attempt_choice, 'queued', 'small', 1, 0, job.id
         FROM quiz_reports, job
         """
     )
@@ -154,6 +155,15 @@ def test_a_failed_report_is_queued_again_in_its_row_with_a_new_progress(database
     assert again.progress_id != message.progress_id
     with pytest.raises(NotFoundError), database.transaction() as session:
         find_progress_report(session, message.progress_id)
+
+
+def test_the_newest_report_of_a_variant_is_found(database: Database) -> None:
+    message = must(request(database))
+    variant = report(database, message.report_id).variant
+    with database.transaction() as session:
+        assert find_newest(session, variant).id == message.report_id
+    with pytest.raises(NotFoundError), database.transaction() as session:
+        find_newest(session, replace(variant, section_ids=(31,)))
 
 
 @pytest.mark.contract("2 Abort", "a queued job is aborted and never runs")

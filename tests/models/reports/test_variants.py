@@ -115,3 +115,8 @@ def test_a_survey_has_no_item_analysis(quiz_type: QuizType) -> None:
 def test_an_unknown_name_is_refused(name: object) -> None:
     with pytest.raises(InvalidReportTypeError, match="invalid quiz report type"):
         parse_report_type(name, quiz())
+
+
+def test_statistics_cannot_be_requested_as_a_report() -> None:
+    with pytest.raises(InvalidReportTypeError, match="invalid quiz report type"):
+        parse_report_type("statistics", quiz())

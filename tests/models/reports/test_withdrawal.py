@@ -67,15 +67,12 @@ def _progress_id(report: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-def school(settings: Settings) -> Iterator[School]:
-    resources = Resources(settings)
+def school(settings: Settings, resources: Resources) -> Iterator[School]:
     with open_api_lms(settings) as lms:
         lms.set_up()
         lms.put_quiz(0, **SURVEY)
         assert lms.put_attempts(0, [attempt(501)]).status_code == 200
         yield School(lms, resources)
-    resources.snapshots.close()
-    resources.database.dispose()
 
 
 @pytest.mark.contract("2 Becoming anonymous", "files that name people are withdrawn with the same push")

@@ -103,7 +103,7 @@ def test_tables_of_an_unreleased_version(settings: Settings, empty_database_url:
 
 def test_a_broker_that_does_not_answer(settings: Settings) -> None:
     for examine in (check_broker, check_workers):
-        with pytest.raises(BrokerError):
+        with pytest.raises(BrokerError, match="check REDIS_URL"):
             examine(replace(settings, redis_url=f"redis://{NOBODY_LISTENS}/0"))
 
 

@@ -69,8 +69,7 @@ def worker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     def work(message: JobMessage) -> None:
         resources = Resources(settings)
         generate(resources, message.report_id, message.progress_id)
-        resources.snapshots.close()
-        resources.database.dispose()
+        resources.close()
 
     def send(sender: JobPublisher, message: JobMessage | None) -> bool:
         if message is not None:

@@ -21,24 +21,33 @@ def written(path: Path, content: str) -> Path:
     return path
 
 
-def test_a_course_goes_to_its_id_without_it(
-    tmp_path: Path, recording_client: Client, pushed: list[httpx.Request]
+@pytest.mark.parametrize(
+    ("content", "path", "body"),
+    [
+        (
+            '{"course": {"id": 101, "name": "Bio", "users": []}}',
+            "/api/v1/courses/101",
+            {"course": {"name": "Bio", "users": []}},
+        ),
+        (
+            '{"quiz": {"id": 201, "course_id": 101, "title": "Cells"}}',
+            "/api/v1/courses/101/quizzes/201",
+            {"quiz": {"title": "Cells"}},
+        ),
+    ],
+)
+def test_a_body_goes_to_its_ids_without_them(
+    content: str,
+    path: str,
+    body: object,
+    tmp_path: Path,
+    recording_client: Client,
+    pushed: list[httpx.Request],
 ) -> None:
-    path = written(tmp_path / "c.json", '{"course": {"id": 101, "name": "Bio", "users": []}}')
-    opened(path).push(recording_client, lambda size: None)
+    opened(written(tmp_path / "body.json", content)).push(recording_client, lambda size: None)
 
-    assert pushed[0].url.path == "/api/v1/courses/101"
-    assert json.loads(pushed[0].content) == {"course": {"name": "Bio", "users": []}}
-
-
-def test_a_quiz_goes_to_its_course(
-    tmp_path: Path, recording_client: Client, pushed: list[httpx.Request]
-) -> None:
-    path = written(tmp_path / "q.json", '{"quiz": {"id": 201, "course_id": 101, "title": "Cells"}}')
-    opened(path).push(recording_client, lambda size: None)
-
-    assert pushed[0].url.path == "/api/v1/courses/101/quizzes/201"
-    assert json.loads(pushed[0].content) == {"quiz": {"title": "Cells"}}
+    assert pushed[0].url.path == path
+    assert json.loads(pushed[0].content) == body
 
 
 def test_submissions_become_lines_and_stay_as_they_are_written(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,11 @@ VERSIONS = ("1.37", "1.34")
 Manifest = dict[str, Any]
 
 
+@functools.cache
 def built(overlay: str) -> list[Manifest]:
-    kubectl = shutil.which("kubectl")
+    # The wheel's kubectl comes first: one of the system may be too old for these files.
+    folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    kubectl = shutil.which("kubectl", path=folders)
     if kubectl is None:
         # On a laptop the other tests are still worth running; CI has it.
         assert not os.environ.get("CI"), "kubectl is not installed"

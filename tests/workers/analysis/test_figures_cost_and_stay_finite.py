@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
 from workers.analysis.columns import ColumnKind
 from workers.analysis.frames import Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
+from workers.analysis.psychometrics import population_variance
 
 NUMBERS = st.floats(-1e12, 1e12)
 
@@ -57,9 +59,14 @@ def test_no_file_holds_what_is_no_number(
 
     analysis = analysed(items, [score for score, _ in students], [[code] * 20 for _, code in students])
 
-    rows = analysis.rows()
-    for column in analysis.columns:
-        if column.kind is ColumnKind.NUMBER:
-            assert not np.isinf(rows[column.name]).any()
-    assert rows["Variance"].notna().all()
+    rows, by_option = analysis.rows(), pd.concat(analysis.option_frames())
+    numbers = [column.name for column in analysis.columns if column.kind is ColumnKind.NUMBER]
+    assert not np.isinf(rows[numbers]).any(axis=None)
+    # NaN stands for an empty cell, so it is only where a cell may be empty.
+    assert rows[numbers[: numbers.index("Alpha")]].notna().all(axis=None)
+    chosen = by_option["Chosen Student Count"]
+    has_figure = chosen.between(1, len(students) - 1)
+    if population_variance(np.array([score for score, _ in students])) == 0:
+        has_figure[:] = False
+    assert by_option["Point Biserial"].notna().equals(has_figure)
     assert "nan" not in as_csv(analysis.columns, rows)

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import tracemalloc
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_the_golden_quiz_is_written_to_the_last_digit() -> None:
 
 
 def test_each_option_of_the_golden_quiz_has_its_counts_and_its_point_biserial() -> None:
-    options = analysed(GOLDEN_QUESTIONS, students(*GOLDEN_STUDENTS)).options()
+    [options] = analysed(GOLDEN_QUESTIONS, students(*GOLDEN_STUDENTS)).option_frames()
 
     assert list(options.columns) == [column.name for column in OPTION_COLUMNS]
     second = options[options["Question Id"] == GOLDEN_QUESTIONS[1].id]
@@ -311,6 +312,37 @@ def test_more_answers_than_a_byte_can_tell_apart() -> None:
 def test_what_does_not_fit_its_form_is_refused() -> None:
     with pytest.raises(ValueError, match="more or fewer responses"):
         analysed([question(1)]).add(students((1.0, [10, 20])))
+
+
+def test_many_rows_and_columns_come_in_frames_of_limited_size() -> None:
+    questions = [question(n, position=n) for n in range(299)] + [question(299, [100] + [0] * 4_999)]
+    first_answers: list[int | None] = [10 * n for n in range(300)]
+    analysis = analysed(questions, students((1.0, first_answers)))
+
+    rows, options = list(analysis.row_frames()), list(analysis.option_frames())
+
+    assert len(rows) > 1
+    assert max(frame.size for frame in rows) <= 2**18
+    assert pd.concat(rows, ignore_index=True).equals(analysis.rows())
+    assert sum(map(len, options)) == 2 * 299 + 5_000
+
+
+def test_memory_does_not_grow_with_the_number_of_questions() -> None:
+    items = [question(n) for n in range(1_000)]
+    analysis = ItemAnalysis(items, {1: [item.id for item in items]}, np.zeros(4_000))
+    answer_ids: list[int | None] = [item.options[0].id for item in items]
+    chunk = students(*[(0.0, answer_ids)] * 500)
+    tracemalloc.start()
+    try:
+        for _ in range(8):
+            analysis.add(chunk)
+        analysis.rows()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # At the same time, the responses of all students would take 330 MB.
+    assert peak < 150 * 2**20
 
 
 def test_large_data_agrees_with_plain_loops() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 import pandas as pd
@@ -12,7 +13,13 @@ from workers.extract.sections import StudentSections
 def sections_of(
     users: list[int | None], enrolled: tuple[int, ...] = (7, 8, 11)
 ) -> list[tuple[str | None, ...]]:
-    sections = StudentSections(
+    columns = three_sections(enrolled).of(pd.Series(users, dtype="int64[pyarrow]")).values()
+    texts = ([None if pd.isna(text) else text for text in column] for column in columns)
+    return list(zip(*texts, strict=True))
+
+
+def three_sections(enrolled: tuple[int, ...]) -> StudentSections:
+    return StudentSections(
         pa.table(
             {
                 "id": [31, 32, 33],
@@ -22,9 +29,6 @@ def sections_of(
         ),
         [batch(enrolled[:2], ["31", "32"]), batch(enrolled[2:], ["31,32,33"])],
     )
-    columns = sections.of(pd.Series(users, dtype="int64[pyarrow]")).values()
-    texts = ([None if pd.isna(text) else text for text in column] for column in columns)
-    return list(zip(*texts, strict=True))
 
 
 def batch(user_ids: Sequence[int], section_ids: list[str]) -> pa.RecordBatch:
@@ -57,3 +61,35 @@ def test_a_course_without_active_students_has_empty_texts() -> None:
         [],
     )
     assert nobody.of(pd.Series([7], dtype="int64[pyarrow]"))["section"].tolist() == [""]
+
+
+def test_the_sizes_are_those_of_the_names_and_ids() -> None:
+    sizes = three_sections((7, 8, 11)).sizes(pd.Series([7, 8, 11, 9, None], dtype="int64[pyarrow]"))
+
+    assert sizes.tolist() == [9 + 2 + 5, 9 + 2, 9 + 9 + 7 + 8 + 5 + 5, 0, 0]
+
+
+def test_only_the_names_that_a_chunk_needs_are_joined() -> None:
+    students, sections = 500, 200
+    names = pa.table(
+        {
+            "id": range(sections),
+            "name": [f"{n:_<255}" for n in range(sections)],
+            "sis_section_id": pa.nulls(sections, pa.string()),
+        }
+    )
+    each_without_one = [
+        ",".join(str(n) for n in range(sections) if n != student % sections) + f",{student % 7}"
+        for student in range(students)
+    ]
+    tracemalloc.start()
+    try:
+        found = StudentSections(names, [batch(range(students), each_without_one)])
+        held, _ = tracemalloc.get_traced_memory()
+        first = found.of(pd.Series([0], dtype="int64[pyarrow]"))["section"]
+    finally:
+        tracemalloc.stop()
+
+    assert len(str(first[0])) > 255 * (sections - 1)
+    # Joined, the names of all would take 25 MB.
+    assert held < 2_000_000

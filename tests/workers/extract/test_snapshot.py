@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import psycopg
 import pytest
+from adbc_driver_manager import Error as AdbcError
 
 from models.db.session import Database
 from models.lms.courses import Course
@@ -15,6 +18,8 @@ from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports.jobs import Claim
 from models.reports.variants import ReportFormat, ReportType, Variant
 from models.settings import Settings
+from tests.school import School, Size
+from workers.extract.selection import CHUNK_BYTES
 from workers.extract.snapshot import Extract, SnapshotConnection, watched_by_kernel
 
 _MISSING = Variant(202, ReportType.STUDENT_ANALYSIS, ReportFormat.CSV, False, False, False)
@@ -62,6 +67,72 @@ def test_a_connection_that_was_dropped_in_a_report_is_made_again_for_the_next(
         drop_all_others(database.url)
     with extract(snapshots, settings, replace(_MISSING, quiz_id=201)) as entered:
         assert entered.revisions.quiz == 1
+
+
+def test_a_query_of_another_thread_waits_until_the_batches_are_read(
+    snapshots: SnapshotConnection, settings: Settings
+) -> None:
+    with (
+        extract(snapshots, settings, replace(_MISSING, quiz_id=201)),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        with snapshots.batches("SELECT generate_series(1, 1000000) AS number") as batches:
+            total = next(batches).num_rows
+            other = thread.submit(snapshots.read, "SELECT 1 AS one")
+            total += sum(batch.num_rows for batch in batches)
+            waited = not other.done()
+        assert other.result().to_pylist() == [{"one": 1}]
+    assert total == 1_000_000
+    assert waited
+
+
+def test_batches_that_are_not_read_to_their_end_leave_the_connection_usable(
+    snapshots: SnapshotConnection, settings: Settings
+) -> None:
+    with extract(snapshots, settings, replace(_MISSING, quiz_id=201)):
+        with snapshots.batches("SELECT generate_series(1, 1000000) AS number") as batches:
+            next(batches)
+        assert snapshots.read("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
+def test_a_connection_that_is_lost_between_batches_is_an_error_of_the_database(
+    snapshots: SnapshotConnection, settings: Settings, database: Database
+) -> None:
+    with (
+        extract(snapshots, settings, replace(_MISSING, quiz_id=201)),
+        snapshots.batches("SELECT generate_series(1, 3000000) AS number") as batches,
+    ):
+        next(batches)
+        drop_all_others(database.url)
+        with pytest.raises(AdbcError):
+            list(batches)
+
+
+def test_long_names_of_sections_make_small_chunks(settings: Settings, database: Database) -> None:
+    school = School(database.url)
+    quiz_id = school.add_quiz(Size(students=60, questions=1))
+    with school.connect() as connection:
+        connection.execute(
+            "INSERT INTO sections (id, course_id, name)"
+            " SELECT 9000 + n, %s, rpad(n::text, 255, '_') FROM generate_series(1, 999) AS n",
+            [school.course_id],
+        )
+        connection.execute(
+            "INSERT INTO enrollments (section_id, user_id, type, enrollment_state, course_id)"
+            " SELECT s.id, e.user_id, e.type, e.enrollment_state, e.course_id"
+            " FROM enrollments e CROSS JOIN sections s WHERE e.type = 'StudentEnrollment' AND s.id > 9000"
+        )
+    snapshots = SnapshotConnection(database.url, statement_timeout_seconds=30)
+    claim = Claim(1, 1, uuid.uuid4(), replace(_MISSING, quiz_id=quiz_id), school.course_id)
+
+    with closing(snapshots), Extract(snapshots, claim, settings) as entered:
+        selection = entered.select_rows()
+        chunks = list(entered.rows(selection, entered.items(selection)))
+
+    sizes = [chunk["section"].astype(str).str.len().sum() for chunk in chunks]
+    assert sum(map(len, chunks)) == 60
+    assert sum(sizes) > 60 * 999 * 255 > CHUNK_BYTES
+    assert max(sizes) <= CHUNK_BYTES
 
 
 def test_the_kernel_watches_over_the_connection(database: Database) -> None:

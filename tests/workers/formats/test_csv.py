@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.attempt_frames import as_csv
 from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.formats import csv
 
 ARROW: dict[ColumnKind, Any] = {
     ColumnKind.TEXT: pd.ArrowDtype(pa.string()),
@@ -287,3 +289,41 @@ def test_a_floats_text_reads_back_as_the_same_float(number: float) -> None:
 
     assert math.copysign(1, float(field)) == math.copysign(1, number)
     assert float(field) == number
+
+
+def mostly_blank_essays(frames: int) -> Iterator[pd.DataFrame]:
+    """Yield frames of 150 rows; two of three essays are blank, and no two others are alike."""
+    columns = [Column(f"essay {n}", ColumnKind.TEXT) for n in range(20)]
+    for frame in range(frames):
+        essays = [
+            ["" if row % 3 else f"{n} {frame} {row} {'word ' * 800}" for row in range(150)] for n in range(20)
+        ]
+        yield frame_of(columns, [pd.array(texts, dtype=ARROW[ColumnKind.TEXT]) for texts in essays])
+
+
+def illustrated_choices(frames: int) -> Iterator[pd.DataFrame]:
+    """Yield frames of choices whose options are pictures, which have long addresses."""
+    columns = [Column(f"choice {n}", ColumnKind.TEXT) for n in range(8)]
+    for frame in range(frames):
+        options = [f"{frame} {option} {'x' * 5_000}" for option in range(10)]
+        generator = random.Random(frame)
+        yield frame_of(columns, [pd.Categorical(generator.choices(options, k=20)) for _ in columns])
+
+
+@pytest.mark.parametrize("made", [mostly_blank_essays, illustrated_choices])
+def test_what_is_kept_from_frame_to_frame_does_not_grow_with_long_texts(
+    made: Callable[[int], Iterator[pd.DataFrame]],
+) -> None:
+    frame = next(made(1))
+    columns = [Column(name, ColumnKind.TEXT) for name in frame.columns]
+    del frame
+    tracemalloc.start()
+    try:
+        for _ in csv.write(columns, made(12)):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # The texts of a frame take 4 MB at most.
+    assert peak < 20 * 2**20

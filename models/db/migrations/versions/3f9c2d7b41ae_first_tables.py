@@ -306,7 +306,7 @@ def upgrade() -> None:
         sa.Column("includes_sis_ids", sa.Boolean(), nullable=False),
         sa.Column("anonymous", sa.Boolean(), nullable=False),
         sa.Column("section_ids", postgresql.ARRAY(sa.BigInteger()), nullable=False),
-        sa.Column("attempts", sa.String(length=40), nullable=False),
+        sa.Column("attempt_choice", sa.String(length=40), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -390,7 +390,7 @@ def upgrade() -> None:
             "includes_sis_ids",
             "anonymous",
             "section_ids",
-            "attempts",
+            "attempt_choice",
         ],
         unique=True,
         postgresql_where=sa.text("state IN ('queued', 'running')"),
