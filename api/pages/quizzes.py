@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +30,6 @@ quizzes = Blueprint("quizzes", __name__)
 
 class _Figure(msgspec.Struct):
     value: float | None
-    reason: str | None = None
 
 
 class _Quiz(msgspec.Struct):
@@ -59,7 +57,7 @@ class QuizFigures:
     """What a line shows of a quiz's statistics; the mean is a share of the points."""
 
     n: int
-    mean: Mapping[str, Any]
+    mean: float | None
     alpha: float | None
     findings: int
     chart: Markup
@@ -68,10 +66,10 @@ class QuizFigures:
     def of_document(cls, document: Any) -> QuizFigures:
         """Read the statistics of a quiz."""
         statistics = msgspec.convert(document, _Statistics).psychometrics
-        quiz, percent = statistics.quiz, statistics.quiz.mean_percent
+        quiz, percent = statistics.quiz, statistics.quiz.mean_percent.value
         return cls(
             quiz.n,
-            {"value": None if percent.value is None else percent.value / 100, "reason": percent.reason},
+            None if percent is None else percent / 100,
             quiz.alpha.value,
             sum(finding.rank == "finding" for finding in statistics.findings),
             score_bars(quiz.score_distribution),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from babel import Locale
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
@@ -25,7 +24,7 @@ from api.pages.item_views import RemarkView
 from api.pages.sign_in import page_session
 from api.services import services
 from api.statistics_documents import NOT_READY
-from api.translations import Translations, translations
+from api.translations import Translations, load_translations, translations
 
 # Inline scripts and styles are forbidden, and so are other hosts.
 _POLICY: Final = (
@@ -97,15 +96,15 @@ class PageTexts:
 
     def number(self, value: float) -> str:
         """Write a number."""
-        return _number(value, None, self.texts.locale)
+        return _number(value, None, self.texts.language)
 
     def coefficient(self, value: float) -> str:
         """Write a number with two decimals, so that those beside each other are as long."""
-        return _number(round(value, 2), "0.00", self.texts.locale)
+        return _number(round(value, 2), "0.00", self.texts.language)
 
     def percent(self, share: float) -> str:
         """Write a share as whole percents."""
-        return _percent(round(share, 4), self.texts.locale)
+        return _percent(round(share, 4), self.texts.language)
 
     def moment(self, value: datetime.datetime) -> str:
         """Write a time."""
@@ -136,7 +135,8 @@ class PageTexts:
 
 # A page of a hundred questions has thousands of numbers, and few different ones.
 @lru_cache(maxsize=8192)
-def _number(value: float, pattern: str | None, locale: Locale) -> str:
+def _number(value: float, pattern: str | None, language: str) -> str:
+    locale = load_translations(language).locale
     text = format_decimal(value, pattern, locale=locale)
     if value < 0 and locale.text_direction == "rtl":
         # Among letters that run to the left, the sign would stand behind the number.
@@ -145,8 +145,8 @@ def _number(value: float, pattern: str | None, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _percent(share: float, locale: Locale) -> str:
-    return str(format_percent(share, locale=locale))
+def _percent(share: float, language: str) -> str:
+    return str(format_percent(share, locale=load_translations(language).locale))
 
 
 def _html(template: str, status: int, **values: Any) -> Response:
