@@ -13,7 +13,8 @@ WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos fresh migration clean
+.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos fresh migration
+.PHONY: release distributions clean
 
 help: ## print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -75,8 +76,22 @@ migration: $(DEVELOPED) ## write a migration for changes of the tables: make mig
 	@test -n "$(m)" || { echo 'describe the change: make migration m="add a column"' >&2; exit 2; }
 	@$(BIN)/python -m ops.admin.new_migration "$(m)"
 
+release: $(DEVELOPED) ## build the wheel and the sdist in dist/, and list there what the image installs (SBOM)
+	@$(MAKE) --no-print-directory distributions
+
+# The environment is what the image has: the lock and the wheel. It is made only for the list.
+distributions:
+	@rm -rf dist build/image
+	@$(BIN)/uv build --quiet --out-dir dist
+	@$(BIN)/uv venv --quiet --python $(BIN)/python build/image
+	@$(BIN)/uv pip install --quiet --python build/image --no-deps --require-hashes --requirement ops/docker/requirements.lock
+	@$(BIN)/uv pip install --quiet --python build/image --no-deps dist/*.whl
+	@$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file dist/sbom.cdx.json build/image
+	@rm -rf build/image
+	@ls dist
+
 clean: ## remove .venv and the caches, but not the data in .quiz-reports
-	@rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=/path/to/python3" >&2; exit 1; }

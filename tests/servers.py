@@ -98,6 +98,15 @@ _EMPTY_TABLES = f"""
 """
 
 
+def drop_connections(database_url: str) -> None:
+    """End every other connection to a database, as a restart of the server does."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 def empty_tables(engine: Engine) -> None:
     """Empty every table but Alembic's own; ids start at 1 again."""
     with engine.begin() as connection:

@@ -160,13 +160,19 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 
 @contextmanager
 def running_stack(
-    folder: Path, *options: str, environ: Mapping[str, str] | None = None, until: str = ""
+    folder: Path,
+    *options: str,
+    environ: Mapping[str, str] | None = None,
+    until: str = "",
+    program: str = COMMAND,
+    cwd: Path | None = None,
 ) -> Iterator[Stack]:
     """Start a stack, give it once it is ready and has written a text, and leave no process of it."""
     console = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}.console")
     with console.open("wb") as output:
         process = subprocess.Popen(
-            [COMMAND, "up", "--port", "0", "--data-dir", str(folder), *options],
+            [program, "up", "--port", "0", "--data-dir", str(folder), *options],
+            cwd=cwd,
             env={**os.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,

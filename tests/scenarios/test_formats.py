@@ -9,7 +9,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,36 +24,15 @@ from models.settings import Settings
 from ops.sample.loading import sample_files
 from tests.description import check
 from tests.provenance import PROVENANCE
+from tests.sample_reports import DIGESTS, KINDS, Kind, sample_pushes
 from tests.workbooks import HOSTILE, saved_by_libreoffice, sheets
 from workers.analysis.columns import Column, ColumnKind, Table, frame_of
 from workers.formats import xlsx
 from workers.generation import generate
 from workers.resources import Resources
 
-DIGESTS = Path(__file__).with_name("digests.json")
-
 Texts = list[list[str]]
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A report of the sample course."""
-
-    report_type: ReportType
-    quiz_id: int
-    all_versions: bool = False
-    section_ids: Sequence[int] = ()
-
-
-# Real responses; every question type, second attempts and a logged-out taker; an anonymous survey.
-KINDS = [
-    Kind(ReportType.ITEM_ANALYSIS, 201),
-    Kind(ReportType.ITEM_ANALYSIS, 202),
-    Kind(ReportType.STUDENT_ANALYSIS, 202),
-    Kind(ReportType.STUDENT_ANALYSIS, 202, all_versions=True),
-    Kind(ReportType.STUDENT_ANALYSIS, 202, section_ids=(3101,)),
-    Kind(ReportType.STUDENT_ANALYSIS, 203),
-]
 
 Files = Callable[[Kind, ReportFormat], bytes]
 
@@ -66,22 +44,15 @@ def files(settings: Settings, database: Database) -> Iterator[Files]:
         headers = {"Authorization": f"Bearer {create_token(session, user_id=1, admin=True)}"}
     app = create_app(settings)
     client, resources = app.test_client(), Resources(settings)
-    bodies = sample_files()
-    for name in sorted(bodies, key=lambda name: (name != "course.json", "quiz" not in name)):
-        response = client.put(push_path(bodies[name]), json=bodies[name], headers=headers)
+    for path, body in sample_pushes():
+        response = client.put(path, json=body, headers=headers)
         assert response.status_code == 200, response.text
 
     def made(kind: Kind, report_format: ReportFormat) -> bytes:
-        reports = f"/api/v1/courses/101/quizzes/{kind.quiz_id}/reports"
-        params = {
-            "report_type": kind.report_type,
-            "includes_all_versions": kind.all_versions,
-            "section_ids": kind.section_ids,
-            "format": report_format,
-        }
-        report: Any = client.post(reports, json={"quiz_report": params}, headers=headers).json
+        params = {**kind.params, "format": report_format}
+        report: Any = client.post(kind.path, json={"quiz_report": params}, headers=headers).json
         generate(resources, report["id"], int(report["progress_url"].rsplit("/", 1)[1]))
-        shown: Any = client.get(f"{reports}/{report['id']}", headers=headers).json
+        shown: Any = client.get(f"{kind.path}/{report['id']}", headers=headers).json
         path = f"/files/{shown['file']['id']}/download"
         response = client.get(path, headers=headers)
         check(app, "GET", path, response)
@@ -91,14 +62,6 @@ def files(settings: Settings, database: Database) -> Iterator[Files]:
     resources.snapshots.close()
     resources.database.dispose()
     Services.of(app).close()
-
-
-def push_path(body: Any) -> str:
-    if "course" in body:
-        return "/api/v1/courses/101"
-    if "quiz" in body:
-        return f"/api/v1/courses/101/quizzes/{body['quiz']['id']}"
-    return f"/api/v1/courses/101/quizzes/{body['quiz_id']}/submissions"
 
 
 def csv_table(content: bytes) -> Texts:

@@ -20,6 +20,7 @@ from models.settings import Settings
 from models.storage import BlobStore, ObjectWriter, open_store
 from tests.everyday import REPORT_TYPES, Everyday, open_everyday
 from tests.school import School, Size
+from tests.servers import drop_connections
 from workers import generation
 from workers.extract.snapshot import SnapshotConnection
 
@@ -114,14 +115,7 @@ def test_a_report_in_many_chunks_is_that_in_one(
 def test_a_database_that_fails_while_a_chunk_is_read_leaves_the_job_to_its_lease(
     quiz: Everyday, settings: Settings, database: Database, report_type: str
 ) -> None:
-    def drop_connections() -> None:
-        with psycopg.connect(database.url, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-
-    snapshots = CountingSnapshots(settings, 3, drop_connections)
+    snapshots = CountingSnapshots(settings, 3, lambda: drop_connections(database.url))
     quiz.resources.__dict__["snapshots"] = snapshots
     report = quiz.request(report_type)
 

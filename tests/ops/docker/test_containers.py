@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,13 @@ def assert_is_a_command(words: list[str]) -> None:
     command.make_context(words[0], [str(word) for word in words[1:]])
 
 
+def test_the_file_is_valid_by_the_schema_of_compose() -> None:
+    program = Path(sys.executable).parent / "check-jsonschema"
+    command = [str(program), "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_the_parts_are_those_of_the_service() -> None:
     parts = ["postgres", "redis", "migrate", "api", "proxy", "worker", "worker-large", "sweeper"]
     assert [name for name, service in SERVICES.items() if "profiles" not in service] == parts
@@ -64,6 +72,8 @@ def test_every_part_that_stays_has_a_health_check(name: str) -> None:
 def test_every_part_waits_for_one_that_is_there() -> None:
     for service in SERVICES.values():
         for other, wait in service.get("depends_on", {}).items():
+            # A part of a profile is there only with it.
+            assert wait.get("required", True) is ("profiles" not in SERVICES[other])
             has_health = "healthcheck" in SERVICES[other]
             assert wait["condition"] == (
                 "service_healthy" if has_health else "service_completed_successfully"

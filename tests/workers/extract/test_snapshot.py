@@ -19,6 +19,7 @@ from models.reports.jobs import Claim
 from models.reports.variants import ReportFormat, ReportType, Variant
 from models.settings import Settings
 from tests.school import School, Size
+from tests.servers import drop_connections
 from workers.extract.selection import CHUNK_BYTES
 from workers.extract.snapshot import Extract, SnapshotConnection, watched_by_kernel
 
@@ -64,7 +65,7 @@ def test_a_connection_that_was_dropped_in_a_report_is_made_again_for_the_next(
     snapshots: SnapshotConnection, settings: Settings, database: Database
 ) -> None:
     with extract(snapshots, settings, replace(_MISSING, quiz_id=201)):
-        drop_all_others(database.url)
+        drop_connections(database.url)
     with extract(snapshots, settings, replace(_MISSING, quiz_id=201)) as entered:
         assert entered.revisions.quiz == 1
 
@@ -103,7 +104,7 @@ def test_a_connection_that_is_lost_between_batches_is_an_error_of_the_database(
         snapshots.batches("SELECT generate_series(1, 3000000) AS number") as batches,
     ):
         next(batches)
-        drop_all_others(database.url)
+        drop_connections(database.url)
         with pytest.raises(AdbcError):
             list(batches)
 
@@ -141,11 +142,3 @@ def test_the_kernel_watches_over_the_connection(database: Database) -> None:
         parameters = connection.info.get_parameters()
     assert parameters["keepalives_idle"] == "10"
     assert (parameters["application_name"], parameters["connect_timeout"]) == ("of a test", "3")
-
-
-def drop_all_others(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
