@@ -17,9 +17,8 @@ from api.auth import check_token_before_body
 from api.errors import UnsupportedContentError, register_error_handlers
 from api.metrics import count_request
 from api.overload import refuse_overdue_request
+from api.pages.blueprint import pages
 from api.pages.documentation import documentation
-from api.pages.items import items
-from api.pages.reports import page_parts, pages
 from api.routes.courses import courses
 from api.routes.files import files
 from api.routes.health import health
@@ -61,8 +60,6 @@ def create_app(settings: Settings) -> Flask:
         ingestion,
         page_links,
         pages,
-        items,
-        page_parts,
         health,
         documentation,
     ):

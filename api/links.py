@@ -11,6 +11,7 @@ from flask import g, request
 from api.params import Page
 from api.services import services
 from api.verifiers import Verifiers
+from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.tables import File, Progress, QuizReport
 
@@ -26,6 +27,10 @@ class Links:
     def quiz(self, quiz: Quiz) -> str:
         """Return the URL of a quiz."""
         return f"{self.base}/api/v1/courses/{quiz.course_id}/quizzes/{quiz.id}"
+
+    def course_page(self, course: Course) -> str:
+        """Return the URL of the page of a course's quizzes for people."""
+        return f"{self.base}/courses/{course.id}/quizzes"
 
     def quiz_page(self, quiz: Quiz) -> str:
         """Return the URL of a quiz's page for people."""

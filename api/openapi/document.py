@@ -108,7 +108,7 @@ REFUSALS: Final[Mapping[int, str]] = {
     503: "The service is busy or being restarted.",
 }
 # Pages are for people: their addresses and forms may change without notice.
-_PAGES: Final = ("pages.", "pages_items.", "page_parts.")
+_PAGES: Final = "pages."
 _SECURITY: Final = {
     "bearer": {
         "type": "http",

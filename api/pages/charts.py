@@ -5,6 +5,7 @@ Colours come from the stylesheet of the pages, so they follow the reader's choic
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,17 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "height": 380,
     "margin": 8,
 }
-_SVG: Final = "{http://www.w3.org/2000/svg}"
+_XLINK_HREF: Final = "{http://www.w3.org/1999/xlink}href"
+_UNUSED: Final = (
+    "//comment() | //defs | //title | //desc[@class != 'label'] | //rect[@class = 'background']"
+    " | //*[contains(@class, 'tooltip-overlay') or contains(@class, 'text-overlay')]"
+)
+_UNUSED_ATTRIBUTES: Final = frozenset({"id", "rx", "ry", "target"})
+_NARROWEST_BAR: Final = 5
+_LENGTHS: Final = frozenset({"x", "y", "width", "height", "cx", "cy", "d", "transform"})
+# Texts of the LMS may have these characters, and XML may not.
+_NOT_IN_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONG_NUMBER: Final = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -58,9 +69,7 @@ def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: 
 
     Scores outside of 0 to 100 percent are drawn at the end that they are beyond.
     """
-    counts = [0] * (100 // _BIN_PERCENT)
-    for name, count in distribution.items():
-        counts[min(max(int(name), 0) // _BIN_PERCENT, len(counts) - 1)] += count
+    counts = _bins(distribution)
     highest = max(max(counts), 1)
     chart = pygal.Histogram(
         **_OPTIONS,
@@ -77,6 +86,20 @@ def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: 
     for percent in at:
         # A narrow bar is a line.
         chart.add("", [(highest, percent - 0.2, percent + 0.2)])
+    return _markup(chart)
+
+
+def score_bars(distribution: Mapping[str, int]) -> Markup:
+    """Draw a small histogram of scores without axes, for a line of a table."""
+    counts = _bins(distribution)
+    chart = pygal.Histogram(
+        **{**_OPTIONS, "width": 160, "height": 40, "margin": 0},
+        xrange=(0, 100),
+        range=(0, max(*counts, 1)),
+        show_x_labels=False,
+        show_y_labels=False,
+    )
+    chart.add("", [(n, i * _BIN_PERCENT, (i + 1) * _BIN_PERCENT) for i, n in enumerate(counts)])
     return _markup(chart)
 
 
@@ -102,7 +125,7 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
             [
                 {
                     "value": (point.x, point.y),
-                    "label": point.label,
+                    "label": _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", point.label),
                     "xlink": {"href": point.href, "target": "_self"},
                 }
                 for point in points
@@ -110,6 +133,14 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
             ],
         )
     return _markup(chart)
+
+
+def _bins(distribution: Mapping[str, int]) -> list[int]:
+    """Count respondents by each five percent of the points, from 0 to 100."""
+    counts = [0] * (100 // _BIN_PERCENT)
+    for name, count in distribution.items():
+        counts[min(max(int(name), 0) // _BIN_PERCENT, len(counts) - 1)] += count
+    return counts
 
 
 def _whole_steps(highest: int) -> list[int]:
@@ -120,29 +151,48 @@ def _whole_steps(highest: int) -> list[int]:
 
 
 def _markup(chart: Any) -> Markup:
+    """Return the SVG without what a page does not need: most of what pygal writes is for its own script."""
     tree = chart.render_tree()
-    for element in tree.xpath("//*[local-name() = 'desc' and @class = 'label']"):
-        title = etree.SubElement(element.getparent(), f"{_SVG}name")
-        title.text = element.text
-    for element in tree.xpath(
-        "//comment() | //*[local-name() = 'defs' or local-name() = 'desc' or local-name() = 'title']"
-        " | //*[contains(@class, 'tooltip-overlay') or contains(@class, 'text-overlay')]"
-    ):
-        parent = element.getparent()
-        if parent is not None:
-            parent.remove(element)
-    for dot in tree.iter(f"{_SVG}circle"):
-        dot.set("class", "dot")
-        for name in ("cx", "cy"):
-            dot.set(name, f"{float(dot.get(name)):.1f}")
-    for link in tree.iter(f"{_SVG}a"):
-        link.attrib.pop("target", None)
-    for name in tree.iter(f"{_SVG}name"):
-        name.tag = f"{_SVG}title"
-        name.getparent().set("aria-label", name.text)
-    for name in ("id", "class"):
-        tree.attrib.pop(name, None)
+    for element in tree.xpath(_UNUSED):
+        element.getparent().remove(element)
+    _name_dots(tree)
+    _draw_lines(tree)
+    for element in tree.iter(etree.Element):
+        for name in _UNUSED_ATTRIBUTES.intersection(element.attrib):
+            del element.attrib[name]
+        for name in _LENGTHS.intersection(element.attrib):
+            element.set(name, _LONG_NUMBER.sub(_rounded, element.get(name)))
     tree.set("class", "chart")
-    tree.set("focusable", "false")
+    etree.cleanup_namespaces(tree, keep_ns_prefixes=())
     # The text comes from a serializer of XML, which escapes what people wrote.
     return Markup(etree.tostring(tree, encoding="unicode"))  # noqa: S704
+
+
+def _name_dots(tree: Any) -> None:
+    """Give each dot its name as a title: a browser shows it, and a screen reader reads it as its link's."""
+    for dots in tree.xpath("//g[@class = 'dots']"):
+        (link,) = dots
+        link.set("href", link.attrib.pop(_XLINK_HREF))
+        for part in link:
+            del part.attrib["class"]
+            if part.tag == "desc":
+                part.tag = "title"
+        dots.getparent().replace(dots, link)
+
+
+def _draw_lines(tree: Any) -> None:
+    """Make plain rectangles of the bars of a histogram, and lines of the narrow ones."""
+    for group in tree.xpath("//g[@class = 'histbar']"):
+        (bar,) = group
+        del bar.attrib["class"]
+        group.getparent().replace(group, bar)
+        if float(bar.get("width")) < _NARROWEST_BAR:
+            middle = float(bar.get("x")) + float(bar.get("width")) / 2
+            bar.tag = "path"
+            bar.set("d", f"M{middle} {bar.get('y')} v{bar.get('height')}")
+            for name in ("x", "y", "width", "height"):
+                del bar.attrib[name]
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")

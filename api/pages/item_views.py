@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final
+
+from api.pages.formulas import WORDS, Worked, worked_formulas
 
 Json = Mapping[str, Any]
 
@@ -48,6 +51,8 @@ _QUIZ_FIGURES: Final = (
     ("kurtosis", "Kurtosis"),
     ("minutes_median", "Minutes, median"),
 )
+# Written with as many decimals as those that they are compared with; points and minutes are not.
+_QUIZ_COEFFICIENTS: Final = frozenset({"alpha", "skewness", "kurtosis"})
 
 SORTS: Final = {
     "position": "Order in the quiz",
@@ -58,7 +63,7 @@ SORTS: Final = {
 
 @dataclass(frozen=True)
 class FigureView:
-    """A figure with its title, its meaning and its convention; without a value, the reason."""
+    """A figure with its title, its meaning, its convention and its formula; without a value, the reason."""
 
     title: str
     meaning: str
@@ -66,6 +71,9 @@ class FigureView:
     value: float | None
     interval: Sequence[float] | None
     reason: str | None
+    is_coefficient: bool
+    formula: str = ""
+    worked: Worked | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,11 @@ class ItemView:
     def anchor(self) -> str:
         """Where the item is on the page."""
         return f"item-{self.content['id']}"
+
+    @property
+    def remarks_by_rule(self) -> Sequence[Sequence[RemarkView]]:
+        """The remarks, those of the same rule together: they mean the same, so it is said once."""
+        return [list(alike) for _, alike in groupby(self.remarks, key=lambda remark: remark.template)]
 
     @property
     def has_finding(self) -> bool:
@@ -132,7 +145,7 @@ def quiz_view(psychometrics: Json) -> QuizView:
         content["id"]: ItemView(
             number,
             content,
-            [_figure(content, conventions, *named) for named in _ITEM_FIGURES],
+            _item_figures(content, psychometrics["quiz"], conventions),
             [],
         )
         for number, content in enumerate(psychometrics["items"], 1)
@@ -142,7 +155,10 @@ def quiz_view(psychometrics: Json) -> QuizView:
         if remark.item is not None:
             remark.item.remarks.append(remark)
     quiz = psychometrics["quiz"]
-    figures = [_figure(quiz, conventions, name, title, "") for name, title in _QUIZ_FIGURES]
+    figures = [
+        _figure(quiz, conventions, name, title, "", is_coefficient=name in _QUIZ_COEFFICIENTS)
+        for name, title in _QUIZ_FIGURES
+    ]
     return QuizView(quiz, figures, list(items.values()), remarks)
 
 
@@ -151,7 +167,21 @@ def convention_of(name: str, conventions: Json) -> str:
     return str(conventions.get(name) or conventions.get(name.partition("_")[0], ""))
 
 
-def _figure(content: Json, conventions: Json, name: str, title: str, meaning: str) -> FigureView:
+def _item_figures(content: Json, quiz: Json, conventions: Json) -> list[FigureView]:
+    worked = worked_formulas(content, quiz)
+    return [
+        replace(
+            _figure(content, conventions, name, title, meaning, is_coefficient=True),
+            formula=WORDS.get(name, ""),
+            worked=worked.get(name),
+        )
+        for name, title, meaning in _ITEM_FIGURES
+    ]
+
+
+def _figure(
+    content: Json, conventions: Json, name: str, title: str, meaning: str, *, is_coefficient: bool
+) -> FigureView:
     figure = content[name]
     return FigureView(
         title,
@@ -160,6 +190,7 @@ def _figure(content: Json, conventions: Json, name: str, title: str, meaning: st
         figure["value"],
         figure.get("interval"),
         figure.get("reason"),
+        is_coefficient,
     )
 
 

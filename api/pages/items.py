@@ -11,21 +11,20 @@ from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
-from api.errors import register_error_handlers
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
-from api.pages.rendering import PageTexts, page_response, render_error
+from api.pages.rendering import PageTexts, isolated, page_response
 from api.pages.sign_in import signed_in
 from api.params import object_id_or_none
 from api.services import services
 from api.statistics_documents import read_document, request_statistics
 from models.lms.courses import Section
 from models.reports.tables import QuizReport
-from models.reports.variants import AttemptChoice, Variant
+from models.reports.variants import AttemptChoice, ReportType, Variant, is_generatable
 
-items = Blueprint("pages_items", __name__, url_prefix="/courses/<course_id>/quizzes/<quiz_id>")
-register_error_handlers(items, render_error)
+items = Blueprint("items", __name__)
 
+_MOST_CHARACTERS_OF_A_DOT: Final = 80
 _ATTEMPTS: Final = {
     AttemptChoice.FIRST: "The first attempt of each student",
     AttemptChoice.LAST: "The last attempt of each student",
@@ -62,6 +61,8 @@ def index(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
+        if not is_generatable(ReportType.ITEM_ANALYSIS, found.quiz):
+            return page_response("items_of_survey.html", found)
         sections = _sections(session, found)
         choices = Choices.of_request(sections)
         variant = Variant.of_statistics(
@@ -120,4 +121,5 @@ def _point(item: ItemView) -> Point | None:
     x, y = item.value("facility"), item.value("item_rest_correlation")
     if x is None or y is None:
         return None
-    return Point(x, y, f"{item.number}. {item.content['title'][:200]}", f"#{item.anchor}", item.has_finding)
+    name = item.content["title"][:_MOST_CHARACTERS_OF_A_DOT]
+    return Point(x, y, f"{item.number}. {isolated(name)}", f"#{item.anchor}", item.has_finding)

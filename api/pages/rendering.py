@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from babel.dates import format_datetime
@@ -13,14 +15,16 @@ from babel.units import format_unit
 from flask import render_template
 from werkzeug import Response
 
-from api.auth import QuizAccess
-from api.errors import Case
+from api.auth import CourseAccess, QuizAccess
+from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsError
 from api.links import links
 from api.media_types import HTML
+from api.pages.formulas import Worked
 from api.pages.item_views import RemarkView
 from api.pages.sign_in import page_session
 from api.services import services
-from api.translations import Translations, translations
+from api.statistics_documents import NOT_READY
+from api.translations import Translations, load_translations, translations
 
 # Inline scripts and styles are forbidden, and so are other hosts.
 _POLICY: Final = (
@@ -31,18 +35,25 @@ _POLICY: Final = (
 SHARES: Final = frozenset({"facility", "limit", "omitted", "share", "top_for_key", "top_for_option"})
 """The figures of findings that are written as percents."""
 
+# What pages say instead of messages that are written for programs, and may repeat what was sent.
+_UNREADABLE: Final = "The request can not be read."
+_TEXTS: Final[Mapping[type[Exception], str]] = {
+    NotReadyError: NOT_READY,
+    NotReceivedError: "The service is busy or being restarted. Please try again.",
+    TooManyRequestsError: "You have loaded pages too often. Please wait a minute.",
+}
+
 # Longer texts of answers are cut in a sentence.
 _MOST_CHARACTERS: Final = 80
 _INDENT: Final = re.compile(r"\n\s+")
 
 
-def page_response(template: str, found: QuizAccess, *, status: int = 200, **values: Any) -> Response:
+def page_response(template: str, found: QuizAccess, **values: Any) -> Response:
     """Write a page of a quiz."""
     session = page_session(str(found.course.id))
-    return _html(
+    return course_page_response(
         template,
-        status,
-        course=found.course,
+        found,
         quiz=found.quiz,
         quiz_url=links().quiz_page(found.quiz),
         form_token=services().page_sessions.form_token(session),
@@ -50,12 +61,22 @@ def page_response(template: str, found: QuizAccess, *, status: int = 200, **valu
     )
 
 
+def course_page_response(template: str, found: CourseAccess, **values: Any) -> Response:
+    """Write a page of a course."""
+    return _html(template, 200, course=found.course, course_url=links().course_page(found.course), **values)
+
+
 def render_error(case: Case, error: Exception, *, error_report_id: str | None = None) -> Response:
     """Write an error as a page that says what to do."""
-    text = case.text if case.text is not None else str(error)
+    text = case.text if case.text is not None else _TEXTS.get(type(error), _UNREADABLE)
     response = _html("error.html", case.status, text=text, error_report_id=error_report_id)
     response.headers.extend(case.headers_for(error))
     return response
+
+
+def isolated(text: str) -> str:
+    """Keep the direction of a text to itself, as the element bdi does, where no element can stand."""
+    return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
 
 
 @dataclass(frozen=True)
@@ -75,11 +96,15 @@ class PageTexts:
 
     def number(self, value: float) -> str:
         """Write a number."""
-        return str(format_decimal(value, locale=self.texts.locale))
+        return _number(value, None, self.texts.language)
+
+    def coefficient(self, value: float) -> str:
+        """Write a number with two decimals, so that those beside each other are as long."""
+        return _number(round(value, 2), "0.00", self.texts.language)
 
     def percent(self, share: float) -> str:
         """Write a share as whole percents."""
-        return str(format_percent(share, locale=self.texts.locale))
+        return _percent(round(share, 4), self.texts.language)
 
     def moment(self, value: datetime.datetime) -> str:
         """Write a time."""
@@ -98,10 +123,30 @@ class PageTexts:
         shown = {name: self._figure(name, value) for name, value in remark.figures.items()}
         return self.translate(remark.template).format(**shown)
 
+    def worked(self, formula: Worked) -> str:
+        """Write a formula with its numbers."""
+        return formula.template.format(*(self.number(round(value, 3)) for value in formula.numbers))
+
     def _figure(self, name: str, value: float | str) -> str:
         if isinstance(value, str):
-            return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
+            return isolated(value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…")
         return self.percent(value) if name in SHARES else self.number(round(value, 2))
+
+
+# A page of a hundred questions has thousands of numbers, and few different ones.
+@lru_cache(maxsize=8192)
+def _number(value: float, pattern: str | None, language: str) -> str:
+    locale = load_translations(language).locale
+    text = format_decimal(value, pattern, locale=locale)
+    if value < 0 and locale.text_direction == "rtl":
+        # Among letters that run to the left, the sign would stand behind the number.
+        return f"\N{LEFT-TO-RIGHT ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
+    return text
+
+
+@lru_cache(maxsize=1024)
+def _percent(share: float, language: str) -> str:
+    return str(format_percent(share, locale=load_translations(language).locale))
 
 
 def _html(template: str, status: int, **values: Any) -> Response:
@@ -115,6 +160,8 @@ def _html(template: str, status: int, **values: Any) -> Response:
         direction=texts.locale.text_direction,
         parts_url=f"{links().base}/pages",
         number=page.number,
+        coefficient=page.coefficient,
+        worked=page.worked,
         percent=page.percent,
         moment=page.moment,
         size=page.size,

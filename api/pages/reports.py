@@ -6,9 +6,9 @@ from flask import Blueprint, redirect, request
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from api.errors import NotSignedInError, register_error_handlers
+from api.errors import NotSignedInError
 from api.links import links
-from api.pages.rendering import page_response, render_error
+from api.pages.rendering import page_response
 from api.pages.report_rows import report_groups
 from api.pages.sign_in import begin_session, require_form_token, signed_in
 from api.params import object_id, report_params
@@ -20,17 +20,10 @@ from models.lms.quizzes import find_quiz_and_course
 from models.reports.requests import cancel_progress
 from models.reports.tables import JobMessage, QuizReport
 
-pages = Blueprint(
-    "pages",
-    __name__,
-    url_prefix="/courses/<course_id>/quizzes/<quiz_id>",
-    template_folder="templates",
-)
-page_parts = Blueprint("page_parts", __name__, static_folder="static", static_url_path="/pages")
-register_error_handlers(pages, render_error)
+reports = Blueprint("reports", __name__)
 
 
-@pages.get("/sign_in")
+@reports.get("/sign_in")
 def sign_in(course_id: str, quiz_id: str) -> Response:
     """Use a one-time link up, and go on to the reports of its quiz."""
     if request.method == "HEAD":
@@ -48,7 +41,7 @@ def sign_in(course_id: str, quiz_id: str) -> Response:
     return response
 
 
-@pages.get("")
+@reports.get("")
 def quiz(course_id: str, quiz_id: str) -> Response:
     """Go to the reports, since this is the address that the API gives for a quiz."""
     with services().database.reading() as session:
@@ -56,7 +49,15 @@ def quiz(course_id: str, quiz_id: str) -> Response:
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
 
 
-@pages.get("/reports")
+@reports.get("/statistics")
+def statistics(course_id: str, quiz_id: str) -> Response:
+    """Go to the item analysis, since this is the address that the API gives for the statistics."""
+    with services().database.reading() as session:
+        found = signed_in(session, course_id).quiz(course_id, quiz_id)
+    return redirect(f"{links().quiz_page(found.quiz)}/items", 303)
+
+
+@reports.get("/reports")
 def index(course_id: str, quiz_id: str) -> Response:
     """Show the reports of a quiz."""
     with services().database.reading() as session:
@@ -65,7 +66,7 @@ def index(course_id: str, quiz_id: str) -> Response:
     return page_response("reports.html", found, groups=groups)
 
 
-@pages.post("/reports")
+@reports.post("/reports")
 def generate(course_id: str, quiz_id: str) -> Response:
     """Request a report, and show it among the others."""
     require_form_token(course_id)
@@ -82,7 +83,7 @@ def generate(course_id: str, quiz_id: str) -> Response:
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
 
 
-@pages.post("/reports/<report_id>/cancel")
+@reports.post("/reports/<report_id>/cancel")
 def cancel(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Cancel a report while it is queued; if it has begun, the page shows that."""
     require_form_token(course_id)

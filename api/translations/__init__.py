@@ -9,7 +9,7 @@ import gettext
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 
 from babel import Locale
@@ -32,7 +32,7 @@ class Translations:
     catalogue: gettext.NullTranslations
     language: str = ENGLISH
 
-    @property
+    @cached_property
     def locale(self) -> Locale:
         """The locale by which numbers and times are written."""
         return Locale.parse(self.language, sep="-")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import lxml.html
 import pytest
-from sqlalchemy import select
 
 from models.db.session import Database
-from models.lms.courses import EnrollmentType, User
-from models.reports.tables import QuizReport, ReportState
-from ops.sample.loading import sample_quizzes
+from models.lms.courses import Section
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
-from tests.factories import COURSE_ID, QUIZ_ID, Api, enroll
-from tests.lms import Lms
-from workers.generation import generate
+from tests.api.pages.exams import (
+    HOSTILE,
+    hostile_exam,
+    long_exam,
+    make_queued_reports,
+    push_exam,
+    sample_exam,
+)
+from tests.factories import COURSE_ID, QUIZ_ID, SURVEY_ID, Api, ApiResponse
 from workers.resources import Resources
 
 ITEMS = f"{PAGES}/items"
@@ -24,15 +28,7 @@ WRONG_KEY, NEVER_CHOSEN, TOO_EASY = 17, 8, 5
 @pytest.fixture
 def exam(api: Api, database: Database) -> Api:
     """The exam of the sample course, as a quiz of the school."""
-    (sample,) = (quiz for quiz in sample_quizzes() if quiz.name == "exam")
-    with database.transaction() as session:
-        for submission in sample.submissions:
-            session.add(User(id=submission["user_id"], name="A student"))
-            session.flush()
-            enroll(session, submission["user_id"], EnrollmentType.STUDENT)
-    lms = Lms(database)
-    lms.patch_quiz(QUIZ_ID, COURSE_ID, points_possible=40.0, questions=sample.definition["questions"])
-    lms.put_attempts(*sample.submissions, quiz_id=QUIZ_ID, course_id=COURSE_ID)
+    push_exam(database, *sample_exam())
     return api
 
 
@@ -43,12 +39,13 @@ def browser(exam: Api) -> Browser:
     return browser
 
 
-def make_statistics(api: Api, resources: Resources) -> None:
-    with api.database.transaction() as session:
-        live = [r for r in session.scalars(select(QuizReport)) if r.state is ReportState.QUEUED]
-    for report in live:
-        assert report.progress_id is not None
-        generate(resources, report.id, report.progress_id)
+def shown_items(api: Api, resources: Resources) -> ApiResponse:
+    """Return the page once the statistics are there."""
+    browser = Browser(api)
+    browser.sign_in(link_for(api))
+    browser.page(ITEMS)
+    make_queued_reports(api.database, resources)
+    return browser.get(ITEMS)
 
 
 def section_of(page: Any, number: int) -> Any:
@@ -68,7 +65,7 @@ def test_the_page_finds_what_is_wrong_with_the_exam(
     exam: Api, browser: Browser, resources: Resources
 ) -> None:
     browser.page(ITEMS)
-    make_statistics(exam, resources)
+    make_queued_reports(exam.database, resources)
 
     page = browser.page(ITEMS)
     findings = text_of(page.get_element_by_id("findings").getparent())
@@ -77,14 +74,14 @@ def test_the_page_finds_what_is_wrong_with_the_exam(
     assert "Cell wall" in text_of(section_of(page, NEVER_CHOSEN))
     assert section_of(page, TOO_EASY).xpath(".//*[contains(@class, 'remark')]")
     # Each dot of the scatter is a link to an item of the page.
-    links = [str(link.get("xlink:href")) for link in page.xpath("//*[contains(@class, 'xy-graph')]//a")]
+    links = [str(link.get("href")) for link in page.xpath("//*[contains(@class, 'xy-graph')]//a")]
     assert len(links) == 40
     assert {link.removeprefix("#") for link in links} <= set(page.xpath("//section/@id"))
 
 
 def test_questions_are_sorted_and_filtered(exam: Api, browser: Browser, resources: Resources) -> None:
     browser.page(ITEMS)
-    make_statistics(exam, resources)
+    make_queued_reports(exam.database, resources)
 
     def numbers(**choices: str) -> list[str]:
         page = browser.page(ITEMS, query_string=choices)
@@ -97,23 +94,70 @@ def test_questions_are_sorted_and_filtered(exam: Api, browser: Browser, resource
     assert numbers(sort="x", attempts="y", section_ids="z") == numbers()
 
 
-def test_the_page_is_light_and_runs_nothing_of_its_own(
-    exam: Api, browser: Browser, resources: Resources
-) -> None:
-    browser.page(ITEMS)
-    make_statistics(exam, resources)
-    page = browser.get(ITEMS)
-    assert len(page.data) < 170_000
+def test_the_page_is_light_and_runs_nothing_of_its_own(exam: Api, resources: Resources) -> None:
+    page = shown_items(exam, resources)
+    assert len(page.data) < 150_000
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
     assert b"style=" not in page.data
     assert b"<script>" not in page.data
+
+
+def test_the_page_of_a_hundred_questions_is_below_300_kilobytes(
+    api: Api, database: Database, resources: Resources
+) -> None:
+    push_exam(database, *long_exam(100))
+    page = shown_items(api, resources)
+    assert page.text.count('<section class="card item"') == 100
+    assert len(page.data) < 300_000
+
+
+def test_hostile_texts_are_shown_as_texts(api: Api, database: Database, resources: Resources) -> None:
+    push_exam(database, *hostile_exam(), title=HOSTILE[0])
+    response = shown_items(api, resources)
+    assert response.status_code == 200
+    # A text of a hundred thousand characters is cut wherever it is shown.
+    assert len(response.data) < 200_000
+    page = lxml.html.fromstring(response.text)
+    shown = text_of(page)
+    assert all(text[:20].strip() in shown for text in HOSTILE if text.isprintable())
+    assert [script.text for script in page.iter("script")] == [None]
+    assert not list(page.iter("img"))
+    assert not [e for e in page.iter() if any(name == "style" or name[:2] == "on" for name in e.attrib)]
+    # What reverses the direction of letters ends with the element that it stands in.
+    holders = [e for e in page.iter() if "\N{RIGHT-TO-LEFT OVERRIDE}" in (e.text or "")]
+    assert {e.tag for e in holders} == {"bdi", "title", "strong"}
+    assert all("\N{FIRST STRONG ISOLATE}" in (e.text or "") for e in holders if e.tag != "bdi")
+
+
+def test_a_survey_says_why_it_has_no_item_analysis(api: Api) -> None:
+    browser = Browser(api)
+    browser.sign_in(link_for(api, quiz_id=SURVEY_ID))
+    page = browser.page(ITEMS.replace(str(QUIZ_ID), str(SURVEY_ID)))
+    assert "it has no item analysis" in text_of(page)
+    assert not page.xpath("//*[@data-live]")
+
+
+def test_a_section_is_chosen_among_those_of_the_course(
+    exam: Api, browser: Browser, resources: Resources, database: Database
+) -> None:
+    with database.transaction() as session:
+        session.add(Section(id=77, course_id=COURSE_ID, name=HOSTILE[1]))
+    browser.page(ITEMS, query_string={"section_ids": "77"})
+    make_queued_reports(database, resources)
+    page = browser.page(ITEMS, query_string={"section_ids": ["77", "x", "999"], "attempts": "last"})
+    make_queued_reports(database, resources)
+    page = browser.page(ITEMS, query_string={"section_ids": ["77", "x", "999"], "attempts": "last"})
+    assert page.xpath("//input[@name = 'section_ids'][@checked]/@value") == ["77"]
+    assert page.xpath("//select[@name = 'attempts']/option[@selected]/@value") == ["last"]
+    assert HOSTILE[1] in text_of(page)
+    assert "0 students" in text_of(page)
 
 
 def test_an_empty_quiz_has_a_page(api: Api, resources: Resources) -> None:
     browser = Browser(api)
     browser.sign_in(link_for(api))
     browser.page(ITEMS)
-    make_statistics(api, resources)
+    make_queued_reports(api.database, resources)
     page = browser.page(ITEMS)
     assert "No question to show." in text_of(page)
     assert buttons(page, "Show")

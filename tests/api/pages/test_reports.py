@@ -124,3 +124,21 @@ def test_a_browser_runs_no_script_of_a_title(api: Api, browser: Browser) -> None
     ]
     assert not list(page.iter("img"))
     assert not [e for e in page.iter() if any(name == "style" or name[:2] == "on" for name in e.attrib)]
+
+
+def test_cancelling_what_was_never_requested_changes_nothing(api: Api, browser: Browser) -> None:
+    (listed, *_) = api.get(f"/api/v1{PAGES}/reports").json
+    (token, *_) = browser.page().xpath("//input[@name = 'form_token']/@value")
+    response = browser.post(f"{PAGES}/reports/{listed['id']}/cancel", form_token=token)
+    assert response.status_code == 303
+    assert len(buttons(browser.page(), "Generate")) == VARIANTS
+
+
+def test_an_older_report_without_a_file_does_not_hide_the_newer_file(api: Api, browser: Browser) -> None:
+    older = api.generated()
+    api.bring_new_data()
+    api.generated()
+    assert api.delete(f"/api/v1{PAGES}/reports/{older['id']}").status_code == 204
+    page = browser.page()
+    assert len(buttons(page, "Download")) == 1
+    assert len(buttons(page, "Generate")) == VARIANTS - 1

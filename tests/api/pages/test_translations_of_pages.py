@@ -16,7 +16,7 @@ from jinja2.ext import babel_extract
 import api.pages
 import api.translations
 from api import errors, statistics_documents
-from api.pages import item_views, items, rendering, report_rows
+from api.pages import formulas, item_views, items, rendering, report_rows
 from api.translations import ENGLISH, LANGUAGES, load_translations
 from models.reports.variants import PUBLIC_TYPES, TYPES
 from tests.api.pages.browser import Browser, link_for, text_of
@@ -62,6 +62,7 @@ def of_tables() -> Iterator[Text]:
         if convention := item_views.convention_of(name, CONVENTIONS):
             yield convention
     yield from findings.words()
+    yield from formulas.WORDS.values()
     yield from Reason
 
 
@@ -70,6 +71,7 @@ def of_errors() -> Iterator[Text]:
         if case.text is not None:
             yield case.text
     yield statistics_documents.NOT_READY
+    yield from rendering._TEXTS.values()
 
 
 TEXTS = {
@@ -128,10 +130,16 @@ def test_the_page_and_the_analysis_write_the_same_figures_as_percents() -> None:
 @pytest.mark.parametrize(
     ("language", "seen"),
     [
-        ("en", "“{share} of 2” was chosen by 4% of the students who answered."),
+        (
+            "en",
+            "“\u2068{share} of 2\u2069” was chosen by 4% of the students who answered.",
+        ),
         (
             "de",
-            "„{share} of 2“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt, die geantwortet haben.",
+            (
+                "„\u2068{share} of 2\u2069“ wurde von 4\N{NO-BREAK SPACE}% der Teilnehmenden gewählt,"
+                " die geantwortet haben."
+            ),
         ),
     ],
 )

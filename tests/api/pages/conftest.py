@@ -1,0 +1,49 @@
+"""What the tests of the pages share: a browser that draws and runs scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import sync_playwright
+from werkzeug.serving import make_server
+
+from models.db.session import Database
+from models.settings import Settings
+from ops.local.ports import free_port
+from tests.factories import Api, open_api
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """Debian's Chromium without a window."""
+    program = shutil.which("chromium")
+    if program is None:
+        assert not os.environ.get("CI"), "chromium is not installed"
+        pytest.skip("chromium is not installed")
+    # Its sandbox does not start as root.
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, chromium_sandbox=os.geteuid() != 0)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def served(settings: Settings, database: Database) -> Iterator[Api]:
+    """An application that a browser can reach at its public URL."""
+    port = free_port()
+    with open_api(replace(settings, public_url=f"http://127.0.0.1:{port}"), database) as api:
+        server = make_server("127.0.0.1", port, api.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield api
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()

@@ -1,0 +1,19 @@
+"""What the page of the item analysis makes of the statistics of a quiz without items."""
+
+from __future__ import annotations
+
+from api.pages.item_views import _QUIZ_FIGURES, quiz_view
+
+
+def test_a_finding_about_the_whole_quiz_belongs_to_no_item() -> None:
+    finding = {
+        "rank": "finding",
+        "template": "Coefficient alpha is {alpha}, below 0.6.",
+        "figures": {"alpha": 0.4},
+        "meaning": "Another quiz might rank the students differently.",
+        "advice": "Look at the questions.",
+    }
+    quiz = {name: {"value": 1.0} for name, _ in _QUIZ_FIGURES}
+    view = quiz_view({"quiz": quiz, "items": [], "findings": [finding], "conventions": {}})
+    assert [(remark.item, remark.figures) for remark in view.findings] == [(None, {"alpha": 0.4})]
+    assert not view.shown("position", only_findings=True)
