@@ -13,9 +13,9 @@ FLOOR = 95.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let only what pytest-cov starts with the session count in a process of xdist: `no_cover` pauses no other.
+    """In a process of xdist, let only what pytest-cov starts with the session count: `no_cover` pauses that.
 
-    Counting has begun there before, with the interpreter and with the plugin.
+    Counting begins there with the interpreter, and once more with the plugin.
     """
     if hasattr(config, "workerinput"):
         while started := coverage.Coverage.current():
