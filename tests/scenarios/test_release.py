@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PACKAGES = ("api", "models", "ops", "workers")
 # Pages for people who read the repository, and what deploys the image: no program reads them.
-NOT_INSTALLED = re.compile(r"\.(md|svg)$|^ops/(docker|grafana|kubernetes|prometheus)/")
+NOT_INSTALLED = re.compile(r"\.(md|png|svg)$|^ops/(docker|grafana|kubernetes|prometheus)/")
 
 
 def tracked() -> list[str]:
