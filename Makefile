@@ -13,7 +13,7 @@ WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos fresh migration
+.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos endurance fresh migration
 .PHONY: release distributions clean
 
 help: ## print these targets
@@ -67,7 +67,10 @@ bench: $(DEVELOPED) ## measure each figure against a reference; the table goes t
 	@$(BIN)/python -m ops.benchmarks
 
 chaos: $(DEVELOPED) ## break servers and processes on purpose, and check that the promises hold
-	@$(BIN)/python -m pytest tests/scenarios/chaos
+	@$(BIN)/python -m pytest tests/scenarios/chaos $(IN_PARALLEL)
+
+endurance: $(DEVELOPED) ## run the tests that take minutes because they wait
+	@$(BIN)/python -m pytest -m endurance -n 3
 
 fresh: $(DEVELOPED) ## try the commands of README in fresh clones; ways="root-home umask" tries only these
 	@$(BIN)/python -P tests/fresh.py $(ways)

@@ -22,6 +22,8 @@ import redis
 from tests.scenarios.stack import Stack, running_stack
 from tests.servers import new_database
 
+pytestmark = pytest.mark.exhaustive
+
 SAMPLE_IS_DONE = "Ctrl-C stops the service"
 # One column pair of a question that was had and not answered, and one of a question that was not had.
 BLANK = ['""', "0.0"]

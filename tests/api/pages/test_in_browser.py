@@ -27,6 +27,8 @@ from tests.api.pages.exams import (
 from tests.factories import COURSE_ID, CSV, Api
 from workers.resources import Resources
 
+pytestmark = pytest.mark.exhaustive
+
 _PICTURES = Path(__file__).parents[3] / "build" / "pages"
 
 WIDE = {"width": 1280, "height": 900}

@@ -36,6 +36,8 @@ from tests.scenarios.security.canaries import (
 from tests.scenarios.stack import Stack, running_stack
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.exhaustive
+
 
 class _WouldRun:
     """Opens a file where it is unpickled."""

@@ -10,6 +10,8 @@ import pytest
 from models.settings import DEFAULT_SECRET_KEY
 from tests.scenarios.stack import COMMAND
 
+pytestmark = pytest.mark.exhaustive
+
 GOOD = {
     "DATABASE_URL": "postgresql://quiz:Canary@127.0.0.1:1/nothing",
     "REDIS_URL": "redis://:Canary@127.0.0.1:1/0",
