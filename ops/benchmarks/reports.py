@@ -22,7 +22,11 @@ _SLOWEST_COPY = {
     (ReportType.STUDENT_ANALYSIS, ExamStyle.WORDY): 1.8,
     (ReportType.ITEM_ANALYSIS, ExamStyle.MIXED): 0.34,
 }
-_GROWTH = {ReportType.STUDENT_ANALYSIS: 0.95, ReportType.ITEM_ANALYSIS: 1.1}
+_GROWTH = {
+    ReportType.STUDENT_ANALYSIS: 0.95,
+    ReportType.ITEM_ANALYSIS: 1.1,
+    ReportType.STATISTICS: 1.1,
+}
 _MOST_MORE_MIB = 25.0
 # From here on chunks are as large as they get.
 _LEVEL_FROM = 100_000
