@@ -150,6 +150,12 @@ def find_newest(session: Session, variant: Variant) -> QuizReport:
     return _found(_newest(session, variant))
 
 
+def find_failed(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant if it failed, else None."""
+    newest = _newest(session, variant)
+    return newest if newest is not None and newest.state is ReportState.FAILED else None
+
+
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
     """Abort a queued job, or clear a failed or generated report; the row stays, idle.
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import lxml.html
 import pytest
+from sqlalchemy import select
 
 from models.db.session import Database
 from models.lms.courses import Section
+from models.reports.tables import QuizReport, ReportState
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
 from tests.api.pages.exams import (
     HOSTILE,
@@ -59,6 +61,25 @@ def test_the_first_look_shows_that_the_statistics_are_computed(browser: Browser)
     page = browser.page(ITEMS)
     assert "The statistics are being computed." in text_of(page)
     assert page.xpath("//*[@data-live and @data-reload]")
+
+
+def test_a_failure_is_shown_until_its_button_starts_the_job_again(exam: Api, browser: Browser) -> None:
+    chosen = {"sort": "facility", "attempts": "last", "findings": "1"}
+    browser.page(ITEMS, query_string=chosen)
+    with exam.database.transaction() as session:
+        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
+    exam.fail(queued, "The disk is full. Reference: abc")
+    for _ in range(2):
+        page = browser.page(ITEMS, query_string=chosen)
+        assert "The disk is full. Reference: abc" in text_of(page)
+        assert not page.xpath("//*[@data-live]")
+
+    assert browser.post(ITEMS, form_token="forged").status_code == 403
+    (again,) = buttons(page, "Generate again")
+    address = browser.submit(again).headers["Location"]
+    assert address == f"{exam.settings.public_url}{ITEMS}?sort=facility&attempts=last&findings=1"
+    assert exam.report(queued).state is ReportState.QUEUED
+    assert browser.page(address.removeprefix(exam.settings.public_url)).xpath("//*[@data-live]")
 
 
 def test_the_page_finds_what_is_wrong_with_the_exam(
