@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
+from api.errors import InvalidParameterError
 from api.links import links
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
@@ -24,7 +25,7 @@ from models.lms.courses import Section
 from models.lms.quizzes import Quiz
 from models.reports.requests import Requested, find_failed
 from models.reports.tables import QuizReport
-from models.reports.variants import AttemptChoice, ReportType, Variant, is_generatable
+from models.reports.variants import MOST_SECTIONS, AttemptChoice, ReportType, Variant, is_generatable
 
 items = Blueprint("items", __name__)
 
@@ -47,14 +48,17 @@ class Choices:
 
     @classmethod
     def of_request(cls, sections: list[Section]) -> Choices:
-        """Read the choices from the query."""
+        """Read the choices from the query; raises InvalidParameterError for too many sections."""
         named = {object_id_or_none(text) for text in request.args.getlist("section_ids")}
+        section_ids = frozenset(section.id for section in sections if section.id in named)
+        if len(section_ids) > MOST_SECTIONS:
+            raise InvalidParameterError(f"section_ids must be at most {MOST_SECTIONS}")
         attempts = request.args.get("attempts", "")
         sort = request.args.get("sort", "")
         return cls(
             sort if sort in SORTS else "position",
             next((choice for choice in _ATTEMPTS if choice == attempts), AttemptChoice.FIRST),
-            frozenset(section.id for section in sections if section.id in named),
+            section_ids,
             request.args.get("findings") == "1",
         )
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from models.db.session import Database
 from models.lms.courses import Section
 from models.reports.tables import QuizReport, ReportState
+from models.reports.variants import MOST_SECTIONS
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
 from tests.api.pages.exams import (
     HOSTILE,
@@ -172,6 +173,14 @@ def test_a_section_is_chosen_among_those_of_the_course(
     assert page.xpath("//select[@name = 'attempts']/option[@selected]/@value") == ["last"]
     assert HOSTILE[1] in text_of(page)
     assert "0 students" in text_of(page)
+
+
+def test_too_many_sections_are_refused(browser: Browser, database: Database) -> None:
+    ids = [1000 + number for number in range(MOST_SECTIONS + 1)]
+    with database.transaction() as session:
+        session.add_all(Section(id=section_id, course_id=COURSE_ID, name="A section") for section_id in ids)
+    for chosen, status in ((ids, 400), (ids[1:], 200)):
+        assert browser.get(ITEMS, query_string={"section_ids": chosen}).status_code == status
 
 
 def test_an_empty_quiz_has_a_page(api: Api, resources: Resources) -> None:
