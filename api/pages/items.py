@@ -98,7 +98,7 @@ def index(course_id: str, quiz_id: str) -> Response:
     report = requested.report
     if report.file is None:
         return page_response("items_wait.html", found, report=report, query=choices.query)
-    psychometrics = read_document(report.file)["psychometrics"]
+    psychometrics = read_document(report.file, dict[str, Any])["psychometrics"]
     return _page(found, sections, choices, report, quiz_view(psychometrics))
 
 

@@ -150,6 +150,12 @@ def find_newest(session: Session, variant: Variant) -> QuizReport:
     return _found(_newest(session, variant))
 
 
+def find_newest_file(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant that has a file, or None."""
+    with_file = _FIND.filter_by(**vars(variant)).where(QuizReport.file_id.is_not(None))
+    return session.scalar(with_file.order_by(QuizReport.id.desc()).limit(1))
+
+
 def find_failed(session: Session, variant: Variant) -> QuizReport | None:
     """Find the newest report of a variant if it failed, else None."""
     newest = _newest(session, variant)
