@@ -27,8 +27,8 @@ from workers.analysis.long_frames import ItemColumns
 from workers.analysis.option_counts import OptionCounts
 from workers.analysis.quiz_statistics import QuizStatistics, Totals
 from workers.analysis.score_table import ScoreTable
-from workers.extract.items import QuizItems
-from workers.extract.scored_items import canvas_question, read_question, scored_item
+from workers.extract.items import QuizItems, read_question
+from workers.extract.scored_items import canvas_question, scored_item
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
 

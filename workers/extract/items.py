@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from models.content.html_text import strip_tags
-from models.content.questions import Question as PushedQuestion
+from models.content.questions import Question
 from workers.analysis.frames import Item, Option
 
 
@@ -98,9 +98,9 @@ class QuizItems:
         return replace(item, points_possible=self.points_of_groups.get(group, own.points_possible))
 
 
-def read_question(content: str) -> PushedQuestion:
+def read_question(content: str) -> Question:
     """Read the stored content of a question version, which is JSON."""
-    return msgspec.json.decode(content, type=PushedQuestion)
+    return msgspec.json.decode(content, type=Question)
 
 
 def read_points_of_groups(content: str) -> Mapping[int, float]:
@@ -109,7 +109,7 @@ def read_points_of_groups(content: str) -> Mapping[int, float]:
     return {int(group_id): known for group_id, known in points.items() if known is not None}
 
 
-def to_item(question: PushedQuestion) -> Item:
+def to_item(question: Question) -> Item:
     """Return a question as an item of the analysis."""
     return Item(
         id=question.id,

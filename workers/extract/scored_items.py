@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
-
 from models.content.html_text import plain_text, strip_tags
 from models.content.questions import Answer, Question
 from models.lms.quizzes import QuestionType
@@ -15,11 +13,6 @@ from workers.analysis.quiz_statistics import ItemOption, ScoredItem
 _CORRECT = 100
 _BY_BLANK = frozenset({QuestionType.FILL_IN_BLANKS, QuestionType.DROPDOWNS})
 _WITHOUT_OPTIONS = frozenset({QuestionType.ESSAY, QuestionType.CALCULATED, QuestionType.FILE_UPLOAD})
-
-
-def read_question(content: str) -> Question:
-    """Read the stored content of a question version, which is JSON."""
-    return msgspec.json.decode(content, type=Question)
 
 
 def scored_item(question: Question) -> ScoredItem:
@@ -58,16 +51,18 @@ def _options(question: Question) -> tuple[ItemOption, ...]:
     if kind in _WITHOUT_OPTIONS:
         return ()
     if kind is QuestionType.MATCHING:
+        left = [(answer, answer.label or plain_text(answer.left)) for answer in question.answers]
+        right = [(match.match_id, plain_text(match.text)) for match in question.matches]
         return tuple(
             ItemOption(
-                key=f"{answer.id}:{match.match_id}",
-                text=plain_text(match.text),
-                is_correct=match.match_id == answer.match_id,
+                key=f"{answer.id}:{match_id}",
+                text=text,
+                is_correct=match_id == answer.match_id,
                 blank=str(answer.id),
-                blank_text=answer.label or plain_text(answer.left),
+                blank_text=left_text,
             )
-            for answer in question.answers
-            for match in question.matches
+            for answer, left_text in left
+            for match_id, text in right
         )
     return tuple(
         ItemOption(
