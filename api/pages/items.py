@@ -1,4 +1,4 @@
-"""The page of the item analysis: what the artefact of the statistics holds, in words and pictures."""
+"""The page of the item analysis: what the document of the statistics contains, in words and charts."""
 
 from __future__ import annotations
 
