@@ -29,7 +29,7 @@ Frames = Iterator[pd.DataFrame]
 
 @dataclass(frozen=True)
 class Report:
-    """What a format writes: the rows, and for formats that have a place for it where they come from.
+    """What a format writes: the rows and, if it has a place for that, where they come from.
 
     ``provenance`` reads from the snapshot, so it is called before the first frame is read, or not at all.
     """

@@ -269,7 +269,7 @@ _HAND_OUT = text(
 def hand_out(session: Session, *, most_of_course: int, most: int = 100) -> Sequence[JobMessage]:
     """Return the jobs that were held back and whose turn has come, courses in turn, and mark them enqueued.
 
-    Of each course, at most so many jobs are then with the broker or with workers.
+    Afterwards the broker and the workers have at most `most_of_course` jobs of each course.
     """
     rows = session.execute(_HAND_OUT, {"most_of_course": most_of_course, "most": most}).all()
     return [

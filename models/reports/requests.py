@@ -270,7 +270,7 @@ def sent_jobs(course_id: int) -> ScalarSelect[int]:
 
 
 def mark_file_lost(session: Session, file_id: int) -> bool:
-    """Make a report stale whose file has lost its bytes, so that the next request makes it anew.
+    """Mark as stale the report of a file that has lost its bytes, so that the next request makes it anew.
 
     Returns False if the file is already deleted or marked.
     """

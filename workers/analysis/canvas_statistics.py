@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NumericAnswer:
-    """The numbers that an answer of a numerical question takes for right."""
+    """The numbers that an answer to a numerical question accepts as correct."""
 
     low: float
     high: float
@@ -43,7 +43,7 @@ class CanvasQuestion:
     """A question as Canvas's statistics show it.
 
     `options` are the answers, in the order of the question; `numbers` are those of a numerical question, by
-    the key of the option; `key` is the index of the answer that the item_analysis takes for correct.
+    the key of the option; `key` is the index of the answer that is correct in the item_analysis.
     """
 
     id: int

@@ -104,7 +104,7 @@ def read_question(content: str) -> Question:
 
 
 def read_points_of_groups(content: str) -> Mapping[int, float]:
-    """Read the points of a quiz's question groups, which are JSON; those that are not known are left out."""
+    """Read the points of a quiz's question groups, which are JSON; unknown points are left out."""
     points = msgspec.json.decode(content, type=dict[str, float | None])
     return {int(group_id): known for group_id, known in points.items() if known is not None}
 

@@ -16,7 +16,7 @@ _WITHOUT_OPTIONS = frozenset({QuestionType.ESSAY, QuestionType.CALCULATED, Quest
 
 
 def scored_item(question: Question) -> ScoredItem:
-    """Return a question as the figures for every type see it; of a choice exactly one option is correct."""
+    """Return a question as the figures need it; a choice question has exactly one correct option."""
     key = _key(question)
     options = _options(question)
     if question.question_type.is_choice:
@@ -33,7 +33,7 @@ def scored_item(question: Question) -> ScoredItem:
 
 
 def canvas_question(question: Question) -> CanvasQuestion:
-    """Return a question as Canvas's statistics show it; correct is what has a weight of 100."""
+    """Return a question as Canvas's statistics show it; every option with a weight of 100 is correct."""
     return CanvasQuestion(
         id=question.id,
         question_type=question.question_type.value,
