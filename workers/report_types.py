@@ -106,7 +106,8 @@ def _statistics(data: ReportData) -> Table:
         report = StatisticsReport(data.extract, data.selection, data.items)
         for frame in data.chunks:
             report.add(frame)
-        yield pd.DataFrame({"document": [report.document()]})
+        for part in report.parts():
+            yield pd.DataFrame({"document": [part]})
 
     return Table([Column("document", ColumnKind.TEXT)], document_frames())
 
