@@ -179,7 +179,8 @@ def _answers(
         for option in options
     ]
     known = {option.key for option in options}
-    given = {key: count for key, count in counts.items() if key.startswith(prefix)}
+    # The name of a blank may contain a colon, and so begin with the name of another blank and a colon.
+    given = {key: n for key, n in counts.items() if blank is None or key.rpartition(":")[0] == blank}
     if other and (others := sum(count for key, count in given.items() if key not in known)):
         answers.append({"id": "other", "text": "Something Else", "correct": False, "responses": others})
     if blanks := shown - sum(given.values()):
