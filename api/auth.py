@@ -197,7 +197,10 @@ def check_token_before_body() -> None:
 
 
 def _require_scope(caller: Caller) -> None:
-    """A token without scopes may use every route but the privileged ones, which need an administrator's."""
+    """Raise InsufficientScopeError unless the token has the scope of the route.
+
+    A token without scopes may use every route, but the privileged ones only if it is an administrator's.
+    """
     needed = _declared_scope()
     if needed is None:
         raise RuntimeError(f"{request.endpoint} declares no scope")

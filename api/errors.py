@@ -150,7 +150,7 @@ CASES: Mapping[type[Exception], Case] = {
     InvalidTokenError: Case(401, text="Invalid access token.", terse=True, headers=_AUTHENTICATE),
     InsufficientScopeError: Case(401, text="Insufficient scopes on access token.", terse=True),
     ForbiddenError: Case(403, "unauthorized", "user not authorized to perform that action", terse=True),
-    NotSignedInError: Case(401, text="Open this page from your course: the link works once, for a minute."),
+    NotSignedInError: Case(401, text="Open this page from your course: a link works once, within a minute."),
     ForgedFormError: Case(403, text="This form has expired. Load the page again."),
     NotFoundError: _NOT_FOUND,
     InvalidReportTypeError: _BAD_REQUEST,

@@ -62,7 +62,7 @@ class Links:
         query = urlencode({"download_frd": 1, "verifier": verifier})
         return f"{self.base}/files/{file.id}/download?{query}"
 
-    def pages(self, path: str, page: Page, total: int) -> Mapping[str, str]:
+    def list_pages(self, path: str, page: Page, total: int) -> Mapping[str, str]:
         """Make the Link header of one page of a list."""
         last = max(1, -(-total // page.size))
         numbers = {

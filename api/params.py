@@ -76,7 +76,7 @@ class PageLinkParams:
 
 @dataclass(frozen=True)
 class PushParams:
-    """What becomes of the invalid parts of a push: they refuse it, are skipped, or all is only checked."""
+    """What the invalid parts of a push lead to: it is refused, they are skipped, or it is only checked."""
 
     is_check: bool
     skips: bool

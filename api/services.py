@@ -44,7 +44,7 @@ class _locked_cached_property(cached_property[T]):  # noqa: N801 - it is used as
 
 
 class Services:
-    """The database, the store, the queue and the signers of one application."""
+    """The database, the store, the publisher and the signers of one application."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

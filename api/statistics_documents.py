@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ _SLOWEST_POLL_SECONDS: Final = 0.5
 
 NOT_READY: Final = "The statistics are being computed. Please try again."
 
+Document = TypeVar("Document")
+
 
 def request_statistics(context: RequestContext, found: QuizAccess, variant: Variant) -> Requested:
     """Find the current statistics of a variant, or those whose job is live, or queue a job."""
@@ -33,8 +35,8 @@ def request_statistics(context: RequestContext, found: QuizAccess, variant: Vari
         return Requested(find_newest(context.session, variant.at(found.quiz)), None)
 
 
-def await_document(report: QuizReport) -> Any:
-    """Return the document of requested statistics as plain values; if there is none yet, wait for it.
+def await_document(report: QuizReport) -> dict[str, Any]:
+    """Return the document of requested statistics; if there is none yet, wait for it.
 
     At most two requests of a process wait, each up to 20 seconds and without a transaction. Raises
     NotReadyError if it is not there by then, or at once if two others are waiting.
@@ -43,13 +45,17 @@ def await_document(report: QuizReport) -> Any:
         report = _await_job(report)
     if report.file is None:
         raise NotReadyError(NOT_READY)
-    return read_document(report.file)
+    return read_document(report.file, dict[str, Any])
 
 
-def read_document(file: File) -> Any:
-    """Read a document as plain values; if its bytes are lost, the next request has it made again."""
+def read_document(file: File, kind: type[Document]) -> Document:
+    """Read a document, or as much of it as the type has.
+
+    Raises NotReadyError if its bytes are lost; the next request then has it made again. Raises
+    msgspec.ValidationError if it does not fit the type.
+    """
     try:
-        return msgspec.json.decode(read_whole(file))
+        return msgspec.json.decode(read_whole(file), type=kind)
     except NotFoundError:
         raise NotReadyError(NOT_READY) from None
 

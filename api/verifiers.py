@@ -54,7 +54,7 @@ class Verifiers:
     def read(self, verifier: str) -> SignedFile | None:
         """Return the file that a verifier was signed for, or None if it is forged or expired."""
         try:
-            # Without a greatest age, since that of itsdangerous allows no difference of clocks.
+            # The age is checked below, because the `max_age` of itsdangerous allows no difference of clocks.
             content, signed_at = self._signer.unsign(verifier.encode(), return_timestamp=True)
             signed = content.decode()
         except (BadSignature, UnicodeError):

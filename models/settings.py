@@ -163,7 +163,8 @@ class Settings:
         metadata={
             "env": "SECRET_KEY",
             "parse": str,
-            "description": "signs download verifiers; at least 32 characters, required outside `up`",
+            "description": "signs download verifiers and the sessions of pages; at least 32 characters,"
+            " required outside `up`",
         },
     )
     lease_seconds: float = _setting(
@@ -227,7 +228,8 @@ class Settings:
         "QUIZ_REPORTS_RATE_LIMIT",
         _not_negative,
         0,
-        "requests a minute that one token may make, and bad tokens that one address may send; 0: no limit",
+        "requests a minute that one token or session of pages may make, and bad tokens or links that one"
+        " address may send; 0: no limit",
     )
     retention_days: int = _setting(
         "QUIZ_REPORTS_RETENTION_DAYS",

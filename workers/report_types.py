@@ -29,7 +29,7 @@ Frames = Iterator[pd.DataFrame]
 
 @dataclass(frozen=True)
 class Report:
-    """What a format writes: the rows, and for formats that have a place for it where they come from.
+    """What a format writes: the rows and, if it has a place for that, where they come from.
 
     ``provenance`` reads from the snapshot, so it is called before the first frame is read, or not at all.
     """
@@ -106,7 +106,8 @@ def _statistics(data: ReportData) -> Table:
         report = StatisticsReport(data.extract, data.selection, data.items)
         for frame in data.chunks:
             report.add(frame)
-        yield pd.DataFrame({"document": [report.document()]})
+        for part in report.parts():
+            yield pd.DataFrame({"document": [part]})
 
     return Table([Column("document", ColumnKind.TEXT)], document_frames())
 

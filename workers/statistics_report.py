@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,10 +25,10 @@ from workers.analysis.findings import as_json, remarks
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.long_frames import ItemColumns
 from workers.analysis.option_counts import OptionCounts
-from workers.analysis.quiz_statistics import QuizStatistics, Totals
+from workers.analysis.quiz_statistics import ItemFigures, QuizStatistics, Totals
 from workers.analysis.score_table import ScoreTable
-from workers.extract.items import QuizItems
-from workers.extract.scored_items import canvas_question, read_question, scored_item
+from workers.extract.items import QuizItems, read_question
+from workers.extract.scored_items import canvas_question, scored_item
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
 
@@ -70,34 +70,46 @@ class StatisticsReport:
             if self._table.respondents == self._respondents:
                 self._finish_totals()
 
-    def document(self) -> bytes:
-        """Return the statistics as JSON."""
+    def parts(self) -> Iterator[bytes]:
+        """Yield the statistics as JSON in one part, and before it an empty one for each computed item.
+
+        The figures of an item of many students take long, and between the parts the lease is renewed.
+        """
         if not self._respondents:
             self._finish_totals()
         variant = self._extract.variant
-        document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": self._psychometrics()}
+        psychometrics = yield from self._psychometrics()
+        document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": psychometrics}
         if variant.attempt_choice is AttemptChoice.FIRST:
+            questions = []
+            for question in self._question_statistics() if self._respondents else ():
+                questions.append(question)
+                yield b""
             document["quiz_statistics"] = {
                 "multiple_attempts_exist": self._extract.has_several_attempts,
                 "includes_all_versions": variant.includes_all_versions,
                 "generated_at": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "points_possible": self._extract.points_possible,
                 "anonymous_survey": variant.anonymous,
-                "question_statistics": list(self._question_statistics()) if self._respondents else [],
+                "question_statistics": questions,
                 "submission_statistics": self._submissions,
             }
-        return msgspec.json.encode(document)
+        yield msgspec.json.encode(document)
 
     def _finish_totals(self) -> None:
         self._totals = Totals(self._items, self._table)
         self._option_counts = OptionCounts(self._totals)
 
-    def _psychometrics(self) -> Json:
+    def _psychometrics(self) -> Generator[bytes, None, Json]:
         minutes = np.concatenate([np.empty(0), *self._minutes])
         statistics = QuizStatistics(
             self._items, self._table, self._totals, minutes, self._option_counts.by_item
         )
-        quiz, figures = statistics.quiz(), statistics.items()
+        quiz = statistics.quiz()
+        figures: list[ItemFigures] = []
+        for item in statistics.each_item():
+            figures.append(item)
+            yield b""
         return {
             "quiz": _as_json(quiz),
             "items": [_as_json(item) for item in figures],
@@ -105,7 +117,7 @@ class StatisticsReport:
             "conventions": CONVENTIONS,
         }
 
-    def _question_statistics(self) -> Any:
+    def _question_statistics(self) -> Iterator[Json]:
         rows: dict[int, dict[str, Any]] = {
             row["Question Id"]: {str(name): cell for name, cell in row.items()}
             for row in self._item_analysis.rows().to_dict("records")

@@ -46,7 +46,7 @@ _LONG_NUMBER: Final = re.compile(r"\d+\.\d+")
 
 @dataclass(frozen=True)
 class Axes:
-    """The words and the numbers at the axes of a chart."""
+    """The titles of the axes of a chart, and how the numbers at them are written."""
 
     x: str
     y: str
@@ -65,9 +65,9 @@ class Point:
 
 
 def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: Axes) -> Markup:
-    """Draw how many respondents have how many percent of the points, with a line at each of some percents.
+    """Draw how many respondents got which percent of the points, with a line at each percent of `at`.
 
-    Scores outside of 0 to 100 percent are drawn at the end that they are beyond.
+    Scores below 0 or above 100 percent count in the first or the last bar.
     """
     counts = _bins(distribution)
     highest = max(max(counts), 1)
@@ -156,7 +156,7 @@ def _markup(chart: Any) -> Markup:
     for element in tree.xpath(_UNUSED):
         element.getparent().remove(element)
     _name_dots(tree)
-    _draw_lines(tree)
+    _simplify_bars(tree)
     for element in tree.iter(etree.Element):
         for name in _UNUSED_ATTRIBUTES.intersection(element.attrib):
             del element.attrib[name]
@@ -169,7 +169,7 @@ def _markup(chart: Any) -> Markup:
 
 
 def _name_dots(tree: Any) -> None:
-    """Give each dot its name as a title: a browser shows it, and a screen reader reads it as its link's."""
+    """Give the link of each dot a title, which browsers show, and which screen readers read as its name."""
     for dots in tree.xpath("//g[@class = 'dots']"):
         (link,) = dots
         link.set("href", link.attrib.pop(_XLINK_HREF))
@@ -180,7 +180,7 @@ def _name_dots(tree: Any) -> None:
         dots.getparent().replace(dots, link)
 
 
-def _draw_lines(tree: Any) -> None:
+def _simplify_bars(tree: Any) -> None:
     """Make plain rectangles of the bars of a histogram, and lines of the narrow ones."""
     for group in tree.xpath("//g[@class = 'histbar']"):
         (bar,) = group

@@ -1,6 +1,6 @@
 """How a figure of an item is computed, with the item's own numbers in the formula.
 
-The numbers are those of the artefact. A formula is shown only where they give the figure: it holds for a
+The numbers are those of the document. A formula is shown only where they give the figure: it holds for a
 question with one correct answer that is scored right or wrong, was shown to all students, and is graded.
 """
 
@@ -41,13 +41,13 @@ def worked_formulas(item: Json, quiz: Json) -> Mapping[str, Worked]:
     worked = {}
     for name, formula in _FORMULAS.items():
         try:
-            form, result = formula(item, correct[0], quiz)
+            shown, result = formula(item, correct[0], quiz)
         except (TypeError, ZeroDivisionError, ValueError):
             # One of the numbers has no value, or the totals do not differ.
             continue
         value = item[name]["value"]
         if value is not None and math.isclose(result, value, abs_tol=1e-9):
-            worked[name] = form
+            worked[name] = shown
     return worked
 
 

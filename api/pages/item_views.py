@@ -1,4 +1,4 @@
-"""What the page of the item analysis shows: figures, options and findings of an artefact, in words."""
+"""What the page of the item analysis shows: the figures, options and findings of a document, in words."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def quiz_view(psychometrics: Json) -> QuizView:
 
 
 def convention_of(name: str, conventions: Json) -> str:
-    """Return how a figure is computed; the quantiles of a quantity share what is said of it."""
+    """Return how a figure is computed; figures of one quantity, such as minutes_median, may share a text."""
     return str(conventions.get(name) or conventions.get(name.partition("_")[0], ""))
 
 

@@ -1,26 +1,31 @@
-"""The page of the item analysis: what the artefact of the statistics holds, in words and pictures."""
+"""The page of the item analysis: what the document of the statistics contains, in words and charts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from flask import Blueprint, request
+from flask import Blueprint, redirect, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
+from api.errors import InvalidParameterError
+from api.links import links
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
 from api.pages.rendering import PageTexts, isolated, page_response
-from api.pages.sign_in import signed_in
+from api.pages.sign_in import require_form_token, signed_in
 from api.params import object_id_or_none
 from api.services import services
 from api.statistics_documents import read_document, request_statistics
 from models.lms.courses import Section
+from models.lms.quizzes import Quiz
+from models.reports.requests import Requested, find_failed
 from models.reports.tables import QuizReport
-from models.reports.variants import AttemptChoice, ReportType, Variant, is_generatable
+from models.reports.variants import MOST_SECTIONS, AttemptChoice, ReportType, Variant, is_generatable
 
 items = Blueprint("items", __name__)
 
@@ -34,7 +39,7 @@ _ATTEMPTS: Final = {
 
 @dataclass(frozen=True)
 class Choices:
-    """What the reader chose to see; whatever the address has that is not a choice is passed over."""
+    """What the reader chose to see; anything else in the query is ignored."""
 
     sort: str
     attempts: AttemptChoice
@@ -43,21 +48,41 @@ class Choices:
 
     @classmethod
     def of_request(cls, sections: list[Section]) -> Choices:
-        """Read the choices from the query."""
+        """Read the choices from the query; raises InvalidParameterError for too many sections."""
         named = {object_id_or_none(text) for text in request.args.getlist("section_ids")}
+        section_ids = frozenset(section.id for section in sections if section.id in named)
+        if len(section_ids) > MOST_SECTIONS:
+            raise InvalidParameterError(f"section_ids must be at most {MOST_SECTIONS}")
         attempts = request.args.get("attempts", "")
         sort = request.args.get("sort", "")
         return cls(
             sort if sort in SORTS else "position",
             next((choice for choice in _ATTEMPTS if choice == attempts), AttemptChoice.FIRST),
-            frozenset(section.id for section in sections if section.id in named),
+            section_ids,
             request.args.get("findings") == "1",
+        )
+
+    @property
+    def query(self) -> str:
+        """The query that names these choices."""
+        named = {
+            "sort": self.sort,
+            "attempts": self.attempts,
+            "section_ids": sorted(self.section_ids),
+            "findings": ["1"] if self.only_findings else [],
+        }
+        return urlencode(named, doseq=True)
+
+    def variant(self, quiz: Quiz) -> Variant:
+        """Return the variant of the statistics that shows them."""
+        return Variant.of_statistics(
+            quiz, all_versions=False, section_ids=self.section_ids, attempt_choice=self.attempts
         )
 
 
 @items.get("/items")
 def index(course_id: str, quiz_id: str) -> Response:
-    """Show the item analysis, or how far it is."""
+    """Show the item analysis, how far it is, or why it could not be computed."""
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
@@ -65,19 +90,29 @@ def index(course_id: str, quiz_id: str) -> Response:
             return page_response("items_of_survey.html", found)
         sections = _sections(session, found)
         choices = Choices.of_request(sections)
-        variant = Variant.of_statistics(
-            found.quiz,
-            all_versions=False,
-            section_ids=choices.section_ids,
-            attempt_choice=choices.attempts,
-        )
-        requested = request_statistics(context, found, variant)
+        variant = choices.variant(found.quiz)
+        # The page of a live job loads itself every second, and must not queue a failing job each time.
+        failed = find_failed(session, variant)
+        requested = Requested(failed, None) if failed else request_statistics(context, found, variant)
     services().publisher.send(requested.message)
     report = requested.report
     if report.file is None:
-        return page_response("items_wait.html", found, report=report)
-    psychometrics = read_document(report.file)["psychometrics"]
+        return page_response("items_wait.html", found, report=report, query=choices.query)
+    psychometrics = read_document(report.file, dict[str, Any])["psychometrics"]
     return _page(found, sections, choices, report, quiz_view(psychometrics))
+
+
+@items.post("/items")
+def compute_again(course_id: str, quiz_id: str) -> Response:
+    """Queue the job of statistics that could not be computed again, and show how far it is."""
+    require_form_token(course_id)
+    with services().database.transaction() as session:
+        context = signed_in(session, course_id)
+        found = context.quiz(course_id, quiz_id)
+        choices = Choices.of_request(_sections(session, found))
+        requested = request_statistics(context, found, choices.variant(found.quiz))
+    services().publisher.send(requested.message)
+    return redirect(f"{links().quiz_page(found.quiz)}/items?{choices.query}", 303)
 
 
 def _sections(session: Session, found: QuizAccess) -> list[Section]:

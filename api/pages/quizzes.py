@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 from flask import Blueprint
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import CourseAccess
@@ -21,7 +19,7 @@ from api.params import page
 from api.services import services
 from api.statistics_documents import read_document
 from models.lms.quizzes import Quiz, count_quizzes, list_quizzes
-from models.reports.requests import newest_reports
+from models.reports.requests import find_newest_file
 from models.reports.tables import File, QuizReport
 from models.reports.variants import ReportType, Variant, is_generatable
 
@@ -63,15 +61,14 @@ class QuizFigures:
     chart: Markup
 
     @classmethod
-    def of_document(cls, document: Any) -> QuizFigures:
-        """Read the statistics of a quiz."""
-        statistics = msgspec.convert(document, _Statistics).psychometrics
-        quiz, percent = statistics.quiz, statistics.quiz.mean_percent.value
+    def of_statistics(cls, document: _Statistics) -> QuizFigures:
+        """Pick the figures from the statistics of a quiz."""
+        quiz, percent = document.psychometrics.quiz, document.psychometrics.quiz.mean_percent.value
         return cls(
             quiz.n,
             None if percent is None else percent / 100,
             quiz.alpha.value,
-            sum(finding.rank == "finding" for finding in statistics.findings),
+            sum(finding.rank == "finding" for finding in document.psychometrics.findings),
             score_bars(quiz.score_distribution),
         )
 
@@ -95,7 +92,9 @@ def index(course_id: str) -> Response:
         found = signed_in(session, course_id).course(course_id)
         total = count_quizzes(session, found.course.id)
         listed = list_quizzes(session, found.course.id, offset=requested.offset, limit=requested.size)
-        statistics = [_statistics_of(session, quiz) for quiz in listed]
+        statistics = [
+            find_newest_file(session, Variant.of_statistics(quiz, all_versions=False)) for quiz in listed
+        ]
     return course_page_response(
         "quizzes.html",
         found,
@@ -103,12 +102,6 @@ def index(course_id: str) -> Response:
         previous=requested.number - 1,
         next=requested.number + 1 if requested.offset + requested.size < total else None,
     )
-
-
-def _statistics_of(session: Session, quiz: Quiz) -> QuizReport | None:
-    variant = Variant.of_statistics(quiz, all_versions=False)
-    made = [report for report in newest_reports(session, quiz.id) if report.file is not None]
-    return next((report for report in made if report.variant == variant), None)
 
 
 def _row(found: CourseAccess, quiz: Quiz, report: QuizReport | None) -> QuizRow:
@@ -125,7 +118,7 @@ def _row(found: CourseAccess, quiz: Quiz, report: QuizReport | None) -> QuizRow:
 
 def _figures(file: File) -> QuizFigures | None:
     try:
-        return QuizFigures.of_document(read_document(file))
-    except NotReadyError:
-        # Its bytes are lost; they are made again when the item analysis is opened.
+        return QuizFigures.of_statistics(read_document(file, _Statistics))
+    except (NotReadyError, msgspec.ValidationError):
+        # Its bytes are lost, or another release wrote it. It is made again when the item analysis is opened.
         return None

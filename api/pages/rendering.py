@@ -83,7 +83,7 @@ def isolated(text: str) -> str:
 class PageTexts:
     """The texts, numbers and times of a page in one language."""
 
-    texts: Translations
+    translations: Translations
 
     @classmethod
     def of_request(cls) -> PageTexts:
@@ -92,31 +92,32 @@ class PageTexts:
 
     def translate(self, text: str) -> str:
         """Translate a text."""
-        return self.texts.catalogue.gettext(text)
+        return self.translations.catalogue.gettext(text)
 
     def number(self, value: float) -> str:
         """Write a number."""
-        return _number(value, None, self.texts.language)
+        return _number(value, None, self.translations.language)
 
     def coefficient(self, value: float) -> str:
         """Write a number with two decimals, so that those beside each other are as long."""
-        return _number(round(value, 2), "0.00", self.texts.language)
+        return _number(round(value, 2), "0.00", self.translations.language)
 
     def percent(self, share: float) -> str:
         """Write a share as whole percents."""
-        return _percent(round(share, 4), self.texts.language)
+        return _percent(round(share, 4), self.translations.language)
 
     def moment(self, value: datetime.datetime) -> str:
         """Write a time."""
         at = value.astimezone(datetime.UTC)
-        return f"{format_datetime(at, 'medium', locale=self.texts.locale)} UTC"
+        return f"{format_datetime(at, 'medium', locale=self.translations.locale)} UTC"
 
     def size(self, value: int) -> str:
         """Write a number of bytes."""
+        locale = self.translations.locale
         for factor, unit in ((10**6, "megabyte"), (10**3, "kilobyte")):
             if value >= factor:
-                return format_unit(value / factor, unit, "short", format="#,##0.#", locale=self.texts.locale)
-        return format_unit(value, "byte", "short", locale=self.texts.locale)
+                return format_unit(value / factor, unit, "short", format="#,##0.#", locale=locale)
+        return format_unit(value, "byte", "short", locale=locale)
 
     def words(self, remark: RemarkView) -> str:
         """Write what a finding has seen, with its figures."""
@@ -150,26 +151,26 @@ def _percent(share: float, language: str) -> str:
 
 
 def _html(template: str, status: int, **values: Any) -> Response:
-    page = PageTexts.of_request()
-    texts = page.texts
+    texts = PageTexts.of_request()
+    catalogue, locale = texts.translations.catalogue, texts.translations.locale
     content = render_template(
         template,
-        _=texts.catalogue.gettext,
-        ngettext=texts.catalogue.ngettext,
-        language=texts.language,
-        direction=texts.locale.text_direction,
+        _=catalogue.gettext,
+        ngettext=catalogue.ngettext,
+        language=texts.translations.language,
+        direction=locale.text_direction,
         parts_url=f"{links().base}/pages",
-        number=page.number,
-        coefficient=page.coefficient,
-        worked=page.worked,
-        percent=page.percent,
-        moment=page.moment,
-        size=page.size,
+        number=texts.number,
+        coefficient=texts.coefficient,
+        worked=texts.worked,
+        percent=texts.percent,
+        moment=texts.moment,
+        size=texts.size,
         **values,
     )
     # The indents of the templates would be a third of a page.
     response = Response(_INDENT.sub("\n", content), status=status, content_type=f"{HTML}; charset=utf-8")
-    response.headers["Content-Language"] = texts.language
+    response.headers["Content-Language"] = texts.translations.language
     frames = " ".join(services().settings.page_frame_origins) or "'none'"
     response.headers["Content-Security-Policy"] = _POLICY.format(frames=frames)
     response.vary.update(("Accept-Language", "Cookie"))

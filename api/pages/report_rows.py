@@ -12,7 +12,7 @@ from api.auth import QuizAccess
 from api.links import links
 from api.services import services
 from models.reports.requests import newest_reports
-from models.reports.tables import QuizReport, ReportState
+from models.reports.tables import Progress, QuizReport, ReportState
 from models.reports.variants import TYPES, ReportFormat, ReportType, Variant, is_generatable
 
 _PURPOSES: Final = {
@@ -26,16 +26,13 @@ _FORMATS: Final = {
 }
 
 
-_ByVariant = Mapping[Variant, QuizReport]
-
-
 @dataclass(frozen=True)
 class ReportRow:
-    """The newest file of one variant, and the newest report without one if that is newer."""
+    """The newest report of one variant that has a file, and the newest that has none if that is newer."""
 
     variant: Variant
-    made: QuizReport | None
-    unmade: QuizReport | None
+    with_file: QuizReport | None
+    without_file: QuizReport | None
     is_current: bool
 
     @property
@@ -46,29 +43,30 @@ class ReportRow:
     @property
     def is_queued(self) -> bool:
         """Whether a job can still be cancelled."""
-        return self.unmade is not None and self.unmade.state is ReportState.QUEUED
+        return self.without_file is not None and self.without_file.state is ReportState.QUEUED
 
     @property
     def is_live(self) -> bool:
         """Whether a job is queued or running."""
-        return self.unmade is not None and self.unmade.state.is_live
+        return self.without_file is not None and self.without_file.state.is_live
 
     @property
     def completion(self) -> float:
         """How much of the job is done, in percent."""
-        return 0.0 if self.unmade is None or self.unmade.progress is None else self.unmade.progress.completion
+        return 0.0 if self._progress is None else self._progress.completion
 
     @property
     def failure(self) -> str | None:
         """Why the report could not be generated, if it failed."""
-        if self.unmade is None or self.unmade.state is not ReportState.FAILED or self.unmade.progress is None:
+        if self.without_file is None or self.without_file.state is not ReportState.FAILED:
             return None
-        return self.unmade.progress.message
+        return None if self._progress is None else self._progress.message
 
     @property
     def download_url(self) -> str | None:
         """Where the newest file is."""
-        return None if self.made is None or self.made.file is None else links().download(self.made.file)
+        file = None if self.with_file is None else self.with_file.file
+        return None if file is None else links().download(file)
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -78,6 +76,10 @@ class ReportRow:
             "quiz_report[format]": self.variant.format.value,
             "quiz_report[includes_all_versions]": str(self.variant.includes_all_versions).lower(),
         }
+
+    @property
+    def _progress(self) -> Progress | None:
+        return None if self.without_file is None else self.without_file.progress
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,16 @@ class ReportGroup:
 
 def report_groups(session: Session, found: QuizAccess) -> list[ReportGroup]:
     """Find the reports that the user may request, whether they were ever requested or not."""
-    made: dict[Variant, QuizReport] = {}
-    unmade: dict[Variant, QuizReport] = {}
+    with_file: dict[Variant, QuizReport] = {}
+    without_file: dict[Variant, QuizReport] = {}
     for report in newest_reports(session, found.quiz.id):
-        (unmade if report.file is None else made)[report.variant] = report
+        (without_file if report.file is None else with_file)[report.variant] = report
     return [
         ReportGroup(
             TYPES[kind].readable_name,
             _PURPOSES[kind],
             is_generatable(kind, found.quiz),
-            [_row(variant, found, made, unmade) for variant in _variants(kind, found)],
+            [_row(variant, found, with_file, without_file) for variant in _variants(kind, found)],
         )
         for kind in _PURPOSES
     ]
@@ -118,10 +120,10 @@ def _variants(kind: ReportType, found: QuizAccess) -> Iterator[Variant]:
 def _row(
     variant: Variant,
     found: QuizAccess,
-    made: Mapping[Variant, QuizReport],
-    unmade: Mapping[Variant, QuizReport],
+    with_file: Mapping[Variant, QuizReport],
+    without_file: Mapping[Variant, QuizReport],
 ) -> ReportRow:
-    newest, later = made.get(variant), unmade.get(variant)
+    newest, later = with_file.get(variant), without_file.get(variant)
     if newest is not None and later is not None and later.id < newest.id:
         later = None
     formula_guard = services().settings.formula_guard

@@ -1,4 +1,4 @@
-"""The pages of a quiz and its reports, for teachers: server-rendered, from rows and artefacts alone."""
+"""The pages of a quiz's reports, for teachers: sign in, generate, follow, cancel, download."""
 
 from __future__ import annotations
 

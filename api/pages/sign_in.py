@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import g, request
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from werkzeug import Response
 
 from api.auth import RequestContext
 from api.errors import ForgedFormError, NotSignedInError
+from api.links import links
 from api.page_sessions import SESSION_SECONDS, PageSession
 from api.params import object_id
 from api.services import services
@@ -52,7 +54,8 @@ def begin_session(response: Response, *, user_id: int, course_id: int) -> None:
         _COOKIE,
         services().page_sessions.issue(user_id, course_id),
         max_age=SESSION_SECONDS,
-        path=f"/courses/{course_id}",
+        # The public address may have a path, which the proxy removes.
+        path=f"{urlsplit(links().base).path}/courses/{course_id}",
         secure=is_framed or request.is_secure or settings.public_url.startswith("https://"),
         httponly=True,
         samesite="None" if is_framed else "Lax",

@@ -111,4 +111,4 @@ def list_submissions_of_quiz(course_id: str, quiz_id: str) -> Response:
 
 
 def _page_response(body: Any, requested: Page, total: int) -> Response:
-    return serialized_response(body, headers=links().pages(request.path, requested, total))
+    return serialized_response(body, headers=links().list_pages(request.path, requested, total))

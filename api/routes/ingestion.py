@@ -111,10 +111,10 @@ class _Push:
                 session.rollback()
 
     def apply_preceding(self, context: RequestContext, course_id: str, quiz_id: str | None = None) -> None:
-        """Apply the course and the quiz that a check brings along, to check against what will be stored then.
+        """Apply the course and the quiz that a check sends along: the attempts are checked as if after them.
 
-        They lie beside the list in a document, and alone in the first line of lines. What is wrong with them
-        is not reported: they have a check of their own.
+        They stand beside the list in a document, or alone in the first of several lines. Their own issues are
+        not reported, since each has a check of its own.
         """
         self.body.seek(0)
         if not self.params.is_check:
@@ -153,7 +153,7 @@ def _received_push(check: Callable[[RequestContext], object], *media_types: str)
         try:
             check(context)
         except NotFoundError:
-            # A check may bring along the course that is not stored yet.
+            # A check may send along the course that is not stored yet.
             if not push_params().is_check:
                 raise
     params = push_params()

@@ -44,7 +44,7 @@ def index(course_id: str, quiz_id: str) -> Response:
             section_ids=params.section_ids,
             formula_guard=services().settings.formula_guard,
         )
-    headers = links().pages(request.path, Page(1, 10), len(reports))
+    headers = links().list_pages(request.path, Page(1, 10), len(reports))
     if wants(JSON_API):
         body = reports_json_api(reports, found.quiz, links(), translations(), params.include)
         body["meta"] = {"primaryCollection": "quiz_reports"}

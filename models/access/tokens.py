@@ -45,7 +45,8 @@ _FIND = select(_columns.user_id, _columns.is_admin, _columns.scopes, _columns.co
 class Caller:
     """The user of a request and their rights.
 
-    Without scopes, every route is allowed except the PUTs; without course ids, every course.
+    Without scopes, every route is allowed, but the PUTs and page links only to administrators. Without course
+    ids, every course is allowed.
     """
 
     user_id: int
@@ -54,7 +55,7 @@ class Caller:
     course_ids: frozenset[int] = frozenset()
 
     def may_access(self, course_id: int) -> bool:
-        """Whether the token may be used for a course: it is not limited to other ones."""
+        """Whether the token may be used for a course: it is not limited, or limited to this course too."""
         return not self.course_ids or course_id in self.course_ids
 
 

@@ -101,7 +101,7 @@ def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection
 
 
 def release_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> None:
-    """Give up the claim to those of these submissions of which nothing is stored."""
+    """Give up the claim to submissions of which nothing is stored; the others stay claimed."""
     run(session, _RELEASE, quiz_id=quiz_id, ids=sorted(submission_ids))
 
 

@@ -274,7 +274,7 @@ def _not_of_the_course(user_id: int, others: Sequence[int]) -> str:
 
 
 def _may_change(attempt: PushedAttempt, found: Found) -> bool:
-    """Whether an attempt may change anything: a late one must undo neither a regrade nor a deletion."""
+    """Whether an attempt is new enough to change anything: it must undo neither a regrade nor a deletion."""
     updated_at = attempt.submission.updated_at
     if stored := found.stored.get(attempt.key):
         return updated_at >= stored.updated_at

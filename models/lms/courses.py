@@ -105,18 +105,20 @@ def find_course(session: Session, key: int | str) -> Course:
 
 
 def find_course_user(session: Session, course_id: int, key: int | str) -> int:
-    """Find a user of a course by id, or by SIS id if the key is a string; raise NotFoundError."""
+    """Find a user of a course by id, or by SIS id if the key is a string; raise NotFoundError.
+
+    Users of several institutions may have the same SIS id, which then names none of them.
+    """
     column = User.id if isinstance(key, int) else User.sis_user_id
-    user_id = session.scalar(
+    found = session.scalars(
         select(User.id)
         .join(CourseUser, CourseUser.user_id == User.id)
         .where(CourseUser.course_id == course_id, column == key)
-        .order_by(User.id)
-        .limit(1)
-    )
-    if user_id is None:
+        .limit(2)
+    ).all()
+    if len(found) != 1:
         raise NotFoundError
-    return user_id
+    return found[0]
 
 
 def require_sections(session: Session, course: Course, section_ids: Collection[int]) -> None:

@@ -26,6 +26,7 @@ from models.reports.withdrawal import locked_quiz
 
 # Identifies a claim in the log. Teachers see it, too, and can quote it to their administrator.
 REFERENCE = "report {report_id}, job {progress_id}"
+_STORAGE_KEY = "reports/{progress_id}/{token}"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Claim:
     @property
     def storage_key(self) -> str:
         """The key of the object that this try writes; no other try ever writes to it."""
-        return f"reports/{self.progress_id}/{self.token}"
+        return _STORAGE_KEY.format(progress_id=self.progress_id, token=self.token)
 
     @property
     def reference(self) -> str:
@@ -268,7 +269,7 @@ _HAND_OUT = text(
 def hand_out(session: Session, *, most_of_course: int, most: int = 100) -> Sequence[JobMessage]:
     """Return the jobs that were held back and whose turn has come, courses in turn, and mark them enqueued.
 
-    Of each course, at most so many jobs are then with the broker or with workers.
+    Afterwards the broker and the workers have at most `most_of_course` jobs of each course.
     """
     rows = session.execute(_HAND_OUT, {"most_of_course": most_of_course, "most": most}).all()
     return [
@@ -297,7 +298,7 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
     running = session.execute(
         select(QuizReport.progress_id, QuizReport.claim_token).where(QuizReport.state == ReportState.RUNNING)
     )
-    known |= {f"reports/{progress_id}/{token}" for progress_id, token in running}
+    known |= {_STORAGE_KEY.format(progress_id=progress_id, token=token) for progress_id, token in running}
     return [key for key in storage_keys if key not in known]
 
 

@@ -150,6 +150,18 @@ def find_newest(session: Session, variant: Variant) -> QuizReport:
     return _found(_newest(session, variant))
 
 
+def find_newest_file(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant that has a file, or None."""
+    with_file = _FIND.filter_by(**vars(variant)).where(QuizReport.file_id.is_not(None))
+    return session.scalar(with_file.order_by(QuizReport.id.desc()).limit(1))
+
+
+def find_failed(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant if it failed, else None."""
+    newest = _newest(session, variant)
+    return newest if newest is not None and newest.state is ReportState.FAILED else None
+
+
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
     """Abort a queued job, or clear a failed or generated report; the row stays, idle.
 
@@ -258,7 +270,7 @@ def sent_jobs(course_id: int) -> ScalarSelect[int]:
 
 
 def mark_file_lost(session: Session, file_id: int) -> bool:
-    """Make a report stale whose file has lost its bytes, so that the next request makes it anew.
+    """Mark as stale the report of a file that has lost its bytes, so that the next request makes it anew.
 
     Returns False if the file is already deleted or marked.
     """

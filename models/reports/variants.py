@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ReportType(StrEnum):
-    """What is generated of a quiz: its two reports, and the statistics, which are no report for clients."""
+    """What is generated of a quiz: its two reports, and the statistics, which the API shows in other ways."""
 
     STUDENT_ANALYSIS = "student_analysis"
     ITEM_ANALYSIS = "item_analysis"
@@ -67,8 +67,8 @@ class TypeSpec:
 class FormatSpec:
     """How a format is served; `guards_formulas` says that the formula guard changes its bytes.
 
-    A format whose `new_quizzes_name` is set is the student_analysis in a layout of New Quizzes, which only
-    their form of the request may ask for, by this name.
+    A format with a `new_quizzes_name` is a layout of New Quizzes for the student_analysis. Only a request in
+    the form of New Quizzes may name it, and by this name.
     """
 
     content_type: str
@@ -215,7 +215,7 @@ class Variant:
     def analysis_version(self, *, formula_guard: bool) -> str:
         """Return the version of the analysis that makes the file today.
 
-        Switching the formula guard makes older files of a format stale that has it.
+        Switching the formula guard makes older files stale in the formats that it affects.
         """
         guard = "+guard" if formula_guard and FORMATS[self.format].guards_formulas else ""
         return f"{TYPES[self.report_type].version}{guard}"
@@ -234,7 +234,7 @@ def parse_report_type(name: object, quiz: Quiz) -> ReportType:
 
 
 def parse_report_format(name: object, report_type: ReportType) -> ReportFormat:
-    """Parse a format, CSV if none is named, or raise InvalidReportFormatError if the type has no such one."""
+    """Parse a format, CSV if none is named; raise InvalidReportFormatError if the type does not have it."""
     formats = TYPES[report_type].formats
     if name is None:
         return formats[0]

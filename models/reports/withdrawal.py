@@ -1,4 +1,4 @@
-"""What a quiz may no longer have: named reports once it is an anonymous survey, item analyses once a survey.
+"""Withdrawing reports: those with names once a quiz is an anonymous survey, item analyses once a survey.
 
 A change of the quiz locks its row before it withdraws reports. A transaction that queues or finishes a job
 takes a shared lock of that row and reads the quiz again, so if a change and a job race, the change wins.

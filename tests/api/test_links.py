@@ -36,7 +36,7 @@ def test_urls_begin_with_the_base() -> None:
     ],
 )
 def test_a_page_links_to_those_that_exist(number: int, total: int, expected: dict[str, int]) -> None:
-    header = LINKS.pages("/api/v1/courses", Page(number, 10), total)["Link"]
+    header = LINKS.list_pages("/api/v1/courses", Page(number, 10), total)["Link"]
 
     found = re.findall(r'<([^>]*)\?page=(\d+)&per_page=10>; rel="(\w+)"', header)
     assert {relation: int(page) for _, page, relation in found} == expected
@@ -45,7 +45,7 @@ def test_a_page_links_to_those_that_exist(number: int, total: int, expected: dic
 
 
 def test_a_path_cannot_end_the_link() -> None:
-    header = LINKS.pages('/api/v1/courses/sis_course_id:a>; rel="x', Page(1, 10), 0)["Link"]
+    header = LINKS.list_pages('/api/v1/courses/sis_course_id:a>; rel="x', Page(1, 10), 0)["Link"]
 
     assert header.startswith(
         "<https://reports.example.edu/base/api/v1/courses/sis_course_id:a%3E%3B%20rel%3D%22x?page=1&"

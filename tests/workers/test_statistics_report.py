@@ -17,7 +17,7 @@ from tests import every_type
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, QUIZ_ID, roster
 from workers.analysis.figures import CONVENTIONS, Reason
-from workers.generation import generate
+from workers.generation import Heartbeat, generate
 from workers.resources import Resources
 
 
@@ -114,6 +114,21 @@ def test_choices_of_attempts_are_variants_of_their_own(lms: Lms) -> None:
         }
 
     assert len(variants) == len(AttemptChoice)
+
+
+def test_the_lease_can_be_renewed_after_each_item(
+    lms: Lms, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Heartbeat.advance
+    calls: list[float] = []
+
+    def counted(heartbeat: Heartbeat, completion: float) -> None:
+        calls.append(completion)
+        advance(heartbeat, completion)
+
+    monkeypatch.setattr(Heartbeat, "advance", counted)
+    items = document(lms, resources)["psychometrics"]["items"]
+    assert len(calls) > 2 * len(items)
 
 
 def test_a_quiz_without_attempts(lms: Lms, resources: Resources) -> None:

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NumericAnswer:
-    """The numbers that an answer of a numerical question takes for right."""
+    """The numbers that an answer to a numerical question accepts as correct."""
 
     low: float
     high: float
@@ -43,7 +43,7 @@ class CanvasQuestion:
     """A question as Canvas's statistics show it.
 
     `options` are the answers, in the order of the question; `numbers` are those of a numerical question, by
-    the key of the option; `key` is the index of the answer that the item_analysis takes for correct.
+    the key of the option; `key` is the index of the answer that is correct in the item_analysis.
     """
 
     id: int
@@ -179,7 +179,8 @@ def _answers(
         for option in options
     ]
     known = {option.key for option in options}
-    given = {key: count for key, count in counts.items() if key.startswith(prefix)}
+    # The name of a blank may contain a colon, and so begin with the name of another blank and a colon.
+    given = {key: n for key, n in counts.items() if blank is None or key.rpartition(":")[0] == blank}
     if other and (others := sum(count for key, count in given.items() if key not in known)):
         answers.append({"id": "other", "text": "Something Else", "correct": False, "responses": others})
     if blanks := shown - sum(given.values()):

@@ -1,4 +1,4 @@
-"""How often the answers of questions were selected that take several, or typed text.
+"""How often each answer was selected, of questions that take several answers or typed text.
 
 A selection is JSON: an answer's id, a list of ids, or an object with an id for each blank or left side. Each
 distinct selection is read once for a chunk.

@@ -7,7 +7,7 @@ figure from them. What a figure means is in `figures.CONVENTIONS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -273,10 +273,14 @@ class QuizStatistics:
 
     def items(self) -> list[ItemFigures]:
         """Return the figures of each item, in the order of the items."""
+        return list(self.each_item())
+
+    def each_item(self) -> Iterator[ItemFigures]:
+        """Yield the figures of `items` one by one: those of many students take a while to compute."""
         weights = coefficients.effective_weights(self._covariances)
         number_of = {index: number for number, index in enumerate(self._analysed)}
-        return [
-            _ItemCalculation(
+        for index, item in enumerate(self._items):
+            yield _ItemCalculation(
                 item,
                 self._table.item(index),
                 self._totals,
@@ -285,8 +289,6 @@ class QuizStatistics:
                 weights[number_of[index]] if index in number_of else None,
                 self._option_counts.get(index, {}),
             ).figures()
-            for index, item in enumerate(self._items)
-        ]
 
     def _moment(self, formula: Any) -> Figure:
         compared = self._totals.compared[~np.isnan(self._totals.compared)]

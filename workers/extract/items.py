@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from models.content.html_text import strip_tags
-from models.content.questions import Question as PushedQuestion
+from models.content.questions import Question
 from workers.analysis.frames import Item, Option
 
 
@@ -98,18 +98,18 @@ class QuizItems:
         return replace(item, points_possible=self.points_of_groups.get(group, own.points_possible))
 
 
-def read_question(content: str) -> PushedQuestion:
+def read_question(content: str) -> Question:
     """Read the stored content of a question version, which is JSON."""
-    return msgspec.json.decode(content, type=PushedQuestion)
+    return msgspec.json.decode(content, type=Question)
 
 
 def read_points_of_groups(content: str) -> Mapping[int, float]:
-    """Read the points of a quiz's question groups, which are JSON; those that are not known are left out."""
+    """Read the points of a quiz's question groups, which are JSON; unknown points are left out."""
     points = msgspec.json.decode(content, type=dict[str, float | None])
     return {int(group_id): known for group_id, known in points.items() if known is not None}
 
 
-def to_item(question: PushedQuestion) -> Item:
+def to_item(question: Question) -> Item:
     """Return a question as an item of the analysis."""
     return Item(
         id=question.id,

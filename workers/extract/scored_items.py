@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import msgspec
-
 from models.content.html_text import plain_text, strip_tags
 from models.content.questions import Answer, Question
 from models.lms.quizzes import QuestionType
@@ -17,13 +15,8 @@ _BY_BLANK = frozenset({QuestionType.FILL_IN_BLANKS, QuestionType.DROPDOWNS})
 _WITHOUT_OPTIONS = frozenset({QuestionType.ESSAY, QuestionType.CALCULATED, QuestionType.FILE_UPLOAD})
 
 
-def read_question(content: str) -> Question:
-    """Read the stored content of a question version, which is JSON."""
-    return msgspec.json.decode(content, type=Question)
-
-
 def scored_item(question: Question) -> ScoredItem:
-    """Return a question as the figures for every type see it; of a choice exactly one option is correct."""
+    """Return a question as the figures need it; a choice question has exactly one correct option."""
     key = _key(question)
     options = _options(question)
     if question.question_type.is_choice:
@@ -40,7 +33,7 @@ def scored_item(question: Question) -> ScoredItem:
 
 
 def canvas_question(question: Question) -> CanvasQuestion:
-    """Return a question as Canvas's statistics show it; correct is what has a weight of 100."""
+    """Return a question as Canvas's statistics show it; every option with a weight of 100 is correct."""
     return CanvasQuestion(
         id=question.id,
         question_type=question.question_type.value,
@@ -58,16 +51,18 @@ def _options(question: Question) -> tuple[ItemOption, ...]:
     if kind in _WITHOUT_OPTIONS:
         return ()
     if kind is QuestionType.MATCHING:
+        left = [(answer, answer.label or plain_text(answer.left)) for answer in question.answers]
+        right = [(match.match_id, plain_text(match.text)) for match in question.matches]
         return tuple(
             ItemOption(
-                key=f"{answer.id}:{match.match_id}",
-                text=plain_text(match.text),
-                is_correct=match.match_id == answer.match_id,
+                key=f"{answer.id}:{match_id}",
+                text=text,
+                is_correct=match_id == answer.match_id,
                 blank=str(answer.id),
-                blank_text=answer.label or plain_text(answer.left),
+                blank_text=left_text,
             )
-            for answer in question.answers
-            for match in question.matches
+            for answer, left_text in left
+            for match_id, text in right
         )
     return tuple(
         ItemOption(

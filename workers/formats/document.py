@@ -1,4 +1,4 @@
-"""A report that is one document rather than a table: its only cell is the file."""
+"""A report that is one document rather than a table: its cells are the parts of the file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import pandas as pd
 
 
 def write(frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
-    """Yield the document."""
+    """Yield the parts of the document, of which some may be empty."""
     for frame in frames:
         yield from frame["document"]

@@ -17,11 +17,8 @@ _COLUMNS_OF_ITEM: Final = 5
 _COLUMNS_OF_SUMMARY: Final = 5
 
 
-def write(
-    columns: Sequence[Column], frames: Iterator[pd.DataFrame], *, guard_formulas: bool = False
-) -> Iterator[bytes]:
-    """Yield the list in parts; a formula is data in JSON, so nothing is guarded."""
-    del guard_formulas
+def write(columns: Sequence[Column], frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
+    """Yield the list in parts."""
     first_item = next(
         (index for index, column in enumerate(columns) if column.question_id is not None),
         len(columns) - _COLUMNS_OF_SUMMARY,

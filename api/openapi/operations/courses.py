@@ -63,7 +63,7 @@ LIST_QUESTIONS: Final = Operation(
 LIST_SUBMISSIONS: Final = Operation(
     {
         200: ResponseSpec(
-            "A page of the quiz's submissions, one a student, with the latest attempt.",
+            "A page of the quiz's submissions, one per student, with the latest attempt.",
             {JSON: Content(schemas.QuizSubmissions)},
             headers=["Link"],
         )

@@ -46,17 +46,17 @@ _ATTEMPT: Final = {
 _CHECK: Final = Parameter(
     "check",
     BooleanText,
-    "Whether nothing is stored: the response has the counts that `on_error=skip` would give, and the issues."
-    f" It stops after {MOST_CHECKED_ISSUES:,} issues or {MOST_CHECK_SECONDS:.0f} seconds, and is then not"
-    " `complete`.",
+    "Whether to check only and store nothing. The response has the counts that `on_error=skip` would give,"
+    f" and the issues. It stops after {MOST_CHECKED_ISSUES:,} issues or {MOST_CHECK_SECONDS:.0f} seconds, and"
+    " is then not `complete`.",
     "true",
 )
 _ON_ERROR: Final = Parameter(
     "on_error",
     Literal["skip"],
-    "What becomes of invalid parts. Without it, one refuses the request. `skip` stores what is valid: what is"
-    " skipped stays as it is stored, what depends on it is skipped too, and of a repeated key the first"
-    " counts. A broken line is skipped; a broken document is refused.",
+    "What to do with invalid parts. Without it, the request is refused for one. `skip` stores what is valid:"
+    " what is skipped stays as it is stored, what depends on it is skipped too, and of a repeated key the"
+    " first counts. A broken line is skipped; a broken document is refused.",
     "skip",
 )
 _KINDS: Final = " ".join(f"`{kind}`: {kind.meaning}." for kind in IssueKind)
@@ -91,15 +91,15 @@ PUT_COURSE: Final = _push(
 PUT_QUIZ: Final = _push(
     'An entry of `questions` with `"entry_type": "quiz_group"` is a group: its `id` and `question_points` are'
     " kept. A question with a `quiz_group_id` is drawn, so it is in the reports of the attempts that had it."
-    " A check may have beside `quiz` the `course` that is to be pushed before it.",
+    " With `check`, the `course` that is to be pushed first may stand beside `quiz`.",
     {JSON: Content(QuizBody, _QUIZ)},
 )
 
 PUT_SUBMISSIONS: Final = _push(
     "An entry of `submission_data` has further keys that depend on the question: `answer_<answer id>`,"
     " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A row that holds no attempt (untaken,"
-    " settings_only, attempt null) counts as unchanged, whatever its other fields. A check may have beside"
-    " the attempts, or in the first line, the `course` and the `quiz` that are to be pushed before them.",
+    " settings_only, attempt null) counts as unchanged, whatever its other fields. With `check`, the `course`"
+    " and the `quiz` that are to be pushed first may stand beside the attempts, or in the first line.",
     {
         JSON: Content(SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "One attempt in each line."}),

@@ -6,9 +6,12 @@ from typing import Any
 
 import lxml.html
 import pytest
+from sqlalchemy import select
 
 from models.db.session import Database
 from models.lms.courses import Section
+from models.reports.tables import QuizReport, ReportState
+from models.reports.variants import MOST_SECTIONS
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
 from tests.api.pages.exams import (
     HOSTILE,
@@ -59,6 +62,25 @@ def test_the_first_look_shows_that_the_statistics_are_computed(browser: Browser)
     page = browser.page(ITEMS)
     assert "The statistics are being computed." in text_of(page)
     assert page.xpath("//*[@data-live and @data-reload]")
+
+
+def test_a_failure_is_shown_until_its_button_starts_the_job_again(exam: Api, browser: Browser) -> None:
+    chosen = {"sort": "facility", "attempts": "last", "findings": "1"}
+    browser.page(ITEMS, query_string=chosen)
+    with exam.database.transaction() as session:
+        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
+    exam.fail(queued, "The disk is full. Reference: abc")
+    for _ in range(2):
+        page = browser.page(ITEMS, query_string=chosen)
+        assert "The disk is full. Reference: abc" in text_of(page)
+        assert not page.xpath("//*[@data-live]")
+
+    assert browser.post(ITEMS, form_token="forged").status_code == 403
+    (again,) = buttons(page, "Generate again")
+    address = browser.submit(again).headers["Location"]
+    assert address == f"{exam.settings.public_url}{ITEMS}?sort=facility&attempts=last&findings=1"
+    assert exam.report(queued).state is ReportState.QUEUED
+    assert browser.page(address.removeprefix(exam.settings.public_url)).xpath("//*[@data-live]")
 
 
 def test_the_page_finds_what_is_wrong_with_the_exam(
@@ -151,6 +173,14 @@ def test_a_section_is_chosen_among_those_of_the_course(
     assert page.xpath("//select[@name = 'attempts']/option[@selected]/@value") == ["last"]
     assert HOSTILE[1] in text_of(page)
     assert "0 students" in text_of(page)
+
+
+def test_too_many_sections_are_refused(browser: Browser, database: Database) -> None:
+    ids = [1000 + number for number in range(MOST_SECTIONS + 1)]
+    with database.transaction() as session:
+        session.add_all(Section(id=section_id, course_id=COURSE_ID, name="A section") for section_id in ids)
+    for chosen, status in ((ids, 400), (ids[1:], 200)):
+        assert browser.get(ITEMS, query_string={"section_ids": chosen}).status_code == status
 
 
 def test_an_empty_quiz_has_a_page(api: Api, resources: Resources) -> None:

@@ -71,6 +71,20 @@ def test_statistics_whose_bytes_are_lost_are_not_shown(
     assert "Not computed yet" in text_of(line_of(browser.page(QUIZZES), QUIZ_ID))
 
 
+def test_statistics_that_another_release_wrote_are_not_shown(
+    browser: Browser, database: Database, resources: Resources
+) -> None:
+    browser.page(f"{PAGES}/items")
+    make_queued_reports(database, resources)
+    with database.transaction() as session:
+        (report,) = session.query(QuizReport)
+        assert report.file is not None
+        key, size = report.file.storage_key, report.file.size
+    with resources.store.writer(key) as writer:
+        writer.write(b'{"psychometrics": {"quiz": {}}}'.ljust(size))
+    assert "Not computed yet" in text_of(line_of(browser.page(QUIZZES), QUIZ_ID))
+
+
 def test_many_quizzes_have_several_pages(browser: Browser, database: Database) -> None:
     with database.transaction() as session:
         for number in range(20):

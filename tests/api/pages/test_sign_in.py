@@ -110,6 +110,16 @@ def test_who_leaves_the_course_sees_nothing_more(api: Api, browser: Browser, dat
     assert browser.get(f"{PAGES}/reports").status_code == 403
 
 
+def test_below_a_path_of_the_public_address_the_pages_work_as_well(
+    settings: Settings, database: Database
+) -> None:
+    with open_api(replace(settings, public_url="https://school.test/quiz-reports"), database) as api:
+        browser = Browser(api)
+        cookie = browser.sign_in(link_for(api)).headers["Set-Cookie"]
+        assert f"Path=/quiz-reports/courses/{COURSE_ID};" in f"{cookie};"
+        assert "Student Analysis" in text_of(browser.page())
+
+
 class TestInFrames:
     @pytest.fixture
     def framed(self, settings: Settings, database: Database) -> Iterator[Api]:

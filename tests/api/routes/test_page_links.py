@@ -69,6 +69,13 @@ def test_ids_come_in_canvas_spellings(api: Api, database: Database) -> None:
     assert api.post("/api/v1/page_links", None, json=own, headers=headers).status_code == 200
 
 
+def test_an_sis_id_that_two_users_of_the_course_have_names_neither(api: Api, database: Database) -> None:
+    with database.transaction() as session:
+        for user_id in (7, 10):
+            session.get_one(User, user_id).sis_user_id = "s0007"
+    assert request_link(api, user_id="sis_user_id:s0007").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("params", "status"),
     [
