@@ -17,6 +17,8 @@ from models.payloads.lists import EntryKind, PushedList, key_reader
 
 MOST_QUESTIONS: Final = 10_000
 MOST_ANSWERS: Final = 5_000
+# The statistics of a matching question count each label with each text.
+MOST_PAIRS: Final = 10_000
 
 _GROUP: Final = b'"quiz_group"'
 _ANSWERED_BY_ID: Final = frozenset(
@@ -202,6 +204,9 @@ def _check(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
             seen.add(answer.id)
         if not answer.has_label:
             yield ValidationIssue(at(answer_path, "text"), "is missing, and so is html", IssueKind.MISSING)
+    if len(answers) * len(question.matches or ()) > MOST_PAIRS:
+        reason = f"make more than {MOST_PAIRS} pairs with the answers"
+        yield ValidationIssue(at(path, "matches"), reason, IssueKind.TOO_LONG)
     if (
         question.question_type.is_choice
         and answers

@@ -127,6 +127,15 @@ def test_lists_have_bounds() -> None:
     read_quiz(question(answers=[{}] * 5_000))
 
 
+def test_the_pairs_of_a_matching_question_have_a_bound() -> None:
+    answers = [{"id": number, "left": "a", "match_id": 1} for number in range(1, 101)]
+    matches = [{"match_id": number, "text": "b"} for number in range(1, 102)]
+    matching = {"question_type": "matching_question", "answers": answers}
+
+    read_quiz(question(**matching, matches=matches[:100]))
+    assert paths(read_quiz, question(**matching, matches=matches)) == ["quiz.questions[0].matches"]
+
+
 def test_a_text_has_at_most_eight_megabytes() -> None:
     read_quiz(question(question_text="a" * 2**23))
 
