@@ -198,7 +198,7 @@ def question_ids(lms: Lms) -> list[int]:
     return [content["id"] for content in stored_questions(lms)]
 
 
-@pytest.mark.contract("6 Data in", "on_error=skip stores what is valid")
+@pytest.mark.contract("6 Data in", "what is skipped stays as it is stored, with what depends on it")
 @pytest.mark.parametrize("first", [question(1, question_type="riddle"), question(1, question_text="New")])
 def test_a_question_that_is_sent_again_and_is_invalid_stands_once(lms: Lms, first: Json) -> None:
     lms.put_quiz(questions=[question(1), question(2)])
@@ -210,7 +210,7 @@ def test_a_question_that_is_sent_again_and_is_invalid_stands_once(lms: Lms, firs
     assert issues.n_skipped == (2 if first == invalid else 1)
 
 
-@pytest.mark.contract("6 Data in", "on_error=skip stores what is valid")
+@pytest.mark.contract("6 Data in", "what is skipped stays as it is stored, with what depends on it")
 def test_an_invalid_new_question_is_left_out(lms: Lms) -> None:
     lms.put_quiz(questions=[question(1)])
 
@@ -219,7 +219,7 @@ def test_an_invalid_new_question_is_left_out(lms: Lms) -> None:
     assert question_ids(lms) == [1]
 
 
-@pytest.mark.contract("6 Data in", "on_error=skip stores what is valid")
+@pytest.mark.contract("6 Data in", "what is skipped stays as it is stored, with what depends on it")
 def test_while_a_key_cannot_be_read_every_stored_question_stays(lms: Lms) -> None:
     lms.put_quiz(questions=[question(1), question(2)])
 
