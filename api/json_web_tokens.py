@@ -97,7 +97,9 @@ class KeySet(jwt.PyJWKClient):
                 try:
                     self._published = self._fetch(self.uri)
                 except (httpx.HTTPError, ValueError, RecursionError) as error:
-                    _log.warning("signing_keys_not_fetched", url=self.uri, reason=type(error).__name__)
+                    # The rest of the address may hold a password.
+                    host = httpx.URL(self.uri).host
+                    _log.warning("signing_keys_not_fetched", host=host, reason=type(error).__name__)
         if self._published is None:
             raise jwt.PyJWKClientConnectionError("no keys have been fetched")
         return self._published

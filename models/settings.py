@@ -258,11 +258,14 @@ class Settings:
     )
     jwt_issuer: str = _setting("QUIZ_REPORTS_JWT_ISSUER", str, "", "the `iss` of JWTs that the LMS signs")
     jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")
-    jwt_jwks_url: str = _setting(
-        "QUIZ_REPORTS_JWT_JWKS_URL",
-        _key_set_url,
-        "",
-        "where the LMS publishes its signing keys; empty: no JWT is accepted",
+    jwt_jwks_url: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "env": "QUIZ_REPORTS_JWT_JWKS_URL",
+            "parse": _key_set_url,
+            "description": "where the LMS publishes its signing keys; empty: no JWT is accepted",
+        },
     )
     page_frame_origins: tuple[str, ...] = _setting(
         "QUIZ_REPORTS_PAGE_FRAME_ORIGINS",

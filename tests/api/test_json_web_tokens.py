@@ -16,6 +16,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from structlog.testing import capture_logs
 
 from api.errors import InvalidTokenError, UnavailableError
 from api.json_web_tokens import KeySet, TokenReader
@@ -265,3 +266,14 @@ class TestKeys:
         keys["keys"][0]["use"] = "enc"
         with pytest.raises((InvalidTokenError, UnavailableError)):
             Lms(keys).reader().read(token())
+
+
+def test_the_log_names_the_host_of_keys_that_cannot_be_fetched_and_no_password() -> None:
+    def fail(_: str) -> Mapping[str, Any]:
+        raise httpx.ConnectError("refused")
+
+    with capture_logs() as logged, pytest.raises(UnavailableError):
+        KeySet("https://u:canary@lms.test/keys", fetch=fail).key("rsa")
+
+    assert [line["host"] for line in logged] == ["lms.test"]
+    assert "canary" not in str(logged)

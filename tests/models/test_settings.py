@@ -88,6 +88,7 @@ def test_no_secret_shows_in_the_representation() -> None:
         database_url="postgresql://u:canary@h/d",
         redis_url="redis://:canary@h",
         secret_key="canary",
+        jwt_jwks_url="https://u:canary@h/keys",
         s3={"AWS_SECRET_ACCESS_KEY": "canary"},
     )
     assert "canary" not in repr(settings)
