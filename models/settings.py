@@ -116,8 +116,11 @@ def _content(variable: str, environ: Mapping[str, str]) -> str:
         raise InvalidSettingError(f"{variable} names a file that cannot be read ({error})") from None
 
 
-def _setting(env: str, parse: Callable[[str], Any], default: Any, description: str) -> Any:
-    return field(default=default, metadata={"env": env, "parse": parse, "description": description})
+def _setting(
+    env: str, parse: Callable[[str], Any], default: Any, description: str, *, is_secret: bool = False
+) -> Any:
+    metadata = {"env": env, "parse": parse, "description": description}
+    return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -127,23 +130,19 @@ class Settings:
     The representation leaves secrets out, so a traceback or a log shows none.
     """
 
-    database_url: str = field(
-        default="",
-        repr=False,
-        metadata={
-            "env": "DATABASE_URL",
-            "parse": _postgresql_url,
-            "description": "PostgreSQL, `postgresql://user:password@host:port/database`",
-        },
+    database_url: str = _setting(
+        "DATABASE_URL",
+        _postgresql_url,
+        "",
+        "PostgreSQL, `postgresql://user:password@host:port/database`",
+        is_secret=True,
     )
-    redis_url: str = field(
-        default="",
-        repr=False,
-        metadata={
-            "env": "REDIS_URL",
-            "parse": _redis_url,
-            "description": "Redis or Valkey, the broker, `redis://host:port/0`",
-        },
+    redis_url: str = _setting(
+        "REDIS_URL",
+        _redis_url,
+        "",
+        "Redis or Valkey, the broker, `redis://host:port/0`",
+        is_secret=True,
     )
     storage_url: str = _setting(
         "STORAGE_URL",
@@ -157,15 +156,12 @@ class Settings:
         "",
         "the address that clients use, the base of every URL in a response; empty: that of the request",
     )
-    secret_key: str = field(
-        default="",
-        repr=False,
-        metadata={
-            "env": "SECRET_KEY",
-            "parse": str,
-            "description": "signs download verifiers and the sessions of pages; at least 32 characters,"
-            " required outside `up`",
-        },
+    secret_key: str = _setting(
+        "SECRET_KEY",
+        str,
+        "",
+        "signs download verifiers and the sessions of pages; at least 32 characters, required outside `up`",
+        is_secret=True,
     )
     lease_seconds: float = _setting(
         "QUIZ_REPORTS_LEASE_SECONDS",
@@ -258,14 +254,12 @@ class Settings:
     )
     jwt_issuer: str = _setting("QUIZ_REPORTS_JWT_ISSUER", str, "", "the `iss` of JWTs that the LMS signs")
     jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")
-    jwt_jwks_url: str = field(
-        default="",
-        repr=False,
-        metadata={
-            "env": "QUIZ_REPORTS_JWT_JWKS_URL",
-            "parse": _key_set_url,
-            "description": "where the LMS publishes its signing keys; empty: no JWT is accepted",
-        },
+    jwt_jwks_url: str = _setting(
+        "QUIZ_REPORTS_JWT_JWKS_URL",
+        _key_set_url,
+        "",
+        "where the LMS publishes its signing keys; empty: no JWT is accepted",
+        is_secret=True,
     )
     page_frame_origins: tuple[str, ...] = _setting(
         "QUIZ_REPORTS_PAGE_FRAME_ORIGINS",
