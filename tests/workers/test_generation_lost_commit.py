@@ -15,9 +15,10 @@ from models.db.session import Database
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz, QuizType, ScoringPolicy
 from models.reports import jobs
-from models.reports.requests import find_report, request_report
+from models.reports.requests import find_report
 from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
+from tests.factories import request_variant
 from workers.generation import generate
 from workers.resources import Resources
 
@@ -39,16 +40,7 @@ def report(database: Database) -> QuizReport:
         session.add(quiz)
         session.flush()
         variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=False)
-        return request_report(
-            session,
-            course,
-            quiz,
-            variant,
-            user_id=7,
-            formula_guard=False,
-            large_responses=1000,
-            course_jobs=8,
-        ).report
+        return request_variant(session, variant).report
 
 
 class LosesLastAnswer:

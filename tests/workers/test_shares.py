@@ -11,13 +11,13 @@ import redis
 from sqlalchemy import select
 
 from models.db.session import Database
-from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports import jobs
-from models.reports.requests import abort_report, request_report
+from models.reports.requests import abort_report
 from models.reports.tables import JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 from models.settings import Settings
+from tests.factories import request_variant
 from tests.school import School
 from workers.resources import Resources
 from workers.shares import hand_out_next
@@ -28,18 +28,8 @@ SHARE = 4
 def request(database: Database, quiz_id: int) -> JobMessage | None:
     with database.transaction() as session:
         quiz = session.get_one(Quiz, quiz_id)
-        course = session.get_one(Course, quiz.course_id)
         variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=True)
-        return request_report(
-            session,
-            course,
-            quiz,
-            variant,
-            user_id=7,
-            formula_guard=False,
-            large_responses=10**6,
-            course_jobs=SHARE,
-        ).message
+        return request_variant(session, variant, course_jobs=SHARE).message
 
 
 def request_all(database: Database, school: School, count: int) -> list[JobMessage]:

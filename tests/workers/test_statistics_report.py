@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from models.db.session import Database
-from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.requests import request_report
 from models.reports.tables import QuizReport
 from models.reports.variants import AttemptChoice, Variant
 from tests import every_type
+from tests.factories import request_variant
 from tests.lms import Lms
-from tests.payloads import COURSE_ID, QUIZ_ID, roster
+from tests.payloads import QUIZ_ID, roster
 from workers.analysis.figures import CONVENTIONS, Reason
 from workers.generation import Heartbeat, generate
 from workers.resources import Resources
@@ -36,18 +35,9 @@ def document(
 ) -> Any:
     """Make the statistics as a worker does, and read them."""
     with lms.database.transaction() as session:
-        quiz, course = session.get_one(Quiz, QUIZ_ID), session.get_one(Course, COURSE_ID)
+        quiz = session.get_one(Quiz, QUIZ_ID)
         variant = Variant.of_statistics(quiz, all_versions=False, attempt_choice=attempts, **options)
-        report = request_report(
-            session,
-            course,
-            quiz,
-            variant,
-            user_id=1,
-            formula_guard=False,
-            large_responses=10**6,
-            course_jobs=8,
-        ).report
+        report = request_variant(session, variant).report
     assert report.progress_id is not None
     generate(resources, report.id, report.progress_id)
     with lms.database.transaction() as session:

@@ -19,10 +19,10 @@ from models.reports.requests import (
     abort_report,
     find_report,
     list_reports,
-    request_report,
 )
 from models.reports.tables import JobMessage, QuizReport, ReportState
 from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
+from tests.factories import request_variant
 
 T = TypeVar("T")
 COURSE_ID, QUIZ_ID, TEACHER_ID = 101, 201, 7
@@ -39,18 +39,9 @@ def request(
     report_format: ReportFormat = ReportFormat.CSV,
 ) -> JobMessage | None:
     with database.transaction() as session:
-        course, quiz = session.get_one(Course, COURSE_ID), session.get_one(Quiz, QUIZ_ID)
+        quiz = session.get_one(Quiz, QUIZ_ID)
         variant = Variant.of(quiz, kind, report_format, all_versions=False, sis_ids=True)
-        return request_report(
-            session,
-            course,
-            quiz,
-            variant,
-            user_id=TEACHER_ID,
-            formula_guard=False,
-            large_responses=1000,
-            course_jobs=8,
-        ).message
+        return request_variant(session, variant, user_id=TEACHER_ID, large_responses=1000).message
 
 
 def listed(database: Database) -> list[QuizReport]:
