@@ -19,7 +19,7 @@ from api.params import page
 from api.services import services
 from api.statistics_documents import read_document
 from models.lms.quizzes import Quiz, count_quizzes, list_quizzes
-from models.reports.requests import find_newest_file
+from models.reports.requests import find_newest_files
 from models.reports.tables import File, QuizReport
 from models.reports.variants import ReportType, Variant, is_generatable
 
@@ -92,13 +92,12 @@ def index(course_id: str) -> Response:
         found = signed_in(session, course_id).course(course_id)
         total = count_quizzes(session, found.course.id)
         listed = list_quizzes(session, found.course.id, offset=requested.offset, limit=requested.size)
-        statistics = [
-            find_newest_file(session, Variant.of_statistics(quiz, all_versions=False)) for quiz in listed
-        ]
+        variants = [Variant.of_statistics(quiz, all_versions=False) for quiz in listed]
+        newest = find_newest_files(session, variants)
     return course_page_response(
         "quizzes.html",
         found,
-        rows=[_row(found, quiz, report) for quiz, report in zip(listed, statistics, strict=True)],
+        rows=[_row(found, quiz, newest.get(variant)) for quiz, variant in zip(listed, variants, strict=True)],
         previous=requested.number - 1,
         next=requested.number + 1 if requested.offset + requested.size < total else None,
     )

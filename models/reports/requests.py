@@ -6,7 +6,7 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,8 +18,10 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    false,
     func,
     null,
+    or_,
     select,
     update,
 )
@@ -83,13 +85,12 @@ def list_reports(
 
 def newest_reports(session: Session, quiz_id: int) -> Sequence[QuizReport]:
     """Find of each variant of a quiz the newest report that has a file, and the newest that has none."""
-    of_variant = [getattr(QuizReport, field.name) for field in fields(Variant)]
     has_file = QuizReport.file_id.is_not(None)
     return session.scalars(
         select(QuizReport)
         .where(QuizReport.quiz_id == quiz_id)
-        .ext(distinct_on(*of_variant, has_file))
-        .order_by(*of_variant, has_file, QuizReport.id.desc())
+        .ext(distinct_on(*_OF_VARIANT, has_file))
+        .order_by(*_OF_VARIANT, has_file, QuizReport.id.desc())
     ).all()
 
 
@@ -150,10 +151,15 @@ def find_newest(session: Session, variant: Variant) -> QuizReport:
     return _found(_newest(session, variant))
 
 
-def find_newest_file(session: Session, variant: Variant) -> QuizReport | None:
-    """Find the newest report of a variant that has a file, or None."""
-    with_file = _FIND.filter_by(**vars(variant)).where(QuizReport.file_id.is_not(None))
-    return session.scalar(with_file.order_by(QuizReport.id.desc()).limit(1))
+def find_newest_files(session: Session, variants: Iterable[Variant]) -> Mapping[Variant, QuizReport]:
+    """Find the newest report with a file of each variant that has one."""
+    is_wanted = or_(false(), *map(_is_of, variants))
+    found = session.scalars(
+        _FIND.where(is_wanted, QuizReport.file_id.is_not(None))
+        .ext(distinct_on(*_OF_VARIANT))
+        .order_by(*_OF_VARIANT, QuizReport.id.desc())
+    )
+    return {report.variant: report for report in found}
 
 
 def find_failed(session: Session, variant: Variant) -> QuizReport | None:
@@ -284,6 +290,7 @@ def mark_file_lost(session: Session, file_id: int) -> bool:
     return marked.rowcount == 1
 
 
+_OF_VARIANT = [getattr(QuizReport, field.name) for field in fields(Variant)]
 # Most requests run one of these, so they are built once.
 _FIND = select(QuizReport).execution_options(populate_existing=True)
 _BY_ID = _FIND.where(
@@ -295,6 +302,11 @@ _BY_PROGRESS = _FIND.where(
     QuizReport.progress_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES)
 )
 _BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES))
+
+
+def _is_of(variant: Variant) -> ColumnElement[bool]:
+    values = vars(variant).values()
+    return and_(*(column == value for column, value in zip(_OF_VARIANT, values, strict=True)))
 
 
 def _is_unchanged(report: QuizReport) -> ColumnElement[bool]:
@@ -329,7 +341,7 @@ def _listed(
 
 
 def _newest(session: Session, variant: Variant) -> QuizReport | None:
-    return session.scalar(_FIND.filter_by(**vars(variant)).order_by(QuizReport.id.desc()).limit(1))
+    return session.scalar(_FIND.where(_is_of(variant)).order_by(QuizReport.id.desc()).limit(1))
 
 
 def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:

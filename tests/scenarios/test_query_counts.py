@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from models.db.session import Database
 from models.settings import Settings
 from tests.everyday import REPORT_TYPES, Everyday, open_everyday
 from tests.school import School, Size
+from tests.statements import statements_of
 
 SMALL, LARGE = Size(students=10, questions=2), Size(students=2_000, questions=2)
 # The caller (of a POST before its body is received); the course, the quiz and the caller's roles; then a
 # report of each type, or the lock of the variant, its newest report, and the revisions of quiz and
 # course as they are under the lock.
 INDEX_STATEMENTS, REUSE_STATEMENTS = 4, 6
-
-
-@contextmanager
-def sent_statements() -> Iterator[list[str]]:
-    """Note what every engine of this process sends, whichever pool it comes from."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
@@ -52,12 +37,6 @@ def quizzes(database: Database, settings: Settings) -> Iterator[list[Everyday]]:
             # The first list makes the rows that are missing; from then on it only reads.
             quiz.list_reports()
         yield quizzes
-
-
-def statements_of(action: Callable[[], Any]) -> list[str]:
-    with sent_statements() as statements:
-        action()
-    return statements
 
 
 def test_the_list_takes_a_fixed_number_of_statements(quizzes: list[Everyday]) -> None:

@@ -6,10 +6,11 @@ import lxml.html
 import pytest
 
 from models.db.session import Database
-from models.reports.tables import QuizReport
+from models.reports.tables import File
 from tests.api.pages.browser import PAGES, Browser, link_for, text_of
 from tests.api.pages.exams import HOSTILE, make_queued_reports, push_exam, sample_exam
 from tests.factories import COURSE_ID, OTHER_COURSE_ID, QUIZ_ID, SURVEY_ID, Api, add_quiz
+from tests.statements import statements_of
 from workers.resources import Resources
 
 QUIZZES = f"/courses/{COURSE_ID}/quizzes"
@@ -58,31 +59,39 @@ def test_a_quiz_without_responses_has_no_mean(
     assert [text_of(cell) for cell in line_of(browser.page(QUIZZES), QUIZ_ID)][1:] == ["0", "–", "–", "0", ""]
 
 
-def test_statistics_whose_bytes_are_lost_are_not_shown(
-    api: Api, browser: Browser, database: Database, resources: Resources
-) -> None:
+def made_statistics(browser: Browser, database: Database, resources: Resources) -> File:
     browser.page(f"{PAGES}/items")
     make_queued_reports(database, resources)
     with database.transaction() as session:
-        (report,) = session.query(QuizReport)
-        assert report.file is not None
-        key = report.file.storage_key
-    resources.store.delete(key)
+        return session.query(File).one()
+
+
+def test_statistics_whose_bytes_are_lost_are_not_shown(
+    browser: Browser, database: Database, resources: Resources
+) -> None:
+    resources.store.delete(made_statistics(browser, database, resources).storage_key)
     assert "Not computed yet" in text_of(line_of(browser.page(QUIZZES), QUIZ_ID))
 
 
 def test_statistics_that_another_release_wrote_are_not_shown(
     browser: Browser, database: Database, resources: Resources
 ) -> None:
-    browser.page(f"{PAGES}/items")
-    make_queued_reports(database, resources)
-    with database.transaction() as session:
-        (report,) = session.query(QuizReport)
-        assert report.file is not None
-        key, size = report.file.storage_key, report.file.size
-    with resources.store.writer(key) as writer:
-        writer.write(b'{"psychometrics": {"quiz": {}}}'.ljust(size))
+    file = made_statistics(browser, database, resources)
+    with resources.store.writer(file.storage_key) as writer:
+        writer.write(b'{"psychometrics": {"quiz": {}}}'.ljust(file.size))
     assert "Not computed yet" in text_of(line_of(browser.page(QUIZZES), QUIZ_ID))
+
+
+def test_the_number_of_statements_does_not_follow_that_of_the_quizzes(
+    browser: Browser, database: Database, resources: Resources
+) -> None:
+    made_statistics(browser, database, resources)
+    few = len(statements_of(lambda: browser.page(QUIZZES)))
+    with database.transaction() as session:
+        for number in range(5):
+            add_quiz(session, 500 + number)
+
+    assert len(statements_of(lambda: browser.page(QUIZZES))) == few
 
 
 def test_many_quizzes_have_several_pages(browser: Browser, database: Database) -> None:
