@@ -9,6 +9,11 @@ async function follow() {
   let page;
   try {
     const response = await fetch(location.href, { credentials: "same-origin" });
+    if (response.status === 401 || response.status === 403) {
+      // The session or the right has ended. The page then says what to do, and asks no more.
+      location.reload();
+      return;
+    }
     if (!response.ok) {
       throw new Error(response.statusText);
     }

@@ -139,6 +139,18 @@ def test_without_scripts_the_page_of_a_live_report_loads_itself_again(served: Ap
         expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=20_000)
 
 
+def test_a_page_whose_session_has_ended_says_so_and_asks_no_more(chromium: Chromium, served: Api) -> None:
+    with chromium.new_context(viewport=WIDE) as context:
+        page = context.new_page()
+        page.goto(served.settings.public_url + link_for(served))
+        page.locator("#generate-student_analysis-csv-one").click()
+        expect(page.get_by_text("Waiting for a worker")).to_be_visible()
+        context.clear_cookies()
+        expect(page.get_by_text("Open this page from your course")).to_be_visible()
+        # The error page follows nothing.
+        assert page.locator("[data-live]").count() == 0
+
+
 def test_the_item_analysis_appears_when_it_has_been_computed(
     served: Api, open_page: Any, resources: Resources
 ) -> None:
