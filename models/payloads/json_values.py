@@ -125,7 +125,7 @@ def convert_leaf(kind: type[Any], value: object) -> Any:
         return Id(to_id(value))
     if kind is Text:
         return Text(to_text(value))
-    # msgspec would take a TypeError for a fault of the value.
+    # So msgspec's hooks say that they do not know a type; a TypeError would pass for a fault of the value.
     raise NotImplementedError(kind)
 
 

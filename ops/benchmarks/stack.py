@@ -201,4 +201,5 @@ def wait_until(
             name, log = (process.name, process.log) if process is not None else ("it", None)
             words = log.read_text(errors="replace")[-2000:] if log and log.exists() else ""
             raise BenchmarkError(f"{name} did not become ready: {words}")
+        # What is waited for is another process's, which sends no event.
         time.sleep(pause)

@@ -206,6 +206,7 @@ def test_clients_that_hold_on_do_not_keep_others_out(
             for client in clients:
                 misbehave(len(answered), client, now)
             answered.append((now, web.answers()))
+            # Once a second, for as long as the clients hold on.
             time.sleep(max(0.0, began + now + 1 - time.monotonic()))
     finally:
         for client in clients:
