@@ -140,7 +140,7 @@ def test_without_scripts_the_page_of_a_live_report_loads_itself_again(served: Ap
 
 
 def test_a_page_whose_session_has_ended_says_so_and_asks_no_more(chromium: Chromium, served: Api) -> None:
-    with chromium.new_context(viewport=WIDE) as context:
+    with chromium.new_context() as context:
         page = context.new_page()
         page.goto(served.settings.public_url + link_for(served))
         page.locator("#generate-student_analysis-csv-one").click()
