@@ -71,6 +71,16 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         text = plain_text(self.text)
         return text if text.strip() else plain_text(self.html)
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The least and the greatest number that are right; None if the answer names no numbers."""
+        if self.start is not None and self.end is not None:
+            return self.start, self.end
+        if self.exact is not None:
+            margin = self.margin or 0.0
+            return self.exact - margin, self.exact + margin
+        return None
+
 
 class Question(msgspec.Struct, frozen=True, omit_defaults=True):
     """A question of a quiz or of an attempt; answers and matches are in the order in which they are shown.

@@ -7,13 +7,15 @@
 | matching | the match of each left side that has one: `{"8001":91}` |
 | short answer, numerical | the answer that was given: `8001` |
 
-Typed text that is none of the answers is `OTHER`. A response that selected nothing has no selection, and
-neither have the other types: a choice is kept by its id, and essays, uploads and formulas have no answers to
-select from.
+The answer to a numerical question is that of its `answer_id`, else the first that takes the number. Typed
+text that is none of the answers is `OTHER`. A response that selected nothing has no selection, and neither
+have the other types: a choice is kept by its id, and essays, uploads and formulas have no answers to select
+from.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -107,6 +109,32 @@ def _typed(question: Question) -> Callable[[Entry], Any]:
     return select
 
 
+def _numerical(question: Question) -> Callable[[Entry], Any]:
+    select_typed = _typed(question)
+    intervals = [(answer.id, *answer.interval) for answer in question.answers if answer.interval]
+
+    def select(entry: Entry) -> Any:
+        selected = select_typed(entry)
+        if selected != OTHER or (number := _number(_text(entry, "text"))) is None:
+            return selected
+        return next((answer_id for answer_id, *ends in intervals if _lies_within(number, *ends)), OTHER)
+
+    return select
+
+
+def _number(text: str) -> float | None:
+    try:
+        # Python reads 1_0 as ten.
+        return float(text.replace("_", " "))
+    except ValueError:
+        return None
+
+
+def _lies_within(number: float, least: float, greatest: float) -> bool:
+    # 3.14 - 0.01 is a little more than 3.13, which is right all the same.
+    return least <= number <= greatest or any(math.isclose(number, end) for end in (least, greatest))
+
+
 def _text(entry: Entry, key: str) -> str:
     value = entry.get(key)
     return plain_text(str(value)).strip() if value is not None else ""
@@ -122,5 +150,5 @@ _SELECTORS: Final[Mapping[QuestionType, Callable[[Question], Callable[[Entry], A
     QuestionType.DROPDOWNS: _dropdowns,
     QuestionType.FILL_IN_BLANKS: _blanks,
     QuestionType.SHORT_ANSWER: _typed,
-    QuestionType.NUMERICAL: _typed,
+    QuestionType.NUMERICAL: _numerical,
 }

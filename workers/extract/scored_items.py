@@ -67,7 +67,7 @@ def _options(question: Question) -> tuple[ItemOption, ...]:
     return tuple(
         ItemOption(
             key=f"{answer.blank_id}:{answer.id}" if kind in _BY_BLANK else str(answer.id),
-            text=answer.label,
+            text=answer.label or (number.text if (number := _number(answer)) else ""),
             is_correct=answer.weight == _CORRECT,
             blank=answer.blank_id if kind in _BY_BLANK else "",
             blank_text=answer.blank_id if kind in _BY_BLANK else "",
@@ -83,9 +83,7 @@ def _key(question: Question) -> int | None:
 
 
 def _number(answer: Answer) -> NumericAnswer | None:
-    if answer.start is not None and answer.end is not None:
-        return NumericAnswer(answer.start, answer.end, 0.0, is_range=True)
-    if answer.exact is not None:
-        margin = answer.margin or 0.0
-        return NumericAnswer(answer.exact - margin, answer.exact + margin, margin, is_range=False)
-    return None
+    if answer.interval is None:
+        return None
+    is_range = answer.start is not None and answer.end is not None
+    return NumericAnswer(*answer.interval, 0.0 if is_range else answer.margin or 0.0, is_range=is_range)

@@ -61,6 +61,14 @@ def read(kind: str, answers: list[Any], entry: dict[str, Any], **fields: Any) ->
         ("short_answer", ANSWERS, {"text": " "}, None),
         ("numerical", [{"id": 4, "weight": 100}], {"text": "12.01", "answer_id": "4"}, "4"),
         ("numerical", [{"id": 4, "weight": 100}], {"text": "13"}, "-1"),
+        ("numerical", [{"id": 4, "exact": 3.14, "margin": 0.01}], {"text": " 3.13 "}, "4"),
+        ("numerical", [{"id": 4, "exact": 3.14, "margin": 0.01}], {"text": "3.16"}, "-1"),
+        ("numerical", [{"id": 4, "exact": 3.14}], {"text": "3.140"}, "4"),
+        ("numerical", [{"id": 4, "exact": 1}, {"id": 5, "start": 2, "end": 4}], {"text": "4e0"}, "5"),
+        ("numerical", [{"id": 4, "start": -1, "end": 1}], {"text": "nan"}, "-1"),
+        ("numerical", [{"id": 4, "start": -1, "end": 1}], {"text": "one"}, "-1"),
+        ("numerical", [{"id": 4, "exact": 10}], {"text": "1_0"}, "-1"),
+        ("numerical", [{"id": 4, "exact": 1}, {"id": 5, "exact": 2}], {"text": "1", "answer_id": 5}, "5"),
     ],
 )
 def test_each_type_has_its_selection(
