@@ -73,6 +73,14 @@ def test_figures_of_every_type_of_question(lms: Lms, resources: Resources) -> No
     several = item(statistics, every_type.SEVERAL)
     assert several["facility"]["value"] == 4 / 6
     assert [option["count"] for option in several["options"]] == [5, 3, 0]
+    assert [
+        (option["blank"], option["text"]) for option in item(statistics, every_type.MATCHING)["options"]
+    ] == [
+        ("Rome", "Italy"),
+        ("Rome", "Norway"),
+        ("Oslo", "Italy"),
+        ("Oslo", "Norway"),
+    ]
     assert statistics["psychometrics"]["conventions"] == CONVENTIONS
 
 

@@ -32,7 +32,8 @@ _DECIMALS: Final = 9
 class ItemOption:
     """An answer to a question: a key that is unique in the question, its text, and whether it is correct.
 
-    `blank` is the blank that it belongs to, if the question has several: the id of the left side in matching.
+    If the question has several blanks or left sides, `blank` is the key of the one that it belongs to, and
+    `blank_text` its name.
     """
 
     key: str
@@ -162,7 +163,10 @@ class QuizFigures:
 
 @dataclass(frozen=True)
 class OptionFigures:
-    """The figures of an option; shares are of those who were shown the question."""
+    """The figures of an option; shares are of those who were shown the question.
+
+    `blank` names the blank or the left side that it belongs to, if the question has several.
+    """
 
     key: str
     blank: str
@@ -452,7 +456,7 @@ class _ItemCalculation:
         )
         return OptionFigures(
             key=option.key,
-            blank=option.blank,
+            blank=option.blank_text,
             text=option.text,
             correct=option.is_correct,
             count=chosen,
