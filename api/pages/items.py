@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
@@ -21,7 +20,7 @@ from api.pages.sign_in import require_form_token, signed_in
 from api.params import object_id_or_none
 from api.services import services
 from api.statistics_documents import read_document, request_statistics
-from models.lms.courses import Section
+from models.lms.courses import Section, all_sections
 from models.lms.quizzes import Quiz
 from models.reports.requests import Requested, find_failed
 from models.reports.tables import QuizReport
@@ -47,7 +46,7 @@ class Choices:
     only_findings: bool
 
     @classmethod
-    def of_request(cls, sections: list[Section]) -> Choices:
+    def of_request(cls, sections: Sequence[Section]) -> Choices:
         """Read the choices from the query; raises InvalidParameterError for too many sections."""
         named = {object_id_or_none(text) for text in request.args.getlist("section_ids")}
         section_ids = frozenset(section.id for section in sections if section.id in named)
@@ -88,7 +87,7 @@ def index(course_id: str, quiz_id: str) -> Response:
         found = context.quiz(course_id, quiz_id)
         if not is_generatable(ReportType.ITEM_ANALYSIS, found.quiz):
             return page_response("items_of_survey.html", found)
-        sections = _sections(session, found)
+        sections = all_sections(session, found.course.id)
         choices = Choices.of_request(sections)
         variant = choices.variant(found.quiz)
         # The page of a live job loads itself every second, and must not queue a failing job each time.
@@ -109,19 +108,14 @@ def compute_again(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
-        choices = Choices.of_request(_sections(session, found))
+        choices = Choices.of_request(all_sections(session, found.course.id))
         requested = request_statistics(context, found, choices.variant(found.quiz))
     services().publisher.send(requested.message)
     return redirect(f"{links().quiz_page(found.quiz)}/items?{choices.query}", 303)
 
 
-def _sections(session: Session, found: QuizAccess) -> list[Section]:
-    of_course = select(Section).where(Section.course_id == found.course.id).order_by(Section.name, Section.id)
-    return list(session.scalars(of_course))
-
-
 def _page(
-    found: QuizAccess, sections: list[Section], choices: Choices, report: QuizReport, view: QuizView
+    found: QuizAccess, sections: Sequence[Section], choices: Choices, report: QuizReport, view: QuizView
 ) -> Response:
     texts = PageTexts.of_request()
     mean, median = view.content["mean_percent"]["value"], view.content["median_percent"]["value"]

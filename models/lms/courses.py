@@ -139,6 +139,12 @@ def list_sections(session: Session, course_id: int, *, offset: int, limit: int) 
     ).all()
 
 
+def all_sections(session: Session, course_id: int) -> Sequence[Section]:
+    """List all sections of a course, ordered by name."""
+    of_course = select(Section).where(Section.course_id == course_id)
+    return session.scalars(of_course.order_by(Section.name, Section.id)).all()
+
+
 def count_sections(session: Session, course_id: int) -> int:
     """Count the sections of a course."""
     return session.execute(
