@@ -12,11 +12,14 @@ import hypothesis
 import pytest
 import redis
 import structlog
+from flask import Flask
 
+from api.app import create_app
+from api.services import Services
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Api, open_api
+from tests.factories import Api, add_school
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
 from workers.resources import Resources
 
@@ -124,9 +127,10 @@ def redis_url(valkey_url: str) -> str:
 
 
 @pytest.fixture
-def settings(database: Database, redis_url: str, tmp_path: Path) -> Settings:
-    """Settings of a service on the test's own servers, with files in a folder of the test."""
-    return _settings(database, redis_url, tmp_path)
+def settings(database: Database, redis_url: str, server_directory: Path) -> Settings:
+    """Settings of a service on empty servers and an empty store: the same for each test of the session."""
+    shutil.rmtree(server_directory / "files", ignore_errors=True)
+    return _settings(database, redis_url, server_directory)
 
 
 @pytest.fixture(scope="module")
@@ -143,10 +147,27 @@ def module_settings(
 
 
 @pytest.fixture
-def api(settings: Settings, database: Database) -> Iterator[Api]:
-    """An application with these settings, in a school with every kind of caller."""
-    with open_api(settings, database) as api:
-        yield api
+def api(app: Flask, settings: Settings, database: Database) -> Api:
+    """An application in a school with every kind of caller."""
+    with database.transaction() as session:
+        return Api(app, settings, database, add_school(session))
+
+
+@pytest.fixture
+def app(settings: Settings, open_apps: list[Flask]) -> Flask:
+    """An application with these settings: the last test's if it had the same, because a new one is slow."""
+    if not open_apps or Services.of(open_apps[-1]).settings != settings:
+        _close(open_apps)
+        open_apps.append(create_app(settings))
+    return open_apps[-1]
+
+
+@pytest.fixture(scope="session")
+def open_apps() -> Iterator[list[Flask]]:
+    """The application that tests share, if there is one."""
+    apps: list[Flask] = []
+    yield apps
+    _close(apps)
 
 
 @pytest.fixture
@@ -167,6 +188,11 @@ def open_resources() -> Iterator[Callable[[Settings], Resources]]:
 def resources(settings: Settings, open_resources: Callable[[Settings], Resources]) -> Resources:
     """The resources of a worker."""
     return open_resources(settings)
+
+
+def _close(apps: list[Flask]) -> None:
+    while apps:
+        Services.of(apps.pop()).close()
 
 
 def _empty_broker(url: str) -> None:

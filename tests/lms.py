@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,6 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from api.app import create_app
 from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
@@ -23,7 +21,6 @@ from models.ingestion.quizzes import apply_quiz
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
-from models.settings import Settings
 from tests.payloads import COURSE_ID, QUIZ_ID, Json, course, quiz, roster
 
 COURSES, QUIZZES = (COURSE_ID, 102), (QUIZ_ID, 301)
@@ -152,12 +149,8 @@ class ApiLms(_Pushing):
         return f"{COURSES[which]}/quizzes/{QUIZZES[which]}/submissions"
 
 
-@contextmanager
-def open_api_lms(settings: Settings) -> Iterator[ApiLms]:
+def make_api_lms(app: Flask) -> ApiLms:
     """Serve the API to an LMS that has pushed nothing yet."""
-    app = create_app(settings)
     database = Services.of(app).database
     with database.transaction() as session:
-        token = create_token(session, user_id=1, admin=True)
-    yield ApiLms(database, app, token)
-    Services.of(app).close()
+        return ApiLms(database, app, create_token(session, user_id=1, admin=True))

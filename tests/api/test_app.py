@@ -187,6 +187,8 @@ class TestDatabaseTrouble:
 
         monkeypatch.setattr(api_courses, "count_quizzes", slow)
         assert api.get(f"{COURSE}/quizzes").status_code == 503
+        # Later tests of this application need connections without this timeout.
+        Services.of(api.app).database.dispose()
 
 
 class TestPublicUrl:

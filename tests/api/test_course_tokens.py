@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,9 +10,6 @@ from api.app import create_app
 from api.rate_limit import RateLimit
 from api.services import Services
 from api.verifiers import Verifiers
-from models.access.tokens import create_token
-from models.db.session import Database
-from models.settings import Settings
 from tests.factories import (
     COURSE_ID,
     OTHER_COURSE_ID,
@@ -22,7 +18,6 @@ from tests.factories import (
     QUIZ_ID,
     SIS_COURSE_ID,
     Api,
-    add_school,
     reports_path,
 )
 from tests.payloads import quiz
@@ -33,14 +28,10 @@ OTHER = f"/api/v1/courses/{OTHER_COURSE_ID}"
 
 
 @pytest.fixture
-def api(settings: Settings, database: Database) -> Iterator[Api]:
+def api(api: Api) -> Api:
     """A school with a caller `pusher`, who may do everything in one course."""
-    with database.transaction() as session:
-        tokens = dict(add_school(session))
-        tokens["pusher"] = create_token(session, user_id=1, admin=True, course_ids=[COURSE_ID])
-    app = create_app(settings)
-    yield Api(app, settings, database, tokens)
-    Services.of(app).close()
+    pusher = api.token(1, admin=True, course_ids=[COURSE_ID])
+    return replace(api, tokens={**api.tokens, "pusher": pusher})
 
 
 @pytest.mark.parametrize(

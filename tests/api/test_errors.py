@@ -25,6 +25,7 @@ from api.errors import (
     UnsupportedContentError,
     register_error_handlers,
 )
+from api.services import Services
 from models import errors as domain
 from models.errors import ValidationIssue
 from tests.factories import Api, reports_path
@@ -161,7 +162,8 @@ def test_every_error_that_the_code_knows_has_its_case() -> None:
 
 
 def test_a_database_that_takes_no_changes_is_a_503_until_it_does(api: Api) -> None:
-    # Another connection than the pool's, which is as new as the application.
+    # Only a new connection takes the new default.
+    Services.of(api.app).database.dispose()
     with psycopg.connect(api.settings.database_url, autocommit=True) as connection:
         name = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))

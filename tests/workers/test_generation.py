@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from api.app import create_app
-from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
-from models.settings import Settings
 from tests import payloads
 from tests.payloads import COURSE_ID, QUIZ_ID, Json
 from workers.generation import generate
@@ -62,14 +60,10 @@ class School:
 
 
 @pytest.fixture
-def school(settings: Settings, database: Database, resources: Resources) -> Any:
+def school(app: Flask, database: Database, resources: Resources) -> School:
     with database.transaction() as session:
         token = create_token(session, user_id=1, admin=True)
-    app = create_app(settings)
-    yield School(app.test_client(), resources, {"Authorization": f"Bearer {token}"})
-    services = app.extensions["quiz_reports"]
-    assert isinstance(services, Services)
-    services.close()
+    return School(app.test_client(), resources, {"Authorization": f"Bearer {token}"})
 
 
 def choice(question_id: int, answers: Mapping[int, str], key: int, **more: Any) -> Json:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
+from flask import Flask
 
-from models.settings import Settings
-from tests.lms import ApiLms, Lms, open_api_lms
+from tests.lms import ApiLms, Lms, make_api_lms
 
 
 @pytest.fixture
@@ -18,8 +16,8 @@ def school(lms: Lms) -> Lms:
 
 
 @pytest.fixture
-def api_lms(settings: Settings) -> Iterator[ApiLms]:
+def api_lms(app: Flask) -> ApiLms:
     """An LMS that has pushed two courses with a quiz each through the API."""
-    with open_api_lms(settings) as lms:
-        lms.set_up()
-        yield lms
+    lms = make_api_lms(app)
+    lms.set_up()
+    return lms

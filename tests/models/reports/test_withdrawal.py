@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from models.errors import LeaseLostError
 from models.reports.jobs import claim
-from models.settings import Settings
-from tests.lms import COURSES, QUIZZES, ApiLms, open_api_lms
+from tests.lms import COURSES, QUIZZES, ApiLms, make_api_lms
 from tests.payloads import attempt
 from tests.races import ROUNDS, together
 from workers.generation import finish, generate, write_file
@@ -67,12 +66,12 @@ def _progress_id(report: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-def school(settings: Settings, resources: Resources) -> Iterator[School]:
-    with open_api_lms(settings) as lms:
-        lms.set_up()
-        lms.put_quiz(0, **SURVEY)
-        assert lms.put_attempts(0, [attempt(501)]).status_code == 200
-        yield School(lms, resources)
+def school(app: Flask, resources: Resources) -> School:
+    lms = make_api_lms(app)
+    lms.set_up()
+    lms.put_quiz(0, **SURVEY)
+    assert lms.put_attempts(0, [attempt(501)]).status_code == 200
+    return School(lms, resources)
 
 
 @pytest.mark.contract("2 Becoming anonymous", "files that name people are withdrawn with the same push")

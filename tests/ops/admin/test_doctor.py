@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -42,9 +43,10 @@ def test_a_healthy_service_is_well(settings: Settings) -> None:
         assert examine(settings)
 
 
-def test_the_storage_check_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
+def test_the_storage_check_leaves_nothing_behind(settings: Settings) -> None:
     check_storage(settings)
-    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    folder = Path(urlsplit(settings.storage_url).path)
+    assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_a_database_that_does_not_answer(settings: Settings) -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask
 from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
-from api.app import create_app
-from api.services import Services
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.publisher import JobPublisher
@@ -45,8 +44,7 @@ class Ended:
 
 
 @pytest.fixture
-def service(settings: Settings, database: Database) -> Iterator[Service]:
-    app = create_app(settings)
+def service(app: Flask, database: Database) -> Iterator[Service]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -58,7 +56,6 @@ def service(settings: Settings, database: Database) -> Iterator[Service]:
     server.shutdown()
     thread.join()
     server.server_close()
-    Services.of(app).close()
 
 
 @pytest.fixture

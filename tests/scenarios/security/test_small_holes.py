@@ -16,9 +16,8 @@ from api.app import create_app
 from api.openapi.document import routes
 from api.rate_limit import RateLimit
 from api.services import Services
-from models.db.session import Database
 from models.settings import Settings
-from tests.factories import COURSE_ID, QUIZ_ID, Api, add_school, reports_path
+from tests.factories import COURSE_ID, QUIZ_ID, Api, reports_path
 from tests.web_process import WebProcess, running_web_process
 
 COURSE = f"/api/v1/courses/{COURSE_ID}"
@@ -48,15 +47,6 @@ ODD_HOSTS = (
     "x" * 300,
     "a?b",
 )
-
-
-@pytest.fixture
-def api(settings: Settings, database: Database) -> Iterator[Api]:
-    with database.transaction() as session:
-        tokens = add_school(session)
-    app = create_app(settings)
-    yield Api(app, settings, database, tokens)
-    Services.of(app).close()
 
 
 @pytest.fixture
