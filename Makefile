@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 DEVELOPED := .venv/.developed
 AUDIT_LOG := .venv/pip-audit.log
 # A module's tests stay in one process, which has a PostgreSQL and a broker of its own.
-IN_PARALLEL := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+IN_PARALLEL := -n logical --dist loadfile --no-loadscope-reorder
 WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help

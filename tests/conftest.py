@@ -52,6 +52,11 @@ _SCENARIOS = Path(__file__).parent / "scenarios"
 _SERVERS = frozenset({"server_directory", "postgres_url", "valkey_url"})
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, since tests often wait for servers."""
+    return min((os.cpu_count() or 1) + 1, 4)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Tell tests that need servers from those that need none."""
     if item.get_closest_marker("integration"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,11 +20,11 @@ from canvasapi.exceptions import (
 from canvasapi.file import File
 from canvasapi.quiz import Quiz
 from sqlalchemy import select
-from werkzeug.serving import make_server
 
 from api.app import create_app
 from api.services import Services
 from models.reports.tables import QuizReport, ReportState
+from tests import serving
 from tests.factories import COURSE_ID, CSV, QUIZ_ID, SIS_COURSE_ID, SURVEY_ID, Api
 from tests.waiting import wait_for
 from workers.generation import generate
@@ -39,14 +38,8 @@ def served(api: Api) -> Iterator[Api]:
     """An application that is reached over a socket, below its own address."""
     settings = replace(api.settings, public_url="")
     app = create_app(settings)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    app.config["ADDRESS"] = f"http://127.0.0.1:{server.server_port}"
-    yield replace(api, app=app, settings=settings)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving.served(app) as app.config["ADDRESS"]:
+        yield replace(api, app=app, settings=settings)
     Services.of(app).close()
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.factories import COURSE_ID, Api, reports_path
+from tests.serving import served
 
 REPORTS = reports_path()
 COURSE = f"/api/v1/courses/{COURSE_ID}"
@@ -126,20 +125,8 @@ def test_bytes_decide_and_not_what_the_charset_says(api: Api, charset: str) -> N
 
 @pytest.fixture
 def port(api: Api) -> Iterator[int]:
-    server = make_server("127.0.0.1", 0, api.app, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.port
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class Quiet(WSGIRequestHandler):
-    """Leaves the log of requests to the application."""
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        pass
+    with served(api.app) as url:
+        yield int(url.rpartition(":")[2])
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from models.publisher import JobPublisher
 from models.reports.tables import JobMessage
 from models.reports.variants import ReportType
+from tests import serving
 from tests.factories import ANONYMOUS_SURVEY_ID, SURVEY_ID, Api, reports_path
 from workers.generation import generate
 from workers.resources import Resources
@@ -95,13 +95,6 @@ enabled = false
 MOST_EXAMPLES = 2000
 
 
-class Quiet(WSGIRequestHandler):
-    """Leaves the log of requests to the application."""
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
 @pytest.fixture
 def no_log() -> Iterator[None]:
     """Thousands of lines would hide what was found."""
@@ -116,13 +109,8 @@ def served(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, str
     add_reports(api)
     resources = Resources(api.settings)
     make_statistics_at_once(resources, api, monkeypatch)
-    server = make_server("127.0.0.1", 0, api.app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}", api.tokens["admin"]
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving.served(api.app) as url:
+        yield url, api.tokens["admin"]
     resources.snapshots.close()
     resources.database.dispose()
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import sync_playwright
-from werkzeug.serving import make_server
 
 from models.db.session import Database
 from models.settings import Settings
 from ops.local.ports import free_port
+from tests import serving
 from tests.factories import Api, open_api
 
 
@@ -37,13 +36,6 @@ def chromium() -> Iterator[Chromium]:
 def served(settings: Settings, database: Database) -> Iterator[Api]:
     """An application that a browser can reach at its public URL."""
     port = free_port()
-    with open_api(replace(settings, public_url=f"http://127.0.0.1:{port}"), database) as api:
-        server = make_server("127.0.0.1", port, api.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield api
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+    public = replace(settings, public_url=f"http://127.0.0.1:{port}")
+    with open_api(public, database) as api, serving.served(api.app, port):
+        yield api

@@ -11,7 +11,6 @@ import httpx
 import pytest
 from flask import Flask
 from structlog.testing import capture_logs
-from werkzeug.serving import make_server
 
 from models.access.tokens import create_token
 from models.db.session import Database
@@ -20,6 +19,7 @@ from models.reports.tables import JobMessage
 from models.settings import Settings
 from ops import cli
 from ops.client.http import Client
+from tests.serving import served
 from workers.generation import generate
 from workers.resources import Resources
 
@@ -45,17 +45,11 @@ class Ended:
 
 @pytest.fixture
 def service(app: Flask, database: Database) -> Iterator[Service]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
     with database.transaction() as session:
         token = create_token(session, user_id=1, admin=True)
     # The logs of the service and its worker are not what the command writes.
-    with capture_logs():
-        yield Service(f"http://127.0.0.1:{server.server_port}", token)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(app) as url, capture_logs():
+        yield Service(url, token)
 
 
 @pytest.fixture
