@@ -19,7 +19,7 @@ from api.services import Services
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Api, add_school
+from tests.factories import Api, SchoolRows
 from tests.servers import empty_tables, new_database, running_postgres, running_valkey
 from workers.resources import Resources
 
@@ -152,10 +152,15 @@ def module_settings(
 
 
 @pytest.fixture
-def api(app: Flask, settings: Settings, database: Database) -> Api:
+def api(app: Flask, settings: Settings, database: Database, school_rows: SchoolRows) -> Api:
     """An application in a school with every kind of caller."""
-    with database.transaction() as session:
-        return Api(app, settings, database, add_school(session))
+    return Api(app, settings, database, school_rows.restore())
+
+
+@pytest.fixture(scope="session")
+def school_rows(migrated_database: Database) -> SchoolRows:
+    """The rows of the school, which are the same for each test."""
+    return SchoolRows(migrated_database)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ on those that are named.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -79,8 +80,8 @@ def new_database(server_url: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-# What refers to another table comes before it.
-_TABLES = [table.name for table in reversed(all_tables().sorted_tables)]
+# A table that refers to another comes after it.
+_TABLES = [table.name for table in all_tables().sorted_tables]
 # TRUNCATE makes new files for all tables and indexes, which takes ten times as long as deleting a few rows.
 # Deleted rows keep their space, so tables that have grown are truncated.
 _EMPTY_TABLES = f"""
@@ -90,7 +91,7 @@ _EMPTY_TABLES = f"""
         ELSE
             -- A quiz and its question sets refer to each other.
             UPDATE quizzes SET question_set_id = NULL;
-            {" ".join(f"DELETE FROM {table};" for table in _TABLES)}
+            {" ".join(f"DELETE FROM {table};" for table in reversed(_TABLES))}
         END IF;
         PERFORM setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences
             WHERE schemaname = 'public' AND last_value IS NOT NULL;
@@ -113,3 +114,25 @@ def empty_tables(engine: Engine) -> None:
         # A test that left a transaction open would let all later ones wait for ever: say so instead.
         connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
         connection.exec_driver_sql(_EMPTY_TABLES)
+
+
+def statements_that_restore(engine: Engine) -> str:
+    """Return SQL that puts the rows of now into empty tables, in a tenth of the time that the ORM needs."""
+    with engine.begin() as connection:
+        rows = {
+            table: connection.exec_driver_sql(f"SELECT json_agg(t) FROM {table} t").scalar_one()
+            for table in _TABLES
+        }
+        sequences = connection.exec_driver_sql(
+            "SELECT quote_ident(sequencename), last_value FROM pg_sequences"
+            " WHERE schemaname = 'public' AND last_value IS NOT NULL"
+        ).all()
+    inserts = [
+        sql.SQL(
+            "INSERT INTO {0} OVERRIDING SYSTEM VALUE SELECT * FROM json_populate_recordset(NULL::{0}, {1})"
+        ).format(sql.Identifier(table), json.dumps(found))
+        for table, found in rows.items()
+        if found
+    ]
+    counts = [sql.SQL("SELECT setval({}::regclass, {})").format(*sequence) for sequence in sequences]
+    return sql.SQL("; ").join([*inserts, *counts]).as_string()
