@@ -27,22 +27,20 @@ CHUNK, BATCH = 200, 500
 LARGE_TABLES = {"attempts", "attempt_payloads", "users", "course_users", "enrollments"}
 
 
-@pytest.fixture
-def large_quiz(database: Database) -> None:
+@pytest.fixture(scope="module")
+def everyday(migrated_database: Database, module_settings: Settings) -> Iterator[Everyday]:
+    """A small quiz beside a large one, in a database that has gathered statistics of its tables."""
+    database = migrated_database
     School(database.url, 1).add_quiz(LARGE)
     with database.transaction() as session:
         session.execute(
             text("INSERT INTO attempt_payloads (attempt_id, payload) SELECT id, '{}' FROM attempts")
         )
-
-
-@pytest.fixture
-def everyday(database: Database, settings: Settings, large_quiz: None) -> Iterator[Everyday]:
     school = School(database.url, 2)
     quiz_id = school.add_quiz(SMALL)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
-    with open_everyday(settings, database, school, quiz_id, SMALL) as everyday:
+    with open_everyday(module_settings, database, school, quiz_id, SMALL) as everyday:
         yield everyday
 
 
@@ -66,23 +64,23 @@ def scans_of_large_tables(settings: Settings, statements: list[Statement]) -> li
     ]
 
 
-def test_everyday_work_on_a_small_quiz_goes_by_indexes(settings: Settings, everyday: Everyday) -> None:
+def test_everyday_work_on_a_small_quiz_goes_by_indexes(module_settings: Settings, everyday: Everyday) -> None:
     with recorded_statements() as statements:
         everyday.all()
 
     assert any("attempts" in statement.sql for statement in statements)
-    assert scans_of_large_tables(settings, statements) == []
+    assert scans_of_large_tables(module_settings, statements) == []
 
 
 def test_a_chunk_of_a_large_quiz_is_fetched_by_indexes(
-    database: Database, settings: Settings, everyday: Everyday
+    migrated_database: Database, module_settings: Settings, everyday: Everyday
 ) -> None:
-    with database.transaction() as session:
+    with migrated_database.transaction() as session:
         ids = list(session.scalars(text("SELECT id FROM attempts ORDER BY id LIMIT :most"), {"most": CHUNK}))
 
     statements = [Statement(queries.student_attempts(ids)), Statement(queries.item_attempts(ids))]
 
-    assert scans_of_large_tables(settings, statements) == []
+    assert scans_of_large_tables(module_settings, statements) == []
 
 
 def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
@@ -104,7 +102,7 @@ def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
     assert [(table, sql) for table, sql in found if table in LARGE_TABLES] == []
 
 
-def test_a_scan_would_be_found(settings: Settings, everyday: Everyday) -> None:
+def test_a_scan_would_be_found(module_settings: Settings, everyday: Everyday) -> None:
     statements = [Statement("SELECT count(*) FROM attempts WHERE n_correct = 2")]
 
-    assert [table for table, _ in scans_of_large_tables(settings, statements)] == ["attempts"]
+    assert [table for table, _ in scans_of_large_tables(module_settings, statements)] == ["attempts"]
