@@ -87,12 +87,18 @@ class Stack:
                 wake_server(server)
             server.stop()
 
-    def start_worker(self, *arguments: str, wait: bool = True, stops_at: str | None = None) -> ServiceProcess:
+    def start_worker(
+        self,
+        *arguments: str,
+        wait: bool = True,
+        stops_at: str | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> ServiceProcess:
         """Start a worker of one slot, unless told otherwise; it may be one that stops itself at a step."""
         program = ("-m", "ops.cli") if stops_at is None else (stopping_worker.__file__, stops_at)
-        worker = self._start("worker", arguments, program=program)
+        worker = self._start("worker", arguments, environ, program)
         self.workers.append(worker)
-        if arguments or stops_at:
+        if arguments or stops_at or environ:
             self._special_workers.append(worker)
         if wait:
             worker.wait_until_logged(" ready.")
