@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import sqlalchemy.exc
 import structlog
 from flask import Blueprint, Flask
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import IdleInTransactionSessionTimeout, ReadOnlySqlTransaction
 from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
@@ -214,9 +214,11 @@ def register_error_handlers(app: Flask | Blueprint, render: Render = Case.respon
         return render(_UNFORESEEN, error, error_report_id=report_id)
 
     def respond_to_internal_error(error: Exception) -> Response:
-        # During a failover the database may be a standby, which can only be read.
-        is_standby = isinstance(getattr(error, "orig", None), ReadOnlySqlTransaction)
-        return respond(_UNAVAILABLE, error) if is_standby else respond_to_unforeseen(error)
+        # During a failover the database may be a standby, which can only be read. If this process stood
+        # still, the database has ended its transaction.
+        kinds = (ReadOnlySqlTransaction, IdleInTransactionSessionTimeout)
+        is_transient = isinstance(getattr(error, "orig", None), kinds)
+        return respond(_UNAVAILABLE, error) if is_transient else respond_to_unforeseen(error)
 
     for kind, case in CASES.items():
         app.register_error_handler(kind, partial(respond, case))

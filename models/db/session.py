@@ -22,7 +22,8 @@ _APPLICATION_NAME = "quiz-reports"
 class Database:
     """The transactions of one PostgreSQL database.
 
-    An engine holds connections, so each process makes its own, after it was forked.
+    An engine holds connections, so each process makes its own, after it was forked. The server ends a
+    statement, and a transaction that waits for its next one, after `statement_timeout_seconds`.
     """
 
     def __init__(self, url: str, *, statement_timeout_seconds: float = 30.0, pool_size: int = 5) -> None:
@@ -44,6 +45,8 @@ class Database:
                     timezone="UTC",
                     client_encoding="UTF8",
                     statement_timeout=str(int(statement_timeout_seconds * 1000)),
+                    # A client that the network cuts off would keep its locks until TCP gives up, after hours.
+                    idle_in_transaction_session_timeout=str(int(statement_timeout_seconds * 1000)),
                 ),
                 **KEEPALIVES,
             },

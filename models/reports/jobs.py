@@ -11,9 +11,9 @@ import platform
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, cast, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
@@ -21,12 +21,14 @@ from models.lms.quizzes import Quiz
 from models.reports.filenames import display_name
 from models.reports.requests import clear
 from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
-from models.reports.variants import Variant
+from models.reports.variants import TYPES, Variant
 from models.reports.withdrawal import locked_quiz
 
 # Identifies a claim in the log. Teachers see it, too, and can quote it to their administrator.
 REFERENCE = "report {report_id}, job {progress_id}"
 _STORAGE_KEY = "reports/{progress_id}/{token}"
+# Longer than an upgrade takes to start its first new worker. After a rollback there may be none.
+_LEFT_TO_NEWER_WORKERS: Final = datetime.timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,11 @@ class Snapshot:
 def claim(
     session: Session, report_id: int, progress_id: int, *, lease_seconds: float, max_tries: int
 ) -> Claim | None:
-    """Claim a job that is queued or whose lease has expired; None if it can no longer be claimed."""
+    """Claim a job that is queued or whose lease has expired; None if it cannot be claimed.
+
+    A job that was requested with a newer analysis than this process has is left to newer workers for five
+    minutes: during an upgrade, its file would never be current.
+    """
     token = uuid.uuid4()
     claimed = session.execute(
         update(QuizReport)
@@ -74,6 +80,7 @@ def claim(
             QuizReport.progress_id == progress_id,
             QuizReport.tries < max_tries,
             or_(QuizReport.state == ReportState.QUEUED, _lease_expired()),
+            or_(_analysis_is_known(), QuizReport.updated_at < func.now() - _LEFT_TO_NEWER_WORKERS),
         )
         .values(
             state=ReportState.RUNNING,
@@ -320,6 +327,13 @@ def _holds(claim: Claim) -> ColumnElement[bool]:
         QuizReport.state == ReportState.RUNNING,
         QuizReport.claim_token == claim.token,
     )
+
+
+def _analysis_is_known() -> ColumnElement[bool]:
+    """Whether this process makes files of the version that was requested, or of a newer one."""
+    requested = cast(func.split_part(QuizReport.analysis_version, "+", 1), Integer)
+    known = case({kind: spec.version for kind, spec in TYPES.items()}, value=QuizReport.report_type)
+    return or_(QuizReport.analysis_version.is_(None), requested <= known)
 
 
 def _lease_expired() -> ColumnElement[bool]:

@@ -134,6 +134,7 @@ def request_report(
         "queue": Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL,
         "enqueued_at": case((has_turn, func.now()), else_=null()),
         "send_count": case((has_turn, 1), else_=0),
+        "analysis_version": variant.analysis_version(formula_guard=formula_guard),
     }
     if newest is None or newest.state is ReportState.GENERATED:
         report = QuizReport(**vars(variant), **job)

@@ -156,6 +156,7 @@ class QuizReport(Base):
     file_id: Mapped[int | None] = mapped_column(ForeignKey("files.id"), unique=True)
     quiz_revision: Mapped[int | None] = mapped_column(BigInteger)
     roster_revision: Mapped[int | None] = mapped_column(BigInteger)
+    # Of a file, the version that made it; of a job, the version that was requested.
     analysis_version: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

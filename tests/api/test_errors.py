@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy.exc
 from flask import Flask
 from psycopg import sql
+from psycopg.errors import IdleInTransactionSessionTimeout
 from werkzeug.test import TestResponse
 
 from api.errors import (
@@ -106,6 +107,7 @@ def test_case(error: Exception, status: int, body: dict[str, Any], headers: dict
     [
         sqlalchemy.exc.OperationalError("SELECT secret", {"name": "secret"}, Exception("secret")),
         sqlalchemy.exc.InterfaceError("SELECT secret", {}, Exception("secret")),
+        sqlalchemy.exc.InternalError("SELECT secret", {}, IdleInTransactionSessionTimeout("secret")),
         sqlalchemy.exc.TimeoutError("secret"),
         domain.StorageError("secret"),
         UnavailableError("secret"),

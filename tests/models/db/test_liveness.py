@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,71 +13,14 @@ from sqlalchemy.exc import OperationalError
 
 import models.db.liveness
 from models.db.session import Database
-
-
-class Relay:
-    """Passes bytes on between a client and a server, until it falls silent."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._server = (host, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.05)
-        self.port: int = self._listener.getsockname()[1]
-        self._sockets: list[socket.socket] = []
-        self._stop = threading.Event()
-        self.silent = threading.Event()
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-        for used in [*self._sockets, self._listener]:
-            used.close()
-
-    def _accept(self) -> None:
-        while not self._stop.is_set():
-            if self.silent.is_set():
-                # As with a stopped process: the kernel still takes connections.
-                self._stop.wait(0.05)
-                continue
-            with suppress(TimeoutError):
-                client = self._listener.accept()[0]
-                server = socket.create_connection(self._server)
-                self._sockets += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    source.settimeout(0.05)
-                    thread = threading.Thread(target=self._pass_on, args=[source, target])
-                    self._threads.append(thread)
-                    thread.start()
-
-    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        while not self._stop.is_set():
-            if self.silent.is_set():
-                self._stop.wait(0.05)
-                continue
-            try:
-                received = source.recv(65536)
-            except TimeoutError:
-                continue
-            except OSError:
-                return
-            if not received:
-                return
-            # What was on its way when the silence began is not heard before its end.
-            while self.silent.is_set() and not self._stop.is_set():
-                self._stop.wait(0.05)
-            with suppress(OSError):
-                target.sendall(received)
+from tests.relay import Relay
 
 
 @pytest.fixture
 def relay(postgres_url: str) -> Iterator[Relay]:
     server = urlsplit(postgres_url)
-    relay = Relay(server.hostname or "", server.port or 5432)
-    yield relay
-    relay.close()
+    with Relay(server.hostname or "", server.port or 5432) as relay:
+        yield relay
 
 
 @pytest.fixture

@@ -151,3 +151,18 @@ def test_a_lock_ends_with_its_transaction(database: Database, end: Callable[[Ses
         lock(session, "quiz:1")
         end(session)
         assert is_free(database, lock, "quiz:1")
+
+
+def test_a_transaction_whose_client_falls_silent_loses_its_locks(empty_database_url: str) -> None:
+    silent = Database(empty_database_url, statement_timeout_seconds=0.2)
+    other = Database(empty_database_url)
+    try:
+        with silent.engine.connect() as connection:
+            lock(connection, "quiz:1")
+            with other.transaction() as waiting:
+                lock(waiting, "quiz:1")
+            with pytest.raises(InternalError, match="idle-in-transaction"):
+                connection.execute(text("SELECT 1"))
+    finally:
+        silent.dispose()
+        other.dispose()

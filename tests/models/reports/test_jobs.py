@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text, update
 
 from models.db.session import Database
 from models.errors import (
@@ -13,8 +14,8 @@ from models.errors import (
 )
 from models.reports import jobs
 from models.reports.jobs import Claim
-from models.reports.tables import JobMessage, Queue, ReportState
-from models.reports.variants import ReportType
+from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
+from models.reports.variants import TYPES, ReportType
 from tests.models.reports.report_life import (
     abort,
     age_messages,
@@ -29,6 +30,8 @@ from tests.models.reports.report_life import (
 )
 
 pytestmark = pytest.mark.usefixtures("quiz")
+
+PRESENT_VERSION = TYPES[ReportType.STUDENT_ANALYSIS].version
 
 
 def test_one_of_many_workers_claims_a_job(database: Database) -> None:
@@ -45,6 +48,37 @@ def test_a_job_of_an_earlier_request_claims_nothing(database: Database) -> None:
     assert later.report_id == earlier.report_id
     assert claim(database, earlier) is None
     assert claim(database, later) is not None
+
+
+def request_version(database: Database, number: int, *, minutes_ago: int = 0) -> JobMessage:
+    """Request a report from an API whose analysis has another version."""
+    message = must(request(database))
+    with database.transaction() as session:
+        session.execute(
+            update(QuizReport).values(
+                analysis_version=f"{number}+guard",
+                updated_at=func.now() - datetime.timedelta(minutes=minutes_ago),
+            )
+        )
+    return message
+
+
+def test_a_job_that_wants_a_newer_analysis_is_left_to_newer_workers(database: Database) -> None:
+    message = request_version(database, PRESENT_VERSION + 1)
+    assert claim(database, message) is None
+    assert report(database, message.report_id).state is ReportState.QUEUED
+
+
+@pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
+def test_a_job_that_no_newer_worker_has_taken_is_made_after_five_minutes(database: Database) -> None:
+    message = request_version(database, PRESENT_VERSION + 1, minutes_ago=6)
+    assert claim(database, message) is not None
+
+
+def test_a_job_that_was_requested_of_an_older_analysis_is_made_by_the_present_one(database: Database) -> None:
+    message = request_version(database, PRESENT_VERSION - 1)
+    finish(database, must(claim(database, message)))
+    assert request(database) is None
 
 
 @pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from models.reports import jobs
 from models.storage import BlobStore
 from ops.cli import main
 from workers import generation
@@ -60,12 +61,13 @@ def _after_the_block(manager: _Function) -> _Function:
 def _after_half(parts: _Function) -> _Function:
     @functools.wraps(parts)
     def wrapped(chunks: Iterator[Any], attempts: int, *arguments: Any) -> Iterator[Any]:
-        done = 0
+        done, has_stopped = 0, False
         for chunk in parts(chunks, attempts, *arguments):
             done += len(chunk)
             yield chunk
             # The next chunk is asked for when this one is computed.
-            if 2 * done >= attempts:
+            if 2 * done >= attempts and not has_stopped:
+                has_stopped = True
                 _stop()
 
     return wrapped
@@ -78,6 +80,7 @@ STEPS: dict[str, list[tuple[object, str, Callable[[_Function], _Function]]]] = {
     "half_computed": [(generation, "_counted", _after_half)],
     "object_written": [(BlobStore, "writer", _after_the_block)],
     "before_finish": [(generation, "finish", _before)],
+    "before_commit": [(jobs, "finish", _after)],
 }
 
 
