@@ -7,7 +7,7 @@ figure from them. What a figure means is in `figures.CONVENTIONS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -272,19 +272,15 @@ class QuizStatistics:
             minutes_median=self._minutes_at(50),
             minutes_lower_quartile=self._minutes_at(25),
             minutes_upper_quartile=self._minutes_at(75),
-            score_distribution=_distribution(percent),
+            score_distribution=psychometrics.score_distribution(percent),
         )
 
     def items(self) -> list[ItemFigures]:
         """Return the figures of each item, in the order of the items."""
-        return list(self.each_item())
-
-    def each_item(self) -> Iterator[ItemFigures]:
-        """Yield the figures of `items` one by one: those of many students take a while to compute."""
         weights = coefficients.effective_weights(self._covariances)
         number_of = {index: number for number, index in enumerate(self._analysed)}
-        for index, item in enumerate(self._items):
-            yield _ItemCalculation(
+        return [
+            _ItemCalculation(
                 item,
                 self._table.item(index),
                 self._totals,
@@ -293,6 +289,8 @@ class QuizStatistics:
                 weights[number_of[index]] if index in number_of else None,
                 self._option_counts.get(index, {}),
             ).figures()
+            for index, item in enumerate(self._items)
+        ]
 
     def _moment(self, formula: Any) -> Figure:
         compared = self._totals.compared[~np.isnan(self._totals.compared)]
@@ -533,9 +531,3 @@ def _summary(values: Floats, formula: Any) -> Figure:
         if values.size
         else Figure.none(Reason.NO_RESPONDENTS)
     )
-
-
-def _distribution(percent: Floats) -> dict[str, int]:
-    """Count respondents by their percent, rounded half up, in ascending order."""
-    values, counts = np.unique(np.floor(percent + 0.5), return_counts=True)
-    return {str(int(value)): int(count) for value, count in zip(values, counts, strict=True)}
