@@ -19,10 +19,9 @@ from api.pages.rendering import PageTexts, isolated, page_response
 from api.pages.sign_in import require_form_token, signed_in
 from api.params import object_id_or_none
 from api.services import services
-from api.statistics_documents import read_document, request_statistics
+from api.statistics_documents import find_statistics, read_document, request_statistics
 from models.lms.courses import Section, all_sections
 from models.lms.quizzes import Quiz
-from models.reports.requests import Requested, find_failed
 from models.reports.tables import QuizReport
 from models.reports.variants import MOST_SECTIONS, AttemptChoice, ReportType, Variant, is_generatable
 
@@ -89,10 +88,7 @@ def index(course_id: str, quiz_id: str) -> Response:
             return page_response("items_of_survey.html", found)
         sections = all_sections(session, found.course.id)
         choices = Choices.of_request(sections)
-        variant = choices.variant(found.quiz)
-        # The page of a live job loads itself every second, and must not queue a failing job each time.
-        failed = find_failed(session, variant)
-        requested = Requested(failed, None) if failed else request_statistics(context, found, variant)
+        requested = find_statistics(context, found, choices.variant(found.quiz))
     services().publisher.send(requested.message)
     report = requested.report
     if report.file is None:

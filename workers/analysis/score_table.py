@@ -50,7 +50,7 @@ class ItemScores:
 class ScoreTable:
     """The responses to a number of items.
 
-    `on_item` is called whenever the responses to an item are asked for: for many respondents each takes a while.
+    `on_item` is called when the responses to an item are asked for; those of many respondents take a while.
 
     >>> table = ScoreTable(1)
     >>> responses = {"respondent": [0, 1], "item": [0, 0], "answer_id": [11, 12], "points": [1.0, 0.0]}

@@ -83,6 +83,18 @@ def test_a_failure_is_shown_until_its_button_starts_the_job_again(exam: Api, bro
     assert browser.page(address.removeprefix(exam.settings.public_url)).xpath("//*[@data-live]")
 
 
+def test_new_data_start_a_job_that_failed_again(exam: Api, browser: Browser) -> None:
+    browser.page(ITEMS)
+    with exam.database.transaction() as session:
+        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
+    exam.fail(queued, "It was not to be.")
+    assert not browser.page(ITEMS).xpath("//*[@data-live]")
+
+    exam.bring_new_data()
+
+    assert browser.page(ITEMS).xpath("//*[@data-live]")
+
+
 def test_the_page_finds_what_is_wrong_with_the_exam(
     exam: Api, browser: Browser, resources: Resources
 ) -> None:
