@@ -18,7 +18,7 @@ _FEWEST_POINTS: Final = 1e-9
 
 
 class SubmissionStatistics:
-    """The submissions that count, fed part by part; it keeps 24 bytes of each.
+    """The submissions that count, fed part by part; 24 bytes of each are kept.
 
     In an anonymous survey nobody is named.
 
