@@ -28,6 +28,7 @@ from models.errors import (
     StorageError,
     UnknownSectionError,
 )
+from models.reports.variants import MOST_SECTIONS
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -57,6 +58,13 @@ class ForbiddenError(ApiError):
 
 class InvalidParameterError(ApiError):
     """The request cannot be understood; the message names the part."""
+
+
+class TooManySectionsError(InvalidParameterError):
+    """More sections are named than a report can be limited to."""
+
+    def __init__(self) -> None:
+        super().__init__(f"section_ids must be at most {MOST_SECTIONS}")
 
 
 class UnsupportedContentError(ApiError):
