@@ -28,6 +28,7 @@ from models.errors import (
     StorageError,
     UnknownSectionError,
 )
+from models.reports.variants import MOST_SECTIONS
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -59,6 +60,13 @@ class InvalidParameterError(ApiError):
     """The request cannot be understood; the message names the part."""
 
 
+class TooManySectionsError(InvalidParameterError):
+    """More sections are named than a report can be limited to."""
+
+    def __init__(self) -> None:
+        super().__init__(f"section_ids must be at most {MOST_SECTIONS}")
+
+
 class UnsupportedContentError(ApiError):
     """The route does not read bodies of this type or encoding."""
 
@@ -88,7 +96,11 @@ class ForgedFormError(ApiError):
 
 
 class NotReadyError(ApiError):
-    """What is asked for is still being computed; the message says so."""
+    """What is asked for is still being computed, or could not be; the message says which."""
+
+    def __init__(self, message: str, retry_after: int = _RETRY_SECONDS) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class UnavailableError(ApiError):
@@ -123,7 +135,7 @@ class Case:
 
     def headers_for(self, error: Exception) -> Mapping[str, str]:
         """Return the headers of the response to an exception of this kind."""
-        if isinstance(error, TooManyRequestsError):
+        if isinstance(error, TooManyRequestsError | NotReadyError):
             return {**self.headers, "Retry-After": str(error.retry_after)}
         return self.headers
 
@@ -137,7 +149,7 @@ _UNAVAILABLE = Case(
     is_logged=True,
 )
 _NOT_RECEIVED = dataclasses.replace(_UNAVAILABLE, text=None)
-_NOT_READY = dataclasses.replace(_UNAVAILABLE, text=None, is_logged=False)
+_NOT_READY = Case(503, "service_unavailable")
 _CONFLICT = Case(409, "conflict", headers={"Retry-After": str(_RETRY_SECONDS)})
 _UNPROCESSABLE = Case(422, "unprocessable_entity")
 _BAD_REQUEST = Case(400, "bad_request")

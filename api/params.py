@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from flask import request
 
-from api.errors import InvalidParameterError, UnsupportedContentError
+from api.errors import InvalidParameterError, TooManySectionsError, UnsupportedContentError
 from api.media_types import FORMS, JSON
 from models.db.base import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
@@ -303,7 +303,7 @@ def _section_ids(sources: _Sources) -> frozenset[int]:
     if None in ids:
         raise InvalidParameterError("section_ids must be integers")
     if len(ids) > MOST_SECTIONS:
-        raise InvalidParameterError(f"section_ids must be at most {MOST_SECTIONS}")
+        raise TooManySectionsError
     return frozenset(section_id for section_id in ids if section_id is not None)
 
 

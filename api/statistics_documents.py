@@ -13,7 +13,12 @@ from api.errors import NotReadyError
 from api.report_requests import request_for_caller
 from api.services import services
 from models.errors import AlreadyBeingGeneratedError, NotFoundError
-from models.reports.requests import Requested, find_newest
+from models.reports.requests import (
+    FAILURE_STANDS_SECONDS,
+    Requested,
+    find_newest,
+    find_recent_failure,
+)
 from models.reports.tables import File, QuizReport, ReportState
 from models.reports.variants import Variant
 
@@ -24,6 +29,12 @@ _SLOWEST_POLL_SECONDS: Final = 0.5
 NOT_READY: Final = "The statistics are being computed. Please try again."
 
 Document = TypeVar("Document")
+
+
+def find_statistics(context: RequestContext, found: QuizAccess, variant: Variant) -> Requested:
+    """Request the statistics of a variant, unless their job has failed lately and would fail again."""
+    failed = find_recent_failure(context.session, found.course, found.quiz, variant)
+    return request_statistics(context, found, variant) if failed is None else Requested(failed, None)
 
 
 def request_statistics(context: RequestContext, found: QuizAccess, variant: Variant) -> Requested:
@@ -39,10 +50,12 @@ def await_document(report: QuizReport) -> dict[str, Any]:
     """Return the document of requested statistics; if there is none yet, wait for it.
 
     At most two requests of a process wait, each up to 20 seconds and without a transaction. Raises
-    NotReadyError if it is not there by then, or at once if two others are waiting.
+    NotReadyError if it is not there by then, or at once if two others are waiting or the job has failed.
     """
-    if report.file is None:
+    if report.state.is_live:
         report = _await_job(report)
+    if report.state is ReportState.FAILED and report.progress is not None and report.progress.message:
+        raise NotReadyError(report.progress.message, FAILURE_STANDS_SECONDS)
     if report.file is None:
         raise NotReadyError(NOT_READY)
     return read_document(report.file, dict[str, Any])
@@ -75,6 +88,4 @@ def _await_job(report: QuizReport) -> QuizReport:
                 report = session.get_one(QuizReport, report.id)
     finally:
         waits.release()
-    if report.state is ReportState.FAILED and report.progress is not None:
-        raise NotReadyError(report.progress.message or NOT_READY)
     return report

@@ -34,6 +34,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "they never disagree with the item_analysis",
         "an empty quiz; an anonymous survey names nobody",
         "two requests wait, a third is a 503 at once",
+        "a failure is shown, and not repeated at each request",
         "the third type is internal: not listed, 400, 404",
     ],
     "2 QuizReport": [

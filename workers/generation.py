@@ -151,22 +151,21 @@ def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Ge
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
-    reads = len(selection.attempt_ids) * recipe.passes
+    completion = Completion(heartbeat, len(selection.attempt_ids) * recipe.passes(items))
     with read_ahead(recipe.fetch(extract, selection, items)) as fetched:
-        chunks = _counted(fetched, reads, heartbeat)
-        report = recipe.report(ReportData(extract, selection, items, chunks), formula_guard=formula_guard)
+        data = ReportData(extract, selection, items, _counted(fetched, completion), completion.add)
+        report = recipe.report(data, formula_guard=formula_guard)
         yield from recipe.writers[extract.variant.format](report)
 
 
-def _counted(chunks: Frames, reads: int, heartbeat: Heartbeat) -> Frames:
+def _counted(chunks: Frames, completion: Completion) -> Frames:
     """Yield the chunks; whenever the next one is asked for, the one before it counts as done."""
-    done = 0
     for chunk in chunks:
-        done += len(chunk)
+        attempts = len(chunk)
         yield chunk
         # Two chunks at a time would take twice the memory.
         del chunk
-        heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * min(1.0, done / max(1, reads)))
+        completion.add(attempts)
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
@@ -201,6 +200,21 @@ class Heartbeat:
                 session, self._claim, self._completion, lease_seconds=self._resources.settings.lease_seconds
             )
         self._due = self._clock() + self._pause
+
+
+class Completion:
+    """How much of a job is done; `work` is the number of attempts, counted once for each pass over them."""
+
+    def __init__(self, heartbeat: Heartbeat, work: int) -> None:
+        self._heartbeat = heartbeat
+        self._work = max(1, work)
+        self._done = 0.0
+
+    def add(self, attempts: float) -> None:
+        """Count a pass over some attempts as done; raise LeaseLostError if the claim is lost."""
+        self._done += attempts
+        share = min(1.0, self._done / self._work)
+        self._heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * share)
 
 
 def _give_back(resources: Resources, claim: Claim) -> None:

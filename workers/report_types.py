@@ -45,12 +45,17 @@ Writer = Callable[[Report], Iterator[bytes]]
 
 @dataclass(frozen=True)
 class ReportData:
-    """What a report is computed from: the selected attempts, the items, and the attempts in chunks."""
+    """What a report is computed from: the selected attempts, the items, and the attempts in chunks.
+
+    A chunk counts as done when the next one is asked for. A computation that goes over the attempts once more
+    calls ``done`` every now and then, with the attempts that it has finished since: that renews the lease.
+    """
 
     extract: Extract
     selection: Selection
     items: QuizItems
     chunks: Frames
+    done: Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class ReportRecipe:
     ``select`` chooses the attempts, ``fetch`` reads them in chunks, ``compute`` turns the chunks into rows,
     and a writer of ``writers``, by format, turns the rows into bytes. ``conventions`` are the rules of the
     figures, in sentences; ``takes_logged_out`` says whether takers who were not logged in have rows.
-    ``fetch`` reads each attempt up to ``passes`` times.
+    ``passes`` is how often it goes over the attempts, to read them or to compute.
     """
 
     select: Callable[[Extract], Selection]
@@ -69,7 +74,7 @@ class ReportRecipe:
     writers: Mapping[ReportFormat, Writer]
     conventions: Sequence[str]
     takes_logged_out: bool
-    passes: int = 1
+    passes: Callable[[QuizItems], int] = lambda _: 1
 
     def report(self, data: ReportData, *, formula_guard: bool) -> Report:
         """Return the report to write; its rows are computed while they are read."""
@@ -103,11 +108,10 @@ def _student_analysis(data: ReportData) -> Table:
 
 def _statistics(data: ReportData) -> Table:
     def document_frames() -> Frames:
-        report = StatisticsReport(data.extract, data.selection, data.items)
+        report = StatisticsReport(data.extract, data.selection, data.items, data.done)
         for frame in data.chunks:
             report.add(frame)
-        for part in report.parts():
-            yield pd.DataFrame({"document": [part]})
+        yield pd.DataFrame({"document": [report.document()]})
 
     return Table([Column("document", ColumnKind.TEXT)], document_frames())
 
@@ -201,7 +205,8 @@ RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
         writers={ReportFormat.JSON: _document},
         conventions=(),
         takes_logged_out=False,
-        passes=3,
+        # The figures of all items take about as long as a chunk of responses does to be read and counted.
+        passes=lambda items: 3 if items.have_selections else 2,
     ),
 }
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -19,14 +19,15 @@ import pandas as pd
 from models.content.questions import Question
 from models.lms.quizzes import QuestionType
 from models.reports.variants import AttemptChoice
-from workers.analysis.canvas_statistics import question_statistics, submission_statistics
+from workers.analysis.canvas_statistics import question_statistics
 from workers.analysis.figures import CONVENTIONS, Figure
 from workers.analysis.findings import as_json, remarks
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.long_frames import ItemColumns
 from workers.analysis.option_counts import OptionCounts
-from workers.analysis.quiz_statistics import ItemFigures, QuizStatistics, Totals
+from workers.analysis.quiz_statistics import QuizStatistics, Totals
 from workers.analysis.score_table import ScoreTable
+from workers.analysis.submissions import SubmissionStatistics
 from workers.extract.items import QuizItems, read_question
 from workers.extract.scored_items import canvas_question, scored_item
 from workers.extract.selection import Selection
@@ -37,54 +38,56 @@ Json = dict[str, Any]
 _UNSCORED = frozenset({QuestionType.TEXT_ONLY})
 
 
-class StatisticsReport:
-    """The statistics of one quiz, fed with the frames of `Extract.statistics`, in their order."""
+# How often the responses to an item are gathered: for the totals, for the covariances, and for the figures of
+# both parts of the document.
+_TIMES_GATHERED: Final = 4
 
-    def __init__(self, extract: Extract, selection: Selection, items: QuizItems) -> None:
+
+class StatisticsReport:
+    """The statistics of one quiz, fed with the frames of `Extract.statistics`, in their order.
+
+    ``done`` is called every now and then with the number of attempts that were computed since.
+    """
+
+    def __init__(
+        self, extract: Extract, selection: Selection, items: QuizItems, done: Callable[[float], None]
+    ) -> None:
         self._extract = extract
+        self._done = done
         self._respondents = len(selection.attempt_ids)
         self._questions = _questions(items)
         self._items = [scored_item(question) for question in self._questions]
         self._columns = ItemColumns([item.id for item in self._items], items.ids_by_question_set)
-        self._table = ScoreTable(len(self._items))
+        share = self._respondents / (_TIMES_GATHERED * max(1, len(self._items)))
+        self._table = ScoreTable(len(self._items), on_item=lambda: done(share))
         self._minutes: list[npt.NDArray[np.float64]] = []
         self._item_analysis = ItemAnalysis(
             [item for item in items.in_order if item.is_choice], items.ids_by_question_set, selection.scores
         )
-        self._submissions: Json = {}
         self._counted = 0
-
-    def add(self, frame: pd.DataFrame) -> None:
-        """Add the submissions, a chunk of attempts, or a chunk of their selections."""
-        if "n_correct" in frame.columns:
-            self._submissions = submission_statistics(
-                frame, self._extract.points_possible, anonymous=self._extract.variant.anonymous
-            )
-        elif "selections" in frame.columns:
-            self._option_counts.add(self._counted, self._columns.selection_frame(frame))
-            self._counted += len(frame)
-        else:
-            self._table.add(len(frame), self._columns.score_frame(frame))
-            self._item_analysis.add(frame)
-            self._minutes.append(_minutes(frame))
-            if self._table.respondents == self._respondents:
-                self._finish_totals()
-
-    def parts(self) -> Iterator[bytes]:
-        """Yield the statistics as JSON in one part, and before it an empty one for each computed item.
-
-        The figures of an item of many students take long, and between the parts the lease is renewed.
-        """
         if not self._respondents:
             self._finish_totals()
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Add a chunk of attempts or, once all attempts are added, of their selections."""
+        if "selections" in frame.columns:
+            self._option_counts.add(self._counted, self._columns.selection_frame(frame))
+            self._counted += len(frame)
+            return
+        self._table.add(len(frame), self._columns.score_frame(frame))
+        self._item_analysis.add(frame)
+        self._minutes.append(_minutes(frame))
+        if self._table.respondents == self._respondents:
+            self._finish_totals()
+
+    def document(self) -> bytes:
+        """Return the statistics as JSON, once all frames are added; it can be called once."""
         variant = self._extract.variant
-        psychometrics = yield from self._psychometrics()
-        document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": psychometrics}
+        document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": self._psychometrics()}
         if variant.attempt_choice is AttemptChoice.FIRST:
-            questions = []
-            for question in self._question_statistics() if self._respondents else ():
-                questions.append(question)
-                yield b""
+            questions = list(self._question_statistics()) if self._respondents else []
+            # What follows takes about as much memory as these do.
+            del self._table, self._totals, self._option_counts, self._minutes
             document["quiz_statistics"] = {
                 "multiple_attempts_exist": self._extract.has_several_attempts,
                 "includes_all_versions": variant.includes_all_versions,
@@ -92,24 +95,20 @@ class StatisticsReport:
                 "points_possible": self._extract.points_possible,
                 "anonymous_survey": variant.anonymous,
                 "question_statistics": questions,
-                "submission_statistics": self._submissions,
+                "submission_statistics": self._submission_statistics(),
             }
-        yield msgspec.json.encode(document)
+        return msgspec.json.encode(document)
 
     def _finish_totals(self) -> None:
         self._totals = Totals(self._items, self._table)
         self._option_counts = OptionCounts(self._totals)
 
-    def _psychometrics(self) -> Generator[bytes, None, Json]:
+    def _psychometrics(self) -> Json:
         minutes = np.concatenate([np.empty(0), *self._minutes])
         statistics = QuizStatistics(
             self._items, self._table, self._totals, minutes, self._option_counts.by_item
         )
-        quiz = statistics.quiz()
-        figures: list[ItemFigures] = []
-        for item in statistics.each_item():
-            figures.append(item)
-            yield b""
+        quiz, figures = statistics.quiz(), statistics.items()
         return {
             "quiz": _as_json(quiz),
             "items": [_as_json(item) for item in figures],
@@ -129,6 +128,15 @@ class StatisticsReport:
                 self._option_counts.by_item.get(index, {}),
                 rows[question.id] if question.question_type.is_choice else None,
             )
+
+    def _submission_statistics(self) -> Json:
+        statistics = SubmissionStatistics(
+            self._extract.points_possible, anonymous=self._extract.variant.anonymous
+        )
+        for part in self._extract.submissions():
+            statistics.add(part)
+            self._done(0)
+        return statistics.as_json()
 
 
 def _questions(items: QuizItems) -> list[Question]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
-from api.errors import InvalidParameterError
+from api.errors import TooManySectionsError
 from api.links import links
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
@@ -19,10 +20,9 @@ from api.pages.rendering import PageTexts, isolated, page_response
 from api.pages.sign_in import require_form_token, signed_in
 from api.params import object_id_or_none
 from api.services import services
-from api.statistics_documents import read_document, request_statistics
-from models.lms.courses import Section, all_sections
+from api.statistics_documents import find_statistics, read_document, request_statistics
+from models.lms.courses import FirstSections, Section, first_sections
 from models.lms.quizzes import Quiz
-from models.reports.requests import Requested, find_failed
 from models.reports.tables import QuizReport
 from models.reports.variants import MOST_SECTIONS, AttemptChoice, ReportType, Variant, is_generatable
 
@@ -46,12 +46,12 @@ class Choices:
     only_findings: bool
 
     @classmethod
-    def of_request(cls, sections: Sequence[Section]) -> Choices:
-        """Read the choices from the query; raises InvalidParameterError for too many sections."""
+    def of_request(cls) -> Choices:
+        """Read the choices from the query; raises TooManySectionsError for more than a report may name."""
         named = {object_id_or_none(text) for text in request.args.getlist("section_ids")}
-        section_ids = frozenset(section.id for section in sections if section.id in named)
+        section_ids = frozenset(section_id for section_id in named if section_id is not None)
         if len(section_ids) > MOST_SECTIONS:
-            raise InvalidParameterError(f"section_ids must be at most {MOST_SECTIONS}")
+            raise TooManySectionsError
         attempts = request.args.get("attempts", "")
         sort = request.args.get("sort", "")
         return cls(
@@ -60,6 +60,10 @@ class Choices:
             section_ids,
             request.args.get("findings") == "1",
         )
+
+    def among(self, sections: Sequence[Section]) -> Choices:
+        """Return the choices without what is no section of the course."""
+        return replace(self, section_ids=self.section_ids & {section.id for section in sections})
 
     @property
     def query(self) -> str:
@@ -87,18 +91,14 @@ def index(course_id: str, quiz_id: str) -> Response:
         found = context.quiz(course_id, quiz_id)
         if not is_generatable(ReportType.ITEM_ANALYSIS, found.quiz):
             return page_response("items_of_survey.html", found)
-        sections = all_sections(session, found.course.id)
-        choices = Choices.of_request(sections)
-        variant = choices.variant(found.quiz)
-        # The page of a live job loads itself every second, and must not queue a failing job each time.
-        failed = find_failed(session, variant)
-        requested = Requested(failed, None) if failed else request_statistics(context, found, variant)
+        choices, listed = _choices(session, found)
+        requested = find_statistics(context, found, choices.variant(found.quiz))
     services().publisher.send(requested.message)
     report = requested.report
     if report.file is None:
         return page_response("items_wait.html", found, report=report, query=choices.query)
     psychometrics = read_document(report.file, dict[str, Any])["psychometrics"]
-    return _page(found, sections, choices, report, quiz_view(psychometrics))
+    return _page(found, listed, choices, report, quiz_view(psychometrics))
 
 
 @items.post("/items")
@@ -108,14 +108,21 @@ def compute_again(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
-        choices = Choices.of_request(all_sections(session, found.course.id))
+        choices, _ = _choices(session, found)
         requested = request_statistics(context, found, choices.variant(found.quiz))
     services().publisher.send(requested.message)
     return redirect(f"{links().quiz_page(found.quiz)}/items?{choices.query}", 303)
 
 
+def _choices(session: Session, found: QuizAccess) -> tuple[Choices, FirstSections]:
+    """Read what the reader chose, and the sections to choose from."""
+    choices = Choices.of_request()
+    listed = first_sections(session, found.course.id, chosen=choices.section_ids, most=MOST_SECTIONS)
+    return choices.among(listed.sections), listed
+
+
 def _page(
-    found: QuizAccess, sections: Sequence[Section], choices: Choices, report: QuizReport, view: QuizView
+    found: QuizAccess, listed: FirstSections, choices: Choices, report: QuizReport, view: QuizView
 ) -> Response:
     texts = PageTexts.of_request()
     mean, median = view.content["mean_percent"]["value"], view.content["median_percent"]["value"]
@@ -137,7 +144,7 @@ def _page(
         view=view,
         shown=view.shown(choices.sort, only_findings=choices.only_findings),
         choices=choices,
-        sections=sections,
+        listed=listed,
         sorts=SORTS,
         attempt_titles=_ATTEMPTS,
         report=report,

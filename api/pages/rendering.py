@@ -16,7 +16,7 @@ from flask import render_template
 from werkzeug import Response
 
 from api.auth import CourseAccess, QuizAccess
-from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsError
+from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsError, TooManySectionsError
 from api.links import links
 from api.media_types import HTML
 from api.pages.formulas import Worked
@@ -25,6 +25,7 @@ from api.pages.sign_in import page_session
 from api.services import services
 from api.statistics_documents import NOT_READY
 from api.translations import Translations, load_translations, translations
+from models.reports.variants import MOST_SECTIONS
 
 # Inline scripts and styles are forbidden, and so are other hosts.
 _POLICY: Final = (
@@ -40,6 +41,7 @@ _UNREADABLE: Final = "The request can not be read."
 _TEXTS: Final[Mapping[type[Exception], str]] = {
     NotReadyError: NOT_READY,
     NotReceivedError: "The service is busy or being restarted. Please try again.",
+    TooManySectionsError: f"Choose at most {MOST_SECTIONS} sections.",
     TooManyRequestsError: "You have loaded pages too often. Please wait a minute.",
 }
 

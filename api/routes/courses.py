@@ -19,7 +19,6 @@ from api.services import services
 from models.lms.attempts import count_submissions, list_latest_attempts
 from models.lms.courses import count_sections, list_sections
 from models.lms.quizzes import (
-    count_questions,
     count_quizzes,
     list_questions,
     list_quizzes,
@@ -87,8 +86,7 @@ def list_questions_of_quiz(course_id: str, quiz_id: str) -> Response:
     requested = page()
     with services().database.reading() as session:
         quiz = authorized(session).quiz(course_id, quiz_id).quiz
-        total = count_questions(session, quiz)
-        questions = list_questions(session, quiz, offset=requested.offset, limit=requested.size)
+        questions, total = list_questions(session, quiz, offset=requested.offset, limit=requested.size)
     body = [question_json(question) for question in questions]
     return _page_response(body, requested, total)
 

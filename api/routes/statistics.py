@@ -14,7 +14,7 @@ from api.params import statistics_params
 from api.responses import conditional, serialized_response, wants
 from api.serializers import statistics_json, statistics_json_api
 from api.services import services
-from api.statistics_documents import await_document, request_statistics
+from api.statistics_documents import await_document, find_statistics
 from models.lms.courses import require_sections
 from models.reports.variants import Variant
 
@@ -36,7 +36,7 @@ def show(course_id: str, quiz_id: str) -> Response:
         variant = Variant.of_statistics(
             found.quiz, all_versions=params.all_versions, section_ids=params.section_ids
         )
-        requested = request_statistics(context, found, variant)
+        requested = find_statistics(context, found, variant)
     services().publisher.send(requested.message)
     shown = await_document(requested.report)["quiz_statistics"]
     if wants(JSON_API):

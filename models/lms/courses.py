@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Text, func, select
@@ -139,10 +140,21 @@ def list_sections(session: Session, course_id: int, *, offset: int, limit: int) 
     ).all()
 
 
-def all_sections(session: Session, course_id: int) -> Sequence[Section]:
-    """List all sections of a course, ordered by name."""
+@dataclass(frozen=True)
+class FirstSections:
+    """Sections of a course by name, and whether it has more of them."""
+
+    sections: Sequence[Section]
+    has_more: bool
+
+
+def first_sections(session: Session, course_id: int, *, chosen: Collection[int], most: int) -> FirstSections:
+    """List so many sections of a course at most: those that are chosen, and the first others by name."""
     of_course = select(Section).where(Section.course_id == course_id)
-    return session.scalars(of_course.order_by(Section.name, Section.id)).all()
+    chosen_first = (Section.id.in_(chosen).desc(), Section.name, Section.id)
+    found = session.scalars(of_course.order_by(*chosen_first).limit(most + 1)).all()
+    shown = sorted(found[:most], key=lambda section: (section.name, section.id))
+    return FirstSections(shown, len(found) > most)
 
 
 def count_sections(session: Session, course_id: int) -> int:

@@ -208,21 +208,13 @@ def question_counts(session: Session, quizzes: Sequence[Quiz]) -> Mapping[int, i
     return {quiz.id: found.get(quiz.id, 0) for quiz in quizzes}
 
 
-def list_questions(session: Session, quiz: Quiz, *, offset: int, limit: int) -> Sequence[QuestionVersion]:
-    """List a page of the questions that a quiz has now, in its order."""
-    ids = _question_version_ids(session, quiz)[offset : offset + limit]
-    versions = session.scalars(select(QuestionVersion).where(QuestionVersion.id.in_(ids)))
+def list_questions(
+    session: Session, quiz: Quiz, *, offset: int, limit: int
+) -> tuple[Sequence[QuestionVersion], int]:
+    """List a page of the questions that a quiz has now, in its order, and count all, text blocks included."""
+    of_quiz = select(QuestionSet.question_version_ids).where(QuestionSet.id == quiz.question_set_id)
+    ids = session.scalar(of_quiz) or []
+    shown = ids[offset : offset + limit]
+    versions = session.scalars(select(QuestionVersion).where(QuestionVersion.id.in_(shown)))
     by_id = {version.id: version for version in versions}
-    return [by_id[version_id] for version_id in ids]
-
-
-def count_questions(session: Session, quiz: Quiz) -> int:
-    """Count the questions that a quiz has now, text blocks included."""
-    return len(_question_version_ids(session, quiz))
-
-
-def _question_version_ids(session: Session, quiz: Quiz) -> Sequence[int]:
-    ids = session.scalar(
-        select(QuestionSet.question_version_ids).where(QuestionSet.id == quiz.question_set_id)
-    )
-    return ids or []
+    return [by_id[version_id] for version_id in shown], len(ids)

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, cast, func
 from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
+from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.filenames import display_name
 from models.reports.requests import clear
@@ -70,9 +71,12 @@ def claim(
     """Claim a job that is queued or whose lease has expired; None if it cannot be claimed.
 
     A job that was requested with a newer analysis than this process has is left to newer workers for five
-    minutes: during an upgrade, its file would never be current.
+    minutes: during an upgrade, its file would never be current. The revisions of now are stored, which are at
+    most as new as the snapshot will be: a failure of the job stands until they change, or for a time.
     """
     token = uuid.uuid4()
+    quiz = select(Quiz).where(Quiz.id == QuizReport.quiz_id)
+    roster_revision = quiz.join(Course).with_only_columns(Course.roster_revision)
     claimed = session.execute(
         update(QuizReport)
         .where(
@@ -87,6 +91,8 @@ def claim(
             tries=QuizReport.tries + 1,
             claim_token=token,
             lease_until=_from_now(lease_seconds),
+            quiz_revision=quiz.with_only_columns(Quiz.revision).scalar_subquery(),
+            roster_revision=roster_revision.scalar_subquery(),
             updated_at=func.now(),
         )
         .returning(QuizReport.id)

@@ -6,9 +6,10 @@ advisory lock, and a partial unique index rules out two live ones even without i
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -39,6 +40,8 @@ from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import PUBLIC_TYPES, Variant
+
+FAILURE_STANDS_SECONDS: Final = 600
 
 
 @dataclass(frozen=True)
@@ -163,10 +166,19 @@ def find_newest_files(session: Session, variants: Iterable[Variant]) -> Mapping[
     return {report.variant: report for report in found}
 
 
-def find_failed(session: Session, variant: Variant) -> QuizReport | None:
-    """Find the newest report of a variant if it failed, else None."""
+def find_recent_failure(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
+    """Find the newest report of a variant if its job has failed, and another one would probably fail, too.
+
+    That is so while neither the quiz nor the roster has changed, for ten minutes. A reader that asks again
+    and again, such as a page that loads itself, queues no job meanwhile.
+    """
     newest = _newest(session, variant)
-    return newest if newest is not None and newest.state is ReportState.FAILED else None
+    if newest is None or newest.state is not ReportState.FAILED:
+        return None
+    if (newest.quiz_revision, newest.roster_revision) != (quiz.revision, course.roster_revision):
+        return None
+    is_recent = QuizReport.updated_at > func.now() - datetime.timedelta(seconds=FAILURE_STANDS_SECONDS)
+    return newest if session.scalar(select(is_recent).where(QuizReport.id == newest.id)) else None
 
 
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:

@@ -154,6 +154,7 @@ class QuizReport(Base):
     claim_token: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     lease_until: Mapped[datetime.datetime | None] = mapped_column(DateTime(timezone=True))
     file_id: Mapped[int | None] = mapped_column(ForeignKey("files.id"), unique=True)
+    # Those that the file was made from; before it is there, those at the time of the last claim.
     quiz_revision: Mapped[int | None] = mapped_column(BigInteger)
     roster_revision: Mapped[int | None] = mapped_column(BigInteger)
     # Of a file, the version that made it; of a job, the version that was requested.

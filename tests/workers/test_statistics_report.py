@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from itertools import accumulate
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from models.db.session import Database
 from models.lms.quizzes import Quiz
-from models.reports.tables import QuizReport
+from models.reports.tables import Progress, QuizReport, ReportState
 from models.reports.variants import AttemptChoice, Variant
 from tests import every_type
 from tests.factories import request_variant
 from tests.lms import Lms
 from tests.payloads import QUIZ_ID, roster
+from workers import generation
 from workers.analysis.figures import CONVENTIONS, Reason
-from workers.generation import Heartbeat, generate
+from workers.analysis.score_table import ItemScores, ScoreTable
+from workers.generation import Completion, generate
 from workers.resources import Resources
+
+STUDENTS = len(every_type.STUDENTS)
+# Attempts are read, their selections are read, and the responses to each item are gathered four times.
+PASSES, TIMES_GATHERED = 3, 4
 
 
 @pytest.fixture
@@ -30,18 +39,24 @@ def lms(database: Database) -> Lms:
     return lms
 
 
-def document(
-    lms: Lms, resources: Resources, attempts: AttemptChoice = AttemptChoice.FIRST, **options: Any
-) -> Any:
-    """Make the statistics as a worker does, and read them."""
+def queued(lms: Lms, attempts: AttemptChoice = AttemptChoice.FIRST, **options: Any) -> tuple[int, int]:
+    """Queue the job of the statistics; return the ids of the report and its Progress."""
     with lms.database.transaction() as session:
         quiz = session.get_one(Quiz, QUIZ_ID)
         variant = Variant.of_statistics(quiz, all_versions=False, attempt_choice=attempts, **options)
         report = request_variant(session, variant).report
     assert report.progress_id is not None
-    generate(resources, report.id, report.progress_id)
+    return report.id, report.progress_id
+
+
+def document(
+    lms: Lms, resources: Resources, attempts: AttemptChoice = AttemptChoice.FIRST, **options: Any
+) -> Any:
+    """Make the statistics as a worker does, and read them."""
+    report_id, progress_id = queued(lms, attempts, **options)
+    generate(resources, report_id, progress_id)
     with lms.database.transaction() as session:
-        made = session.get_one(QuizReport, report.id)
+        made = session.get_one(QuizReport, report_id)
         assert made.file is not None, made.progress and made.progress.message
         return json.loads(b"".join(resources.store.read(made.file.storage_key)))
 
@@ -114,19 +129,53 @@ def test_choices_of_attempts_are_variants_of_their_own(lms: Lms) -> None:
     assert len(variants) == len(AttemptChoice)
 
 
-def test_the_lease_can_be_renewed_after_each_item(
+def test_the_completion_moves_over_both_passes_and_the_computing(
     lms: Lms, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    advance = Heartbeat.advance
-    calls: list[float] = []
+    add = Completion.add
+    shown: list[float] = []
 
-    def counted(heartbeat: Heartbeat, completion: float) -> None:
-        calls.append(completion)
-        advance(heartbeat, completion)
+    def noted(completion: Completion, attempts: float) -> None:
+        add(completion, attempts)
+        with lms.database.transaction() as session:
+            shown.append(session.query(Progress.completion).scalar())
 
-    monkeypatch.setattr(Heartbeat, "advance", counted)
+    monkeypatch.setattr(Completion, "add", noted)
+    # Each call renews the lease and shows the completion.
+    monkeypatch.setattr(generation, "_HEARTBEAT_SECONDS", 0.0)
+    resources.settings = dataclasses.replace(resources.settings, chunk_attempts=2)
+
     items = document(lms, resources)["psychometrics"]["items"]
-    assert len(calls) > 2 * len(items)
+
+    chunk, item = 2 / STUDENTS / PASSES, 1 / len(items) / TIMES_GATHERED / PASSES
+    totals, others = [item] * len(items), [item] * len(items) * (TIMES_GATHERED - 1)
+    steps = [chunk, chunk, *totals, chunk, chunk, chunk, chunk, *others, 0.0]
+    assert shown == pytest.approx([10 + 80 * share for share in accumulate(steps)])
+    assert shown[-1] == pytest.approx(90)
+
+
+def test_a_lease_that_is_lost_while_totals_are_added_up_stops_the_work(
+    lms: Lms, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gather = ScoreTable.item
+    gathered: list[int] = []
+
+    def taken_over(table: ScoreTable, item: int) -> ItemScores:
+        gathered.append(item)
+        with lms.database.transaction() as session:
+            session.execute(text("UPDATE quiz_reports SET claim_token = gen_random_uuid()"))
+        return gather(table, item)
+
+    monkeypatch.setattr(ScoreTable, "item", taken_over)
+    monkeypatch.setattr(generation, "_HEARTBEAT_SECONDS", 0.0)
+
+    report = queued(lms)
+    generate(resources, *report)
+
+    assert gathered == [0]
+    with lms.database.transaction() as session:
+        lost = session.get_one(QuizReport, report[0])
+        assert (lost.state, lost.file) == (ReportState.RUNNING, None)
 
 
 def test_a_quiz_without_attempts(lms: Lms, resources: Resources) -> None:

@@ -1,4 +1,4 @@
-"""The statistics of a quiz in the shapes of Canvas's API, one for each type of question.
+"""The statistics of questions in the shapes of Canvas's API, one for each type of question.
 
 The figures of choice questions are the cells of the item_analysis, so the two never disagree.
 """
@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
-from workers.analysis import psychometrics
 from workers.analysis.quiz_statistics import ItemOption, OptionCount
 from workers.analysis.score_table import ItemScores
 
 Json = dict[str, Any]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,55 +77,6 @@ def question_statistics(
         **shape(question, scores, counts),
         **({} if analysis is None else _item_analysis(question, analysis)),
     }
-
-
-def submission_statistics(attempts: pd.DataFrame, points_possible: float | None, *, anonymous: bool) -> Json:
-    """Return the statistics of the attempts that count.
-
-    The columns are `user_id` and `temporary_user_code`, `score`, `n_correct`, `n_incorrect` and `seconds`.
-    The standard deviation is that of the population. In an anonymous survey nobody is named.
-    """
-    scores = attempts["score"].dropna().to_numpy(float)
-    seconds = attempts["seconds"].dropna().to_numpy(float)
-    takers = attempts["user_id"].dropna()
-    logged_out = attempts["temporary_user_code"].dropna()
-    named = (
-        {}
-        if anonymous
-        else {
-            "user_ids": sorted(set(takers.astype(int).tolist())),
-            "logged_out_users": sorted(set(logged_out.tolist())),
-        }
-    )
-    return {
-        "scores": _percents(scores, points_possible),
-        "score_average": _of(scores, np.mean),
-        "score_high": _of(scores, np.max),
-        "score_low": _of(scores, np.min),
-        "score_stdev": _of(scores, psychometrics.standard_deviation),
-        "correct_count_average": _mean(attempts["n_correct"]),
-        "incorrect_count_average": _mean(attempts["n_incorrect"]),
-        "duration_average": float(seconds.mean()) if seconds.size else 0,
-        "unique_count": int(takers.nunique() + logged_out.nunique()),
-        **named,
-    }
-
-
-def _percents(scores: Floats, points_possible: float | None) -> dict[str, int]:
-    """Count scores by percent of the points possible, rounded half up, in ascending order."""
-    if not points_possible:
-        return {}
-    percents = np.floor(scores / points_possible * 100 + 0.5)
-    values, counts = np.unique(percents, return_counts=True)
-    return {str(int(value)): int(count) for value, count in zip(values, counts, strict=True)}
-
-
-def _of(scores: Floats, formula: Callable[[Floats], Any]) -> float | None:
-    return float(formula(scores)) if scores.size else None
-
-
-def _mean(counts: pd.Series) -> float:
-    return float(counts.mean()) if len(counts) else 0
 
 
 def _choices(scores: ItemScores) -> Counts:

@@ -25,8 +25,8 @@ class Reason(StrEnum):
     EQUAL_RESTS = (
         "All students have the same points on the other questions, so there is nothing to compare with."
     )
-    FEW_ITEMS = "It takes two scored questions or more."
-    FEW_ITEMS_LEFT = "Without this question, fewer than two remain."
+    FEW_ITEMS = "This figure needs two scored questions or more."
+    FEW_ITEMS_LEFT = "Fewer than two questions remain without this one."
     DIFFERENT_ITEMS = (
         "Not all students were shown the same questions, or some responses are not graded yet, so their"
         " totals are not of the same questions."
@@ -34,13 +34,15 @@ class Reason(StrEnum):
     NO_POINTS = "The question carries no points."
     NOT_GRADED = "Fewer than half of the responses are graded."
     EMPTY_GROUP = (
-        "The best or the weakest 27 percent of the students are an empty group, because of equal totals."
+        "So many students have equal totals that the best or the weakest 27 percent are an empty group."
     )
     SMALL_GROUP = "The group has fewer than 5 students."
     ALL_OR_NONE = "All students chose this, or none did, so there are no two groups to compare."
     OUT_OF_RANGE = "On average, students were given more points than possible, or fewer than none."
-    NOT_RIGHT_OR_WRONG = "The question has partial credit, so its facility is not a share of students."
-    NEGATIVE_COVARIANCE = "Students with high totals did worse here, so it has no share in their differences."
+    NEGATIVE_COVARIANCE = (
+        "Students with high totals did worse here, so the question has no share in the differences between"
+        " totals."
+    )
     NO_TIMES = "No attempt has both a beginning and an end."
     NOT_COMPUTABLE = "The numbers are too far apart to compute it."
 
@@ -68,18 +70,22 @@ class Figure:
         return cls(None, reason=reason)
 
 
+_OF_TOTALS: Final = (
+    "Of the students' totals in points. In percent, of the share of the points that each student could get."
+)
+
 CONVENTIONS: Final = {
     "n": "The students whose attempt counts, one attempt each.",
     "total": "The sum of a student's points on the analysed questions. If students were shown different"
     " questions, or some responses are not graded yet, totals are compared as the share of the points that"
     " a student could get.",
-    "mean": "Of the totals in points; mean_percent of the shares of the points that a student could get.",
-    "median": "Of the same.",
-    "minimum": "Of the same.",
-    "maximum": "Of the same.",
+    "mean": _OF_TOTALS,
+    "median": _OF_TOTALS,
+    "minimum": _OF_TOTALS,
+    "maximum": _OF_TOTALS,
     "rest": "The total without the question itself.",
-    "standard_deviation_population": "Divides by n.",
-    "standard_deviation_sample": "Divides by n - 1.",
+    "standard_deviation_population": "The sum of squared deviations is divided by n.",
+    "standard_deviation_sample": "The sum of squared deviations is divided by n - 1.",
     "skewness": "k3/k2^1.5 of the totals with unbiased cumulants, as in Moodle; needs three students.",
     "kurtosis": "k4/k2^2 of the totals with unbiased cumulants (0 for a normal distribution), as in Moodle.",
     "alpha": "Coefficient alpha of the analysed questions and their own total, sample variances; equals KR-20"

@@ -214,7 +214,7 @@ ITEM_RULES: Final[Sequence[Rule]] = (
         "Students who did well elsewhere tended to choose “{option}”, not the answer that is marked as"
         " correct: the question is correlated with the rest by {item_rest_correlation}.",
         "The wrong answer may be marked as correct.",
-        "Check the key. If it is right, look for a wording that leads students who know more astray.",
+        "Check the key. If it is right, look for wording that misleads students who know more.",
     ),
     Rule(
         "negative_discrimination",
@@ -231,8 +231,8 @@ ITEM_RULES: Final[Sequence[Rule]] = (
         _ambiguous,
         "The best students are split: {top_for_key} of them chose the correct answer, {top_for_option} chose"
         " “{option}”.",
-        "There may be two answers for which there is something to be said.",
-        "See whether the other answer is right as well in some reading of the question.",
+        "There may be good reasons for both answers.",
+        "See whether the question can be read so that the other answer is right, too.",
     ),
     Rule(
         "too_hard",

@@ -45,7 +45,8 @@ class ItemColumns:
         frame = self._located(attempts, lengths)
         chosen = selections.notna().to_numpy() & (frame["item"].to_numpy() >= 0)
         frame = frame[chosen]
-        return frame.assign(selection=selections.to_numpy(object)[chosen])
+        # They stay Arrow's texts, of which few are distinct: grouping them is cheaper than making objects.
+        return frame.assign(selection=selections.array[chosen])
 
     def _located(self, attempts: pd.DataFrame, lengths: Integers) -> pd.DataFrame:
         """Return the respondent and the item of each response."""

@@ -59,7 +59,7 @@ def covariance(x: Floats, y: Floats) -> float:
     0.7333333333333334
     """
     (dx, width_x), (dy, width_y) = _scaled_deviations(x), _scaled_deviations(y)
-    return float(dx @ dy) / (x.size - 1) * width_x * width_y
+    return _sum_of_products(dx, dy) / (x.size - 1) * width_x * width_y
 
 
 def correlation(x: Floats, y: Floats) -> float | None:
@@ -75,7 +75,7 @@ def correlation(x: Floats, y: Floats) -> float | None:
     if not varies(x) or not varies(y):
         return None
     (dx, _), (dy, _) = _scaled_deviations(x), _scaled_deviations(y)
-    r = float(dx @ dy) / math.sqrt(float(dx @ dx) * float(dy @ dy))
+    r = _sum_of_products(dx, dy) / math.sqrt(_sum_of_products(dx, dx) * _sum_of_products(dy, dy))
     # Rounding may lead out of the range by the last digit.
     return min(1.0, max(-1.0, r))
 
@@ -119,6 +119,15 @@ def kurtosis(values: Floats) -> float | None:
     k2 = n * m2 / (n - 1)
     k4 = n**2 * ((n + 1) * m4 - 3 * (n - 1) * m2**2) / ((n - 1) * (n - 2) * (n - 3))
     return float(k4 / k2**2)
+
+
+def _sum_of_products(x: Floats, y: Floats) -> float:
+    """Return Σxy, added up in pairs.
+
+    For a product of long vectors (`x @ y`) the linear algebra library would start a thread on each processor:
+    they wait for each other longer than they compute, and their number decides the last digits.
+    """
+    return float((x * y).sum())
 
 
 def _moment(deviations: Floats, power: int) -> float:

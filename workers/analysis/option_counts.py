@@ -27,7 +27,7 @@ class OptionCounts:
 
     def __init__(self, totals: Totals) -> None:
         self._groups = totals.groups
-        self._totals = np.nan_to_num(totals.compared)
+        self._totals = totals.compared if totals.complete else np.nan_to_num(totals.compared)
         self._counts: dict[int, dict[str, OptionCount]] = {}
 
     def add(self, first: int, responses: pd.DataFrame) -> None:
@@ -39,7 +39,7 @@ class OptionCounts:
         chosen = pd.DataFrame(
             {
                 "item": responses["item"].to_numpy(),
-                "selection": responses["selection"].to_numpy(object),
+                "selection": responses["selection"].array,
                 "group": self._groups[respondent],
                 "total": self._totals[respondent],
             }

@@ -126,6 +126,16 @@ class Moments:
         return self.squares / self.count if self.least < self.most else 0.0
 
 
+def score_distribution(percents: Floats) -> dict[str, int]:
+    """Count scores by their percent of the points possible, rounded half up, in ascending order.
+
+    >>> score_distribution(np.array([12.5, 100.0, 12.4, 100.0]))
+    {'12': 1, '13': 1, '100': 2}
+    """
+    values, counts = np.unique(np.floor(percents + 0.5), return_counts=True)
+    return {str(int(value)): int(count) for value, count in zip(values, counts, strict=True)}
+
+
 def coefficient_alpha(item_variances: Sequence[float], total_variance: float) -> float | None:
     """Return Cronbach's alpha, the internal consistency of a quiz.
 

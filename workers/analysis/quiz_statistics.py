@@ -7,13 +7,14 @@ figure from them. What a figure means is in `figures.CONVENTIONS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from workers.analysis import coefficients, moments, psychometrics
 from workers.analysis.figures import FEWEST_RESPONDENTS, SMALLEST_GROUP, Figure, Reason
@@ -88,25 +89,28 @@ class Totals:
     def __init__(self, items: Sequence[ScoredItem], table: ScoreTable) -> None:
         self.respondents = table.respondents
         self.points = np.zeros(table.respondents)
-        self.possible = np.zeros(table.respondents)
         self.analysed = []
         self.complete = True
+        # One number as long as it is that of all respondents.
+        possible: float | Floats = 0.0
         for index, item in enumerate(items):
             scores = table.item(index)
             self.analysed.append(_is_analysed(item, scores))
             if self.analysed[-1]:
+                is_complete = bool(scores.graded.all())
                 self.points += scores.scores
-                self.possible += item.points_possible * scores.graded
-                self.complete &= bool(scores.graded.all())
-        self.points = np.round(self.points, _DECIMALS)
-        self.shares = np.full(self.respondents, np.nan)
-        np.divide(self.points, self.possible, out=self.shares, where=self.possible > 0)
-        self.shares = np.round(self.shares, _DECIMALS)
+                could_get = item.points_possible * (1.0 if is_complete else scores.graded)
+                possible = np.add(possible, could_get)
+                self.complete &= is_complete
+        self.possible = np.broadcast_to(possible, table.respondents)
+        np.round(self.points, _DECIMALS, out=self.points)
+        self.compared = self.points if self.complete else self.shares()
 
-    @property
-    def compared(self) -> Floats:
-        """The totals by which respondents are compared."""
-        return self.points if self.complete else self.shares
+    def shares(self) -> Floats:
+        """Return the totals as shares of the points that each respondent could get."""
+        shares = np.full(self.respondents, np.nan)
+        np.divide(self.points, self.possible, out=shares, where=self.possible > 0)
+        return np.round(shares, _DECIMALS, out=shares)
 
     @cached_property
     def groups(self) -> npt.NDArray[np.int8]:
@@ -119,7 +123,7 @@ class Totals:
 
     def rests(self, item: ScoredItem, scores: ItemScores) -> Floats:
         """Return the totals without an item, for its graded responses; NaN if nothing else was graded."""
-        points = self.points[scores.graded] - scores.scores[scores.graded]
+        points = _where(self.points, scores.graded) - _where(scores.scores, scores.graded)
         if self.complete:
             return np.round(points, _DECIMALS)
         possible = self.possible[scores.graded] - item.points_possible
@@ -232,14 +236,14 @@ class QuizStatistics:
         self._covariances: list[float] = []
         for index in self._analysed:
             scores = table.item(index)
-            self._variances.append(moments.sample_variance(scores.scores[scores.graded]) or 0.0)
+            self._variances.append(moments.sample_variance(_where(scores.scores, scores.graded)) or 0.0)
             self._covariances.append(_covariance(scores.scores, totals.compared, scores.graded))
 
     def quiz(self) -> QuizFigures:
         """Return the figures of the quiz."""
         totals, n = self._totals, self._totals.respondents
         points = totals.points[totals.possible > 0]
-        percent = 100 * totals.shares[totals.possible > 0]
+        percent = 100 * totals.shares()[totals.possible > 0]
         alpha = self._alpha()
         deviation = moments.sample_standard_deviation(totals.points)
         return QuizFigures(
@@ -272,19 +276,15 @@ class QuizStatistics:
             minutes_median=self._minutes_at(50),
             minutes_lower_quartile=self._minutes_at(25),
             minutes_upper_quartile=self._minutes_at(75),
-            score_distribution=_distribution(percent),
+            score_distribution=psychometrics.score_distribution(percent),
         )
 
     def items(self) -> list[ItemFigures]:
         """Return the figures of each item, in the order of the items."""
-        return list(self.each_item())
-
-    def each_item(self) -> Iterator[ItemFigures]:
-        """Yield the figures of `items` one by one: those of many students take a while to compute."""
         weights = coefficients.effective_weights(self._covariances)
         number_of = {index: number for number, index in enumerate(self._analysed)}
-        for index, item in enumerate(self._items):
-            yield _ItemCalculation(
+        return [
+            _ItemCalculation(
                 item,
                 self._table.item(index),
                 self._totals,
@@ -293,6 +293,8 @@ class QuizStatistics:
                 weights[number_of[index]] if index in number_of else None,
                 self._option_counts.get(index, {}),
             ).figures()
+            for index, item in enumerate(self._items)
+        ]
 
     def _moment(self, formula: Any) -> Figure:
         compared = self._totals.compared[~np.isnan(self._totals.compared)]
@@ -338,7 +340,7 @@ class _ItemCalculation:
         self._number = number
         self._weight = weight
         self._option_counts = option_counts
-        self._x = scores.scores[scores.graded]
+        self._x = _where(scores.scores, scores.graded)
 
     def figures(self) -> ItemFigures:
         """Return the figures."""
@@ -358,7 +360,9 @@ class _ItemCalculation:
             facility=self._facility(),
             standard_deviation_population=self._coefficient(psychometrics.standard_deviation(self._x)),
             standard_deviation_sample=self._coefficient(moments.sample_standard_deviation(self._x)),
-            point_biserial_total=self._correlation(self._totals.compared[scores.graded], Reason.EQUAL_TOTALS),
+            point_biserial_total=self._correlation(
+                _where(self._totals.compared, scores.graded), Reason.EQUAL_TOTALS
+            ),
             item_rest_correlation=self._correlation(self._rests, Reason.EQUAL_RESTS),
             d27=self._d27(),
             discriminative_efficiency=self._efficiency(),
@@ -417,7 +421,7 @@ class _ItemCalculation:
         if reason := self._withheld or self._does_not_vary:
             return Figure.none(reason)
         known = ~np.isnan(others)
-        r = moments.correlation(self._x[known], others[known])
+        r = moments.correlation(_where(self._x, known), _where(others, known))
         interval = None if r is None else correlation_interval(r, int(known.sum()))
         return Figure.of(r, if_equal, interval)
 
@@ -434,7 +438,9 @@ class _ItemCalculation:
         if reason := self._withheld or self._does_not_vary:
             return Figure.none(reason)
         known = ~np.isnan(self._rests)
-        efficiency = coefficients.discriminative_efficiency(self._x[known], self._rests[known])
+        efficiency = coefficients.discriminative_efficiency(
+            _where(self._x, known), _where(self._rests, known)
+        )
         return Figure.of(efficiency, Reason.EQUAL_RESTS)
 
     def _alpha_if_deleted(self) -> Figure:
@@ -478,7 +484,7 @@ class _ItemCalculation:
 
     def _count_choices(self) -> dict[str, OptionCount]:
         chose = self._scores.option_ids != NO_OPTION
-        option_ids, option = np.unique(self._scores.option_ids[chose], return_inverse=True)
+        option, option_ids = pd.factorize(self._scores.option_ids[chose])
         cells = option * 3 + self._totals.groups[chose]
         by_group = np.bincount(cells, minlength=3 * option_ids.size).reshape(-1, 3)
         sums = np.bincount(option, np.nan_to_num(self._totals.compared[chose]), option_ids.size)
@@ -522,9 +528,14 @@ def _share(part: int, whole: int, smallest: int = 1) -> Figure:
     return Figure.of(psychometrics.ratio(part, whole), Reason.NOT_COMPUTABLE)
 
 
+def _where(values: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
+    """Return the values where a mask is set, without a copy if it is set everywhere."""
+    return values if mask.all() else values[mask]
+
+
 def _covariance(x: Floats, y: Floats, graded: npt.NDArray[np.bool_]) -> float:
     known = graded & ~np.isnan(y)
-    return moments.covariance(x[known], y[known]) if known.sum() > 1 else 0.0
+    return moments.covariance(_where(x, known), _where(y, known)) if known.sum() > 1 else 0.0
 
 
 def _summary(values: Floats, formula: Any) -> Figure:
@@ -533,9 +544,3 @@ def _summary(values: Floats, formula: Any) -> Figure:
         if values.size
         else Figure.none(Reason.NO_RESPONDENTS)
     )
-
-
-def _distribution(percent: Floats) -> dict[str, int]:
-    """Count respondents by their percent, rounded half up, in ascending order."""
-    values, counts = np.unique(np.floor(percent + 0.5), return_counts=True)
-    return {str(int(value)): int(count) for value, count in zip(values, counts, strict=True)}

@@ -6,6 +6,7 @@ An item has few of these, so codes fit into a byte until an item has more than 2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,6 +50,8 @@ class ItemScores:
 class ScoreTable:
     """The responses to a number of items.
 
+    `on_item` is called when the responses to an item are asked for; those of many respondents take a while.
+
     >>> table = ScoreTable(1)
     >>> responses = {"respondent": [0, 1], "item": [0, 0], "answer_id": [11, 12], "points": [1.0, 0.0]}
     >>> table.add(2, pd.DataFrame(responses | {"outcome": list(b"CI")}))
@@ -56,7 +59,8 @@ class ScoreTable:
     [1.0, 0.0]
     """
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, items: int, on_item: Callable[[], None] | None = None) -> None:
+        self._on_item = on_item
         # For each item the combinations, by code; the first code is for respondents who lack the item.
         self._codes: list[dict[_Key, int]] = [{} for _ in range(items)]
         self._chunks: list[Codes] = []
@@ -80,6 +84,8 @@ class ScoreTable:
 
     def item(self, item: int) -> ItemScores:
         """Return the responses to an item."""
+        if self._on_item is not None:
+            self._on_item()
         keys = list(self._codes[item])
         codes = np.concatenate([np.empty(0, np.uint8), *(chunk[item] for chunk in self._chunks)])
         answer_ids, points, outcomes = zip(*keys, strict=True) if keys else ((), (), ())

@@ -34,6 +34,11 @@ class QuizItems:
     contents: Mapping[int, str] = field(default_factory=dict)
 
     @property
+    def have_selections(self) -> bool:
+        """Whether the quiz has a question whose answers are selected other than by one id."""
+        return any(item.options and not item.is_choice for item in self.versions.values())
+
+    @property
     def contents_in_order(self) -> list[str]:
         """List the stored contents of the items of `in_order`, in the same order."""
         shown = self._shown_versions()

@@ -290,10 +290,21 @@ class Extract:
             del attempts
 
     def statistics(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
-        """Yield `frames.SUBMISSIONS` at once, then chunks of `frames.STATISTICS_ATTEMPTS`.
+        """Yield chunks of attempts as `frames.STATISTICS_ATTEMPTS`.
 
         If the quiz has questions whose answers are selected other than by one id, chunks of
         `frames.SELECTIONS` follow.
+        """
+        passes = [queries.statistics_attempts, *([queries.selections] if items.have_selections else [])]
+        for query in passes:
+            for attempts in self._chunks(selection, items, query):
+                yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+                del attempts
+
+    def submissions(self) -> Iterator[pd.DataFrame]:
+        """Yield the attempts that count, or all, as `frames.SUBMISSIONS` in parts of limited size.
+
+        Nothing else can be read until the last part is.
         """
         variant = self.variant
         where = self._course_id, variant.quiz_id
@@ -302,13 +313,9 @@ class Extract:
             if variant.includes_all_versions
             else queries.kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
         )
-        yield self._connection.read(queries.submissions(selected)).to_pandas(types_mapper=pd.ArrowDtype)
-        has_selections = any(item.options and not item.is_choice for item in items.versions.values())
-        passes = [queries.statistics_attempts, *([queries.selections] if has_selections else [])]
-        for query in passes:
-            for attempts in self._chunks(selection, items, query):
-                yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
-                del attempts
+        with self._connection.batches(queries.submissions(selected)) as batches:
+            for batch in batches:
+                yield batch.to_pandas(types_mapper=pd.ArrowDtype)
 
     def _select(self, sql: str, rule: str) -> Selection:
         if self.variant.section_ids:

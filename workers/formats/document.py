@@ -8,6 +8,6 @@ import pandas as pd
 
 
 def write(frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
-    """Yield the parts of the document, of which some may be empty."""
+    """Yield the parts of the document."""
     for frame in frames:
         yield from frame["document"]

@@ -31,6 +31,10 @@ SHOW: Final = Operation(
             "section_ids", SectionIdsText, "Only students of these sections: ids, separated by commas.", "31"
         ),
     ],
-    refusals={503: "The statistics are still being computed. Ask again after `Retry-After`."},
-    notes="Statistics that are not current are computed while the request waits, up to 20 seconds.",
+    refusals={
+        503: "The statistics are still being computed, or could not be: the message says why. Ask again after"
+        " `Retry-After`."
+    },
+    notes="Statistics that are not current are computed while the request waits, up to 20 seconds. If that"
+    " fails, it is tried again once the quiz or the roster has changed, or after ten minutes.",
 )

@@ -83,6 +83,18 @@ def test_a_failure_is_shown_until_its_button_starts_the_job_again(exam: Api, bro
     assert browser.page(address.removeprefix(exam.settings.public_url)).xpath("//*[@data-live]")
 
 
+def test_new_data_start_a_job_that_failed_again(exam: Api, browser: Browser) -> None:
+    browser.page(ITEMS)
+    with exam.database.transaction() as session:
+        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
+    exam.fail(queued, "It was not to be.")
+    assert not browser.page(ITEMS).xpath("//*[@data-live]")
+
+    exam.bring_new_data()
+
+    assert browser.page(ITEMS).xpath("//*[@data-live]")
+
+
 def test_the_page_finds_what_is_wrong_with_the_exam(
     exam: Api, browser: Browser, resources: Resources
 ) -> None:
@@ -180,7 +192,28 @@ def test_too_many_sections_are_refused(browser: Browser, database: Database) -> 
     with database.transaction() as session:
         session.add_all(Section(id=section_id, course_id=COURSE_ID, name="A section") for section_id in ids)
     for chosen, status in ((ids, 400), (ids[1:], 200)):
-        assert browser.get(ITEMS, query_string={"section_ids": chosen}).status_code == status
+        response = browser.get(ITEMS, query_string={"section_ids": chosen})
+        assert response.status_code == status
+        assert ("Choose at most 300 sections." in response.text) == (status == 400)
+
+
+def test_of_many_sections_the_first_are_listed_and_those_that_are_chosen(
+    exam: Api, browser: Browser, resources: Resources, database: Database
+) -> None:
+    numbers = range(1000, 1000 + MOST_SECTIONS + 20)
+    with database.transaction() as session:
+        session.add_all(Section(id=n, course_id=COURSE_ID, name=f"Section {n}") for n in numbers)
+    chosen = {"section_ids": str(numbers[-1])}
+    browser.page(ITEMS, query_string=chosen)
+    make_queued_reports(database, resources)
+
+    page = browser.page(ITEMS, query_string=chosen)
+
+    listed = [int(value) for value in page.xpath("//input[@name = 'section_ids']/@value")]
+    assert len(listed) == MOST_SECTIONS
+    assert listed[-1] == numbers[-1]
+    assert page.xpath("//input[@name = 'section_ids'][@checked]/@value") == [str(numbers[-1])]
+    assert "The course has more sections than are listed" in text_of(page)
 
 
 def test_an_empty_quiz_has_a_page(api: Api, resources: Resources) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from statistics import pstdev
@@ -13,13 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from models.db.session import Database, lock
-from models.lms.courses import EnrollmentType, User
+from models.lms.courses import Course, EnrollmentType, User
 from models.lms.quizzes import Quiz
 from models.reports.tables import QuizReport
 from models.reports.variants import ReportType, Variant
 from models.settings import Settings
 from tests import every_type
-from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, enroll, open_api, reports_path
+from tests.factories import COURSE_ID, QUIZ_ID, SECTION_ID, Api, ApiResponse, enroll, open_api, reports_path
 from tests.lms import Lms
 from tests.waiting import wait_for
 from workers.generation import generate
@@ -337,20 +338,48 @@ def test_a_wait_ends_with_a_503(quiz: Api, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(live_reports(quiz)) == 1
 
 
-def test_a_failed_job_says_why_and_the_next_request_begins_anew(
-    quiz: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def failed_at_once(api: Api, message: str) -> ApiResponse:
+    """Ask for the statistics while a worker fails to make them."""
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(quiz.get, STATISTICS)
-        wait_for(lambda: bool(live_reports(quiz)))
-        quiz.fail(live_reports(quiz)[0].id, "It was not to be.")
-        response = waiting.result()
+        waiting = pool.submit(api.get, STATISTICS)
+        wait_for(lambda: bool(live_reports(api)))
+        api.fail(live_reports(api)[0].id, message)
+        return waiting.result()
 
-    assert response.status_code == 503
-    assert response.json["message"] == "It was not to be."
-    monkeypatch.setattr("api.statistics_documents.WAIT_SECONDS", 0.05)
+
+@pytest.mark.contract("1 Statistics", "a failure is shown, and not repeated at each request")
+def test_a_failure_is_shown_to_all_requests_that_follow(quiz: Api) -> None:
+    for response in (failed_at_once(quiz, "It was not to be."), quiz.get(STATISTICS), quiz.get(STATISTICS)):
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "600")
+        assert response.json["message"] == "It was not to be."
+        assert not live_reports(quiz)
+
+
+def new_submission(api: Api) -> None:
+    api.bring_new_data()
+
+
+def new_roster(api: Api) -> None:
+    with api.database.transaction() as session:
+        session.get_one(Course, COURSE_ID).roster_revision += 1
+
+
+def ten_minutes_pass(api: Api) -> None:
+    with api.database.transaction() as session:
+        session.execute(text("UPDATE quiz_reports SET updated_at = now() - interval '10 minutes'"))
+
+
+@pytest.mark.parametrize("change", [new_submission, new_roster, ten_minutes_pass])
+@pytest.mark.contract("1 Statistics", "a failure is shown, and not repeated at each request")
+def test_new_data_or_ten_minutes_queue_a_failed_job_again(
+    quiz: Api, resources: Resources, change: Callable[[Api], None]
+) -> None:
+    failed_at_once(quiz, "It was not to be.")
     assert quiz.get(STATISTICS).status_code == 503
-    assert len(live_reports(quiz)) == 1
+
+    change(quiz)
+
+    assert made(quiz, resources)["question_statistics"]
 
 
 @pytest.mark.contract("1 Statistics", "the third type is internal: not listed, 400, 404")

@@ -17,20 +17,25 @@ from models.errors import (
     CannotCancelError,
     NotFoundError,
 )
+from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
 from models.reports.requests import (
+    FAILURE_STANDS_SECONDS,
     Aborted,
     cancel_progress,
     find_file_report,
     find_newest,
     find_progress_report,
+    find_recent_failure,
 )
 from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
-from models.reports.variants import ReportType
+from models.reports.variants import ReportType, Variant
 from tests.models.reports.report_life import (
+    COURSE_ID,
     NOW,
+    QUIZ_ID,
     TEACHER_ID,
     abort,
     claim,
@@ -229,3 +234,33 @@ def test_a_running_job_can_not_be_cancelled(database: Database) -> None:
     must(claim(database, message))
     with pytest.raises(CannotCancelError), database.transaction() as session:
         cancel_progress(session, message.progress_id, None)
+
+
+def recent_failure(database: Database) -> QuizReport | None:
+    with database.transaction() as session:
+        course, quiz = session.get_one(Course, COURSE_ID), session.get_one(Quiz, QUIZ_ID)
+        variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=True)
+        return find_recent_failure(session, course, quiz, variant)
+
+
+def test_a_failure_is_recent_for_ten_minutes(database: Database) -> None:
+    message = must(request(database))
+    claimed = must(claim(database, message))
+    assert recent_failure(database) is None
+    with database.transaction() as session:
+        jobs.fail(session, claimed, "It was not to be.")
+    assert must(recent_failure(database)).id == message.report_id
+
+    with database.transaction() as session:
+        ten_minutes_ago = func.now() - text(f"interval '{FAILURE_STANDS_SECONDS} seconds'")
+        session.execute(update(QuizReport).values(updated_at=ten_minutes_ago))
+    assert recent_failure(database) is None
+
+
+def test_a_failure_is_not_recent_if_data_have_come_in_since_the_claim(database: Database) -> None:
+    claimed = must(claim(database, must(request(database))))
+    with database.transaction() as session:
+        session.execute(update(Quiz).values(revision=Quiz.revision + 1))
+        jobs.fail(session, claimed, "It was not to be.")
+
+    assert recent_failure(database) is None

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
+from workers.analysis import moments
 from workers.analysis.columns import ColumnKind
 from workers.analysis.frames import Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
@@ -70,3 +71,17 @@ def test_no_file_holds_what_is_no_number(
         has_figure[:] = False
     assert by_option["Point Biserial"].notna().equals(has_figure)
     assert "nan" not in as_csv(analysis.columns, rows)
+
+
+@pytest.mark.no_cover
+def test_moments_of_many_values_start_no_threads() -> None:
+    # The threads of a library count in the time of the process, and not in that of this thread.
+    x = np.random.default_rng(5).normal(size=200_000)
+    moments.correlation(x, x[::-1])
+    process, thread = time.process_time(), time.thread_time()
+
+    for _ in range(20):
+        moments.correlation(x, x[::-1])
+        moments.covariance(x, x[::-1])
+
+    assert time.process_time() - process < 1.2 * (time.thread_time() - thread)
