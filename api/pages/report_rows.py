@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from api.auth import QuizAccess
 from api.links import links
 from api.services import services
+from models.reports.newer_attempts import count_newer
 from models.reports.requests import newest_reports
 from models.reports.tables import Progress, QuizReport, ReportState
 from models.reports.variants import TYPES, ReportFormat, ReportType, Variant, is_generatable
@@ -28,12 +29,16 @@ _FORMATS: Final = {
 
 @dataclass(frozen=True)
 class ReportRow:
-    """The newest report of one variant that has a file, and the newest that has none if that is newer."""
+    """The newest report of one variant that has a file, and the newest that has none if that is newer.
+
+    `newer` is the number of attempts that are newer than the file, None if it is not known.
+    """
 
     variant: Variant
     with_file: QuizReport | None
     without_file: QuizReport | None
     is_current: bool
+    newer: int | None = None
 
     @property
     def format_name(self) -> str:
@@ -98,7 +103,7 @@ def report_groups(session: Session, found: QuizAccess) -> list[ReportGroup]:
     without_file: dict[Variant, QuizReport] = {}
     for report in newest_reports(session, found.quiz.id):
         (without_file if report.file is None else with_file)[report.variant] = report
-    return [
+    groups = [
         ReportGroup(
             TYPES[kind].readable_name,
             _PURPOSES[kind],
@@ -106,6 +111,23 @@ def report_groups(session: Session, found: QuizAccess) -> list[ReportGroup]:
             [_row(variant, found, with_file, without_file) for variant in _variants(kind, found)],
         )
         for kind in _PURPOSES
+    ]
+    return _with_newer(session, found, groups)
+
+
+def _with_newer(session: Session, found: QuizAccess, groups: Sequence[ReportGroup]) -> list[ReportGroup]:
+    """Count the newer attempts of the reports that are not current, with one statement or none."""
+    stale = [row.with_file for group in groups for row in group.rows if row.with_file and not row.is_current]
+    newer = count_newer(session, found.quiz, stale)
+    return [
+        replace(
+            group,
+            rows=[
+                replace(row, newer=newer.get(row.with_file.id)) if row.with_file else row
+                for row in group.rows
+            ],
+        )
+        for group in groups
     ]
 
 
