@@ -119,7 +119,7 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
         formats=CLASSIC_FORMATS,
     ),
     ReportType.STATISTICS: TypeSpec(
-        version=1,
+        version=2,
         readable_name="Statistics",
         quiz_file="{title} Quiz Statistics",
         survey_file="{title} Survey Statistics",
