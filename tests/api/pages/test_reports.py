@@ -62,6 +62,20 @@ def test_a_queued_report_can_be_cancelled(api: Api, browser: Browser) -> None:
     assert len(buttons(browser.page(), "Generate")) == VARIANTS
 
 
+def test_a_report_of_another_teacher_can_not_be_cancelled(api: Api, browser: Browser) -> None:
+    browser.submit(generate_csv(browser))
+    action = buttons(browser.page(), "Cancel")[0].getparent().get("action")
+    other = Browser(api)
+    other.sign_in(link_for(api, CALLERS["second_teacher"][0]))
+    page = other.page()
+    assert "Waiting for a worker" in text_of(page)
+    assert not buttons(page, "Cancel")
+    (token, *_) = page.xpath("//input[@name = 'form_token']/@value")
+    path = str(action).removeprefix(api.settings.public_url)
+    assert other.post(path, form_token=str(token)).status_code == 403
+    assert buttons(browser.page(), "Cancel")
+
+
 def test_a_cancellation_that_comes_too_late_leaves_the_report(api: Api, browser: Browser) -> None:
     browser.submit(generate_csv(browser))
     (cancel,) = buttons(browser.page(), "Cancel")
