@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request
+from sqlalchemy.orm import Session
 from werkzeug import Response
 
 from api.auth import QuizAccess
@@ -16,13 +17,13 @@ from api.links import links
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
 from api.pages.rendering import PageTexts, isolated, page_response
-from api.pages.sign_in import require_form_token, signed_in
+from api.pages.sign_in import require_form_token, signed_in, signed_in_to_poll
 from api.params import object_id_or_none
 from api.services import services
 from api.statistics_documents import read_document, request_statistics
 from models.lms.courses import Section, all_sections
 from models.lms.quizzes import Quiz
-from models.reports.requests import Requested, find_failed
+from models.reports.requests import Requested, find_failed, find_newest, find_newest_files
 from models.reports.tables import QuizReport
 from models.reports.variants import MOST_SECTIONS, AttemptChoice, ReportType, Variant, is_generatable
 
@@ -81,7 +82,10 @@ class Choices:
 
 @items.get("/items")
 def index(course_id: str, quiz_id: str) -> Response:
-    """Show the item analysis, how far it is, or why it could not be computed."""
+    """Show the item analysis, how far it is, or why it could not be computed.
+
+    While newer statistics are being computed, or if that failed, the last ones are shown.
+    """
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
@@ -93,12 +97,26 @@ def index(course_id: str, quiz_id: str) -> Response:
         # The page of a live job loads itself every second, and must not queue a failing job each time.
         failed = find_failed(session, variant)
         requested = Requested(failed, None) if failed else request_statistics(context, found, variant)
+        earlier = None if requested.report.file else _find_earlier(session, variant)
     services().publisher.send(requested.message)
-    report = requested.report
-    if report.file is None:
-        return page_response("items_wait.html", found, report=report, query=choices.query)
-    psychometrics = read_document(report.file, dict[str, Any])["psychometrics"]
-    return _page(found, sections, choices, report, quiz_view(psychometrics))
+    shown = earlier or requested.report
+    progress = {"report": requested.report, "earlier": earlier, "query": choices.query}
+    if shown.file is None:
+        return page_response("items_wait.html", found, **progress)
+    psychometrics = read_document(shown.file, dict[str, Any])["psychometrics"]
+    return _page(found, sections, choices, quiz_view(psychometrics), progress)
+
+
+@items.get("/items/progress")
+def progress(course_id: str, quiz_id: str) -> Response:
+    """Write how far the statistics are, for the open page that waits for them; this requests nothing."""
+    with services().database.reading() as session:
+        found = signed_in_to_poll(session, course_id).quiz(course_id, quiz_id)
+        choices = Choices.of_request(all_sections(session, found.course.id))
+        variant = choices.variant(found.quiz)
+        report = find_newest(session, variant)
+        earlier = _find_earlier(session, variant) if request.args.get("shown") else None
+    return page_response("items_progress.html", found, report=report, earlier=earlier, query=choices.query)
 
 
 @items.post("/items")
@@ -114,8 +132,19 @@ def compute_again(course_id: str, quiz_id: str) -> Response:
     return redirect(f"{links().quiz_page(found.quiz)}/items?{choices.query}", 303)
 
 
+def _find_earlier(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest statistics that have a file, if the analysis that made it is today's."""
+    newest = find_newest_files(session, [variant]).get(variant)
+    version = variant.analysis_version(formula_guard=services().settings.formula_guard)
+    return newest if newest is not None and newest.analysis_version == version else None
+
+
 def _page(
-    found: QuizAccess, sections: Sequence[Section], choices: Choices, report: QuizReport, view: QuizView
+    found: QuizAccess,
+    sections: Sequence[Section],
+    choices: Choices,
+    view: QuizView,
+    progress: Mapping[str, Any],
 ) -> Response:
     texts = PageTexts.of_request()
     mean, median = view.content["mean_percent"]["value"], view.content["median_percent"]["value"]
@@ -140,9 +169,9 @@ def _page(
         sections=sections,
         sorts=SORTS,
         attempt_titles=_ATTEMPTS,
-        report=report,
         words=texts.words,
         **charts,
+        **progress,
     )
 
 
