@@ -55,6 +55,10 @@ class RateLimit:
         """
         return self._count("rate", key)
 
+    def take_poll(self, key: str) -> int | None:
+        """Count a request by which an open page follows a job: as many again, apart from `take`'s."""
+        return self._count("polls", key)
+
     def count_invalid_token(self, address: str | None) -> None:
         """Count an invalid token, by the address that sent it; raise TooManyRequestsError beyond the limit.
 

@@ -224,8 +224,8 @@ class Settings:
         "QUIZ_REPORTS_RATE_LIMIT",
         _not_negative,
         0,
-        "requests a minute that one token or session of pages may make, and bad tokens or links that one"
-        " address may send; 0: no limit",
+        "requests a minute that one token or session of pages may make, as many again by which open pages"
+        " follow a job, and bad tokens or links that one address may send; 0: no limit",
     )
     retention_days: int = _setting(
         "QUIZ_REPORTS_RETENTION_DAYS",

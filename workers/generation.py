@@ -139,10 +139,15 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             else:
                 # A format that takes time between its parts yields empty ones meanwhile.
                 heartbeat.advance(_SELECTED)
-        revisions = extract.revisions
+        snapshot = Snapshot(
+            extract.revisions.quiz,
+            extract.revisions.roster,
+            claim.variant.analysis_version(formula_guard=settings.formula_guard),
+            extract.attempt_count,
+            extract.transactions,
+        )
     heartbeat.advance(_WRITTEN)
-    version = claim.variant.analysis_version(formula_guard=settings.formula_guard)
-    return Snapshot(revisions.quiz, revisions.roster, version), writer
+    return snapshot, writer
 
 
 def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Generator[bytes]:

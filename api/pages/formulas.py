@@ -1,7 +1,8 @@
-"""How a figure of an item is computed, with the item's own numbers in the formula.
+"""How a figure is computed, with the numbers of the item or the quiz in the formula.
 
-The numbers are those of the document. A formula is shown only where they give the figure: it holds for a
-question with one correct answer that is scored right or wrong, was shown to all students, and is graded.
+The numbers are those of the document. A formula is shown only where they give the figure: all students must
+have been shown the question and be graded, and some formulas hold only for a question that has one correct
+answer and is scored right or wrong.
 """
 
 from __future__ import annotations
@@ -29,23 +30,72 @@ WORDS: Final = {
     " of the totals × √(share of correct answers ÷ share of others)",
     "item_rest_correlation": "(r × s − t) ÷ √(s² + t² − 2 × r × s × t); r is the correlation with the total,"
     " s and t are the standard deviations of the totals and of the question, dividing by n − 1",
+    "discriminative_efficiency": "d × t × u ÷ c; d is the discrimination, t and u are the standard deviations"
+    " of the question and of the rest, c is the greatest covariance of the two that the same points allow",
+    "effective_weight": "√(r × s × t) ÷ the sum of these of all questions; r, s and t as for discrimination",
+    "alpha_if_deleted": "(k − 1) ÷ (k − 2) × (1 − (V − t²) ÷ u²); k and V as for alpha, t and u are the"
+    " standard deviations of the question and of the rest",
+    "standard_deviation_population": "Points × √(share of correct answers × share of others)",
 }
-"""The formulas in words, by the name of the figure, as keys of translations."""
+"""The formulas of items in words, by the name of the figure, as keys of translations."""
+
+QUIZ_WORDS: Final = {
+    "alpha": "k ÷ (k − 1) × (1 − V ÷ s²); k is the number of questions, V the sum of their variances, s the"
+    " standard deviation of the totals, dividing by n − 1",
+    "standard_error_of_measurement": "s × √(1 − alpha); s as for alpha",
+}
+"""The formulas of the quiz in words, in the same way."""
 
 
-def worked_formulas(item: Json, quiz: Json) -> Mapping[str, Worked]:
-    """Return the formulas of an item's figures, by the name of the figure."""
-    correct = [option for option in item["options"] if option["correct"]]
-    if len(correct) != 1 or item["not_shown"] or item["not_graded"] or quiz["totals_in"] != "points":
-        return {}
-    worked = {}
-    for name, formula in _FORMULAS.items():
+@dataclass(frozen=True)
+class Sums:
+    """Sums over the analysed items: of the variances, and of the roots of the covariances with the total.
+
+    NaN if an item lacks a number; nothing is equal to what follows from it.
+    """
+
+    variances: float
+    covariance_roots: float
+
+    @classmethod
+    def of(cls, items: Sequence[Json], quiz: Json) -> Sums:
+        """Add up the items of a document."""
+        analysed = [item for item in items if item["analysed"]]
         try:
-            shown, result = formula(item, correct[0], quiz)
+            return cls(
+                math.fsum(item["standard_deviation_sample"]["value"] ** 2 for item in analysed),
+                math.fsum(_root_of_covariance(item, quiz) for item in analysed),
+            )
+        except TypeError:
+            return cls(math.nan, math.nan)
+
+
+def worked_formulas(item: Json, quiz: Json, sums: Sums) -> Mapping[str, Worked]:
+    """Return the formulas of an item's figures, by the name of the figure."""
+    if not item["analysed"] or quiz["totals_in"] != "points":
+        return {}
+    correct = [option for option in item["options"] if option["correct"]]
+    worked = _worked(_OF_ITEM, item, item, quiz, sums)
+    return worked | _worked(_OF_KEY, item, item, correct[0], quiz) if len(correct) == 1 else worked
+
+
+def worked_quiz_formulas(quiz: Json, sums: Sums) -> Mapping[str, Worked]:
+    """Return the formulas of the quiz's figures, by the name of the figure."""
+    return {} if quiz["totals_in"] != "points" else _worked(_OF_QUIZ, quiz, quiz, sums)
+
+
+def _worked(
+    formulas: Mapping[str, Callable[..., tuple[Worked, float]]], figures: Json, *numbers: Any
+) -> dict[str, Worked]:
+    """Keep the formulas that give the figures, to nine decimals."""
+    worked = {}
+    for name, formula in formulas.items():
+        try:
+            shown, result = formula(*numbers)
         except (TypeError, ZeroDivisionError, ValueError):
             # One of the numbers has no value, or the totals do not differ.
             continue
-        value = item[name]["value"]
+        value = figures[name]["value"]
         if value is not None and math.isclose(result, value, abs_tol=1e-9):
             worked[name] = shown
     return worked
@@ -70,18 +120,90 @@ def _point_biserial(_item: Json, key: Json, quiz: Json) -> tuple[Worked, float]:
     )
 
 
-def _item_rest(item: Json, _key: Json, quiz: Json) -> tuple[Worked, float]:
-    r, s = item["point_biserial_total"]["value"], quiz["standard_deviation_sample"]["value"]
-    t = item["standard_deviation_sample"]["value"]
+def _standard_deviation(item: Json, key: Json, _quiz: Json) -> tuple[Worked, float]:
+    points, share = item["points_possible"], key["share"]["value"]
     return (
-        Worked("({} × {} − {}) ÷ √({}² + {}² − 2 × {} × {} × {})", (r, s, t, s, t, r, s, t)),
-        (r * s - t) / math.sqrt(s**2 + t**2 - 2 * r * s * t),
+        Worked("{} × √({} × {})", (points, share, 1 - share)),
+        points * math.sqrt(share * (1 - share)),
     )
 
 
-_FORMULAS: Final[Mapping[str, Callable[[Json, Json, Json], tuple[Worked, float]]]] = {
+def _item_rest(item: Json, quiz: Json, _sums: Sums) -> tuple[Worked, float]:
+    r, s, t = _correlation_and_deviations(item, quiz)
+    return (
+        Worked("({} × {} − {}) ÷ √({}² + {}² − 2 × {} × {} × {})", (r, s, t, s, t, r, s, t)),
+        (r * s - t) / _deviation_of_rest(r, s, t),
+    )
+
+
+def _efficiency(item: Json, quiz: Json, _sums: Sums) -> tuple[Worked, float]:
+    r, s, t = _correlation_and_deviations(item, quiz)
+    d, u = item["item_rest_correlation"]["value"], _deviation_of_rest(r, s, t)
+    greatest = item["greatest_rest_covariance"]["value"]
+    return Worked("{} × {} × {} ÷ {}", (d, t, u, greatest)), d * t * u / greatest
+
+
+def _weight(item: Json, quiz: Json, sums: Sums) -> tuple[Worked, float]:
+    r, s, t = _correlation_and_deviations(item, quiz)
+    roots = sums.covariance_roots
+    return Worked("√({} × {} × {}) ÷ {}", (r, s, t, roots)), math.sqrt(r * s * t) / roots
+
+
+def _alpha_if_deleted(item: Json, quiz: Json, sums: Sums) -> tuple[Worked, float]:
+    r, s, t = _correlation_and_deviations(item, quiz)
+    k, variances, u = quiz["items"], sums.variances, _deviation_of_rest(r, s, t)
+    return (
+        Worked("{} ÷ {} × (1 − ({} − {}²) ÷ {}²)", (k - 1, k - 2, variances, t, u)),
+        (k - 1) / (k - 2) * (1 - (variances - t**2) / u**2),
+    )
+
+
+def _alpha(quiz: Json, sums: Sums) -> tuple[Worked, float]:
+    k, variances, s = quiz["items"], sums.variances, quiz["standard_deviation_sample"]["value"]
+    return (
+        Worked("{} ÷ {} × (1 − {} ÷ {}²)", (k, k - 1, variances, s)),
+        k / (k - 1) * (1 - variances / s**2),
+    )
+
+
+def _standard_error(quiz: Json, _sums: Sums) -> tuple[Worked, float]:
+    s, alpha = quiz["standard_deviation_sample"]["value"], quiz["alpha"]["value"]
+    return Worked("{} × √(1 − {})", (s, alpha)), s * math.sqrt(1 - alpha)
+
+
+def _correlation_and_deviations(item: Json, quiz: Json) -> tuple[float, float, float]:
+    """Return r, s and t: the correlation with the total, and the deviations of the totals and of the item."""
+    return (
+        item["point_biserial_total"]["value"],
+        quiz["standard_deviation_sample"]["value"],
+        item["standard_deviation_sample"]["value"],
+    )
+
+
+def _deviation_of_rest(r: float, s: float, t: float) -> float:
+    return math.sqrt(s**2 + t**2 - 2 * r * s * t)
+
+
+def _root_of_covariance(item: Json, quiz: Json) -> float:
+    """Return the root of an item's covariance with the total; one that is negative adds nothing."""
+    r, s, t = _correlation_and_deviations(item, quiz)
+    # An item that tells no students apart has no correlation.
+    return math.sqrt(max(0.0, r * s * t)) if t else 0.0
+
+
+_OF_KEY: Final[Mapping[str, Callable[[Json, Json, Json], tuple[Worked, float]]]] = {
     "facility": _facility,
     "d27": _d27,
     "point_biserial_total": _point_biserial,
+    "standard_deviation_population": _standard_deviation,
+}
+_OF_ITEM: Final[Mapping[str, Callable[[Json, Json, Sums], tuple[Worked, float]]]] = {
     "item_rest_correlation": _item_rest,
+    "discriminative_efficiency": _efficiency,
+    "effective_weight": _weight,
+    "alpha_if_deleted": _alpha_if_deleted,
+}
+_OF_QUIZ: Final[Mapping[str, Callable[[Json, Sums], tuple[Worked, float]]]] = {
+    "alpha": _alpha,
+    "standard_error_of_measurement": _standard_error,
 }

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
-from api.pages.formulas import WORDS, Worked, worked_formulas
+from api.pages.formulas import (
+    QUIZ_WORDS,
+    WORDS,
+    Sums,
+    Worked,
+    worked_formulas,
+    worked_quiz_formulas,
+)
 
 Json = Mapping[str, Any]
 
@@ -140,12 +147,13 @@ class QuizView:
 
 def quiz_view(psychometrics: Json) -> QuizView:
     """Read the `psychometrics` of the statistics."""
-    conventions = psychometrics["conventions"]
+    conventions, quiz = psychometrics["conventions"], psychometrics["quiz"]
+    sums = Sums.of(psychometrics["items"], quiz)
     items = {
         content["id"]: ItemView(
             number,
             content,
-            _item_figures(content, psychometrics["quiz"], conventions),
+            _item_figures(content, quiz, sums, conventions),
             [],
         )
         for number, content in enumerate(psychometrics["items"], 1)
@@ -154,9 +162,13 @@ def quiz_view(psychometrics: Json) -> QuizView:
     for remark in remarks:
         if remark.item is not None:
             remark.item.remarks.append(remark)
-    quiz = psychometrics["quiz"]
+    worked = worked_quiz_formulas(quiz, sums)
     figures = [
-        _figure(quiz, conventions, name, title, "", is_coefficient=name in _QUIZ_COEFFICIENTS)
+        replace(
+            _figure(quiz, conventions, name, title, "", is_coefficient=name in _QUIZ_COEFFICIENTS),
+            formula=QUIZ_WORDS.get(name, ""),
+            worked=worked.get(name),
+        )
         for name, title in _QUIZ_FIGURES
     ]
     return QuizView(quiz, figures, list(items.values()), remarks)
@@ -167,8 +179,8 @@ def convention_of(name: str, conventions: Json) -> str:
     return str(conventions.get(name) or conventions.get(name.partition("_")[0], ""))
 
 
-def _item_figures(content: Json, quiz: Json, conventions: Json) -> list[FigureView]:
-    worked = worked_formulas(content, quiz)
+def _item_figures(content: Json, quiz: Json, sums: Sums, conventions: Json) -> list[FigureView]:
+    worked = worked_formulas(content, quiz, sums)
     return [
         replace(
             _figure(content, conventions, name, title, meaning, is_coefficient=True),

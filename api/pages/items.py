@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,12 +17,13 @@ from api.links import links
 from api.pages.charts import Axes, Point, item_scatter, score_histogram
 from api.pages.item_views import SORTS, ItemView, QuizView, quiz_view
 from api.pages.rendering import PageTexts, isolated, page_response
-from api.pages.sign_in import require_form_token, signed_in
+from api.pages.sign_in import require_form_token, signed_in, signed_in_to_poll
 from api.params import object_id_or_none
 from api.services import services
 from api.statistics_documents import find_statistics, read_document, request_statistics
 from models.lms.courses import FirstSections, Section, first_sections
 from models.lms.quizzes import Quiz
+from models.reports.requests import find_newest, find_newest_files
 from models.reports.tables import QuizReport
 from models.reports.variants import MOST_SECTIONS, AttemptChoice, ReportType, Variant, is_generatable
 
@@ -85,20 +86,38 @@ class Choices:
 
 @items.get("/items")
 def index(course_id: str, quiz_id: str) -> Response:
-    """Show the item analysis, how far it is, or why it could not be computed."""
+    """Show the item analysis, how far it is, or why it could not be computed.
+
+    While newer statistics are being computed, or if that failed, the last ones are shown.
+    """
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
         if not is_generatable(ReportType.ITEM_ANALYSIS, found.quiz):
             return page_response("items_of_survey.html", found)
         choices, listed = _choices(session, found)
-        requested = find_statistics(context, found, choices.variant(found.quiz))
+        variant = choices.variant(found.quiz)
+        requested = find_statistics(context, found, variant)
+        earlier = None if requested.report.file else _find_earlier(session, variant)
     services().publisher.send(requested.message)
-    report = requested.report
-    if report.file is None:
-        return page_response("items_wait.html", found, report=report, query=choices.query)
-    psychometrics = read_document(report.file, dict[str, Any])["psychometrics"]
-    return _page(found, listed, choices, report, quiz_view(psychometrics))
+    shown = earlier or requested.report
+    progress = {"report": requested.report, "earlier": earlier, "query": choices.query}
+    if shown.file is None:
+        return page_response("items_wait.html", found, **progress)
+    psychometrics = read_document(shown.file, dict[str, Any])["psychometrics"]
+    return _page(found, listed, choices, quiz_view(psychometrics), progress)
+
+
+@items.get("/items/progress")
+def progress(course_id: str, quiz_id: str) -> Response:
+    """Write how far the statistics are, for the open page that waits for them; this requests nothing."""
+    with services().database.reading() as session:
+        found = signed_in_to_poll(session, course_id).quiz(course_id, quiz_id)
+        choices, _ = _choices(session, found)
+        variant = choices.variant(found.quiz)
+        report = find_newest(session, variant)
+        earlier = _find_earlier(session, variant) if request.args.get("shown") else None
+    return page_response("items_progress.html", found, report=report, earlier=earlier, query=choices.query)
 
 
 @items.post("/items")
@@ -121,8 +140,19 @@ def _choices(session: Session, found: QuizAccess) -> tuple[Choices, FirstSection
     return choices.among(listed.sections), listed
 
 
+def _find_earlier(session: Session, variant: Variant) -> QuizReport | None:
+    """Find the newest statistics that have a file, if the analysis that made it is today's."""
+    newest = find_newest_files(session, [variant]).get(variant)
+    version = variant.analysis_version(formula_guard=services().settings.formula_guard)
+    return newest if newest is not None and newest.analysis_version == version else None
+
+
 def _page(
-    found: QuizAccess, listed: FirstSections, choices: Choices, report: QuizReport, view: QuizView
+    found: QuizAccess,
+    listed: FirstSections,
+    choices: Choices,
+    view: QuizView,
+    progress: Mapping[str, Any],
 ) -> Response:
     texts = PageTexts.of_request()
     mean, median = view.content["mean_percent"]["value"], view.content["median_percent"]["value"]
@@ -147,9 +177,9 @@ def _page(
         listed=listed,
         sorts=SORTS,
         attempt_titles=_ATTEMPTS,
-        report=report,
         words=texts.words,
         **charts,
+        **progress,
     )
 
 

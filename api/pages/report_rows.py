@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from api.auth import QuizAccess
+from api.auth import QuizAccess, RequestContext
 from api.links import links
 from api.services import services
+from models.access.permissions import may_cancel
+from models.access.tokens import Caller
+from models.reports.newer_attempts import count_newer
 from models.reports.requests import newest_reports
 from models.reports.tables import Progress, QuizReport, ReportState
 from models.reports.variants import TYPES, ReportFormat, ReportType, Variant, is_generatable
@@ -28,12 +31,17 @@ _FORMATS: Final = {
 
 @dataclass(frozen=True)
 class ReportRow:
-    """The newest report of one variant that has a file, and the newest that has none if that is newer."""
+    """The newest report of one variant that has a file, and the newest that has none if that is newer.
+
+    `newer` is the number of attempts that are newer than the file, None if it is not known.
+    """
 
     variant: Variant
     with_file: QuizReport | None
     without_file: QuizReport | None
     is_current: bool
+    may_cancel: bool
+    newer: int | None = None
 
     @property
     def format_name(self) -> str:
@@ -92,20 +100,40 @@ class ReportGroup:
     rows: Sequence[ReportRow]
 
 
-def report_groups(session: Session, found: QuizAccess) -> list[ReportGroup]:
+def report_groups(context: RequestContext, found: QuizAccess) -> list[ReportGroup]:
     """Find the reports that the user may request, whether they were ever requested or not."""
     with_file: dict[Variant, QuizReport] = {}
     without_file: dict[Variant, QuizReport] = {}
-    for report in newest_reports(session, found.quiz.id):
+    for report in newest_reports(context.session, found.quiz.id):
         (without_file if report.file is None else with_file)[report.variant] = report
-    return [
+    groups = [
         ReportGroup(
             TYPES[kind].readable_name,
             _PURPOSES[kind],
             is_generatable(kind, found.quiz),
-            [_row(variant, found, with_file, without_file) for variant in _variants(kind, found)],
+            [
+                _row(variant, context.caller, found, with_file, without_file)
+                for variant in _variants(kind, found)
+            ],
         )
         for kind in _PURPOSES
+    ]
+    return _with_newer(context.session, found, groups)
+
+
+def _with_newer(session: Session, found: QuizAccess, groups: Sequence[ReportGroup]) -> list[ReportGroup]:
+    """Count the newer attempts of the reports that are not current, with one statement or none."""
+    stale = [row.with_file for group in groups for row in group.rows if row.with_file and not row.is_current]
+    newer = count_newer(session, found.quiz, stale)
+    return [
+        replace(
+            group,
+            rows=[
+                replace(row, newer=newer.get(row.with_file.id)) if row.with_file else row
+                for row in group.rows
+            ],
+        )
+        for group in groups
     ]
 
 
@@ -119,6 +147,7 @@ def _variants(kind: ReportType, found: QuizAccess) -> Iterator[Variant]:
 
 def _row(
     variant: Variant,
+    caller: Caller,
     found: QuizAccess,
     with_file: Mapping[Variant, QuizReport],
     without_file: Mapping[Variant, QuizReport],
@@ -130,4 +159,7 @@ def _row(
     is_current = newest is not None and newest.is_current(
         found.quiz, found.course, formula_guard=formula_guard
     )
-    return ReportRow(variant, newest, later, is_current)
+    progress = None if later is None or later.state is not ReportState.QUEUED else later.progress
+    return ReportRow(
+        variant, newest, later, is_current, progress is not None and may_cancel(caller, progress)
+    )

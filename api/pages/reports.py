@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, redirect, request
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
-from api.errors import NotSignedInError
+from api.errors import ForbiddenError, NotSignedInError
 from api.links import links
 from api.pages.rendering import page_response
-from api.pages.report_rows import report_groups
-from api.pages.sign_in import begin_session, require_form_token, signed_in
+from api.pages.report_rows import ReportGroup, report_groups
+from api.pages.sign_in import begin_session, require_form_token, signed_in, signed_in_to_poll
 from api.params import object_id, report_params
 from api.report_requests import request_variant
 from api.services import services
 from models.access.page_links import use_page_link
+from models.access.permissions import may_cancel
 from models.errors import AlreadyBeingGeneratedError, CannotCancelError, NotFoundError
 from models.lms.quizzes import find_quiz_and_course
 from models.reports.requests import cancel_progress
@@ -61,9 +64,20 @@ def statistics(course_id: str, quiz_id: str) -> Response:
 def index(course_id: str, quiz_id: str) -> Response:
     """Show the reports of a quiz."""
     with services().database.reading() as session:
-        found = signed_in(session, course_id).quiz(course_id, quiz_id)
-        groups = report_groups(session, found)
-    return page_response("reports.html", found, groups=groups)
+        context = signed_in(session, course_id)
+        found = context.quiz(course_id, quiz_id)
+        groups = report_groups(context, found)
+    return page_response("reports.html", found, groups=groups, is_live=_has_live(groups))
+
+
+@reports.get("/reports/progress")
+def progress(course_id: str, quiz_id: str) -> Response:
+    """Write the list of reports alone, for the open page that follows a job."""
+    with services().database.reading() as session:
+        context = signed_in_to_poll(session, course_id)
+        found = context.quiz(course_id, quiz_id)
+        groups = report_groups(context, found)
+    return page_response("reports_list.html", found, groups=groups, is_live=_has_live(groups))
 
 
 @reports.post("/reports")
@@ -88,10 +102,17 @@ def cancel(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Cancel a report while it is queued; if it has begun, the page shows that."""
     require_form_token(course_id)
     with services().database.transaction() as session:
-        found = signed_in(session, course_id).report(course_id, quiz_id, report_id)
+        context = signed_in(session, course_id)
+        found = context.report(course_id, quiz_id, report_id)
+        if found.report.progress is not None and not may_cancel(context.caller, found.report.progress):
+            raise ForbiddenError
         message = _cancel_if_queued(session, found.report)
     services().publisher.revoke(message)
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
+
+
+def _has_live(groups: Sequence[ReportGroup]) -> bool:
+    return any(row.is_live for group in groups for row in group.rows)
 
 
 def _cancel_if_queued(session: Session, report: QuizReport) -> JobMessage | None:

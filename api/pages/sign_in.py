@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,19 +23,31 @@ _COOKIE: Final = "quiz_reports_session"
 
 def page_session(course_id: str) -> PageSession:
     """Return the session of the request, or raise NotSignedInError."""
+    return _counted_session(course_id, services().rate_limit.take)
+
+
+def signed_in(database_session: Session, course_id: str) -> RequestContext:
+    """Return the context of a page: its user, with the rights that the roster gives at this moment."""
+    return _context(database_session, page_session(course_id))
+
+
+def signed_in_to_poll(database_session: Session, course_id: str) -> RequestContext:
+    """Return the same for what an open page asks by itself, so that it uses up no request of its reader."""
+    return _context(database_session, _counted_session(course_id, services().rate_limit.take_poll))
+
+
+def _counted_session(course_id: str, count: Callable[[str], int | None]) -> PageSession:
     session = services().page_sessions.read(request.cookies.get(_COOKIE, ""))
     if session is None or session.course_id != object_id(course_id):
         raise NotSignedInError
     if "requests_left" not in g:
         g.rate_limit_key = services().rate_limit.key(session.session_id)
-        g.requests_left = services().rate_limit.take(g.rate_limit_key)
+        g.requests_left = count(g.rate_limit_key)
     g.user_id = session.user_id
     return session
 
 
-def signed_in(database_session: Session, course_id: str) -> RequestContext:
-    """Return the context of a page: its user, with the rights that the roster gives at this moment."""
-    session = page_session(course_id)
+def _context(database_session: Session, session: PageSession) -> RequestContext:
     caller = Caller(session.user_id, False, frozenset(), frozenset({session.course_id}))
     return RequestContext(database_session, caller)
 

@@ -14,6 +14,7 @@ from api.params import cancel_message, object_id
 from api.responses import conditional, retry_later, serialized_response
 from api.serializers import cancelled_progress_json, progress_json
 from api.services import services
+from models.access.permissions import may_cancel
 from models.errors import NotFoundError
 from models.reports.requests import cancel_progress
 from models.reports.tables import Progress, QuizReport
@@ -40,7 +41,7 @@ def cancel(progress_id: str) -> Response:
     with services().database.transaction() as session:
         context = authorized(session)
         report = context.report_of_progress(progress_id).report
-        if not (context.caller.is_admin or context.caller.user_id == _progress_of(report).user_id):
+        if not may_cancel(context.caller, _progress_of(report)):
             raise ForbiddenError
         cancelled = cancel_progress(session, object_id(progress_id), cancel_message())
     services().publisher.revoke(cancelled.message)

@@ -10,10 +10,11 @@ from sqlalchemy import Select, Text, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from models.access.tokens import Caller
 from models.errors import NotFoundError
 from models.lms.courses import Course, Enrollment, EnrollmentState, EnrollmentType
 from models.lms.quizzes import Quiz
-from models.reports.tables import QuizReport
+from models.reports.tables import Progress, QuizReport
 from models.reports.variants import PUBLIC_TYPES
 
 Roles = frozenset[EnrollmentType]
@@ -27,6 +28,11 @@ def may_read_statistics(roles: Roles) -> bool:
 def may_see_sis_ids(roles: Roles) -> bool:
     """Whether these roles permit it: teachers may, teaching assistants may not."""
     return EnrollmentType.TEACHER in roles
+
+
+def may_cancel(caller: Caller, progress: Progress) -> bool:
+    """Whether a caller may cancel a job: the user who asked for it may, and administrators."""
+    return caller.is_admin or caller.user_id == progress.user_id
 
 
 def find_active_roles(session: Session, course_id: int, user_id: int) -> Roles:

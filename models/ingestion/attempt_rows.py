@@ -148,14 +148,16 @@ def _getter(name: str) -> Callable[[AttemptRow], Any]:
 
 
 _KEY: Final = ("submission_id", "attempt")
+# The database fills these.
+_FILLED: Final = frozenset({"quiz_id", "changed_in"})
 _COLUMNS: Final = [
-    *columns_of(Attempt, without={"quiz_id"}),
+    *columns_of(Attempt, without=_FILLED),
     *columns_of(AttemptPayload, without={"attempt_id"}),
 ]
 GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
-_INSERTED: Final = names(columns_of(Attempt, without={"quiz_id", "id"}))
+_INSERTED: Final = names(columns_of(Attempt, without={*_FILLED, "id"}))
 _DELETED: Final = columns_of(DeletedAttempt)
-_UPDATED: Final = columns_of(Attempt, without={"quiz_id", "id", *_KEY})
+_UPDATED: Final = columns_of(Attempt, without={*_FILLED, "id", *_KEY})
 
 _CLAIM: Final = """
     INSERT INTO submissions (id, quiz_id)
@@ -217,7 +219,8 @@ _INSERT: Final = f"""{_PUSHED},
 
 _UPDATE: Final = f"""{_PUSHED},
     updated AS (
-        UPDATE attempts SET {assignments(_UPDATED, "pushed")} FROM pushed WHERE attempts.id = pushed.id
+        UPDATE attempts SET {assignments(_UPDATED, "pushed")}, changed_in = DEFAULT
+        FROM pushed WHERE attempts.id = pushed.id
     )
     INSERT INTO attempt_payloads (attempt_id, payload)
     SELECT id, payload FROM pushed

@@ -29,7 +29,16 @@ from models.payloads.attempts import MAX_BYTES, PushedAttempt, read_stored
 
 # The other columns say how an attempt is stored: a change of one of them alone shows in no report.
 _COMPARED: Final = columns_of(
-    Attempt, without={"id", "quiz_id", "response_bytes", "text_version", "digest", "quiz_question_set_id"}
+    Attempt,
+    without={
+        "id",
+        "quiz_id",
+        "response_bytes",
+        "text_version",
+        "digest",
+        "quiz_question_set_id",
+        "changed_in",
+    },
 )
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     not_,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DOUBLE_PRECISION, JSON, distinct_on
 from sqlalchemy.orm import Mapped, Session, load_only, mapped_column
@@ -74,13 +75,15 @@ class Attempt(Base):
 
     `quiz_question_set_id` is the quiz's question set when the attempt was first pushed, null if the attempt
     sends its own questions. It differs from `question_set_id` where the quiz draws questions. An attempt that
-    has no data has no row in a report.
+    has no data has no row in a report. `changed_in` is the transaction that last pushed or changed the row:
+    whether a snapshot shows it is then exact, which no clock and no counter tells of concurrent pushes.
     """
 
     __tablename__ = "attempts"
     __table_args__ = (
         UniqueConstraint("submission_id", "attempt"),
         CheckConstraint("(user_id IS NULL) <> (temporary_user_code IS NULL)", name="one_taker"),
+        Index("ix_attempts_quiz_id_changed_in", "quiz_id", "changed_in"),
         Index("ix_attempts_quiz_id_user_id", "quiz_id", "user_id"),
         # Rows of fifty responses stay in the table's pages, since fetching them from TOAST costs more.
         {"postgresql_with": {"toast_tuple_target": "8160"}},
@@ -112,6 +115,9 @@ class Attempt(Base):
     response_bytes: Mapped[int]
     text_version: Mapped[int]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
+    changed_in: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
+    )
 
 
 class AttemptPayload(Base):

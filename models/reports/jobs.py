@@ -58,11 +58,17 @@ class Claim:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The revisions of the data and the version of the analysis that a file was made from."""
+    """The revisions of the data and the version of the analysis that a file was made from.
+
+    `attempt_count` is the number of attempts in the file. `transactions` are those whose changes it shows, as
+    `pg_current_snapshot` writes them.
+    """
 
     quiz_revision: int
     roster_revision: int
     analysis_version: str
+    attempt_count: int | None = None
+    transactions: str | None = None
 
 
 def claim(
@@ -164,6 +170,8 @@ def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha
         quiz_revision=snapshot.quiz_revision,
         roster_revision=snapshot.roster_revision,
         analysis_version=snapshot.analysis_version,
+        attempt_count=snapshot.attempt_count,
+        transactions=snapshot.transactions,
     )
     session.execute(
         update(Progress)

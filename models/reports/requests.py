@@ -241,6 +241,8 @@ def clear(
             quiz_revision=None,
             roster_revision=None,
             analysis_version=None,
+            attempt_count=None,
+            transactions=None,
             updated_at=func.now(),
         )
         .execution_options(synchronize_session=False),

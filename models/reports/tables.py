@@ -159,6 +159,9 @@ class QuizReport(Base):
     roster_revision: Mapped[int | None] = mapped_column(BigInteger)
     # Of a file, the version that made it; of a job, the version that was requested.
     analysis_version: Mapped[str | None] = mapped_column(Text)
+    # How many attempts the file has, and its snapshot as pg_current_snapshot writes it.
+    attempt_count: Mapped[int | None]
+    transactions: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 

@@ -14,6 +14,7 @@ from api.errors import TooManyRequestsError
 from api.rate_limit import RateLimit
 from api.services import Services
 from models.settings import Settings
+from tests.api.pages.browser import PAGES, Browser, link_for
 from tests.factories import COURSE_ID, Api
 
 COURSE = f"/api/v1/courses/{COURSE_ID}"
@@ -65,6 +66,16 @@ def test_the_next_minute_begins_anew(settings: Settings) -> None:
     now += raised.value.retry_after
     assert limit.take("token") == 0
     limit.close()
+
+
+@pytest.mark.parametrize(("page", "poll"), [("reports", "reports/progress"), ("items", "items/progress")])
+def test_what_an_open_page_asks_by_itself_has_a_limit_of_its_own(limited: Api, page: str, poll: str) -> None:
+    browser = Browser(limited)
+    browser.sign_in(link_for(limited))
+    assert browser.get(f"{PAGES}/{page}").headers["X-Rate-Limit-Remaining"] == "2"
+    polls = [browser.get(f"{PAGES}/{poll}") for _ in range(4)]
+    assert [response.status_code for response in polls] == [200, 200, 200, 429]
+    assert browser.get(f"{PAGES}/{page}").headers["X-Rate-Limit-Remaining"] == "1"
 
 
 def test_there_is_none_by_default(api: Api) -> None:

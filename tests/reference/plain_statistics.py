@@ -151,11 +151,18 @@ class PlainQuiz:
 
     def efficiency(self, item: int) -> float | None:
         """Return Cov(x, R)/Cov_max(x, R)."""
+        greatest = self.greatest_rest_covariance(item)
+        if greatest is None:
+            return None
+        return statistics.covariance(*zip(*self.pairs(item, rest=True), strict=True)) / greatest
+
+    def greatest_rest_covariance(self, item: int) -> float | None:
+        """Return Cov_max(x, R), of both in ascending order."""
         pairs = self.pairs(item, rest=True)
         xs, rests = [x for x, _ in pairs], [rest for _, rest in pairs]
         if self.count(item) < FEWEST or len(set(xs)) < 2 or len(set(rests)) < 2:
             return None
-        return statistics.covariance(xs, rests) / statistics.covariance(sorted(xs), sorted(rests))
+        return statistics.covariance(sorted(xs), sorted(rests))
 
     def weights(self) -> dict[int, float | None]:
         """Return each question's share of the sum of √Cov(x, T)."""

@@ -76,11 +76,30 @@ def discriminative_efficiency(scores: Floats, rests: Floats) -> float | None:
     >>> round(discriminative_efficiency(first, totals - first), 12)
     1.0
     """
+    covariances = rest_covariances(scores, rests)
+    return None if covariances is None else efficiency(*covariances)
+
+
+def rest_covariances(scores: Floats, rests: Floats) -> tuple[float, float] | None:
+    """Return Cov(x, R), and Cov_max(x, R) of both in ascending order; None if either does not vary.
+
+    >>> totals, first = np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0]), np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
+    >>> [round(covariance, 12) for covariance in rest_covariances(first, totals - first)]
+    [0.466666666667, 0.466666666667]
+    """
     if not varies(scores) or not varies(rests):
         return None
-    greatest = covariance(np.sort(scores), np.sort(rests))
-    # Rounding may lead over the greatest by the last digit; a tiny covariance may vanish.
-    return min(1.0, covariance(scores, rests) / greatest) if greatest > 0 else None
+    return covariance(scores, rests), covariance(np.sort(scores), np.sort(rests))
+
+
+def efficiency(actual: float, greatest: float) -> float | None:
+    """Return a covariance as a share of the greatest; None if that has vanished because it is tiny.
+
+    >>> efficiency(0.25, 0.5)
+    0.5
+    """
+    # Rounding may lead over the greatest by the last digit.
+    return min(1.0, actual / greatest) if greatest > 0 else None
 
 
 def effective_weights(covariances: Sequence[float]) -> list[float | None]:

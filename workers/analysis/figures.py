@@ -102,6 +102,7 @@ CONVENTIONS: Final = {
     " percent; students with equal totals are in the same group, the higher one.",
     "discriminative_efficiency": "Covariance of question and rest as a share of the greatest that the same"
     " numbers allow; 100 times this is Moodle's.",
+    "greatest_rest_covariance": "Covariance of question and rest, both sorted in ascending order.",
     "effective_weight": "Square root of the covariance of question and total, as a share of the sum of these,"
     " as in Moodle; none where the covariance is negative.",
     "alpha_if_deleted": "Coefficient alpha without the question.",

@@ -206,6 +206,7 @@ class ItemFigures:
     item_rest_correlation: Figure
     d27: Figure
     discriminative_efficiency: Figure
+    greatest_rest_covariance: Figure
     effective_weight: Figure
     alpha_if_deleted: Figure
     options: Sequence[OptionFigures]
@@ -366,6 +367,7 @@ class _ItemCalculation:
             item_rest_correlation=self._correlation(self._rests, Reason.EQUAL_RESTS),
             d27=self._d27(),
             discriminative_efficiency=self._efficiency(),
+            greatest_rest_covariance=self._greatest_rest_covariance(),
             effective_weight=self._coefficient(self._weight, Reason.NEGATIVE_COVARIANCE),
             alpha_if_deleted=self._alpha_if_deleted(),
             options=[self._option(option) for option in self._item.options],
@@ -434,14 +436,23 @@ class _ItemCalculation:
             return Figure.none(Reason.OUT_OF_RANGE)
         return Figure.of(d27, Reason.EMPTY_GROUP)
 
+    @cached_property
+    def _rest_covariances(self) -> tuple[float, float] | None:
+        known = ~np.isnan(self._rests)
+        return coefficients.rest_covariances(_where(self._x, known), _where(self._rests, known))
+
     def _efficiency(self) -> Figure:
         if reason := self._withheld or self._does_not_vary:
             return Figure.none(reason)
-        known = ~np.isnan(self._rests)
-        efficiency = coefficients.discriminative_efficiency(
-            _where(self._x, known), _where(self._rests, known)
-        )
+        covariances = self._rest_covariances
+        efficiency = None if covariances is None else coefficients.efficiency(*covariances)
         return Figure.of(efficiency, Reason.EQUAL_RESTS)
+
+    def _greatest_rest_covariance(self) -> Figure:
+        if reason := self._withheld or self._does_not_vary:
+            return Figure.none(reason)
+        covariances = self._rest_covariances
+        return Figure.of(None if covariances is None else covariances[1], Reason.EQUAL_RESTS)
 
     def _alpha_if_deleted(self) -> Figure:
         if reason := self._withheld:

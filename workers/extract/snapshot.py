@@ -24,6 +24,7 @@ from adbc_driver_postgresql import StatementOptions, dbapi
 
 from models.db.liveness import KEEPALIVES
 from models.reports.jobs import Claim
+from models.reports.selected_attempts import all_attempts, first_attempts, kept_attempts
 from models.reports.variants import AttemptChoice
 from models.settings import Settings
 from workers.analysis.provenance import Provenance
@@ -135,6 +136,7 @@ class Extract:
         self._connection = connection
         self._most_attempts = settings.chunk_attempts
         self.has_several_attempts = False
+        self.attempt_count = 0
 
     def __enter__(self) -> Extract:
         self._connection.begin()
@@ -158,6 +160,11 @@ class Extract:
         return Revisions(self._quiz["revision"], self._quiz["roster_revision"])
 
     @property
+    def transactions(self) -> str:
+        """The transactions that this snapshot shows, as PostgreSQL writes a snapshot."""
+        return str(self._quiz["snapshot"])
+
+    @property
     def points_possible(self) -> float | None:
         """The points that the quiz carries."""
         points: float | None = self._quiz["points_possible"]
@@ -172,16 +179,16 @@ class Extract:
         """Select the attempts of a student_analysis: all, or the one per respondent that counts."""
         variant = self.variant
         if variant.includes_all_versions:
-            sql = queries.all_attempts(self._course_id, variant.quiz_id, variant.section_ids)
+            sql = all_attempts(self._course_id, variant.quiz_id, variant.section_ids)
             return self._select(sql, provenance.ALL_ATTEMPTS)
         policy = self._quiz["scoring_policy"]
-        sql = queries.kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
+        sql = kept_attempts(self._course_id, variant.quiz_id, policy, variant.section_ids)
         return self._select(sql, provenance.KEPT_ATTEMPTS)
 
     def select_first_attempts(self) -> Selection:
         """Select the attempts of an item_analysis: the first submitted one of each student."""
         variant = self.variant
-        sql = queries.first_attempts(self._course_id, variant.quiz_id, variant.section_ids)
+        sql = first_attempts(self._course_id, variant.quiz_id, variant.section_ids)
         return self._select(sql, provenance.FIRST_ATTEMPTS)
 
     def provenance(
@@ -309,9 +316,9 @@ class Extract:
         variant = self.variant
         where = self._course_id, variant.quiz_id
         selected = (
-            queries.all_attempts(*where, variant.section_ids)
+            all_attempts(*where, variant.section_ids)
             if variant.includes_all_versions
-            else queries.kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
+            else kept_attempts(*where, self._quiz["scoring_policy"], variant.section_ids)
         )
         with self._connection.batches(queries.submissions(selected)) as batches:
             for batch in batches:
@@ -321,7 +328,9 @@ class Extract:
         if self.variant.section_ids:
             rule += provenance.OF_SECTIONS
         with self._connection.batches(sql) as batches:
-            return Selection.read(batches, rule)
+            selection = Selection.read(batches, rule)
+        self.attempt_count = len(selection.attempt_ids)
+        return selection
 
     def _by_id(self, sql: str, column: str) -> dict[int, Any]:
         table = self._connection.read(sql)

@@ -163,6 +163,26 @@ def test_the_item_analysis_appears_when_it_has_been_computed(
         expect(page.locator("#findings")).to_be_visible(timeout=20_000)
 
 
+def test_newer_figures_replace_those_on_the_page_and_what_is_open_stays_open(
+    served: Api, open_page: Any, resources: Resources
+) -> None:
+    push_exam(served.database, *sample_exam())
+    with open_page() as page:
+        open_items(served, page, resources)
+        served.bring_new_data()
+        page.reload()
+        expect(page.get_by_text("Made from 200 submissions")).to_be_visible()
+        expect(page.locator("#findings")).to_be_visible()
+        assert_accessible(page)
+        take_picture(page, "items-while-newer-are-counted")
+        page.locator(".item summary").nth(3).click()
+        page.evaluate("window.isSamePage = true")
+        make_queued_reports(served.database, resources)
+        expect(page.get_by_text("Made from 200 submissions")).to_have_count(0, timeout=20_000)
+        expect(page.locator(".item details dl").nth(3)).to_be_visible()
+        assert page.evaluate("window.isSamePage")
+
+
 def test_questions_are_reached_sorted_and_filtered_by_keyboard(
     served: Api, open_page: Any, resources: Resources
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from api.pages.item_views import _QUIZ_FIGURES, quiz_view
 
 
@@ -13,7 +15,8 @@ def test_a_finding_about_the_whole_quiz_belongs_to_no_item() -> None:
         "meaning": "Another quiz might rank the students differently.",
         "advice": "Look at the questions.",
     }
-    quiz = {name: {"value": 1.0} for name, _ in _QUIZ_FIGURES}
+    quiz: dict[str, Any] = {name: {"value": 1.0} for name, _ in _QUIZ_FIGURES}
+    quiz["totals_in"] = "share of the points that a student could get"
     view = quiz_view({"quiz": quiz, "items": [], "findings": [finding], "conventions": {}})
     assert [(remark.item, remark.figures) for remark in view.findings] == [(None, {"alpha": 0.4})]
     assert not view.shown("position", only_findings=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import lxml.html
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.db.session import Database
 from models.lms.courses import Section
@@ -93,6 +93,59 @@ def test_new_data_start_a_job_that_failed_again(exam: Api, browser: Browser) -> 
     exam.bring_new_data()
 
     assert browser.page(ITEMS).xpath("//*[@data-live]")
+
+
+def test_the_last_figures_are_shown_while_newer_ones_are_computed(
+    exam: Api, browser: Browser, resources: Resources
+) -> None:
+    browser.page(ITEMS)
+    make_queued_reports(exam.database, resources)
+    assert not browser.page(ITEMS).xpath("//*[@id = 'reports']")
+
+    exam.bring_new_data()
+    for _ in range(2):
+        page = browser.page(ITEMS)
+        assert "Made from 200 submissions; newer data are being counted." in text_of(page)
+        assert section_of(page, WRONG_KEY) is not None
+    (poll,) = page.xpath("//*[@id = 'reports']/@data-live")
+
+    def polled() -> Any:
+        return browser.page(str(poll).removeprefix(exam.settings.public_url)).get_element_by_id("reports")
+
+    assert polled().get("data-live") == poll
+    assert "Made from 200 submissions" in text_of(polled())
+    make_queued_reports(exam.database, resources)
+    assert polled().get("data-live") is None
+    # The page asks again when it is loaded, a poll never does.
+    exam.bring_new_data()
+    assert polled().get("data-live") is None
+    assert browser.page(ITEMS).xpath("//*[@data-live]")
+
+
+def test_the_last_figures_stay_when_newer_ones_can_not_be_computed(
+    exam: Api, browser: Browser, resources: Resources
+) -> None:
+    browser.page(ITEMS)
+    make_queued_reports(exam.database, resources)
+    exam.bring_new_data()
+    browser.page(ITEMS)
+    with exam.database.transaction() as session:
+        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
+    exam.fail(queued, "The disk is full. Reference: abc")
+    page = browser.page(ITEMS)
+    assert "The disk is full. Reference: abc" in text_of(page)
+    assert buttons(page, "Generate again")
+    assert section_of(page, WRONG_KEY) is not None
+
+
+def test_figures_of_an_older_analysis_are_not_shown_meanwhile(
+    exam: Api, browser: Browser, resources: Resources
+) -> None:
+    browser.page(ITEMS)
+    make_queued_reports(exam.database, resources)
+    with exam.database.transaction() as session:
+        session.execute(update(QuizReport).values(analysis_version="0"))
+    assert "The statistics are being computed." in text_of(browser.page(ITEMS))
 
 
 def test_the_page_finds_what_is_wrong_with_the_exam(

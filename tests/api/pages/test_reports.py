@@ -5,8 +5,14 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
+from models.db.session import Database
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
-from tests.factories import ANONYMOUS_SURVEY_ID, CSV, Api
+from tests.api.pages.exams import make_queued_reports
+from tests.factories import ANONYMOUS_SURVEY_ID, CALLERS, CSV, Api
+from tests.lms import Lms
+from tests.payloads import attempt
+from tests.statements import statements_of
+from workers.resources import Resources
 
 
 @pytest.fixture
@@ -56,6 +62,20 @@ def test_a_queued_report_can_be_cancelled(api: Api, browser: Browser) -> None:
     assert len(buttons(browser.page(), "Generate")) == VARIANTS
 
 
+def test_a_report_of_another_teacher_can_not_be_cancelled(api: Api, browser: Browser) -> None:
+    browser.submit(generate_csv(browser))
+    action = buttons(browser.page(), "Cancel")[0].getparent().get("action")
+    other = Browser(api)
+    other.sign_in(link_for(api, CALLERS["second_teacher"][0]))
+    page = other.page()
+    assert "Waiting for a worker" in text_of(page)
+    assert not buttons(page, "Cancel")
+    (token, *_) = page.xpath("//input[@name = 'form_token']/@value")
+    path = str(action).removeprefix(api.settings.public_url)
+    assert other.post(path, form_token=str(token)).status_code == 403
+    assert buttons(browser.page(), "Cancel")
+
+
 def test_a_cancellation_that_comes_too_late_leaves_the_report(api: Api, browser: Browser) -> None:
     browser.submit(generate_csv(browser))
     (cancel,) = buttons(browser.page(), "Cancel")
@@ -82,6 +102,39 @@ def test_newer_data_are_announced_and_the_old_file_stays(api: Api, browser: Brow
     browser.submit(again)
     page = browser.page()
     assert len(buttons(page, "Download")) == len(buttons(page, "Cancel")) == 1
+
+
+def test_a_file_says_what_it_is_made_from_and_how_much_is_newer(
+    api: Api, browser: Browser, database: Database, resources: Resources
+) -> None:
+    lms = Lms(database)
+    lms.put_quiz(title="Cells")
+    student = CALLERS["student"][0]
+    lms.put_attempts(attempt(501, user_id=student), attempt(502, user_id=None, temporary_user_code="a"))
+    for report in ("student_analysis-csv-one", "student_analysis-xlsx-all", "item_analysis-csv-all"):
+        (generate,) = browser.page().xpath(f"//*[@id = 'generate-{report}']")
+        browser.submit(generate)
+    make_queued_reports(database, resources)
+
+    def made_from() -> list[str]:
+        told = [" ".join(p.text_content().split()) for p in browser.page().iter("p")]
+        return [words for words in told if "submission" in words]
+
+    assert made_from() == ["2 submissions", "2 submissions", "1 submission"]
+    assert not [sql for sql in statements_of(browser.page) if "FROM attempts" in sql]
+
+    newer = "2026-09-20T00:00:00Z"
+    lms.put_attempts(
+        attempt(501, 2, user_id=student, updated_at=newer),
+        attempt(503, user_id=None, temporary_user_code="b", updated_at=newer),
+    )
+    assert made_from() == [
+        "2 submissions; 2 newer",
+        "2 submissions; 2 newer",
+        # The second attempt of the student is of no use to it.
+        "1 submission Newer data have come in since.",
+    ]
+    assert len([sql for sql in statements_of(browser.page) if "FROM attempts" in sql]) == 1
 
 
 def test_a_failure_says_why(api: Api, browser: Browser) -> None:

@@ -62,7 +62,7 @@ def of_tables() -> Iterator[Text]:
         if convention := item_views.convention_of(name, CONVENTIONS):
             yield convention
     yield from findings.words()
-    yield from formulas.WORDS.values()
+    yield from (*formulas.WORDS.values(), *formulas.QUIZ_WORDS.values())
     yield from Reason
 
 

@@ -8,11 +8,14 @@ from models.access.permissions import (
     find_active_roles,
     find_quiz_context,
     find_report_context,
+    may_cancel,
     may_read_statistics,
     may_see_sis_ids,
 )
+from models.access.tokens import Caller
 from models.errors import NotFoundError
 from models.lms.courses import EnrollmentType
+from models.reports.tables import Progress
 from tests.factories import (
     CALLERS,
     COURSE_ID,
@@ -46,6 +49,15 @@ def test_one_sufficient_role_of_several_is_enough() -> None:
 def test_nobody_without_a_role_sees_anything() -> None:
     assert not may_read_statistics(frozenset())
     assert not may_see_sis_ids(frozenset())
+
+
+@pytest.mark.parametrize(
+    ("user_id", "is_admin", "may"), [(7, False, True), (8, False, False), (8, True, True)]
+)
+def test_a_job_is_cancelled_by_the_user_who_asked_for_it_and_by_administrators(
+    user_id: int, *, is_admin: bool, may: bool
+) -> None:
+    assert may_cancel(Caller(user_id, is_admin, frozenset()), Progress(user_id=7)) is may
 
 
 @pytest.mark.parametrize(

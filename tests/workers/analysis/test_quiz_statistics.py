@@ -124,6 +124,7 @@ def test_every_figure_agrees_with_the_plain_computation(plain: PlainQuiz) -> Non
         agrees(figures.item_rest_correlation, plain.correlation(number, rest=True))
         agrees(figures.d27, plain.d27(number))
         agrees(figures.discriminative_efficiency, plain.efficiency(number))
+        agrees(figures.greatest_rest_covariance, plain.greatest_rest_covariance(number))
         agrees(figures.effective_weight, weights[number])
         agrees(
             figures.alpha_if_deleted,

@@ -337,6 +337,8 @@ def upgrade() -> None:
         sa.Column("quiz_revision", sa.BigInteger(), nullable=True),
         sa.Column("roster_revision", sa.BigInteger(), nullable=True),
         sa.Column("analysis_version", sa.Text(), nullable=True),
+        sa.Column("attempt_count", sa.Integer(), nullable=True),
+        sa.Column("transactions", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -457,6 +459,12 @@ def upgrade() -> None:
         sa.Column("response_bytes", sa.Integer(), nullable=False),
         sa.Column("text_version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column(
+            "changed_in",
+            sa.BigInteger(),
+            server_default=sa.text("(pg_current_xact_id()::text)::bigint"),
+            nullable=False,
+        ),
         sa.CheckConstraint(
             "(user_id IS NULL) <> (temporary_user_code IS NULL)", name=op.f("ck_attempts_one_taker")
         ),
@@ -476,6 +484,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("submission_id", "attempt", name=op.f("uq_attempts_submission_id_attempt")),
         postgresql_with={"toast_tuple_target": "8160"},
     )
+    op.create_index("ix_attempts_quiz_id_changed_in", "attempts", ["quiz_id", "changed_in"], unique=False)
     op.create_index("ix_attempts_quiz_id_user_id", "attempts", ["quiz_id", "user_id"], unique=False)
     op.create_index(op.f("ix_attempts_user_id"), "attempts", ["user_id"], unique=False)
     op.create_table(
@@ -496,6 +505,7 @@ def downgrade() -> None:
     op.drop_table("attempt_payloads")
     op.drop_index(op.f("ix_attempts_user_id"), table_name="attempts")
     op.drop_index("ix_attempts_quiz_id_user_id", table_name="attempts")
+    op.drop_index("ix_attempts_quiz_id_changed_in", table_name="attempts")
     op.drop_table("attempts")
     op.drop_table("deleted_attempts")
     op.drop_table("submissions")
