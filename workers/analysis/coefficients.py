@@ -31,21 +31,19 @@ def standard_error_of_measurement(deviation: float, alpha: float) -> float:
     return deviation * math.sqrt(max(0.0, 1 - alpha))
 
 
-def alpha_if_deleted(
-    item_variances: Sequence[float], item: int, totals: Floats, scores: Floats
-) -> float | None:
-    """Return coefficient alpha of the items without one of them, whose scores are given.
+def alpha_if_deleted(item_variances: Sequence[float], item: int, rests: Floats) -> float | None:
+    """Return coefficient alpha of the items without one of them, given the rests R = T − x of that one.
 
-    As `psychometrics.coefficient_alpha`, with the variance of R = T − x in place of that of T. None if fewer
-    than two items remain, or if their totals do not vary.
+    As `psychometrics.coefficient_alpha`, with the variance of R in place of that of T. None if fewer than two
+    items remain, or if their totals do not vary.
     Source: Crocker and Algina (1986), chapter 14.
 
     >>> totals, first = np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0]), np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
-    >>> round(alpha_if_deleted([0.2666666666666667] * 4, 0, totals, first), 12)
+    >>> round(alpha_if_deleted([0.2666666666666667] * 4, 0, totals - first), 12)
     0.681818181818
     """
     others = [variance for index, variance in enumerate(item_variances) if index != item]
-    return coefficient_alpha(others, sample_variance(totals - scores) or 0.0)
+    return coefficient_alpha(others, sample_variance(rests) or 0.0)
 
 
 def discrimination_index(proportions: Floats, groups: npt.NDArray[np.integer]) -> float | None:

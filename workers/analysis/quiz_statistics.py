@@ -461,7 +461,7 @@ class _ItemCalculation:
             return Figure.none(Reason.DIFFERENT_ITEMS)
         if len(self._variances) <= _FEWEST_ITEMS or self._number is None:
             return Figure.none(Reason.FEW_ITEMS_LEFT)
-        alpha = coefficients.alpha_if_deleted(self._variances, self._number, self._totals.points, self._x)
+        alpha = coefficients.alpha_if_deleted(self._variances, self._number, self._rests)
         return Figure.of(alpha, Reason.EQUAL_RESTS)
 
     def _option(self, option: ItemOption) -> OptionFigures:

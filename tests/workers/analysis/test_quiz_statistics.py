@@ -302,6 +302,20 @@ def test_students_with_the_same_points_tie_whatever_order_they_are_added_in() ->
     assert quiz.standard_deviation_population.value == 0.0
 
 
+def test_rests_that_differ_by_a_rounding_only_leave_no_alpha_without_the_item() -> None:
+    # 0.4 - 0.1 is not 0.5 - 0.2 in floats.
+    rows = [
+        [Response(first), Response(0.1 + 0.1 * (s % 2)), Response(0.2 - 0.1 * (s % 2))]
+        for s in range(10)
+        for first in (0.1, 0.2, 0.7)
+    ]
+
+    _, [item, *_] = statistics_of(PlainQuiz(rows, [1.0] * 3))
+
+    assert item.item_rest_correlation.reason is Reason.EQUAL_RESTS
+    assert item.alpha_if_deleted.reason is Reason.EQUAL_RESTS
+
+
 def test_groups_of_fewer_than_five_are_not_broken_out() -> None:
     rows = [[Response(1.0, option=11), Response(float(s % 2))] for s in range(26)]
     rows += [[Response(0.0, option=12), Response(0.0)] for _ in range(4)]
