@@ -30,7 +30,7 @@ _ITEM_FIGURES: Final = (
         "Discrimination (item-rest correlation)",
         "How far students who do well elsewhere do well here: above 0.3 is good, below 0 a warning.",
     ),
-    ("d27", "Best against weakest 27 %", "The best students' share of the points less that of the weakest."),
+    ("d27", "Best against weakest 27%", "The best students' share of the points less that of the weakest."),
     ("point_biserial_total", "Correlation with the total", "As above, with this question in the total."),
     (
         "discriminative_efficiency",

@@ -119,7 +119,8 @@ class PageTexts:
         for factor, unit in ((10**6, "megabyte"), (10**3, "kilobyte")):
             if value >= factor:
                 return format_unit(value / factor, unit, "short", format="#,##0.#", locale=locale)
-        return format_unit(value, "byte", "short", locale=locale)
+        # The short form of English has no plural.
+        return format_unit(value, "byte", "long", locale=locale)
 
     def words(self, remark: RemarkView) -> str:
         """Write what a finding has seen, with its figures."""

@@ -105,7 +105,7 @@ def test_the_last_figures_are_shown_while_newer_ones_are_computed(
     exam.bring_new_data()
     for _ in range(2):
         page = browser.page(ITEMS)
-        assert "Made from 200 submissions; newer data are being counted." in text_of(page)
+        assert "Made from 200 submissions; newer data are being analysed." in text_of(page)
         assert section_of(page, WRONG_KEY) is not None
     (poll,) = page.xpath("//*[@id = 'reports']/@data-live")
 
@@ -276,4 +276,6 @@ def test_an_empty_quiz_has_a_page(api: Api, resources: Resources) -> None:
     make_queued_reports(api.database, resources)
     page = browser.page(ITEMS)
     assert "No question to show." in text_of(page)
+    # Once, and not in place of each figure.
+    assert text_of(page).count("There are no responses yet.") == 1
     assert buttons(page, "Show")
