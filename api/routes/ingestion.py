@@ -134,10 +134,12 @@ class _Push:
 
     def read_attempts(self, issues: Issues) -> Batches:
         """Read the attempts."""
+        settings = services().settings
         if request.mimetype == NDJSON:
-            return read_lines(chunks_of(self.body), services().settings.max_json_bytes, issues)
+            lines = chunks_of(self.body)
+            return read_lines(lines, settings.max_json_bytes, issues, settings.upload_folder)
         self.body.seek(0)
-        return read_document(self.body.read(), issues)
+        return read_document(self.body.read(), issues, settings.upload_folder)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from models.payloads.attempts import MAX_BYTES, Batch, Batches, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
+_MOST_SKIPPED_SUBMISSIONS: Final = 10_000
 
 
 def apply_attempts(
@@ -125,8 +126,7 @@ class _AttemptPush:
             with pipelined(self._session):
                 self._apply_batches(itertools.chain([first, second], batches))
         self._issues.finish()
-        if self._skipped_submissions:
-            release_submissions(self._session, self._quiz.id, self._skipped_submissions)
+        self._release_skipped()
         return self._finish()
 
     def _apply_batches(self, batches: Iterable[Batch]) -> None:
@@ -135,6 +135,11 @@ class _AttemptPush:
         # looked up before the writes of the previous one are sent, or the lookup would wait for them.
         writes = _Writes()
         for batch in batches:
+            if len(self._skipped_submissions) >= _MOST_SKIPPED_SUBMISSIONS:
+                # Between two batches nothing is claimed of which nothing is written yet.
+                self._send(writes)
+                writes = _Writes()
+                self._release_skipped()
             lookup = self._check_and_look_up(batch)
             self._send(writes)
             writes = self._derive(lookup)
@@ -167,6 +172,12 @@ class _AttemptPush:
         attempt.is_skipped = True
         self._skipped_submissions.add(attempt.key[0])
         self._issues.skip(issues)
+
+    def _release_skipped(self) -> None:
+        """Give up the claim to skipped submissions of which nothing is stored; all writes must be sent."""
+        if self._skipped_submissions and self._issues.writes:
+            release_submissions(self._session, self._quiz.id, self._skipped_submissions)
+        self._skipped_submissions = set()
 
     def _skip_unknown(self, attempts: Sequence[PushedAttempt]) -> None:
         """Skip attempts of users who are not in the course, and those of other quizzes."""
