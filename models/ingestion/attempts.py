@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,8 +48,16 @@ def apply_attempts(
     the policy of `batches.issues` refuses the request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
-    push = _AttemptPush(session, quiz, batches.issues, lock if alone else lock_shared)
-    return push.apply(iter(batches))
+    return _AttemptPush(session, quiz, batches.issues, alone=alone).apply(iter(batches))
+
+
+def lock_quiz(session: Session, quiz_id: int, *, alone: bool = False) -> None:
+    """Take the locks of a push of several attempts, before those of any row.
+
+    With `alone` it waits until no other transaction has taken them for any quiz.
+    """
+    (lock if alone else lock_shared)(session, _ALL_QUIZZES)
+    lock(session, lock_name(quiz_id))
 
 
 def lock_name(quiz_id: int) -> str:
@@ -100,16 +108,10 @@ class _Writes:
 class _AttemptPush:
     """One request: locks, the pipeline of its batches, and what must be known from one batch to the next."""
 
-    def __init__(
-        self,
-        session: Session,
-        quiz: _TargetQuiz,
-        issues: Issues,
-        lock_all: Callable[[Session, str], None],
-    ) -> None:
+    def __init__(self, session: Session, quiz: _TargetQuiz, issues: Issues, *, alone: bool) -> None:
         self._session = session
         self._issues = issues
-        self._lock_all = lock_all
+        self._alone = alone
         self._quiz = quiz
         self._skipped_submissions: set[int] = set()
         self._counter = PushCounter()
@@ -148,12 +150,10 @@ class _AttemptPush:
     def _lock(self, first: Batch, second: Batch | None) -> None:
         # A transaction that locks one submission and then only the quiz's row cannot deadlock. Several
         # attempts of one request, and what attempts share, are written by one transaction at a time.
-        name = lock_name(self._quiz.id)
         if second or len(first.attempts) > 1:
-            self._lock_all(self._session, _ALL_QUIZZES)
-            lock(self._session, name)
+            lock_quiz(self._session, self._quiz.id, alone=self._alone)
         elif self._quiz.draws_questions or any(attempt.quiz_data for attempt in first.attempts):
-            lock_shared(self._session, name)
+            lock_shared(self._session, lock_name(self._quiz.id))
         else:
             return
         # The quiz may have got other questions while this transaction waited.
