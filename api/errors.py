@@ -26,6 +26,7 @@ from models.errors import (
     InvalidReportTypeError,
     NotFoundError,
     StorageError,
+    TemporaryFileError,
     UnknownSectionError,
 )
 from models.reports.variants import MOST_SECTIONS
@@ -180,6 +181,7 @@ CASES: Mapping[type[Exception], Case] = {
     TooManyRequestsError: Case(429, "too_many_requests"),
     UnavailableError: _UNAVAILABLE,
     StorageError: _UNAVAILABLE,
+    TemporaryFileError: _UNAVAILABLE,
     sqlalchemy.exc.OperationalError: _UNAVAILABLE,
     sqlalchemy.exc.InterfaceError: _UNAVAILABLE,
     sqlalchemy.exc.TimeoutError: _UNAVAILABLE,

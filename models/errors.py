@@ -59,6 +59,10 @@ class StorageError(QuizReportsError):
     """The file store refused a request or did not respond."""
 
 
+class TemporaryFileError(QuizReportsError):
+    """A temporary file cannot be written, for example since the disk is full."""
+
+
 class IssueKind(StrEnum):
     """What can be wrong with pushed data: a closed list."""
 

@@ -171,6 +171,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "a check brings along what will be pushed before it",
         "what is skipped stays as it is stored, with what depends on it",
         "of a repeated key the first counts",
+        "a quiz has at most 10,000 questions, also where some are skipped",
         "a broken line is skipped, a broken document never is",
         "Canvas's REST shapes go in with a short converter",
     ],

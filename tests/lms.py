@@ -18,6 +18,7 @@ from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
 from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
+from models.issues import Issues
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
@@ -77,10 +78,11 @@ class Lms(_Pushing):
         with self.database.transaction() as session:
             return apply_attempts(session, course_id, quiz_id, read_document(body))
 
-    def put_lines(self, attempts: Iterable[Json]) -> PushCounts:
+    def put_lines(self, attempts: Iterable[Json], issues: Issues | None = None) -> PushCounts:
         """Push attempts as NDJSON."""
         with self.database.transaction() as session:
-            return apply_attempts(session, COURSE_ID, QUIZ_ID, read_lines(ndjson_lines(attempts), MEGABYTE))
+            batches = read_lines(ndjson_lines(attempts), MEGABYTE, issues)
+            return apply_attempts(session, COURSE_ID, QUIZ_ID, batches)
 
     def set_up(self) -> None:
         """Push the course and the quiz."""

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from flask import Blueprint, request
-from psycopg.errors import DeadlockDetected
+from psycopg.errors import DeadlockDetected, SerializationFailure
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug import Response
@@ -24,7 +25,7 @@ from api.responses import serialized_response
 from api.services import services
 from api.uploads import Body, chunks_of, first_line
 from models.errors import NotFoundError
-from models.ingestion.attempts import apply_attempts
+from models.ingestion.attempts import apply_attempts, lock_quiz
 from models.ingestion.counts import PushCounts
 from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
@@ -35,6 +36,8 @@ from models.payloads.courses import CourseChanges, read_course
 from models.payloads.preceding import find_preceding
 from models.payloads.quizzes import read_quiz
 
+_TRIES: Final = 3
+
 ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course_id>")
 
 
@@ -44,11 +47,7 @@ ingestion = Blueprint("ingestion", __name__, url_prefix="/api/v1/courses/<course
 def put_course(course_id: str) -> Response:
     """Store a course with its sections, users and enrollments."""
     with _received_push(partial(_course, course_id)) as push:
-        issues = push.params.new_issues()
-        course = read_course(push.body.read(), issues)
-        with push.transaction() as session:
-            counts = _apply_course(authorized(session), course_id, course)
-    return _counted(counts, issues)
+        return _stored(push, partial(_store_course, course_id))
 
 
 @ingestion.put("/quizzes/<quiz_id>")
@@ -57,16 +56,7 @@ def put_course(course_id: str) -> Response:
 def put_quiz(course_id: str, quiz_id: str) -> Response:
     """Store a quiz with its questions."""
     with _received_push(partial(_quiz, course_id, quiz_id)) as push:
-        issues = push.params.new_issues()
-        quiz = read_quiz(push.body.read(), issues)
-        with push.transaction() as session:
-            context = authorized(session)
-            push.apply_preceding(context, course_id)
-            applied = apply_quiz(session, *_quiz(course_id, quiz_id, context), quiz)
-    if not push.params.is_check:
-        for storage_key in applied.withdrawn_keys:
-            services().discard(storage_key)
-    return _counted(applied.counts, issues)
+        return _stored(push, partial(_store_quiz, course_id, quiz_id))
 
 
 @ingestion.put("/quizzes/<quiz_id>/submissions")
@@ -75,32 +65,24 @@ def put_quiz(course_id: str, quiz_id: str) -> Response:
 def put_submissions(course_id: str, quiz_id: str) -> Response:
     """Store attempts at a quiz, as one document or as lines."""
     with _received_push(partial(_quiz, course_id, quiz_id), NDJSON) as push:
-        return _store_attempts(course_id, quiz_id, push)
-
-
-def _store_attempts(course_id: str, quiz_id: str, push: _Push, *, alone: bool = False) -> Response:
-    """Store the attempts of a body; start again once if the database ended the transaction in a deadlock."""
-    issues = push.params.new_issues()
-    try:
-        with push.transaction() as session:
-            context = authorized(session)
-            push.apply_preceding(context, course_id, quiz_id)
-            course, quiz = _quiz(course_id, quiz_id, context)
-            counts = apply_attempts(session, course, quiz, push.read_attempts(issues), alone=alone)
-    except OperationalError as error:
-        if alone or not isinstance(error.orig, DeadlockDetected):
-            raise
-    else:
-        return _counted(counts, issues)
-    return _store_attempts(course_id, quiz_id, push, alone=True)
+        return _stored(push, partial(_store_attempts, course_id, quiz_id))
 
 
 @dataclass(frozen=True)
 class _Push:
-    """A body that was received, and what becomes of its invalid parts."""
+    """A body that was received, and what becomes of its invalid parts.
+
+    Where pushes may end in a deadlock, one with `alone` waits for the others.
+    """
 
     body: Body
     params: PushParams
+    alone: bool = False
+
+    def read(self) -> bytes:
+        """Read the whole body."""
+        self.body.seek(0)
+        return self.body.read()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -110,7 +92,9 @@ class _Push:
             if self.params.is_check:
                 session.rollback()
 
-    def apply_preceding(self, context: RequestContext, course_id: str, quiz_id: str | None = None) -> None:
+    def apply_preceding(
+        self, context: RequestContext, course_id: str, quiz_id: str, *, with_quiz: bool = False
+    ) -> None:
         """Apply the course and the quiz that a check sends along: the attempts are checked as if after them.
 
         They stand beside the list in a document, or alone in the first of several lines. Their own issues are
@@ -124,9 +108,13 @@ class _Push:
         else:
             source = self.body.read()
         has_course, has_quiz = find_preceding(source)
+        has_quiz = has_quiz and with_quiz
+        if has_course or has_quiz:
+            # A push of attempts takes these locks before those of rows, such as the course's.
+            lock_quiz(context.session, object_id(quiz_id), alone=self.alone)
         if has_course:
             _apply_course(context, course_id, read_course(source, Skipped()))
-        if has_quiz and quiz_id is not None:
+        if has_quiz:
             quiz = read_quiz(source, Skipped())
             apply_quiz(context.session, *_quiz(course_id, quiz_id, context), quiz)
         if not (has_course or has_quiz):
@@ -134,10 +122,54 @@ class _Push:
 
     def read_attempts(self, issues: Issues) -> Batches:
         """Read the attempts."""
+        settings = services().settings
         if request.mimetype == NDJSON:
-            return read_lines(chunks_of(self.body), services().settings.max_json_bytes, issues)
-        self.body.seek(0)
-        return read_document(self.body.read(), issues)
+            lines = chunks_of(self.body)
+            return read_lines(lines, settings.max_json_bytes, issues, settings.upload_folder)
+        return read_document(self.read(), issues, settings.upload_folder)
+
+
+def _stored(push: _Push, store: Callable[[_Push], Response]) -> Response:
+    """Store a push; start again if the database ended its transaction because of another one."""
+    for _ in range(_TRIES - 1):
+        try:
+            return store(push)
+        except OperationalError as error:
+            if not isinstance(error.orig, (DeadlockDetected, SerializationFailure)):
+                raise
+        push = dataclasses.replace(push, alone=True)
+    return store(push)
+
+
+def _store_course(course_id: str, push: _Push) -> Response:
+    issues = push.params.new_issues()
+    course = read_course(push.read(), issues)
+    with push.transaction() as session:
+        counts = _apply_course(authorized(session), course_id, course)
+    return _counted(counts, issues)
+
+
+def _store_quiz(course_id: str, quiz_id: str, push: _Push) -> Response:
+    issues = push.params.new_issues()
+    quiz = read_quiz(push.read(), issues)
+    with push.transaction() as session:
+        context = authorized(session)
+        push.apply_preceding(context, course_id, quiz_id)
+        applied = apply_quiz(session, *_quiz(course_id, quiz_id, context), quiz)
+    if not push.params.is_check:
+        for storage_key in applied.withdrawn_keys:
+            services().discard(storage_key)
+    return _counted(applied.counts, issues)
+
+
+def _store_attempts(course_id: str, quiz_id: str, push: _Push) -> Response:
+    issues = push.params.new_issues()
+    with push.transaction() as session:
+        context = authorized(session)
+        push.apply_preceding(context, course_id, quiz_id, with_quiz=True)
+        course, quiz = _quiz(course_id, quiz_id, context)
+        counts = apply_attempts(session, course, quiz, push.read_attempts(issues), alone=push.alone)
+    return _counted(counts, issues)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +33,7 @@ from models.payloads.attempts import MAX_BYTES, Batch, Batches, PushedAttempt
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
+_MOST_SKIPPED_SUBMISSIONS: Final = 10_000
 
 
 def apply_attempts(
@@ -47,8 +48,16 @@ def apply_attempts(
     the policy of `batches.issues` refuses the request; the transaction must then be rolled back.
     """
     quiz = _find_quiz(session, course_id, quiz_id)
-    push = _AttemptPush(session, quiz, batches.issues, lock if alone else lock_shared)
-    return push.apply(iter(batches))
+    return _AttemptPush(session, quiz, batches.issues, alone=alone).apply(iter(batches))
+
+
+def lock_quiz(session: Session, quiz_id: int, *, alone: bool = False) -> None:
+    """Take the locks of a push of several attempts, before those of any row.
+
+    With `alone` it waits until no other transaction has taken them for any quiz.
+    """
+    (lock if alone else lock_shared)(session, _ALL_QUIZZES)
+    lock(session, lock_name(quiz_id))
 
 
 def lock_name(quiz_id: int) -> str:
@@ -99,16 +108,10 @@ class _Writes:
 class _AttemptPush:
     """One request: locks, the pipeline of its batches, and what must be known from one batch to the next."""
 
-    def __init__(
-        self,
-        session: Session,
-        quiz: _TargetQuiz,
-        issues: Issues,
-        lock_all: Callable[[Session, str], None],
-    ) -> None:
+    def __init__(self, session: Session, quiz: _TargetQuiz, issues: Issues, *, alone: bool) -> None:
         self._session = session
         self._issues = issues
-        self._lock_all = lock_all
+        self._alone = alone
         self._quiz = quiz
         self._skipped_submissions: set[int] = set()
         self._counter = PushCounter()
@@ -125,8 +128,7 @@ class _AttemptPush:
             with pipelined(self._session):
                 self._apply_batches(itertools.chain([first, second], batches))
         self._issues.finish()
-        if self._skipped_submissions:
-            release_submissions(self._session, self._quiz.id, self._skipped_submissions)
+        self._release_skipped()
         return self._finish()
 
     def _apply_batches(self, batches: Iterable[Batch]) -> None:
@@ -135,6 +137,11 @@ class _AttemptPush:
         # looked up before the writes of the previous one are sent, or the lookup would wait for them.
         writes = _Writes()
         for batch in batches:
+            if len(self._skipped_submissions) >= _MOST_SKIPPED_SUBMISSIONS:
+                # Between two batches nothing is claimed of which nothing is written yet.
+                self._send(writes)
+                writes = _Writes()
+                self._release_skipped()
             lookup = self._check_and_look_up(batch)
             self._send(writes)
             writes = self._derive(lookup)
@@ -143,12 +150,10 @@ class _AttemptPush:
     def _lock(self, first: Batch, second: Batch | None) -> None:
         # A transaction that locks one submission and then only the quiz's row cannot deadlock. Several
         # attempts of one request, and what attempts share, are written by one transaction at a time.
-        name = lock_name(self._quiz.id)
         if second or len(first.attempts) > 1:
-            self._lock_all(self._session, _ALL_QUIZZES)
-            lock(self._session, name)
+            lock_quiz(self._session, self._quiz.id, alone=self._alone)
         elif self._quiz.draws_questions or any(attempt.quiz_data for attempt in first.attempts):
-            lock_shared(self._session, name)
+            lock_shared(self._session, lock_name(self._quiz.id))
         else:
             return
         # The quiz may have got other questions while this transaction waited.
@@ -167,6 +172,12 @@ class _AttemptPush:
         attempt.is_skipped = True
         self._skipped_submissions.add(attempt.key[0])
         self._issues.skip(issues)
+
+    def _release_skipped(self) -> None:
+        """Give up the claim to skipped submissions of which nothing is stored; all writes must be sent."""
+        if self._skipped_submissions and self._issues.writes:
+            release_submissions(self._session, self._quiz.id, self._skipped_submissions)
+        self._skipped_submissions = set()
 
     def _skip_unknown(self, attempts: Sequence[PushedAttempt]) -> None:
         """Skip attempts of users who are not in the course, and those of other quizzes."""

@@ -18,6 +18,7 @@ from models.lms.quizzes import QuestionSet, QuestionVersion
 
 # A quiz that draws its questions at random has nearly as many question sets as attempts: too many to keep.
 _MAX_PARSERS: Final = 500
+_MAX_IDS: Final = 50_000
 _MAX_VERSIONS: Final = 5_000
 _MAX_CHARACTERS: Final = 16 * 2**20
 
@@ -99,6 +100,8 @@ class QuestionSets:
 
         A stored version keeps the order of its answers.
         """
+        if len(self._ids) > _MAX_IDS:
+            self._ids = {}
         unknown = {pushed.digest: pushed for pushed in question_sets if pushed.digest not in self._ids}
         if not unknown:
             return

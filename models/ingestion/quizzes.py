@@ -20,7 +20,7 @@ from models.issues import Issues
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.payloads.lists import PushedList
-from models.payloads.questions import GroupKey, PushedQuestion
+from models.payloads.questions import MOST_QUESTIONS, GroupKey, PushedGroup, PushedQuestion
 from models.payloads.quizzes import COLUMNS, DEFAULTS, QuizChanges
 from models.reports.withdrawal import withdraw_reports
 
@@ -85,10 +85,12 @@ class _QuizPush:
         if not stored:
             self._session.execute(insert(Quiz).values(id=self._id, course_id=self._course_id, **columns))
         if payload.questions is not None or not stored:
-            columns["question_set_id"] = self._store_questions(
+            columns["question_set_id"], pushed = self._store_questions(
                 stored.get("question_set_id"), payload.questions or _NO_QUESTIONS
             )
-            columns["question_groups"] = _points_of_groups(payload, stored.get("question_groups", {}))
+            columns["question_groups"] = _points_of_groups(
+                pushed, payload.groups, stored.get("question_groups", {})
+            )
         self._count_quiz(stored, columns, is_valid=is_valid)
         of_quiz = Quiz.id == self._id
         if not self._counter.has_changes:
@@ -152,9 +154,13 @@ class _QuizPush:
         )
         return self._session.execute(other).first() is not None
 
-    def _store_questions(self, old_question_set_id: int | None, pushed: PushedList[PushedQuestion]) -> int:
+    def _store_questions(
+        self, old_question_set_id: int | None, pushed: PushedList[PushedQuestion]
+    ) -> tuple[int, PushedList[PushedQuestion]]:
+        """Store the questions; return the id of the question set, and those of the pushed that are in it."""
         question_sets = QuestionSets(self._session, self._id)
         stored = question_sets.questions(old_question_set_id) if pushed.skipped else {}
+        pushed = self._without_excess(pushed, stored)
         questions = _with_skipped(pushed, stored)
         old = dict(question_sets.version_ids(old_question_set_id))
         question_set_id, changed = question_sets.store_current(PushedQuestionSet.of(questions))
@@ -165,7 +171,24 @@ class _QuizPush:
         self._counter.updated += updated
         self._counter.unchanged += len(kept) - updated
         self._counter.deleted += len(old.keys() - kept)
-        return question_set_id
+        return question_set_id, pushed
+
+    def _without_excess(
+        self, pushed: PushedList[PushedQuestion], stored: Mapping[int, Question]
+    ) -> PushedList[PushedQuestion]:
+        """Skip the last new questions if the quiz would have too many, with those that stay as they are."""
+        excess = len(_with_skipped(pushed, stored)) - MOST_QUESTIONS
+        if excess <= 0:
+            return pushed
+        new = [int(question.id) for question in pushed.entries.values() if question.id not in stored]
+        surplus = set(new[-excess:])
+
+        def find(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
+            if question.id in surplus:
+                reason = f"is one more than the {MOST_QUESTIONS} questions that a quiz may have"
+                yield ValidationIssue(path, reason, IssueKind.TOO_LONG)
+
+        return pushed.without(find, lambda question: int(question.id), self._issues)
 
     def _count_quiz(self, stored: Mapping[str, Any], columns: Mapping[str, Any], *, is_valid: bool) -> None:
         if not stored:
@@ -200,15 +223,16 @@ def _with_skipped(pushed: PushedList[PushedQuestion], stored: Mapping[int, Quest
     return questions
 
 
-def _points_of_groups(payload: QuizChanges, stored: Mapping[str, float | None]) -> Mapping[str, float | None]:
+def _points_of_groups(
+    pushed: PushedList[PushedQuestion], groups: Sequence[PushedGroup], stored: Mapping[str, float | None]
+) -> Mapping[str, float | None]:
     """Map the groups of a quiz, listed or named by a question, to the points of their questions.
 
     A skipped group stays as it is stored.
     """
-    pushed = payload.questions or _NO_QUESTIONS
     skipped = {str(key.group_id) for key in pushed.skipped.values() if isinstance(key, GroupKey)}
     kept = {key: stored[key] for key in stored if key in skipped or not pushed.may_delete}
     questions = pushed.entries.values()
     named = {str(int(q.quiz_group_id)): None for q in questions if q.quiz_group_id is not None}
-    listed = {str(int(group.id)): group.question_points for group in payload.groups if group.id is not None}
+    listed = {str(int(group.id)): group.question_points for group in groups if group.id is not None}
     return {**named, **kept, **listed}

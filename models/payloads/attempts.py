@@ -28,6 +28,7 @@ from models.payloads.json_values import (
     find_invalid_time,
     refusal,
 )
+from models.payloads.key_set import KeySet
 from models.payloads.questions import MOST_QUESTIONS
 from models.payloads.strict_json import MOST_ENTRIES, require_strict
 
@@ -199,30 +200,34 @@ _Read = Callable[[bytes, str], PushedAttempt | None]
 class Batches:
     """The attempts of a request, read in batches while they are iterated over.
 
-    `issues` takes what is wrong with them, here and in the use case; invalid attempts are in no batch.
+    `issues` takes what is wrong with them, here and in the use case; invalid attempts are in no batch. The
+    keys of many attempts go to a file in `folder`, that of the system's temporary files if it is None.
     """
 
-    def __init__(self, sources: Iterable[tuple[str, bytes]], read: _Read, issues: Issues) -> None:
+    def __init__(
+        self, sources: Iterable[tuple[str, bytes]], read: _Read, issues: Issues, folder: str | None
+    ) -> None:
         self._sources = sources
         self._read = read
-        self._keys: set[tuple[int, int]] = set()
+        self._folder = folder
         self.issues = issues
 
     def __iter__(self) -> Iterator[Batch]:
         """Read until the end, or until the issues are full."""
         batch = Batch()
-        for path, source in self._sources:
-            if self.issues.is_full:
-                break
-            self._add(batch, source, path)
-            batch.size += len(source)
-            if batch.is_full:
-                yield batch
-                batch = Batch()
+        with KeySet(self._folder) as keys:
+            for path, source in self._sources:
+                if self.issues.is_full:
+                    break
+                self._add(batch, source, path, keys)
+                batch.size += len(source)
+                if batch.is_full:
+                    yield batch
+                    batch = Batch()
         if batch.size:
             yield batch
 
-    def _add(self, batch: Batch, source: bytes, path: str) -> None:
+    def _add(self, batch: Batch, source: bytes, path: str, keys: KeySet) -> None:
         issues: list[ValidationIssue] = []
         attempt: PushedAttempt | None = None
         try:
@@ -233,29 +238,29 @@ class Batches:
             batch.not_attempts += 1
             return
         key = attempt.key if attempt else _read_key(source)
-        if key in self._keys:
+        if key and not keys.add(key):
             issues.append(
                 ValidationIssue(path, "repeats an earlier attempt of this request", IssueKind.REPEATED)
             )
-        elif key:
-            self._keys.add(key)
         if attempt is None or issues:
             self.issues.skip(issues)
         else:
             batch.attempts.append(attempt)
 
 
-def read_document(body: bytes, issues: Issues | None = None) -> Batches:
+def read_document(body: bytes, issues: Issues | None = None, folder: str | None = None) -> Batches:
     """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if the document has another shape."""
     attempts = decode_document(body, _Document).quiz_submissions
     sources = ((at(_LIST, index), bytes(source)) for index, source in enumerate(attempts))
-    return Batches(sources, _read_attempt, issues or RefusedWhole())
+    return Batches(sources, _read_attempt, issues or RefusedWhole(), folder)
 
 
-def read_lines(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues | None = None) -> Batches:
+def read_lines(
+    chunks: Iterable[bytes], max_line_bytes: int, issues: Issues | None = None, folder: str | None = None
+) -> Batches:
     """Read one attempt a line while the bytes arrive; empty lines are skipped."""
     issues = issues or RefusedWhole()
-    return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues)
+    return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues, folder)
 
 
 def read_stored(payload: str | None, path: str) -> PushedAttempt:
@@ -272,7 +277,8 @@ class _Document(msgspec.Struct):
 
 class _Key(msgspec.Struct):
     id: Id
-    attempt: int
+    # An invalid number makes a key as well, but for one that no database can hold.
+    attempt: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 def _read_key(source: bytes) -> tuple[int, int] | None:

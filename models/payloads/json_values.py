@@ -102,7 +102,7 @@ def find_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
         msgspec.convert(value, kind, dec_hook=convert_leaf)
     except msgspec.ValidationError as error:
         inner = _inner_issues(value, kind, path)
-        yield next(inner, _mismatch(error, path))
+        yield next(inner, None) or _mismatch(error, path)
         yield from inner
 
 
@@ -181,11 +181,16 @@ def _fields(kind: type[msgspec.Struct]) -> tuple[FieldInfo, ...]:
 
 
 def _is_unparsed(value: Any, kind: Any) -> bool:
-    return any(
-        option is msgspec.Raw
-        or (get_origin(option) is list and get_args(option)[0] is msgspec.Raw and isinstance(value, list))
-        for option in _options(kind)
-    )
+    is_raw, is_list_of_raw = _unparsed_parts(kind)
+    return is_raw or (is_list_of_raw and isinstance(value, list))
+
+
+@cache
+def _unparsed_parts(kind: Any) -> tuple[bool, bool]:
+    """Tell whether values of a type are left as JSON, and whether the entries of its lists are."""
+    options = _options(kind)
+    lists = [option for option in options if get_origin(option) is list]
+    return msgspec.Raw in options, any(get_args(option)[0] is msgspec.Raw for option in lists)
 
 
 @cache

@@ -30,6 +30,7 @@ _TOKEN: Final = re.compile(
 _NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
 _INNERMOST: Final = re.compile(r"\[\]|\{\}")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SUSPICIOUS: Final = re.compile("[\0\ud800-\udfff]")
 _MOST_KEY_CHARACTERS: Final = 100
 
 
@@ -200,6 +201,10 @@ def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
     elif isinstance(value, _Pairs):
         seen = set()
         for key, inner in value:
+            # Most are, and their paths need not be written.
+            if key not in seen and _is_plain(key) and _is_plain(inner):
+                seen.add(key)
+                continue
             inner_path = f"{path}.{_shown(key)}" if path else _shown(key)
             if key in seen:
                 yield _issue(inner_path, "is given twice")
@@ -208,7 +213,15 @@ def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
             yield from _not_strict(inner, inner_path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _not_strict(item, f"{path}[{index}]")
+            if not _is_plain(item):
+                yield from _not_strict(item, f"{path}[{index}]")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is surely strict: neither an object nor a list, nor a suspicious text or number."""
+    if type(value) is str:
+        return _SUSPICIOUS.search(value) is None
+    return value is None or type(value) is int or type(value) is bool
 
 
 def _not_strict_text(text: str, path: str) -> Iterator[ValidationIssue]:

@@ -1,4 +1,4 @@
-"""The CPU time of everything that comes in, at 1, 10 and 100 times the size, and that of refusals."""
+"""The CPU time of all that comes in, at 1, 10 and 100 times the size, and that of refusals and checks."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from models.content.html_text import plain_text
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.quiz_data import QuizDataReader
+from models.issues import MOST_CHECK_SECONDS, Checked
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
@@ -33,8 +34,10 @@ _STEPS = (1, 10, 100)
 _MOST_EXPONENT = 1.1
 _MOST_TIMES_PARAGRAPHS = 2.0
 _MOST_OF_VALID = 0.2
+_MOST_OF_CHECKED = 1.5
 _COURSE, _QUIZ = 300, 3_000
 _REFUSED_ATTEMPTS = 20_000
+_CHECKED_ATTEMPTS = 100_000
 _QUESTIONS = 50
 _RUNS = 2
 _MOST_LINE_BYTES = 32 * 2**20
@@ -72,7 +75,7 @@ _ATTEMPT: Final[Json] = {
 
 
 def measure_inputs(stack: BenchmarkStack) -> Iterator[Outcome]:
-    """Measure markup, then texts, lists and maps, then item_analysis, then refused pushes."""
+    """Measure markup, then texts, lists and maps, then item_analysis, then refused and checked pushes."""
     # A full garbage collection would also go through what this process held before, whatever comes in.
     gc.collect()
     gc.freeze()
@@ -80,7 +83,9 @@ def measure_inputs(stack: BenchmarkStack) -> Iterator[Outcome]:
         yield from _markup()
         for name, (largest, prepare) in _READERS.items():
             log_line(f"reading {name}")
-            yield _growth(name, largest, _times(largest, prepare))
+            times = _times(largest, prepare)
+            bare = _times(largest, _BARE[name]) if name in _BARE else ()
+            yield _growth(name, largest, times, bare)
         yield from _refusals(stack)
     finally:
         gc.unfreeze()
@@ -101,17 +106,27 @@ def _times(largest: int, prepare: Callable[[int], Work], *others: Work) -> list[
     return [spread.least for spread in interleaved(_RUNS, *(partial(cpu_seconds, work) for work in works))]
 
 
-def _growth(name: str, largest: int, times: Sequence[float]) -> Outcome:
-    _, middle, large, *_ = times
+def _growth(name: str, largest: int, times: Sequence[float], bare: Sequence[float] = ()) -> Outcome:
+    """Compare how the CPU time grows with the limit, or with how that of `bare` work grows."""
+    goal = at_most(_MOST_EXPONENT, Comparison.ALONE)
+    if bare:
+        goal = at_most(_MOST_EXPONENT - 1, Comparison.DIFFERENCE)
     return Outcome(
         figure=f"inputs/{name}",
         work=f"{name}, up to {largest:,}: exponent of the CPU time",
         unit="",
-        # What does not depend on the size hides the growth between the two lower sizes.
-        measured=Spread([math.log10(large / middle)]),
-        goal=at_most(_MOST_EXPONENT, Comparison.ALONE),
+        measured=Spread([_exponent(times)]),
+        reference_work="msgspec alone, which decodes and encodes them" if bare else "",
+        reference=Spread([_exponent(bare)]) if bare else None,
+        goal=goal,
         remark=", ".join(f"{1000 * seconds:.3g}" for seconds in times[: len(_STEPS)]) + " ms",
     )
+
+
+def _exponent(times: Sequence[float]) -> float:
+    # What does not depend on the size hides the growth between the two lower sizes.
+    _, middle, large, *_ = times
+    return math.log10(large / middle)
 
 
 def _markup() -> Iterator[Outcome]:
@@ -192,6 +207,16 @@ def _choice_question(number: int) -> Json:
     return {"id": number, "question_type": "multiple_choice_question", "answers": answers}
 
 
+def _keys_of_an_entry(size: int) -> Json:
+    return {"submission_data": [{f"answer_{n}": "1" for n in range(size)}]}
+
+
+def _bare_keys_of_an_entry(size: int) -> Work:
+    """Decode and encode a map in the order of its keys, and do nothing else."""
+    body = msgspec.json.encode(_keys_of_an_entry(size))
+    return lambda: msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
+
+
 def _refused_entries(size: int) -> Work:
     body = msgspec.json.encode({"quiz_submissions": [{}] * size})
 
@@ -249,10 +274,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
         10_000,
         _attempt(lambda size: {"submission_data": [_entry(n) for n in range(size)]}),
     ),
-    "keys of an entry": (
-        100_000,
-        _attempt(lambda size: {"submission_data": [{f"answer_{n}": "1" for n in range(size)}]}),
-    ),
+    "keys of an entry": (100_000, _attempt(_keys_of_an_entry)),
     "attachments": (
         100_000,
         _attempt(lambda size: {"attachments": [{"id": n, "display_name": "essay.pdf"} for n in range(size)]}),
@@ -266,12 +288,14 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "refused attempts of a document": (400_000, _refused_entries),
     "options of an item in item_analysis": (5_000, _item_analysis),
 }
+# A map of 100,000 keys is larger than the caches of a processor, and sorting takes n log n, in any program.
+_BARE: Final[Mapping[str, Callable[[int], Work]]] = {"keys of an entry": _bare_keys_of_an_entry}
 
 
 def _refusals(stack: BenchmarkStack) -> Iterator[Outcome]:
-    """Compare the push of an exam with pushes of the same attempts that all have the same fault."""
+    """Compare the push of an exam with pushes, and checks, of the same attempts that all have one fault."""
     size = min(_REFUSED_ATTEMPTS, stack.plan.main_size)
-    log_line(f"refusing {size:,} attempts")
+    log_line(f"refusing and checking {size:,} attempts")
     population = Population(Course(_COURSE, students_of(size)), _QUIZ, attempts=size, questions=_QUESTIONS)
     stack.loader.load_course(population.course)
     stack.loader.load_quiz(population)
@@ -294,6 +318,20 @@ def _refusals(stack: BenchmarkStack) -> Iterator[Outcome]:
             reference=valid,
             goal=at_most(_MOST_OF_VALID),
         )
+    check = partial(_check, stack, population)
+    to_checked_size = _CHECKED_ATTEMPTS / size
+    checked = Spread([cpu_seconds(partial(check, _lines(attempts, {})))]).times(to_checked_size)
+    for name, fault in {**faults, "a NUL": {"comment": "\0"}}.items():
+        yield Outcome(
+            figure=f"inputs/check: {name}",
+            work=f"a check of {_CHECKED_ATTEMPTS:,} attempts, by that of {size:,}: {name}",
+            unit="s",
+            measured=Spread([cpu_seconds(partial(check, _lines(attempts, fault)))]).times(to_checked_size),
+            reference_work="the same attempts, valid",
+            reference=checked,
+            goal=at_most(_MOST_OF_CHECKED),
+            remark=f"a check ends after {MOST_CHECK_SECONDS:.0f} s",
+        )
 
 
 def _lines(attempts: Sequence[Json], fault: Json) -> bytes:
@@ -305,8 +343,20 @@ class _RollBackError(Exception):
 
 
 def _push(stack: BenchmarkStack, population: Population, lines: bytes, expected: type[Exception]) -> None:
-    chunks = (lines[start : start + _CHUNK_BYTES] for start in range(0, len(lines), _CHUNK_BYTES))
-    batches = read_lines(chunks, _MOST_LINE_BYTES)
+    batches = read_lines(_chunks(lines), _MOST_LINE_BYTES)
     with contextlib.suppress(expected), stack.database.transaction() as session:
         apply_attempts(session, population.course.id, population.quiz_id, batches)
         raise _RollBackError
+
+
+def _check(stack: BenchmarkStack, population: Population, lines: bytes) -> None:
+    """Check all attempts, however long it takes and however many issues they have."""
+    issues = Checked(most_issues=len(lines), most_seconds=math.inf)
+    batches = read_lines(_chunks(lines), _MOST_LINE_BYTES, issues)
+    with contextlib.suppress(_RollBackError), stack.database.transaction() as session:
+        apply_attempts(session, population.course.id, population.quiz_id, batches)
+        raise _RollBackError
+
+
+def _chunks(lines: bytes) -> Iterator[bytes]:
+    return (lines[start : start + _CHUNK_BYTES] for start in range(0, len(lines), _CHUNK_BYTES))

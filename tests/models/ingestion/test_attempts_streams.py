@@ -14,6 +14,7 @@ from models.errors import InvalidInputError
 from models.ingestion import attempts as attempts_applied
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
+from models.issues import Skipped
 from models.payloads import attempts
 from models.payloads.attempts import read_lines
 from tests.lms import MEGABYTE, Lms
@@ -41,6 +42,38 @@ def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> Non
 
     assert [issue.path for issue in caught.value.issues] == ["quiz_submissions[100]"]
     assert school.value("SELECT count(*) FROM attempts") == 0
+
+
+@pytest.mark.contract("6 Data in", "the same key twice in one request is invalid")
+def test_the_same_key_twice_is_invalid_also_where_the_keys_are_in_a_file(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.payloads.key_set.MOST_IN_MEMORY", BATCH)
+    issues = Skipped()
+    lines = [*many_attempts(3 * BATCH), attempt(1000), attempt(1001, user_id="x"), attempt(1000, 2)]
+
+    counts = school.put_lines(lines, issues)
+
+    assert (counts.created, issues.n_skipped) == (3 * BATCH + 1, 2)
+    assert [(counted.kind, counted.count, counted.examples) for counted in issues.counts] == [
+        ("invalid_value", 1, ["quiz_submissions[151].user_id"]),
+        ("repeated", 2, ["quiz_submissions[150]", "quiz_submissions[151]"]),
+    ]
+
+
+def test_a_submission_that_is_skipped_and_stored_in_later_batches_stays_claimed(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts_applied, "_MOST_SKIPPED_SUBMISSIONS", BATCH)
+    unknown: dict[str, Any] = {"user_id": 99}
+    skipped = [attempt(number, **unknown) for number in range(1, 2 * BATCH + 1)]
+    stored = [attempt(number, 2) for number in range(1, BATCH + 1)]
+
+    school.put_lines([*skipped, *stored, attempt(1, 3, **unknown)], Skipped())
+
+    claimed = [(number,) for number in range(1, BATCH + 1)]
+    assert school.rows("SELECT submission_id FROM attempts ORDER BY 1") == claimed
+    assert school.rows("SELECT id FROM submissions ORDER BY 1") == claimed
 
 
 def test_problems_of_all_batches_are_named(school: Lms) -> None:
@@ -87,6 +120,32 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
         tracemalloc.stop()
 
     assert long < short + 2 * MEGABYTE
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("fault", [{}, {"user_id": 99}], ids=["stored", "skipped"])
+def test_memory_stays_level_however_many_short_attempts(
+    school: Lms, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("models.payloads.key_set.MOST_IN_MEMORY", BATCH)
+    monkeypatch.setattr(attempts_applied, "_MOST_SKIPPED_SUBMISSIONS", BATCH)
+    short = {"submission_data": [], **fault}
+
+    def peak(count: int, first: int) -> int:
+        # What an earlier push left in cycles would count as well.
+        gc.collect()
+        tracemalloc.reset_peak()
+        school.put_lines(({**line, **short} for line in many_attempts(count, first)), Skipped())
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        few, many = peak(5 * BATCH, 10_000), peak(100 * BATCH, 20_000)
+    finally:
+        tracemalloc.stop()
+
+    # The keys of so many attempts alone would take 700 kB.
+    assert many < few + 200_000
 
 
 @pytest.mark.no_cover

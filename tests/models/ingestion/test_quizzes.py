@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,12 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from models.errors import InvalidInputError, NotFoundError
+from models.ingestion import quizzes
 from models.ingestion.counts import PushCounts
 from models.ingestion.quizzes import apply_quiz
 from models.issues import Skipped
 from models.payloads.quizzes import read_quiz
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, FIRST_QUESTION, QUIZ_ID, SECOND_QUESTION, Json, attempt, question, quiz
+from tests.races import together
 from tests.waiting import wait_for
 
 OTHER_COURSE_ID, OTHER_QUIZ_ID = 102, 202
@@ -226,6 +229,45 @@ def test_while_a_key_cannot_be_read_every_stored_question_stays(lms: Lms) -> Non
     skipping(lms, questions=[{"id": "x"}, question(2), question(3)])
 
     assert question_ids(lms) == [2, 3, 1]
+
+
+@pytest.mark.contract("6 Data in", "a quiz has at most 10,000 questions, also where some are skipped")
+def test_a_quiz_gets_no_more_questions_than_it_may_have(lms: Lms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quizzes, "MOST_QUESTIONS", 4)
+    lms.put_quiz(questions=[question(1), question(2)])
+    invalid = question(1, question_type="riddle")
+
+    # The key of the first entry cannot be read, so everything that is stored stays.
+    counts, issues = skipping(
+        lms, questions=[{"id": "x"}, *map(question, (3, 4, 5)), question(2, question_text="New"), question(6)]
+    )
+
+    assert question_ids(lms) == [3, 4, 2, 1]
+    assert (counts.created, counts.updated, counts.deleted) == (2, 1, 0)
+    assert issues.n_skipped == 3
+    [too_long] = [counted for counted in issues.counts if counted.kind == "too_long"]
+    assert too_long.examples == ["quiz.questions[3]", "quiz.questions[5]"]
+
+    skipping(lms, questions=[invalid, *map(question, (5, 6, 7, 8))])
+
+    assert question_ids(lms) == [1, 5, 6, 7]
+
+
+def test_pushes_at_once_do_not_pass_the_limit_of_questions_together(
+    lms: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quizzes, "MOST_QUESTIONS", 4)
+    lms.put_quiz(questions=[question(1)])
+
+    together(
+        *[
+            partial(skipping, lms, questions=[{"id": "x"}, question(number), question(number + 1)])
+            for number in (10, 20, 30)
+        ]
+    )
+
+    ids = question_ids(lms)
+    assert (len(ids), len(set(ids)), 1 in ids) == (4, 4, True)
 
 
 def test_a_quiz_that_is_skipped_without_questions_changes_nothing(lms: Lms) -> None:
