@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
+from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from models.db.session import Database
-from models.settings import Settings
-from tests.lms import COURSES, QUIZZES, STUDENT, ApiLms, open_api_lms
+from tests.lms import COURSES, QUIZZES, STUDENT, ApiLms, make_api_lms
 from tests.payloads import attempt, many_attempts, quiz
 from tests.races import ROUNDS, together
 from tests.statements import statements_of
@@ -40,10 +40,10 @@ PUSHES: dict[str, Push] = {
 
 
 @pytest.fixture
-def lms(settings: Settings) -> Iterator[ApiLms]:
-    with open_api_lms(settings) as lms:
-        lms.set_up()
-        yield lms
+def lms(app: Flask) -> ApiLms:
+    lms = make_api_lms(app)
+    lms.set_up()
+    return lms
 
 
 @pytest.fixture
