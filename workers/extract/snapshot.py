@@ -29,6 +29,7 @@ from models.settings import Settings
 from workers.analysis.provenance import Provenance
 from workers.extract import provenance, queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
+from workers.extract.number_arrays import with_lists
 from workers.extract.provenance import attempt_counts
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection, split
@@ -331,7 +332,7 @@ class Extract:
         )
         for part in selection.chunks(size):
             with STEP_SECONDS.labels("read").time():
-                attempts = self._connection.read(query(ids[part].tolist()))
+                attempts = with_lists(self._connection.read(query(ids[part].tolist())))
             ROWS_READ.inc(attempts.num_rows)
             yield attempts
             # Two chunks at a time would take twice the memory.
