@@ -19,6 +19,9 @@ Cell = int | float | str | None
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
 _NOT_AVAILABLE: Final = "N/A"
 
+# The top, the middle and the bottom group.
+_GROUPS: Final = 3
+
 # Students are added up once there are so many, or so many responses: few calls over long frames.
 _STUDENTS_AT_ONCE: Final = 4_096
 _RESPONSES_AT_ONCE: Final = 2**20
@@ -117,7 +120,7 @@ class ItemAnalysis:
         # The slots of an item: first responses that are none of its options, then its options in order.
         widths = [1 + len(item.options) for item in self._items]
         self._begins = np.cumsum([0, *widths])
-        self._counts = np.zeros((self._begins[-1], 3), dtype=np.int64)
+        self._counts = np.zeros((self._begins[-1], _GROUPS), dtype=np.int64)
         self._sums = np.zeros(self._begins[-1])
         self._moments = [Moments() for _ in self._items]
         self._pending: list[tuple[Integers, Floats]] = []
@@ -201,17 +204,14 @@ class ItemAnalysis:
         totals = np.concatenate([totals for _, totals in self._pending])
         self._pending.clear()
         answered = slots >= 0
-        students = np.nonzero(answered)[1]
-        chosen = pd.DataFrame(
-            {
-                "option": slots[answered],
-                "group": psychometrics.score_groups(totals, self._limits)[students],
-                "total": totals[students],
-            }
-        )
-        added = chosen.groupby(["option", "group"], sort=False)["total"].agg(["size", "sum"]).reset_index()
-        self._counts[added["option"], added["group"]] += added["size"]
-        np.add.at(self._sums, added["option"], added["sum"])
+        # One key of two is grouped in half the time of both.
+        groups = psychometrics.score_groups(totals, self._limits)
+        keys = (slots * _GROUPS + groups)[answered]
+        chosen = pd.Series(np.broadcast_to(totals, slots.shape)[answered])
+        added = chosen.groupby(keys, sort=False).agg(["size", "sum"])
+        option, group = np.divmod(added.index.to_numpy(), _GROUPS)
+        self._counts[option, group] += added["size"].to_numpy()
+        np.add.at(self._sums, option, added["sum"].to_numpy())
         # The sums of the moments decide last digits, so NumPy adds them up.
         self._moments = [
             moments.merged(Moments.of(totals[of_item]))

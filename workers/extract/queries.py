@@ -26,11 +26,16 @@ from workers.analysis.frames import (
     STATISTICS_ATTEMPTS,
     STUDENT_ATTEMPTS,
 )
+from workers.extract.number_arrays import NUMBER_ARRAYS
 
 
 def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
-    """List the columns of a table that a frame has, too."""
-    return ", ".join(f"{alias}.{name}" for name in frame if name in table.__table__.columns)
+    """List the columns of a table that a frame has, too; numbers in arrays as bytes for `number_arrays`."""
+    return ", ".join(
+        f"array_send({alias}.{name}) AS {name}" if name in NUMBER_ARRAYS else f"{alias}.{name}"
+        for name in frame
+        if name in table.__table__.columns
+    )
 
 
 def quiz(quiz_id: int) -> str:

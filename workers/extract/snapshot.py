@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from threading import Lock
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from adbc_driver_manager import AdbcStatusCode, OperationalError
@@ -30,6 +31,7 @@ from models.settings import Settings
 from workers.analysis.provenance import Provenance
 from workers.extract import provenance, queries
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
+from workers.extract.number_arrays import with_lists
 from workers.extract.provenance import attempt_counts
 from workers.extract.sections import StudentSections
 from workers.extract.selection import Selection, split
@@ -39,6 +41,8 @@ from workers.metrics import ROWS_READ, STEP_SECONDS
 _SMALLEST_CHUNK = 1_000
 # Enough chunks for the completion to move.
 _CHUNKS_TO_SHOW = 10
+# An id, and the length that PostgreSQL sends before it.
+_ID_BYTES = 12
 _BATCH_BYTES = "1048576"
 # A row has cells for all items of the file, and the attempt may have had few of them.
 _MOST_CELLS = 2**20
@@ -292,7 +296,10 @@ class Extract:
 
     def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
-        for attempts in self._chunks(selection, items, queries.item_attempts):
+        # No texts are read, so they do not count: of each attempt there is an id a question.
+        longest = max(map(len, items.question_sets.values()), default=0)
+        sizes = np.broadcast_to(np.int32(_ID_BYTES * longest), len(selection.attempt_ids))
+        for attempts in self._chunks(replace(selection, sizes=sizes), items, queries.item_attempts):
             yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
             del attempts
 
@@ -347,7 +354,7 @@ class Extract:
         )
         for part in selection.chunks(size):
             with STEP_SECONDS.labels("read").time():
-                attempts = self._connection.read(query(ids[part].tolist()))
+                attempts = with_lists(self._connection.read(query(ids[part].tolist())))
             ROWS_READ.inc(attempts.num_rows)
             yield attempts
             # Two chunks at a time would take twice the memory.
