@@ -13,7 +13,7 @@ WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos endurance fresh migration
+.PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos upgrade endurance fresh migration
 .PHONY: release distributions clean
 
 help: ## print these targets
@@ -68,6 +68,9 @@ bench: $(DEVELOPED) ## measure each figure against a reference; the table goes t
 
 chaos: $(DEVELOPED) ## break servers and processes on purpose, and check that the promises hold
 	@$(BIN)/python -m pytest tests/scenarios/chaos $(IN_PARALLEL)
+
+upgrade: $(DEVELOPED) ## upgrade from 0.1.0 under load, and go back; make chaos does it as well
+	@$(BIN)/python -m pytest tests/scenarios/chaos/test_upgrade.py
 
 endurance: $(DEVELOPED) ## run the tests that take minutes because they wait
 	@$(BIN)/python -m pytest -m endurance -n 3

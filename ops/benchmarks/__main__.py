@@ -22,6 +22,7 @@ from ops.benchmarks.measure import Outcome
 from ops.benchmarks.plans import measure_plans
 from ops.benchmarks.pushing import measure_pushing
 from ops.benchmarks.reports import measure_reports
+from ops.benchmarks.scale import measure_scale
 from ops.benchmarks.small_reports import measure_small_reports
 from ops.benchmarks.stack import BenchmarkStack, Plan, log_line, running_stack
 from ops.benchmarks.starts import measure_starts
@@ -39,6 +40,7 @@ FIGURES: dict[str, tuple[str, Measure]] = {
     "essay": ("the memory that an essay of 5 MB takes", measure_long_essay),
     "essays": ("the memory that 600 essays of 500 kB take, however they compress", measure_many_essays),
     "small": ("small reports: POST to file, reports a second, two workers", measure_small_reports),
+    "scale": ("reports a second with one, two and four worker processes", measure_scale),
     "web": ("GET of a report, requests a second, and the web process's memory", measure_web),
     "push": ("pushing a whole exam, and one attempt to a huge quiz", measure_pushing),
     "inputs": ("the CPU time of all that comes in, by its size, and of refusals", measure_inputs),

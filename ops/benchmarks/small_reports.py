@@ -114,10 +114,10 @@ def _rate(stack: BenchmarkStack, quizzes: Sequence[int], noops: Noops) -> Outcom
     """Let one worker process drain a queue of small reports."""
     log_line("small reports a second")
     publisher = JobPublisher(stack.settings.redis_url)
-    _drain(stack, publisher, quizzes[:20])
+    drain(stack, publisher, quizzes[:20])
     made, nothing = interleaved(
         stack.plan.runs,
-        lambda: len(quizzes) / _drain(stack, publisher, quizzes),
+        lambda: len(quizzes) / drain(stack, publisher, quizzes),
         lambda: _NOOPS / noops.run(_NOOPS),
     )
     return Outcome(
@@ -139,14 +139,14 @@ def _two_workers(stack: BenchmarkStack, quizzes: Sequence[int]) -> Outcome:
     def with_two() -> float:
         with stack.worker("second-worker"):
             # Each child connects at its first report.
-            _drain(stack, publisher, quizzes[:20])
-            return len(quizzes) / _drain(stack, publisher, quizzes)
+            drain(stack, publisher, quizzes[:20])
+            return len(quizzes) / drain(stack, publisher, quizzes)
 
     def with_one() -> float:
-        return len(quizzes) / _drain(stack, publisher, quizzes)
+        return len(quizzes) / drain(stack, publisher, quizzes)
 
     with stack.worker():
-        _drain(stack, publisher, quizzes[:20])
+        drain(stack, publisher, quizzes[:20])
         two, one = interleaved(stack.plan.runs, with_two, with_one)
     return Outcome(
         figure="small/two_workers",
@@ -159,7 +159,7 @@ def _two_workers(stack: BenchmarkStack, quizzes: Sequence[int]) -> Outcome:
     )
 
 
-def _drain(stack: BenchmarkStack, publisher: JobPublisher, quizzes: Sequence[int]) -> float:
+def drain(stack: BenchmarkStack, publisher: JobPublisher, quizzes: Sequence[int]) -> float:
     """Queue a report of each quiz; return the seconds from the first message to the last file."""
     messages = [queue_report(stack, quiz_id, ReportType.STUDENT_ANALYSIS).message for quiz_id in quizzes]
     began = time.perf_counter()

@@ -142,9 +142,12 @@ class BenchmarkStack:
             yield api
 
     @contextlib.contextmanager
-    def worker(self, name: str = "worker") -> Iterator[ChildProcess]:
+    def worker(
+        self, name: str = "worker", *, environ: Mapping[str, str] | None = None
+    ) -> Iterator[ChildProcess]:
         """Run a worker of one slot; the block begins when it takes jobs."""
-        with self.running(name, "ops.cli", "worker", "--concurrency", "1") as process:
+        command = ("ops.cli", "worker", "--concurrency", "1")
+        with self.running(name, *command, environ=environ) as process:
             wait_until(lambda: log_contains(process, b" ready."), process)
             yield process
 

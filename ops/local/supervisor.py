@@ -104,6 +104,12 @@ class ChildProcess:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The id of the process; it has been started."""
+        assert self._process is not None  # noqa: S101
+        return self._process.pid
+
     @staticmethod
     def _kill_group(group: int) -> None:
         try:

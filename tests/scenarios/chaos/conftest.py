@@ -16,13 +16,10 @@ from pathlib import Path
 import pytest
 
 from ops.local.embedded import EmbeddedServerError
-from tests.scenarios.chaos.client import Client
 from tests.scenarios.chaos.findings import Findings
-from tests.scenarios.chaos.invariants import Watch
-from tests.scenarios.chaos.run import Run
+from tests.scenarios.chaos.run import Run, watched
 from tests.scenarios.chaos.stack import Stack
 from tests.scenarios.chaos.storage import FolderOnDisk
-from tests.school import School
 
 _FINDINGS = pytest.StashKey[Findings]()
 
@@ -79,7 +76,12 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def whole_run(directory: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
+def findings(request: pytest.FixtureRequest) -> Findings:
+    return request.config.stash[_FINDINGS]
+
+
+@pytest.fixture(scope="session")
+def whole_run(directory: Path, findings: Findings) -> Iterator[Run]:
     with FolderOnDisk(directory / "files") as folder:
         stack = Stack(directory, folder.path)
         try:
@@ -89,32 +91,13 @@ def whole_run(directory: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
                 if os.environ.get("CI"):
                     raise
                 pytest.skip(str(error))
-            yield from _running(stack, folder, request.config.stash[_FINDINGS])
+            with watched(stack, folder, findings) as run:
+                yield run
         finally:
             stack.stop()
             if kept := os.environ.get("CHAOS_KEEP_LOGS"):
                 for log in directory.glob("*.log"):
                     shutil.copy(log, kept)
-
-
-def _running(stack: Stack, folder: FolderOnDisk, findings: Findings) -> Iterator[Run]:
-    client, own = Client(stack), Client(stack)
-    watch = Watch(stack, own, folder)
-    watch.start()
-    try:
-        yield Run(
-            stack=stack,
-            school=School(stack.postgres.url),
-            client=client,
-            watch=watch,
-            folder=folder,
-            findings=findings,
-            jitter=random.Random(findings.seed),
-        )
-    finally:
-        watch.stop()
-        client.close()
-        own.close()
 
 
 @pytest.fixture

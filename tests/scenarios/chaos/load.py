@@ -10,7 +10,8 @@ from functools import partial
 
 import httpx
 
-from tests.scenarios.chaos.client import Answered, Client
+from models.reports.variants import ReportType
+from tests.scenarios.chaos.client import STUDENT_ANALYSIS, Answered, Client
 from tests.scenarios.chaos.run import Run
 from tests.school import SMALL, Size
 
@@ -69,9 +70,9 @@ def repeated(run: Run, *works: Callable[[Client], object]) -> Iterator[Callable[
         raise failures[0]
 
 
-def make_one(run: Run, client: Client, quiz_id: int) -> None:
+def make_one(run: Run, client: Client, quiz_id: int, kind: ReportType = STUDENT_ANALYSIS) -> None:
     """Ask for a report until it is made, as a patient client does, and download it."""
-    answer = client.post(quiz_id)
+    answer = client.post(quiz_id, kind)
     assert answer.status_code in {200, 409}, answer.text
     if answer.status_code == 200:
         file = client.wait_for_file(quiz_id, answer.json()["id"])

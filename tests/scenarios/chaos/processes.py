@@ -27,10 +27,11 @@ class ServiceProcess:
         environ: Mapping[str, str],
         log: Path,
         program: Iterable[str] = ("-m", "ops.cli"),
+        python: str = sys.executable,
     ) -> None:
         self.name = name
         self.log = log
-        command = [sys.executable, "-P", *program, *arguments]
+        command = [python, "-P", *program, *arguments]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
                 dies_with_parent(command, signal.SIGKILL),

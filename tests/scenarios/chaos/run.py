@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.scenarios.chaos.client import Client
@@ -28,3 +30,25 @@ class Run:
     def rounds(self, full: int, cut: int) -> int:
         """Tell how many rounds to make."""
         return cut if self.findings.cut else full
+
+
+@contextmanager
+def watched(stack: Stack, folder: FolderOnDisk, findings: Findings) -> Iterator[Run]:
+    """Watch a service whose servers run until the block ends."""
+    client, own = Client(stack), Client(stack)
+    watch = Watch(stack, own, folder)
+    watch.start()
+    try:
+        yield Run(
+            stack=stack,
+            school=School(stack.postgres.url),
+            client=client,
+            watch=watch,
+            folder=folder,
+            findings=findings,
+            jitter=random.Random(findings.seed),
+        )
+    finally:
+        watch.stop()
+        client.close()
+        own.close()

@@ -15,12 +15,12 @@ import psycopg
 import redis
 
 from models.access.tokens import create_token
-from models.db.schema import migrate
 from models.db.session import Database
 from models.reports.tables import Queue
 from ops.local.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
 from tests.scenarios.chaos import stopping_worker
 from tests.scenarios.chaos.processes import START_SECONDS, ServiceProcess, send
+from tests.scenarios.chaos.releases import PRESENT
 from tests.waiting import wait_for
 
 LEASE_SECONDS = 5.0
@@ -43,17 +43,25 @@ class Stack:
         self.rotation: list[str] = []
         self.addresses: dict[ServiceProcess, str] = {}
         self.environ_changes: dict[str, str] = {}
+        # What is started from now on is of this release.
+        self.release = PRESENT
         self._numbers = itertools.count(1)
         self._special_workers: list[ServiceProcess] = []
 
     def start_servers(self) -> None:
         self.postgres.start()
         self.valkey.start()
+        self.migrate()
         database = Database(self.postgres.url)
-        migrate(database.engine)
         with database.transaction() as session:
             self.admin_token = create_token(session, user_id=1, admin=True)
         database.dispose()
+
+    def migrate(self) -> None:
+        """Run the release's `migrate`, which must succeed."""
+        migration = self._start("migrate", ())
+        status = migration.wait_until_ended()
+        assert status == 0, migration.log.read_text()[-2000:]
 
     def start_service(self) -> None:
         """Bring the normal set of processes up to its number, and wait until all are at work."""
@@ -199,9 +207,10 @@ class Stack:
         return ServiceProcess(
             name,
             [command, *arguments],
-            {**os.environ, **settings, **self.environ_changes, **(environ or {})},
+            {**os.environ, **settings, **self.release.environ, **self.environ_changes, **(environ or {})},
             self.directory / f"{name}.log",
             program,
+            self.release.python,
         )
 
 
