@@ -35,7 +35,7 @@ def measure_pushing(stack: BenchmarkStack) -> Iterator[Outcome]:
     """Measure pushes through the API, and check a report of the pushed attempts."""
     with stack.api() as api:
         client = Pusher(api.address, stack.admin_token)
-        yield _bulk(stack, client)
+        yield from _bulk(stack, client)
         yield _single(stack, client)
 
 
@@ -68,20 +68,22 @@ class Pusher:
         self._connection.close()
 
 
-def _bulk(stack: BenchmarkStack, client: Pusher) -> Outcome:
+def _bulk(stack: BenchmarkStack, client: Pusher) -> Iterator[Outcome]:
     """Push the attempts of a new quiz in each run, then copy the same rows in with psql."""
     size = stack.plan.main_size
     course = Course(_COURSE, students_of(size))
     stack.loader.load_course(course)
-    pushes, copies = [], []
+    pushes, copies, bytes_an_attempt = [], [], []
     for run in range(stack.plan.runs):
         population = Population(course, _FIRST_QUIZ + run, attempts=size, questions=_QUESTIONS)
         log_line(f"pushing {size:,} attempts, run {run + 1}")
+        before = _database_bytes(stack)
         pushes.append(_push(stack, client, population))
+        bytes_an_attempt.append((_database_bytes(stack) - before) / size)
         if run == 0:
             _check(stack, population)
         copies.append(_copy_in(stack, population.quiz_id))
-    return Outcome(
+    yield Outcome(
         figure="push/bulk",
         work=f"pushing {size:,} attempts × {_QUESTIONS} as NDJSON through the API",
         unit="s",
@@ -90,6 +92,19 @@ def _bulk(stack: BenchmarkStack, client: Pusher) -> Outcome:
         reference=Spread(copies),
         goal=at_most(_SLOWEST_BULK),
     )
+    yield Outcome(
+        figure="push/disk",
+        work=f"growth of PostgreSQL by such a push, for each attempt × {_QUESTIONS}",
+        unit="bytes",
+        # Later runs find the space of the rows that were removed.
+        measured=Spread(bytes_an_attempt[:1]),
+    )
+
+
+def _database_bytes(stack: BenchmarkStack) -> int:
+    """Return the size of all tables and indexes."""
+    with stack.database.transaction() as session:
+        return int(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
 
 def _push(stack: BenchmarkStack, client: Pusher, population: Population) -> float:

@@ -73,7 +73,7 @@ def test_an_upgrade_and_the_way_back_fail_no_request(upgrading: Run, old: Releas
     analysed, itemised, pushed, quiet = run.school.add_quizzes(4)
     before = run.client.wait_for_file(quiet, run.client.request(quiet))
     with (
-        listing(run) as listed,
+        listing(run, clients=1) as listed,
         repeated(
             run,
             partial(make_one, run, quiz_id=analysed),
