@@ -67,7 +67,9 @@ def install_first_release(folder: Path) -> Release:
     python = str(environment / "bin" / "python")
     subprocess.run([*uv, "venv", "--python", sys.executable, str(environment)], check=True)
     constraints = ["--constraint", str(source / "constraints.txt")]
-    subprocess.run([*uv, "pip", "install", "--python", python, *constraints, str(wheel)], check=True)
+    # Compiled once; else each of the processes, which start at the same time, would compile the libraries.
+    install = ["pip", "install", "--compile-bytecode", "--python", python, *constraints, str(wheel)]
+    subprocess.run([*uv, *install], check=True)
     return Release(python)
 
 
