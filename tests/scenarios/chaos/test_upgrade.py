@@ -32,6 +32,7 @@ from tests.waiting import wait_for
 _REPORTS, _REQUESTS = 3, 20
 # Between two pushes, so that the processes that start get a processor, too.
 _PAUSE_SECONDS = 0.1
+_START_SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,9 @@ def pushing(run: Run, quiz_id: int) -> Callable[[Client], None]:
 
 def replace_worker(stack: Stack) -> ServiceProcess:
     """Start a worker of the stack's release, and let the oldest one end; return the new one."""
-    worker = stack.start_worker()
+    worker = stack.start_worker(wait=False)
+    # It starts beside clients and processes that are all busy.
+    worker.wait_until_logged(" ready.", seconds=_START_SECONDS)
     oldest = stack.workers.pop(0)
     oldest.terminate()
     oldest.wait_until_ended()
