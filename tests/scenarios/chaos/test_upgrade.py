@@ -69,6 +69,7 @@ def upgrading(directory: Path, old: Release, findings: Findings) -> Iterator[Run
             stack.stop()
 
 
+@pytest.mark.only_in_full("15. an upgrade from 0.1.0 under load")
 def test_an_upgrade_and_the_way_back_fail_no_request(upgrading: Run, old: Release, new: Release) -> None:
     run, stack = upgrading, upgrading.stack
     analysed, itemised, pushed, quiet = run.school.add_quizzes(4)
