@@ -27,7 +27,7 @@ class OptionCounts:
 
     def __init__(self, totals: Totals) -> None:
         self._groups = totals.groups
-        self._totals = totals.compared if totals.complete else np.nan_to_num(totals.compared)
+        self._totals = totals.compared
         self._counts: dict[int, dict[str, OptionCount]] = {}
 
     def add(self, first: int, responses: pd.DataFrame) -> None:
@@ -44,15 +44,18 @@ class OptionCounts:
                 "total": self._totals[respondent],
             }
         )
-        grouped = chosen.groupby(["item", "selection", "group"], sort=False)["total"].agg(["size", "sum"])
-        for (item, selection, group), size, total in zip(
-            grouped.index, grouped["size"], grouped["sum"], strict=True
+        grouped = chosen.groupby(["item", "selection", "group"], sort=False)["total"].agg(
+            ["size", "count", "sum"]
+        )
+        for (item, selection, group), size, known, total in zip(
+            grouped.index, grouped["size"], grouped["count"], grouped["sum"], strict=True
         ):
             for key in selected(selection):
                 count = self._counts.setdefault(item, {}).setdefault(
-                    key, OptionCount(np.zeros(3, np.int64), 0.0)
+                    key, OptionCount(np.zeros(3, np.int64), 0, 0.0)
                 )
                 count.by_group[group] += size
+                count.totals += known
                 count.sum_of_totals += total
 
     @property

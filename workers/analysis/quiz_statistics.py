@@ -69,13 +69,14 @@ class ScoredItem:
 
 @dataclass
 class OptionCount:
-    """How many respondents of each group chose an option, and the sum of their totals."""
+    """How many respondents of each group chose an option; of those with a total, how many and its sum."""
 
     by_group: npt.NDArray[np.int64]
+    totals: int
     sum_of_totals: float
 
 
-_NOT_CHOSEN: Final = OptionCount(np.zeros(3, np.int64), 0.0)
+_NOT_CHOSEN: Final = OptionCount(np.zeros(3, np.int64), 0, 0.0)
 
 
 class Totals:
@@ -483,10 +484,10 @@ class _ItemCalculation:
             share_of_bottom=of_bottom,
             mean_total=(
                 Figure.none(Reason.SMALL_GROUP)
-                if chosen < SMALLEST_GROUP
-                else self._coefficient(count.sum_of_totals / chosen)
+                if count.totals < SMALLEST_GROUP
+                else self._coefficient(count.sum_of_totals / count.totals)
             ),
-            point_biserial=self._option_point_biserial(chosen, count.sum_of_totals),
+            point_biserial=self._option_point_biserial(count.totals, count.sum_of_totals),
         )
 
     @cached_property
@@ -498,9 +499,12 @@ class _ItemCalculation:
         option, option_ids = pd.factorize(self._scores.option_ids[chose])
         cells = option * 3 + self._totals.groups[chose]
         by_group = np.bincount(cells, minlength=3 * option_ids.size).reshape(-1, 3)
-        sums = np.bincount(option, np.nan_to_num(self._totals.compared[chose]), option_ids.size)
+        totals = self._totals.compared[chose]
+        known = ~np.isnan(totals)
+        counts = np.bincount(option, known, option_ids.size)
+        sums = np.bincount(_where(option, known), _where(totals, known), option_ids.size)
         return {
-            str(option_id): OptionCount(by_group[row], float(sums[row]))
+            str(option_id): OptionCount(by_group[row], int(counts[row]), float(sums[row]))
             for row, option_id in enumerate(option_ids.tolist())
         }
 

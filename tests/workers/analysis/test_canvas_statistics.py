@@ -33,7 +33,7 @@ def test_a_blank_whose_name_begins_with_that_of_another_has_its_own_counts() -> 
     )
     counts = {"a:1": 2, "a:b:2": 1, "a:b:-1": 2}
     found = question_statistics(
-        question, scores, {key: OptionCount(np.array([0, n, 0]), 0.0) for key, n in counts.items()}, None
+        question, scores, {key: OptionCount(np.array([0, n, 0]), n, 0.0) for key, n in counts.items()}, None
     )
     shown = {
         answers["text"]: [(answer["id"], answer["responses"]) for answer in answers["answers"]]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.reference.plain_statistics import PlainQuiz, Response, Row
 from workers.analysis.figures import CONVENTIONS, Figure, Reason
 from workers.analysis.findings import remarks
+from workers.analysis.option_counts import OptionCounts
 from workers.analysis.quiz_statistics import (
     ItemFigures,
     ItemOption,
@@ -278,6 +279,30 @@ def test_one_ungraded_response_makes_totals_shares_and_leaves_no_alpha() -> None
     assert quiz.totals_in.startswith("share")
     assert first.alpha_if_deleted.reason is Reason.DIFFERENT_ITEMS
     assert first.item_rest_correlation.value is not None
+
+
+@pytest.mark.parametrize("is_choice", [True, False])
+def test_who_has_no_total_counts_for_an_option_and_not_in_its_totals(is_choice: bool) -> None:
+    right, wrong, ungraded = (
+        Response(1.0, option=11),
+        Response(0.0, option=12),
+        Response(0.0, False, option=11),
+    )
+    rows = [[ungraded], *[[right]] * 10, *[[wrong]] * 19]
+    item = dataclasses.replace(item_of(0, 1.0), is_choice=is_choice)
+    table = ScoreTable(1)
+    frame = long_frame(rows)
+    table.add(len(rows), frame)
+    totals = Totals([item], table)
+    counts = OptionCounts(totals)
+    counts.add(0, frame.assign(selection=frame["answer_id"].astype(str)))
+
+    [figures] = QuizStatistics([item], table, totals, np.full(30, math.nan), counts.by_item).items()
+
+    assert [option.count for option in figures.options] == [11, 19, 0]
+    # Those who chose it got all of the points, and the others none.
+    assert figures.options[0].mean_total.value == 1.0
+    assert figures.options[0].point_biserial.value == pytest.approx(1.0)
 
 
 def test_points_above_the_possible_leave_no_facility() -> None:
