@@ -128,8 +128,12 @@ class PageTexts:
         return self.translate(remark.template).format(**shown)
 
     def worked(self, formula: Worked) -> str:
-        """Write a formula with its numbers."""
-        return formula.template.format(*(self.number(round(value, 3)) for value in formula.numbers))
+        """Write a formula with its numbers; a negative one is in brackets, as it may follow an operator."""
+        # Adding zero makes a zero of minus zero.
+        rounded = [round(value, 3) + 0.0 for value in formula.numbers]
+        return formula.template.format(
+            *(f"({self.number(value)})" if value < 0 else self.number(value) for value in rounded)
+        )
 
     def _figure(self, name: str, value: float | str) -> str:
         if isinstance(value, str):
