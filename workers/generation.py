@@ -212,13 +212,13 @@ class Completion:
 
     def __init__(self, heartbeat: Heartbeat, work: int) -> None:
         self._heartbeat = heartbeat
-        self._work = max(1, work)
+        self.work = max(1, work)
         self._done = 0.0
 
     def add(self, attempts: float) -> None:
         """Count a pass over some attempts as done; raise LeaseLostError if the claim is lost."""
         self._done += attempts
-        share = min(1.0, self._done / self._work)
+        share = min(1.0, self._done / self.work)
         self._heartbeat.advance(_SELECTED + (_WRITTEN - _SELECTED) * share)
 
 

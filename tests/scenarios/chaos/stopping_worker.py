@@ -60,13 +60,13 @@ def _after_the_block(manager: _Function) -> _Function:
 
 def _after_half(parts: _Function) -> _Function:
     @functools.wraps(parts)
-    def wrapped(chunks: Iterator[Any], attempts: int, *arguments: Any) -> Iterator[Any]:
+    def wrapped(chunks: Iterator[Any], completion: generation.Completion) -> Iterator[Any]:
         done, has_stopped = 0, False
-        for chunk in parts(chunks, attempts, *arguments):
+        for chunk in parts(chunks, completion):
             done += len(chunk)
             yield chunk
             # The next chunk is asked for when this one is computed.
-            if 2 * done >= attempts and not has_stopped:
+            if 2 * done >= completion.work and not has_stopped:
                 has_stopped = True
                 _stop()
 

@@ -37,9 +37,10 @@ class FolderOnDisk:
     def objects(self) -> dict[str, float]:
         """Map the keys of all objects, also of those half written, to their age's beginning."""
         found = {}
-        for path in (self.path / "reports").rglob("*"):
-            with suppress(FileNotFoundError):
-                if path.is_file():
+        # Unlike `rglob`, `os.walk` passes over folders that are removed meanwhile.
+        for folder, _, names in os.walk(self.path / "reports"):
+            for path in (Path(folder, name) for name in names):
+                with suppress(FileNotFoundError):
                     found[str(path.relative_to(self.path))] = path.stat().st_mtime
         return found
 
