@@ -11,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(SECONDS_TO_STOP)
     finally:
         for part in parts:
-            if part.is_running():
+            # It may have ended by itself.
+            with suppress(psutil.NoSuchProcess):
                 part.kill()
         process.kill()
         process.wait()

@@ -138,7 +138,9 @@ class Container:
     def kill(self) -> None:
         """End it and its children, whatever they do."""
         for process in self.processes():
-            process.kill()
+            # A child may end by itself meanwhile.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         if self._process is not None:
             self._process.wait()
             # Children of a main process that had ended before.
