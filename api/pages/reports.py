@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flask import Blueprint, redirect, request
 from sqlalchemy.orm import Session
 from werkzeug import Response
 
+from api.auth import RequestContext
 from api.errors import ForbiddenError, NotSignedInError
 from api.links import links
 from api.pages.rendering import page_response
-from api.pages.report_rows import ReportGroup, report_groups
+from api.pages.report_rows import report_groups
 from api.pages.sign_in import begin_session, require_form_token, signed_in, signed_in_to_poll
 from api.params import object_id, report_params
 from api.report_requests import request_variant
@@ -64,20 +63,14 @@ def statistics(course_id: str, quiz_id: str) -> Response:
 def index(course_id: str, quiz_id: str) -> Response:
     """Show the reports of a quiz."""
     with services().database.reading() as session:
-        context = signed_in(session, course_id)
-        found = context.quiz(course_id, quiz_id)
-        groups = report_groups(context, found)
-    return page_response("reports.html", found, groups=groups, is_live=_has_live(groups))
+        return _listed("reports.html", signed_in(session, course_id), course_id, quiz_id)
 
 
 @reports.get("/reports/progress")
 def progress(course_id: str, quiz_id: str) -> Response:
     """Write the list of reports alone, for the open page that follows a job."""
     with services().database.reading() as session:
-        context = signed_in_to_poll(session, course_id)
-        found = context.quiz(course_id, quiz_id)
-        groups = report_groups(context, found)
-    return page_response("reports_list.html", found, groups=groups, is_live=_has_live(groups))
+        return _listed("reports_list.html", signed_in_to_poll(session, course_id), course_id, quiz_id)
 
 
 @reports.post("/reports")
@@ -111,8 +104,11 @@ def cancel(course_id: str, quiz_id: str, report_id: str) -> Response:
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
 
 
-def _has_live(groups: Sequence[ReportGroup]) -> bool:
-    return any(row.is_live for group in groups for row in group.rows)
+def _listed(template: str, context: RequestContext, course_id: str, quiz_id: str) -> Response:
+    found = context.quiz(course_id, quiz_id)
+    groups = report_groups(context, found)
+    is_live = any(row.is_live for group in groups for row in group.rows)
+    return page_response(template, found, groups=groups, is_live=is_live)
 
 
 def _cancel_if_queued(session: Session, report: QuizReport) -> JobMessage | None:

@@ -7,9 +7,9 @@ distinct selection is read once for a chunk.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-import numpy as np
 import pandas as pd
 
 from workers.analysis.quiz_statistics import OptionCount, Totals
@@ -28,7 +28,7 @@ class OptionCounts:
     def __init__(self, totals: Totals) -> None:
         self._groups = totals.groups
         self._totals = totals.compared
-        self._counts: dict[int, dict[str, OptionCount]] = {}
+        self._counts: dict[int, dict[str, OptionCount]] = defaultdict(lambda: defaultdict(OptionCount))
 
     def add(self, first: int, responses: pd.DataFrame) -> None:
         """Add a chunk whose respondents are numbered from `first` in the totals.
@@ -51,9 +51,7 @@ class OptionCounts:
             grouped.index, grouped["size"], grouped["count"], grouped["sum"], strict=True
         ):
             for key in selected(selection):
-                count = self._counts.setdefault(item, {}).setdefault(
-                    key, OptionCount(np.zeros(3, np.int64), 0, 0.0)
-                )
+                count = self._counts[item][key]
                 count.by_group[group] += size
                 count.totals += known
                 count.sum_of_totals += total

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -71,12 +71,12 @@ class ScoredItem:
 class OptionCount:
     """How many respondents of each group chose an option; of those with a total, how many and its sum."""
 
-    by_group: npt.NDArray[np.int64]
-    totals: int
-    sum_of_totals: float
+    by_group: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
+    totals: int = 0
+    sum_of_totals: float = 0.0
 
 
-_NOT_CHOSEN: Final = OptionCount(np.zeros(3, np.int64), 0, 0.0)
+_NOT_CHOSEN: Final = OptionCount()
 
 
 class Totals:
