@@ -22,7 +22,7 @@ from models.issues import Issues
 from models.payloads.attempts import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
-from tests.payloads import COURSE_ID, QUIZ_ID, Json, course, quiz, roster
+from tests.payloads import COURSE_ID, QUIZ_ID, Json, attempt, course, enrollment, quiz, roster
 
 COURSES, QUIZZES = (COURSE_ID, 102), (QUIZ_ID, 301)
 STUDENT, OTHER_STUDENT = 7, 8
@@ -31,8 +31,8 @@ MEGABYTE = 2**20
 
 def ndjson_lines(attempts: Iterable[Json]) -> Iterator[bytes]:
     """Encode each attempt as a line."""
-    for attempt in attempts:
-        yield msgspec.json.encode(attempt) + b"\n"
+    for pushed in attempts:
+        yield msgspec.json.encode(pushed) + b"\n"
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,34 @@ class Lms(_Pushing):
         """Push the course and the quiz."""
         self.put_course()
         self.put_quiz()
+
+    def put_attempts_of_every_kind(self) -> None:
+        """Push attempts in every state: of two students, a teacher, a former student, a logged-out taker."""
+        self.patch_course(
+            users=[{"id": user_id, "name": f"User {user_id}"} for user_id in (7, 8, 9, 10)],
+            enrollments=[
+                enrollment(7, 31),
+                enrollment(8, 32),
+                enrollment(9, 31, "TeacherEnrollment"),
+                {**enrollment(10, 31), "enrollment_state": "deleted"},
+            ],
+        )
+
+        def on(day: int, submission_id: int, number: int = 1, **changes: Any) -> Json:
+            return attempt(submission_id, number, updated_at=f"2026-09-{day:02}T00:00:00Z", **changes)
+
+        self.put_attempts(
+            on(1, 501, 1),
+            on(4, 501, 2),
+            on(9, 501, 3, workflow_state="untaken"),
+            on(3, 502, user_id=8, workflow_state="pending_review"),
+            on(9, 503, user_id=8, was_preview=True),
+            on(9, 504, user_id=8, workflow_state="preview"),
+            on(9, 505, user_id=9),
+            on(9, 506, user_id=10),
+            on(8, 507, user_id=None, temporary_user_code="a code"),
+            on(9, 508, user_id=None, temporary_user_code="a code"),
+        )
 
     def stored(self) -> dict[str, list[str]]:
         """Return all that is stored, to be compared with what is stored later."""

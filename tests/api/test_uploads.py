@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from api.uploads import MOST_BYTES_IN_MEMORY, first_line
 from models.access.tokens import list_tokens, revoke_token
 from models.settings import Settings
 from tests.factories import Api, ApiResponse
+from tests.full_disk import largest_file
 from tests.lms import ndjson_lines
 from tests.payloads import COURSE_ID, QUIZ_ID, attempt, course, quiz
 
@@ -255,17 +254,6 @@ def test_a_full_disk_is_a_503_in_words_and_leaves_nothing(
     assert response.json["message"] == "There is no disk space to receive the body. Please try again later."
     assert (state(api), unnamed_files(folder)) == (before, [])
     assert put(api, push).json["created"] == len(MANY)
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let this process write no larger files: to the writer, as if a disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_folder_that_is_not_there_is_a_503(api: Api, folder: Path) -> None:

@@ -67,9 +67,7 @@ def test_the_first_look_shows_that_the_statistics_are_computed(browser: Browser)
 def test_a_failure_is_shown_until_its_button_starts_the_job_again(exam: Api, browser: Browser) -> None:
     chosen = {"sort": "facility", "attempts": "last", "findings": "1"}
     browser.page(ITEMS, query_string=chosen)
-    with exam.database.transaction() as session:
-        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
-    exam.fail(queued, "The disk is full. Reference: abc")
+    queued = fail_queued(exam, "The disk is full. Reference: abc")
     for _ in range(2):
         page = browser.page(ITEMS, query_string=chosen)
         assert "The disk is full. Reference: abc" in text_of(page)
@@ -83,11 +81,17 @@ def test_a_failure_is_shown_until_its_button_starts_the_job_again(exam: Api, bro
     assert browser.page(address.removeprefix(exam.settings.public_url)).xpath("//*[@data-live]")
 
 
-def test_new_data_start_a_job_that_failed_again(exam: Api, browser: Browser) -> None:
-    browser.page(ITEMS)
+def fail_queued(exam: Api, message: str) -> int:
+    """Do the one queued job as a worker does that cannot finish it; return the id of its report."""
     with exam.database.transaction() as session:
         queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
-    exam.fail(queued, "It was not to be.")
+    exam.fail(queued, message)
+    return queued
+
+
+def test_new_data_start_a_job_that_failed_again(exam: Api, browser: Browser) -> None:
+    browser.page(ITEMS)
+    fail_queued(exam, "It was not to be.")
     assert not browser.page(ITEMS).xpath("//*[@data-live]")
 
     exam.bring_new_data()
@@ -129,9 +133,7 @@ def test_the_last_figures_stay_when_newer_ones_can_not_be_computed(
     make_queued_reports(exam.database, resources)
     exam.bring_new_data()
     browser.page(ITEMS)
-    with exam.database.transaction() as session:
-        queued = session.scalars(select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED)).one()
-    exam.fail(queued, "The disk is full. Reference: abc")
+    fail_queued(exam, "The disk is full. Reference: abc")
     page = browser.page(ITEMS)
     assert "The disk is full. Reference: abc" in text_of(page)
     assert buttons(page, "Generate again")

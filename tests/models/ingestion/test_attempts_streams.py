@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -101,23 +102,31 @@ def test_a_stream_that_breaks_off_leaves_nothing(school: Lms) -> None:
     assert school.value("SELECT revision FROM quizzes") == 1
 
 
+def peaks(*pushes: Callable[[], None]) -> list[int]:
+    """Return the most bytes that Python held during each of these pushes."""
+    found = []
+    tracemalloc.start()
+    try:
+        for push in pushes:
+            # What an earlier push left in cycles would count as well.
+            gc.collect()
+            tracemalloc.reset_peak()
+            push()
+            found.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    return found
+
+
 @pytest.mark.no_cover
 @pytest.mark.contract("6 Data in", "bodies that are too large are a 413; lines are read as a stream")
 def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
     comment = "x" * 20_000
 
-    def peak(count: int, first: int) -> int:
-        # What an earlier push left in cycles would count as well.
-        gc.collect()
-        tracemalloc.reset_peak()
+    def push(count: int, first: int) -> None:
         school.put_lines({**line, "comment": comment} for line in many_attempts(count, first))
-        return tracemalloc.get_traced_memory()[1]
 
-    tracemalloc.start()
-    try:
-        short, long = peak(5 * BATCH, 10_000), peak(30 * BATCH, 20_000)
-    finally:
-        tracemalloc.stop()
+    short, long = peaks(partial(push, 5 * BATCH, 10_000), partial(push, 30 * BATCH, 20_000))
 
     assert long < short + 2 * MEGABYTE
 
@@ -131,18 +140,10 @@ def test_memory_stays_level_however_many_short_attempts(
     monkeypatch.setattr(attempts_applied, "_MOST_SKIPPED_SUBMISSIONS", BATCH)
     short = {"submission_data": [], **fault}
 
-    def peak(count: int, first: int) -> int:
-        # What an earlier push left in cycles would count as well.
-        gc.collect()
-        tracemalloc.reset_peak()
+    def push(count: int, first: int) -> None:
         school.put_lines(({**line, **short} for line in many_attempts(count, first)), Skipped())
-        return tracemalloc.get_traced_memory()[1]
 
-    tracemalloc.start()
-    try:
-        few, many = peak(5 * BATCH, 10_000), peak(100 * BATCH, 20_000)
-    finally:
-        tracemalloc.stop()
+    few, many = peaks(partial(push, 5 * BATCH, 10_000), partial(push, 100 * BATCH, 20_000))
 
     # The keys of so many attempts alone would take 700 kB.
     assert many < few + 200_000
@@ -156,20 +157,12 @@ def test_memory_stays_level_however_large_the_rows_of_short_attempts(
     label = {"id": 1, "left": "a" * 100_000, "match_id": 1}
     school.put_quiz(questions=[question(1, question_type="matching_question", answers=[label])])
 
-    def peak(count: int, first: int) -> int:
-        # What an earlier push left in cycles would count as well.
-        gc.collect()
-        tracemalloc.reset_peak()
+    def push(count: int, first: int) -> None:
         chosen = {"submission_data": [{"question_id": 1}]}
         pushed = school.put_attempts(*({**line, **chosen} for line in many_attempts(count, first)))
         assert pushed.created == count
-        return tracemalloc.get_traced_memory()[1]
 
-    tracemalloc.start()
-    try:
-        short, long = peak(10, 10_000), peak(BATCH, 20_000)
-    finally:
-        tracemalloc.stop()
+    short, long = peaks(partial(push, 10, 10_000), partial(push, BATCH, 20_000))
 
     assert long < short + 2 * MEGABYTE
     assert school.value("SELECT count(*) FROM attempts WHERE length(texts[1]) = 100002") == 10 + BATCH
@@ -183,10 +176,7 @@ def test_memory_stays_level_however_many_long_questions_attempts_send(
     monkeypatch.setattr("models.ingestion.quiz_data._MAX_BYTES", MEGABYTE)
     monkeypatch.setattr("models.ingestion.question_sets._MAX_CHARACTERS", MEGABYTE)
 
-    def peak(count: int, first: int) -> int:
-        # What an earlier push left in cycles would count as well.
-        gc.collect()
-        tracemalloc.reset_peak()
+    def push(count: int, first: int) -> None:
         pushed = school.put_lines(
             attempt(
                 number,
@@ -196,13 +186,8 @@ def test_memory_stays_level_however_many_long_questions_attempts_send(
             for number in range(first, first + count)
         )
         assert pushed.created == count
-        return tracemalloc.get_traced_memory()[1]
 
-    tracemalloc.start()
-    try:
-        short, long = peak(5, 10_000), peak(25, 20_000)
-    finally:
-        tracemalloc.stop()
+    short, long = peaks(partial(push, 5, 10_000), partial(push, 25, 20_000))
 
     assert long < short + 2 * MEGABYTE
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from models.errors import TemporaryFileError
 from models.payloads import key_set
 from models.payloads.key_set import KeySet
+from tests.full_disk import largest_file
 from tests.lms import MEGABYTE
 
 IN_MEMORY = 100
@@ -80,14 +78,3 @@ def test_a_full_disk_is_reported(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with KeySet(str(tmp_path / "absent")) as keys, pytest.raises(TemporaryFileError):
         add(keys, IN_MEMORY + 1)
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let this process write no larger files: to the writer, as if a disk were full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -9,7 +9,7 @@ import pytest
 from models.db.session import Database
 from models.reports.selected_attempts import all_attempts, first_attempts, kept_attempts
 from tests.lms import Lms
-from tests.payloads import COURSE_ID, QUIZ_ID, attempt, enrollment
+from tests.payloads import COURSE_ID, QUIZ_ID, attempt
 
 HIGHEST, LATEST, AVERAGE = "keep_highest", "keep_latest", "keep_average"
 
@@ -133,32 +133,8 @@ def test_an_attempt_without_data_has_no_row_and_may_still_be_the_one_that_counts
 
 @pytest.fixture
 def mixed(lms: Lms) -> Lms:
-    """Two students, a teacher, a former student and a logged-out taker, with attempts in every state."""
-    lms.patch_course(
-        users=[{"id": user_id, "name": f"User {user_id}"} for user_id in (7, 8, 9, 10)],
-        enrollments=[
-            enrollment(7, 31),
-            enrollment(8, 32),
-            enrollment(9, 31, "TeacherEnrollment"),
-            {**enrollment(10, 31), "enrollment_state": "deleted"},
-        ],
-    )
-
-    def on(day: int, submission_id: int, number: int = 1, **changes: Any) -> dict[str, Any]:
-        return attempt(submission_id, number, updated_at=f"2026-09-{day:02}T00:00:00Z", **changes)
-
-    lms.put_attempts(
-        on(1, 501, 1),
-        on(4, 501, 2),
-        on(9, 501, 3, workflow_state="untaken"),
-        on(3, 502, user_id=8, workflow_state="pending_review"),
-        on(9, 503, user_id=8, was_preview=True),
-        on(9, 504, user_id=8, workflow_state="preview"),
-        on(9, 505, user_id=9),
-        on(9, 506, user_id=10),
-        on(8, 507, user_id=None, temporary_user_code="a code"),
-        on(9, 508, user_id=None, temporary_user_code="a code"),
-    )
+    """An LMS that has pushed attempts of every kind of taker, in every state."""
+    lms.put_attempts_of_every_kind()
     return lms
 
 
