@@ -11,6 +11,9 @@ AUDIT_LOG := .venv/pip-audit.log
 IN_PARALLEL := -n logical --dist loadfile --no-loadscope-reorder
 WITH_COVERAGE := -p tests.branch_floor --cov --cov-report=
 
+# Where it is set, every process that the tests start compiles our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run install test coverage check static audit advisories lock conformance format bench chaos upgrade endurance fresh migration
@@ -75,7 +78,7 @@ upgrade: $(DEVELOPED) ## upgrade from 0.1.0 under load, and go back; make chaos 
 endurance: $(DEVELOPED) ## run the tests that take minutes because they wait
 	@$(BIN)/python -m pytest -m endurance -n 3
 
-fresh: $(DEVELOPED) ## try the commands of README in fresh clones; ways="root-home umask" tries only these
+fresh: $(INSTALLED) ## try the commands of README in fresh clones; ways="root-home umask" tries only these
 	@$(BIN)/python -P tests/fresh.py $(ways)
 
 migration: $(DEVELOPED) ## write a migration for changes of the tables: make migration m="add a column"
@@ -85,7 +88,8 @@ migration: $(DEVELOPED) ## write a migration for changes of the tables: make mig
 release: $(DEVELOPED) ## build the wheel and the sdist in dist/, and list there what the image installs (SBOM)
 	@$(MAKE) --no-print-directory distributions
 
-# The environment is what the image has: the lock and the wheel. It is made only for the list.
+# uv builds the wheel from the sdist. The environment is what the image has: the lock and the wheel; it is made only for
+# the list.
 distributions:
 	@rm -rf dist build/image
 	@$(BIN)/uv build --quiet --out-dir dist

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 import time
 import uuid
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
 from typing import Protocol
 
 import structlog
@@ -35,6 +40,9 @@ from models.settings import Settings
 _MOST_BODY_BYTES = 2**20
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _MOST_HOST_LENGTH = 255
+# How long the rest of a refused body is read.
+_DISCARD_SECONDS = 10
+_CHUNK_BYTES = 2**18
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -71,6 +79,8 @@ def create_app(settings: Settings) -> Flask:
     app.before_request(_read_body)
     app.after_request(_finish)
     app.after_request(_require_https)
+    if settings.trusted_proxies:
+        app.after_request(_read_what_the_proxy_sends)
     if hops := settings.trusted_proxies:
         # Only the headers that the proxy overwrites: it passes on a client's port and prefix unchanged.
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -142,7 +152,8 @@ def _finish(response: Response) -> Response:
     if (left := g.get("requests_left")) is not None:
         response.headers["X-Rate-Limit-Remaining"] = str(left)
     for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name not in response.headers:
+            response.headers.add(name, value)
     seconds = time.perf_counter() - g.began
     route = request.url_rule.rule if request.url_rule else "none"
     # Clients can invent methods, and each would add a time series.
@@ -158,6 +169,38 @@ def _finish(response: Response) -> Response:
         user_id=g.get("user_id"),
     )
     return response
+
+
+def _read_what_the_proxy_sends(response: Response) -> Response:
+    # If the connection closed while the proxy still sends the body, the proxy would answer 502 instead.
+    # The proxy has the whole body, so it sends fast; without one a slow client would occupy the thread.
+    connection = request.environ.get("gunicorn.socket")
+    if response.status_code >= HTTPStatus.BAD_REQUEST and connection is not None and _has_body():
+        response.call_on_close(partial(_discard, request.environ["wsgi.input"], connection))
+    return response
+
+
+def _has_body() -> bool:
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+
+
+def _discard(body: _Readable, connection: socket.socket) -> None:
+    # However slowly the body comes, it then ends. A timeout of the socket would begin anew with each byte.
+    limit = threading.Timer(_DISCARD_SECONDS, _end_reading, [connection])
+    limit.start()
+    try:
+        # The proxy closes the connection when it has the response; then there is nothing more to read.
+        while body.read(_CHUNK_BYTES):
+            pass
+    except BadRequest:
+        pass
+    finally:
+        limit.cancel()
+
+
+def _end_reading(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)
 
 
 def _require_https(response: Response) -> Response:

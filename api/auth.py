@@ -17,11 +17,13 @@ from sqlalchemy.orm import Session
 from api.errors import ForbiddenError, InsufficientScopeError, InvalidTokenError, UnauthenticatedError
 from api.json_web_tokens import signed_part
 from api.media_types import FORMS
-from api.params import course_key, object_id, object_id_or_none
+from api.params import course_key, course_key_or_none, object_id, object_id_or_none
 from api.services import services
 from models.access.permissions import (
+    QuizContext,
     Roles,
     find_active_roles,
+    find_caller_and_report,
     find_quiz_context,
     find_report_context,
     may_read_statistics,
@@ -106,6 +108,10 @@ class RequestContext:
             object_id_or_none(report_id),
             self.caller.user_id,
         )
+        return self.report_of(found)
+
+    def report_of(self, found: QuizContext) -> ReportAccess:
+        """Return the report that was found, if the caller may access it."""
         sees_sis_ids = self._sees_sis_ids(found.course, found.roles)
         if found.quiz is None or found.report is None:
             raise NotFoundError
@@ -166,15 +172,40 @@ def authorized(session: Session) -> RequestContext:
     token = _token()
     if token is None:
         raise UnauthenticatedError
+    if token.startswith(PREFIX):
+        return _authorized(session, token, find_caller(session, token))
     try:
         # A session takes a connection for its first statement. Keys that a JSON Web Token needs are therefore
         # fetched without holding one.
-        caller = find_caller(session, token) if token.startswith(PREFIX) else services().tokens.read(token)
-        if caller is None:
-            raise InvalidTokenError
+        caller = services().tokens.read(token)
     except InvalidTokenError:
-        services().rate_limit.count_invalid_token(request.remote_addr)
+        _count_invalid_token()
         raise
+    return _authorized(session, token, caller)
+
+
+def authorized_report(session: Session, course_id: str, quiz_id: str, report_id: str) -> ReportAccess:
+    """Check the token as `authorized` does, and find a report as `RequestContext.report` does.
+
+    Clients poll with this, so for a token of the service it is a single statement.
+    """
+    token = _token()
+    if token is None or not token.startswith(PREFIX) or (course := course_key_or_none(course_id)) is None:
+        return authorized(session).report(course_id, quiz_id, report_id)
+    caller, found = find_caller_and_report(
+        session, token, course, object_id_or_none(quiz_id), object_id_or_none(report_id)
+    )
+    context = _authorized(session, token, caller)
+    if found is None:
+        raise NotFoundError
+    return context.report_of(found)
+
+
+def _authorized(session: Session, token: str, caller: Caller | None) -> RequestContext:
+    """Count the request, and check the scope; the caller is None if the token is not valid."""
+    if caller is None:
+        _count_invalid_token()
+        raise InvalidTokenError
     if "requests_left" not in g:
         # A request may check its token twice, but uses it once.
         counted = token if token.startswith(PREFIX) else signed_part(token)
@@ -183,6 +214,10 @@ def authorized(session: Session) -> RequestContext:
     g.user_id = caller.user_id
     _require_scope(caller)
     return RequestContext(session, caller)
+
+
+def _count_invalid_token() -> None:
+    services().rate_limit.count_invalid_token(request.remote_addr)
 
 
 def check_token_before_body() -> None:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import sqlalchemy.exc
 import structlog
@@ -34,7 +34,7 @@ from models.reports.variants import MOST_SECTIONS
 _log = structlog.stdlib.get_logger(__name__)
 
 _AUTHENTICATE = {"WWW-Authenticate": 'Bearer realm="canvas-lms"'}
-_RETRY_SECONDS = 2
+RETRY_SECONDS: Final = 2
 
 
 class ApiError(Exception):
@@ -99,7 +99,7 @@ class ForgedFormError(ApiError):
 class NotReadyError(ApiError):
     """What is asked for is still being computed, or could not be; the message says which."""
 
-    def __init__(self, message: str, retry_after: int = _RETRY_SECONDS) -> None:
+    def __init__(self, message: str, retry_after: int = RETRY_SECONDS) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -146,12 +146,12 @@ _UNAVAILABLE = Case(
     503,
     "service_unavailable",
     "The service is busy or being restarted. Please try again.",
-    headers={"Retry-After": str(_RETRY_SECONDS)},
+    headers={"Retry-After": str(RETRY_SECONDS)},
     is_logged=True,
 )
 _NOT_RECEIVED = dataclasses.replace(_UNAVAILABLE, text=None)
 _NOT_READY = Case(503, "service_unavailable")
-_CONFLICT = Case(409, "conflict", headers={"Retry-After": str(_RETRY_SECONDS)})
+_CONFLICT = Case(409, "conflict", headers={"Retry-After": str(RETRY_SECONDS)})
 _UNPROCESSABLE = Case(422, "unprocessable_entity")
 _BAD_REQUEST = Case(400, "bad_request")
 _UNFORESEEN = Case(500, "internal_server_error", "An error occurred.")
@@ -244,13 +244,7 @@ def register_error_handlers(app: Flask | Blueprint, render: Render = Case.respon
 def _issues(error: Exception) -> list[dict[str, str]]:
     if not isinstance(error, InvalidInputError):
         return []
-    return [
-        {
-            "place": issue.path,
-            "message": f"{issue.path}: {issue.reason}" if issue.path else issue.reason,
-        }
-        for issue in error.issues
-    ]
+    return [{"place": issue.path, "message": issue.message} for issue in error.issues]
 
 
 def _first_line(error: Exception) -> str:

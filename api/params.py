@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from flask import request
 
 from api.errors import InvalidParameterError, TooManySectionsError, UnsupportedContentError
 from api.media_types import FORMS, JSON
-from models.db.base import MAX_ID, MIN_ID
+from models.db.ids import MAX_ID, MIN_ID
 from models.errors import InvalidInputError, NotFoundError
 from models.issues import Checked, Issues, RefusedWhole, Skipped
 from models.payloads.strict_json import require_strict
@@ -60,6 +60,9 @@ class ListParams:
     includes_all_versions: bool
     section_ids: frozenset[int]
     include: frozenset[str]
+
+
+_NO_LIST_PARAMS: Final = ListParams(includes_all_versions=False, section_ids=frozenset(), include=frozenset())
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,14 @@ def course_key(text: str) -> int | str:
     return _key(text, _SIS_COURSE)
 
 
+def course_key_or_none(text: str) -> int | str | None:
+    """Read a course in a path as `course_key` does, or return None if it cannot be one."""
+    try:
+        return course_key(text)
+    except NotFoundError:
+        return None
+
+
 def report_params() -> ReportParams:
     """Read a request for a report: form, multipart, query, JSON or JSON-API."""
     sources = _Sources()
@@ -142,6 +153,8 @@ def report_params() -> ReportParams:
 
 def list_params() -> ListParams:
     """Read a request that lists or shows reports; the body of a GET may also hold its parameters."""
+    if not (request.query_string or request.get_data()):
+        return _NO_LIST_PARAMS
     sources = _Sources()
     return ListParams(
         includes_all_versions=_all_versions(sources),

@@ -33,7 +33,7 @@ def serialized_response(
     if wants(STRING_IDS):
         payload = with_string_ids(payload)
     response = json_response(payload, status=status, mimetype=mimetype, headers=headers)
-    response.vary.update(("Accept", "Accept-Language", "Authorization"))
+    response.headers["Vary"] = "Accept, Accept-Language, Authorization"
     return response
 
 

@@ -9,13 +9,13 @@ import msgspec
 
 from api.auth import QuizAccess, RequestContext
 from api.downloads import read_whole
-from api.errors import NotReadyError
+from api.errors import RETRY_SECONDS, NotReadyError
 from api.report_requests import request_for_caller
 from api.services import services
 from models.errors import AlreadyBeingGeneratedError, NotFoundError
 from models.reports.requests import (
-    FAILURE_STANDS_SECONDS,
     Requested,
+    failure_stands_seconds,
     find_newest,
     find_recent_failure,
 )
@@ -33,7 +33,7 @@ Document = TypeVar("Document")
 
 def find_statistics(context: RequestContext, found: QuizAccess, variant: Variant) -> Requested:
     """Request the statistics of a variant, unless their job has failed lately and would fail again."""
-    failed = find_recent_failure(context.session, found.course, found.quiz, variant)
+    failed = find_recent_failure(context.session, variant)
     return request_statistics(context, found, variant) if failed is None else Requested(failed, None)
 
 
@@ -55,7 +55,7 @@ def await_document(report: QuizReport) -> dict[str, Any]:
     if report.state.is_live:
         report = _await_job(report)
     if report.state is ReportState.FAILED and report.progress is not None and report.progress.message:
-        raise NotReadyError(report.progress.message, FAILURE_STANDS_SECONDS)
+        raise NotReadyError(report.progress.message, _seconds_until_a_retry(report))
     if report.file is None:
         raise NotReadyError(NOT_READY)
     return read_document(report.file, dict[str, Any])
@@ -71,6 +71,12 @@ def read_document(file: File, kind: type[Document]) -> Document:
         return msgspec.json.decode(read_whole(file), type=kind)
     except NotFoundError:
         raise NotReadyError(NOT_READY) from None
+
+
+def _seconds_until_a_retry(report: QuizReport) -> int:
+    """Return after how many seconds a request would queue a failed job again."""
+    with services().database.reading() as session:
+        return failure_stands_seconds(session, report.id) or RETRY_SECONDS
 
 
 def _await_job(report: QuizReport) -> QuizReport:

@@ -78,6 +78,7 @@ class IssueKind(StrEnum):
     BELONGS_ELSEWHERE = "belongs_elsewhere"
     DEPENDS_ON_SKIPPED = "depends_on_skipped"
     UNKNOWN_WORD = "unknown_word"
+    ASSUMED = "assumed"
 
     @property
     def meaning(self) -> str:
@@ -98,6 +99,7 @@ _MEANINGS = {
     IssueKind.BELONGS_ELSEWHERE: "an id that another course or quiz holds",
     IssueKind.DEPENDS_ON_SKIPPED: "valid, but it needs something that is skipped",
     IssueKind.UNKNOWN_WORD: "a word that is not known, which is stored all the same",
+    IssueKind.ASSUMED: "a fact that an attempt leaves out, which is taken from the quiz and stored",
 }
 
 
@@ -109,6 +111,11 @@ class ValidationIssue:
     reason: str
     kind: IssueKind = field(default=IssueKind.INVALID_VALUE, compare=False)
 
+    @property
+    def message(self) -> str:
+        """The path and the reason; of a whole document, the reason alone."""
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
 
 class InvalidInputError(QuizReportsError):
     """The pushed data are invalid, and none of them were stored."""
@@ -116,5 +123,5 @@ class InvalidInputError(QuizReportsError):
     MOST_ISSUES = 20
 
     def __init__(self, issues: Sequence[ValidationIssue]) -> None:
-        super().__init__("; ".join(f"{issue.path}: {issue.reason}" for issue in issues[:3]))
+        super().__init__("; ".join(issue.message for issue in issues[:3]))
         self.issues = tuple(issues[: self.MOST_ISSUES])

@@ -90,7 +90,7 @@ class Skipped:
 
     def __init__(self) -> None:
         self._counts: dict[IssueKind, IssueCount] = {}
-        self.n_issues = 0
+        self.n_invalid = 0
         self.n_skipped = 0
 
     @property
@@ -111,6 +111,7 @@ class Skipped:
     def report(self, issues: Iterable[ValidationIssue]) -> None:
         """Count issues."""
         for issue in issues:
+            self.n_invalid += 1
             self.note(issue)
 
     def skip(self, issues: Iterable[ValidationIssue]) -> None:
@@ -122,7 +123,6 @@ class Skipped:
         """Count an issue."""
         counted = self._counts.setdefault(issue.kind, IssueCount(issue.kind))
         counted.count += 1
-        self.n_issues += 1
         if len(counted.examples) < MOST_EXAMPLES:
             counted.examples.append(issue.path)
 
@@ -145,8 +145,11 @@ class Checked(Skipped):
 
     @property
     def is_full(self) -> bool:
-        """Whether there are too many issues, or the time is over; then the check is not complete."""
-        is_over = self.n_issues >= self._most_issues or time.monotonic() >= self._deadline
+        """Whether too much is invalid, or the time is over; then the check is not complete.
+
+        Notes do not count: of an LMS that leaves out a fact everywhere, they would hide what is invalid.
+        """
+        is_over = self.n_invalid >= self._most_issues or time.monotonic() >= self._deadline
         self._stopped = self._stopped or is_over
         return self._stopped
 

@@ -249,8 +249,8 @@ class Settings:
         "QUIZ_REPORTS_TRUSTED_PROXIES",
         _not_negative,
         0,
-        "how many reverse proxies are in front of the API; their `X-Forwarded-For`, `-Proto`, `-Host` and"
-        " `X-Request-Start` are trusted",
+        "how many buffering reverse proxies are in front of the API; their `X-Forwarded-For`, `-Proto`,"
+        " `-Host` and `X-Request-Start` are trusted",
     )
     jwt_issuer: str = _setting("QUIZ_REPORTS_JWT_ISSUER", str, "", "the `iss` of JWTs that the LMS signs")
     jwt_audience: str = _setting("QUIZ_REPORTS_JWT_AUDIENCE", str, "", "the `aud` of JWTs that the LMS signs")

@@ -37,6 +37,9 @@ _PROBE = b"quiz-reports"
 # The store's own errors, and those of the file system below a local folder.
 _FAILURES = (BaseError, OSError)
 
+_FIRST_PAUSE = datetime.timedelta(milliseconds=250)
+_LONGEST_PAUSE = datetime.timedelta(seconds=2)
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -213,7 +216,13 @@ def open_store(settings: Settings) -> BlobStore:
                     "connect_timeout": patience / 4,
                     "allow_http": settings.s3.get("AWS_ENDPOINT_URL", "").startswith("http://"),
                 },
-                retry_config={"max_retries": 6, "retry_timeout": patience * 3 / 4},
+                retry_config={
+                    "max_retries": 6,
+                    "retry_timeout": patience * 3 / 4,
+                    # The pauses are random, and none is shorter than the first: together they last at least
+                    # 1.5 s, so a store that is just started again is waited for.
+                    "backoff": {"init_backoff": _FIRST_PAUSE, "max_backoff": _LONGEST_PAUSE},
+                },
             )
         )
     except _FAILURES as error:

@@ -47,4 +47,4 @@ def attempt_frame(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pd.Da
 
 def as_csv(columns: Sequence[Column], *frames: pd.DataFrame, **options: bool) -> str:
     """Write a report as CSV."""
-    return b"".join(csv.write(columns, iter(frames), **options)).decode()
+    return b"".join(map(b"".join, csv.write(columns, iter(frames), **options))).decode()

@@ -1,8 +1,16 @@
-"""A plugin of pytest that fails a run with coverage if too few branches of a core package were taken."""
+"""A plugin of pytest that fails a run with coverage if too few branches of a core package were taken.
+
+Counted is what the tests of these packages and the references take, in their own process and in those that
+they start. All other tests run without counting, which nearly doubles the time of a test: a branch that only
+a scenario takes lacks a test of its own.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import coverage
@@ -10,6 +18,11 @@ import pytest
 
 PACKAGES = ("api", "models", "workers")
 FLOOR = 95.0
+_TESTS = Path(__file__).parent
+# The doctests of the analysis and of the formats stand in their modules.
+_FOLDERS = [*(_TESTS / name for name in (*PACKAGES, "reference")), _TESTS.parent / "workers"]
+# With this variable, coverage counts in a process from the start of its interpreter.
+_COUNTS_IN_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,6 +33,31 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         while started := coverage.Coverage.current():
             started.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let a test of another package run without counting, with its fixtures and the processes they start."""
+    if any(item.path.is_relative_to(folder) for folder in _FOLDERS):
+        return (yield)
+    with _uncounted():
+        return (yield)
+
+
+@contextmanager
+def _uncounted() -> Iterator[None]:
+    counting = coverage.Coverage.current()
+    processes = os.environ.pop(_COUNTS_IN_PROCESSES, None)
+    if counting:
+        counting.stop()
+    try:
+        yield
+    finally:
+        if processes is not None:
+            os.environ[_COUNTS_IN_PROCESSES] = processes
+        # After a test that is marked no_cover it counts already.
+        if counting and counting is not coverage.Coverage.current():
+            counting.start()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -23,6 +23,7 @@ RULES: Final[Mapping[str, Sequence[str]]] = {
         "a list of quizzes is paged: per_page, page, Link",
         "the New Quizzes form answers with a Progress, whose results name the file",
         "New Quizzes' own student_analysis in CSV and JSON, every attempt a row",
+        "New Quizzes' item_analysis: Classic's CSV, in JSON its rows by column name",
         "healthz, readyz, metrics",
         "an unmodified client walks from a course to the bytes",
         "sections, questions and submissions: by right, paged, of this course alone",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
@@ -14,13 +14,22 @@ import redis
 import structlog
 from flask import Flask
 
+from api import rate_limit
 from api.app import create_app
 from api.services import Services
+from models import broker, publisher
 from models.db.schema import migrate
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import Api, SchoolRows
-from tests.servers import empty_tables, new_database, running_postgres, running_valkey
+from tests.factories import Api, add_school
+from tests.servers import (
+    KeptRows,
+    empty_tables,
+    new_database,
+    prepare_tables,
+    running_postgres,
+    running_valkey,
+)
 from workers.resources import Resources
 
 # What the machine's owner has set must not change what a test sees.
@@ -46,6 +55,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any machine")
 
+# The callers' tokens, by their names.
+Tokens = Mapping[str, str]
+
 _TAKE_MINUTES = {"endurance", "exhaustive"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
 # Fixtures that start a server or a process; all others of the kind ask for one of these.
@@ -67,9 +79,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the scenarios; leave what takes minutes to CI, unless it is asked for by its mark."""
-    # Their modules take longest, and the process that gets the last one should not run alone for long.
-    items.sort(key=lambda item: not item.path.is_relative_to(_SCENARIOS))
+    """Begin with scenarios, end with unit tests; leave what takes minutes to CI, unless its mark is named."""
+    # Modules of unit tests take least, and the process with the last one should not run alone for long.
+    items.sort(key=lambda item: (not item.path.is_relative_to(_SCENARIOS), "unit" in item.keywords))
     if os.environ.get("CI"):
         return
     unnamed = _TAKE_MINUTES - set(config.getoption("markexpr").split())
@@ -100,12 +112,35 @@ def valkey_url(server_directory: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session", autouse=True)
+def seconds_to_publish() -> Iterator[dict[str, float]]:
+    """Let this process wait for the broker as long as any machine takes; give what a service waits.
+
+    A broker that gets no processor for a tenth of a second takes no count, for half a second no message.
+    """
+    seconds = dict(publisher.PUBLISH_TIMEOUTS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_limit, "_TIMEOUT_SECONDS", 60.0)
+        patch.setattr(broker, "_TIMEOUT_SECONDS", 60.0)
+        for name in seconds:
+            patch.setitem(publisher.PUBLISH_TIMEOUTS, name, 60.0)
+        yield seconds
+
+
+@pytest.fixture(scope="session")
+def shared_broker(valkey_url: str) -> Iterator[redis.Redis]:
+    """A connection to the broker, which empties it: ask for `redis_url`."""
+    with redis.Redis.from_url(valkey_url) as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def migrated_database(postgres_url: str) -> Iterator[Database]:
     """A database at the newest migration, shared by the session's tests: ask for `database`."""
     with new_database(postgres_url) as url:
         database = Database(url, pool_size=10)
         migrate(database.engine)
+        prepare_tables(database.engine)
         yield database
         database.dispose()
 
@@ -125,9 +160,9 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(valkey_url: str) -> str:
+def redis_url(valkey_url: str, shared_broker: redis.Redis) -> str:
     """A broker that holds nothing."""
-    _empty_broker(valkey_url)
+    shared_broker.flushdb()
     return valkey_url
 
 
@@ -140,27 +175,35 @@ def settings(database: Database, redis_url: str, server_directory: Path) -> Sett
 
 @pytest.fixture(scope="module")
 def module_settings(
-    migrated_database: Database, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
+    migrated_database: Database,
+    valkey_url: str,
+    shared_broker: redis.Redis,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Settings:
     """Settings of a process that all tests of a module share; the first of them finds nothing stored.
 
     A test of such a module may ask for `database`, but not for `settings`, which takes what is in the broker.
     """
     empty_tables(migrated_database.engine)
-    _empty_broker(valkey_url)
+    shared_broker.flushdb()
     return _settings(migrated_database, valkey_url, tmp_path_factory.mktemp("module"))
 
 
 @pytest.fixture
-def api(app: Flask, settings: Settings, database: Database, school_rows: SchoolRows) -> Api:
+def api(app: Flask, settings: Settings, database: Database, school_rows: KeptRows[Tokens]) -> Api:
     """An application in a school with every kind of caller."""
-    return Api(app, settings, database, school_rows.restore())
+
+    def add() -> Tokens:
+        with database.transaction() as session:
+            return add_school(session)
+
+    return Api(app, settings, database, school_rows.put(add))
 
 
 @pytest.fixture(scope="session")
-def school_rows(migrated_database: Database) -> SchoolRows:
-    """The rows of the school, which are the same for each test."""
-    return SchoolRows(migrated_database)
+def school_rows(migrated_database: Database) -> KeptRows[Tokens]:
+    """The rows of the school, which are the same for each test, and the tokens of the callers."""
+    return KeptRows(migrated_database.engine, "school")
 
 
 @pytest.fixture
@@ -203,11 +246,6 @@ def resources(settings: Settings, open_resources: Callable[[Settings], Resources
 def _close(apps: list[Flask]) -> None:
     while apps:
         Services.of(apps.pop()).close()
-
-
-def _empty_broker(url: str) -> None:
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
 
 
 def _settings(database: Database, redis_url: str, folder: Path) -> Settings:

@@ -26,7 +26,6 @@ from models.reports.variants import Variant
 from models.settings import Settings
 from models.storage import open_store
 from tests.description import check
-from tests.servers import statements_that_restore
 
 COURSE_ID, OTHER_COURSE_ID = 101, 102
 SECTION_ID, OTHER_SECTION_ID = 31, 32
@@ -109,26 +108,6 @@ def add_school(session: Session) -> Mapping[str, str]:
         name: create_token(session, user_id=user_id, admin=name == "admin")
         for name, (user_id, _, _) in CALLERS.items()
     }
-
-
-class SchoolRows:
-    """The school with its callers' tokens: added by the models once, and by one statement afterwards."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._statements = ""
-        self._tokens: Mapping[str, str] = {}
-
-    def restore(self) -> Mapping[str, str]:
-        """Add the school to a database without any rows; return the callers' tokens."""
-        if self._statements:
-            with self._database.engine.begin() as connection:
-                connection.exec_driver_sql(self._statements)
-        else:
-            with self._database.transaction() as session:
-                self._tokens = add_school(session)
-            self._statements = statements_that_restore(self._database.engine)
-        return self._tokens
 
 
 class ApiResponse(TestResponse):

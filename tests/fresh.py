@@ -233,12 +233,17 @@ class Clone:
 
     def postgres_user(self) -> str:
         """Name the user of the embedded PostgreSQL; it must have no capability."""
-        processes = [process for process in self.processes() if process.name() == "postgres"]
-        for process in processes:
-            status = Path(f"/proc/{process.pid}/status")
-            if status.exists() and "CapEff:\t0000000000000000" not in status.read_text():
-                raise FailedError("PostgreSQL has capabilities")
-        users = {process.username() for process in processes}
+        users = set()
+        for process in self.processes():
+            # A backend ends with its connection, maybe while it is looked at.
+            with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                if process.name() != "postgres":
+                    continue
+                users.add(process.username())
+                # Only Linux has this file.
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                if "CapEff:\t0000000000000000" not in status:
+                    raise FailedError("PostgreSQL has capabilities")
         if not users or "root" in users:
             raise FailedError(f"PostgreSQL runs as {users}")
         return ", ".join(users)
@@ -333,7 +338,8 @@ def tried(way: Way) -> Row:
         attempt(way, row)
     except NotToBeHadError as reason:
         row.verdict = f"could not be had: {reason}"
-    except FailedError as error:
+    except (FailedError, OSError, subprocess.SubprocessError) as error:
+        # What goes wrong with one situation leaves the rows of the others.
         row.failed, row.verdict = True, f"FAILED: {error}"
     return row
 

@@ -19,8 +19,8 @@ def together(*calls: Callable[[], Result]) -> list[Result]:
     barrier = threading.Barrier(len(calls))
 
     def call(function: Callable[[], Result]) -> Result:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
         return function()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(timeout=60) for future in [pool.submit(call, function) for function in calls]]
+        return [future.result(timeout=180) for future in [pool.submit(call, function) for function in calls]]

@@ -37,6 +37,9 @@ class Relay:
 
     def cut(self) -> None:
         """End all connections, and refuse new ones."""
+        with suppress(OSError):
+            # A thread that waits for a connection would keep a closed socket listening meanwhile.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
             for used in self._sockets:
@@ -81,9 +84,9 @@ class Relay:
             except OSError:
                 # It was cut.
                 return
-            self._connect(client)
+            self._connect(client, listener)
 
-    def _connect(self, client: socket.socket) -> None:
+    def _connect(self, client: socket.socket, listener: socket.socket) -> None:
         try:
             server = socket.create_connection(self._server)
         except OSError:
@@ -91,6 +94,11 @@ class Relay:
             return
         with self._lock:
             self._sockets |= {client, server}
+            if listener.fileno() == -1:
+                # It was cut while this connection was made.
+                client.shutdown(socket.SHUT_RDWR)
+                server.shutdown(socket.SHUT_RDWR)
+                return
         for source, target in ((client, server), (server, client)):
             self._start(threading.Thread(target=self._pass_on, args=[source, target]))
 

@@ -25,6 +25,7 @@ from models.settings import Settings
 from models.storage import BlobStore, open_store
 from ops.local.embedded import free_port
 from ops.local.parent_death import dies_with_parent
+from tests.plain_http import PLAIN_HTTP
 from tests.waiting import wait_for
 
 BUCKET = "chaos"
@@ -58,6 +59,8 @@ class S3Server:
         command += [f"-{part}.port.grpc={port}" for part, port in self._grpc_ports.items()]
         command += [f"-{part}.port={free_port()}" for part in ("master", "volume", "filer")]
         command += ["-master.volumeSizeLimitMB=100"]
+        # Catalogs of tables, each on one port for all such servers of a machine.
+        command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
         # Else sockets and logs stay in the folder that all programs share. A socket's path must be short.
         self._left_over = tempfile.mkdtemp(prefix="quiz-reports-s3-")
         command += [f"-{part}.localSocket={self._left_over}/{part}" for part in ("s3", "filer")]
@@ -128,7 +131,7 @@ class S3Server:
             retry_config={"max_retries": 0},
         )
         try:
-            httpx.get(f"http://127.0.0.1:{self.port}/", trust_env=False, timeout=5)
+            httpx.get(f"http://127.0.0.1:{self.port}/", **PLAIN_HTTP, timeout=5)
             obstore.put(store, "ready", b"")
         except (httpx.TransportError, OSError, obstore.exceptions.BaseError):
             return False

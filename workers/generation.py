@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from functools import partial
 
 import structlog
 from adbc_driver_manager import Error as AdbcError
@@ -16,11 +17,11 @@ from models.reports import jobs
 from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
 from models.storage import ObjectWriter
-from workers.extract.snapshot import Extract
+from workers.extract.snapshot import Chunk, Extract
 from workers.formats.limits import DoesNotFitError
 from workers.metrics import LEASES_EXPIRED, REPORTS, STEP_SECONDS
 from workers.overlap import read_ahead, write_behind
-from workers.report_types import Frames, ReportData, recipe_of
+from workers.report_types import Frames, Part, ReportData, recipe_of
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,10 @@ log = structlog.get_logger(__name__)
 _SELECTED, _WRITTEN = 10.0, 90.0
 # A lease that is shorter than that of any deployment is renewed more often.
 _HEARTBEAT_SECONDS, _HEARTBEATS_A_LEASE = 1.0, 4
+# So few bytes of responses are read, and so few of a file stored, in less time than a thread takes to start.
+_FEW_BYTES = 2**18
+# Of so many pieces, the bytes are not counted; so many are joined at once.
+_MANY_PIECES, _PIECES_AT_ONCE = 2**14, 2**17
 
 STORAGE_FAILED = (
     "The report's file could not be stored. Please ask again later; if it fails again, tell your"
@@ -52,7 +57,7 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
     """
     settings = resources.settings
     resources.await_store()
-    with STEP_SECONDS.labels("claim").time(), resources.database.transaction() as session:
+    with STEP_SECONDS.labels("claim").time(), resources.database.single_statement() as session:
         claim = jobs.claim(
             session,
             report_id,
@@ -130,7 +135,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             content_type=claim.variant.content_type,
             content_disposition=content_disposition(claim.file_name),
         ) as writer,
-        write_behind(writer.write) as write,
+        write_behind(partial(_store, writer), _is_short) as write,
         closing(_parts(extract, heartbeat, formula_guard=settings.formula_guard)) as parts,
     ):
         for part in parts:
@@ -139,6 +144,8 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
             else:
                 # A format that takes time between its parts yields empty ones meanwhile.
                 heartbeat.advance(_SELECTED)
+            # Kept until the next is here, it would be a chunk more.
+            del part
         snapshot = Snapshot(
             extract.revisions.quiz,
             extract.revisions.roster,
@@ -150,27 +157,47 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
     return snapshot, writer
 
 
-def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Generator[bytes]:
+def _is_short(part: Part) -> bool:
+    if isinstance(part, bytes):
+        return len(part) < _FEW_BYTES
+    return len(part) < _MANY_PIECES and sum(map(len, part)) < _FEW_BYTES
+
+
+def _store(writer: ObjectWriter, part: Part) -> None:
+    """Append a part to the file; while megabytes of pieces are joined, the interpreter is free."""
+    if isinstance(part, bytes):
+        writer.write(part)
+    else:
+        # Joined at once, they would be in memory twice.
+        for start in range(0, len(part), _PIECES_AT_ONCE):
+            writer.write(b"".join(part[start : start + _PIECES_AT_ONCE]))
+
+
+def _parts(extract: Extract, heartbeat: Heartbeat, *, formula_guard: bool) -> Generator[Part]:
     """Yield the file of a report in parts."""
     recipe = recipe_of(extract.variant)
     selection = recipe.select(extract)
     heartbeat.advance(_SELECTED)
     items = extract.items(selection)
     completion = Completion(heartbeat, len(selection.attempt_ids) * recipe.passes(items))
-    with read_ahead(recipe.fetch(extract, selection, items)) as fetched:
+    chunks = recipe.fetch(extract, selection, items)
+    is_small = len(selection.attempt_ids) <= extract.most_attempts and selection.sizes.sum() < _FEW_BYTES
+    with closing(chunks) if is_small else read_ahead(chunks) as fetched:
         data = ReportData(extract, selection, items, _counted(fetched, completion), completion.add)
         report = recipe.report(data, formula_guard=formula_guard)
         yield from recipe.writers[extract.variant.format](report)
 
 
-def _counted(chunks: Frames, completion: Completion) -> Frames:
-    """Yield the chunks; whenever the next one is asked for, the one before it counts as done."""
+def _counted(chunks: Iterator[Chunk], completion: Completion) -> Frames:
+    """Yield the frames of chunks; whenever the next one is asked for, the one before it counts as done."""
     for chunk in chunks:
-        attempts = len(chunk)
-        yield chunk
-        # Two chunks at a time would take twice the memory.
+        for frame in chunk():
+            attempts = len(frame)
+            yield frame
+            # Two frames at a time would take twice the memory.
+            del frame
+            completion.add(attempts)
         del chunk
-        completion.add(attempts)
 
 
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:

@@ -32,8 +32,13 @@ def _fetched(thread: ThreadPoolExecutor, items: Iterator[_Item]) -> Iterator[_It
 
 
 @contextmanager
-def write_behind(write: Callable[[_Item], None]) -> Iterator[Callable[[_Item], None]]:
-    """Write each item in a thread while the next one is made; the last is written when the block ends."""
+def write_behind(
+    write: Callable[[_Item], None], is_short: Callable[[_Item], bool] = lambda _: False
+) -> Iterator[Callable[[_Item], None]]:
+    """Write each item in a thread while the next one is made; the last is written when the block ends.
+
+    A short item is written at once, in less time than it takes to wake a thread.
+    """
     with ThreadPoolExecutor(1, "write-behind") as thread:
         behind: Future[None] | None = None
 
@@ -41,7 +46,11 @@ def write_behind(write: Callable[[_Item], None]) -> Iterator[Callable[[_Item], N
             nonlocal behind
             if behind is not None:
                 behind.result()
-            behind = thread.submit(write, item)
+                behind = None
+            if is_short(item):
+                write(item)
+            else:
+                behind = thread.submit(write, item)
 
         yield hand_over
         if behind is not None:

@@ -6,21 +6,22 @@ What can be requested of a quiz is in `models.reports.variants`; a test compares
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
 
-from models.reports.variants import ReportFormat, ReportType, Variant
+from models.reports.variants import FORMATS, ReportFormat, ReportType, Variant
 from workers.analysis import item_analysis, student_analysis
 from workers.analysis.columns import Column, ColumnKind, Table
 from workers.analysis.item_analysis import OPTION_COLUMNS, ItemAnalysis
 from workers.analysis.new_quizzes import NewQuizzesAnalysis, NewQuizzesOptions
 from workers.analysis.provenance import Provenance
+from workers.analysis.statistics_tables import statistics_tables
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 from workers.extract.items import QuizItems
 from workers.extract.selection import Selection
-from workers.extract.snapshot import Extract
+from workers.extract.snapshot import Chunk, Extract
 from workers.formats import csv, document, json, new_quizzes_json, xlsx
 from workers.statistics_report import StatisticsReport
 
@@ -39,8 +40,11 @@ class Report:
     guard_formulas: bool
 
 
-Writer = Callable[[Report], Iterator[bytes]]
-"""Turns a report into the bytes of its file; raises DoesNotFitError if the format cannot hold it."""
+Part = bytes | Sequence[bytes]
+"""A part of a file, or the pieces of it, which are joined where it is stored."""
+
+Writer = Callable[[Report], Iterator[Part]]
+"""Turns a report into the parts of its file; raises DoesNotFitError if the format cannot hold it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class ReportRecipe:
     """
 
     select: Callable[[Extract], Selection]
-    fetch: Callable[[Extract, Selection, QuizItems], Generator[pd.DataFrame]]
+    fetch: Callable[[Extract, Selection, QuizItems], Generator[Chunk]]
     compute: Callable[[ReportData], Table]
     writers: Mapping[ReportFormat, Writer]
     conventions: Sequence[str]
@@ -128,18 +132,32 @@ def _item_analysis(data: ReportData) -> Table:
             analysis.add(attempts)
         yield from analysis.row_frames()
 
+    return Table(analysis.columns, rows())
+
+
+def _item_analysis_with_statistics(data: ReportData) -> Table:
+    report = StatisticsReport(data.extract, data.selection, data.items, data.done)
+
+    def rows() -> Frames:
+        for frame in data.chunks:
+            report.add(frame)
+        yield from report.item_analysis.row_frames()
+
     def options() -> Frames:
-        yield from analysis.option_frames()
+        yield from report.item_analysis.option_frames()
 
-    return Table(analysis.columns, rows(), {"Options": Table(OPTION_COLUMNS, options())})
+    tables = statistics_tables(lambda: report.statistics)
+    return Table(
+        report.item_analysis.columns, rows(), {"Options": Table(OPTION_COLUMNS, options()), **tables}
+    )
 
 
-def _csv(report: Report) -> Iterator[bytes]:
+def _csv(report: Report) -> Iterator[Part]:
     return csv.write(report.table.columns, report.table.frames, guard_formulas=report.guard_formulas)
 
 
 def _json(report: Report) -> Iterator[bytes]:
-    return json.write(report.table.columns, report.table.frames, report.provenance())
+    return json.write(report.table, report.provenance())
 
 
 def _document(report: Report) -> Iterator[bytes]:
@@ -168,18 +186,12 @@ def _new_quizzes(data: ReportData) -> Table:
 
 
 def _new_quizzes_json(report: Report) -> Iterator[bytes]:
-    return new_quizzes_json.write(report.table.columns, report.table.frames)
+    return new_quizzes_json.write_attempts(report.table.columns, report.table.frames)
 
 
-NEW_QUIZZES: Final = ReportRecipe(
-    select=Extract.select_rows,
-    fetch=Extract.new_quizzes_rows,
-    compute=_new_quizzes,
-    writers={ReportFormat.NEW_QUIZZES_CSV: _csv, ReportFormat.NEW_QUIZZES_JSON: _new_quizzes_json},
-    conventions=student_analysis.CONVENTIONS,
-    takes_logged_out=True,
-)
-"""The student_analysis in the layouts of New Quizzes."""
+def _rows_by_name(report: Report) -> Iterator[bytes]:
+    return new_quizzes_json.write_rows(report.table.columns, report.table.frames)
+
 
 RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ReportType.STUDENT_ANALYSIS: ReportRecipe(
@@ -210,7 +222,34 @@ RECIPES: Final[Mapping[ReportType, ReportRecipe]] = {
     ),
 }
 
+NEW_QUIZZES: Final[Mapping[ReportType, ReportRecipe]] = {
+    ReportType.STUDENT_ANALYSIS: ReportRecipe(
+        select=Extract.select_rows,
+        fetch=Extract.new_quizzes_rows,
+        compute=_new_quizzes,
+        writers={ReportFormat.NEW_QUIZZES_CSV: _csv, ReportFormat.NEW_QUIZZES_JSON: _new_quizzes_json},
+        conventions=student_analysis.CONVENTIONS,
+        takes_logged_out=True,
+    ),
+    ReportType.ITEM_ANALYSIS: replace(
+        RECIPES[ReportType.ITEM_ANALYSIS], writers={ReportFormat.NEW_QUIZZES_JSON: _rows_by_name}
+    ),
+}
+"""The reports in the layouts of New Quizzes."""
+
+ITEM_ANALYSIS_WITH_STATISTICS: Final = replace(
+    RECIPES[ReportType.ITEM_ANALYSIS],
+    fetch=Extract.statistics,
+    compute=_item_analysis_with_statistics,
+    passes=RECIPES[ReportType.STATISTICS].passes,
+)
+"""The item_analysis in a format that holds several tables: the statistics stand beside its rows."""
+
 
 def recipe_of(variant: Variant) -> ReportRecipe:
     """Return how the file of a variant is made."""
-    return NEW_QUIZZES if variant.format in NEW_QUIZZES.writers else RECIPES[variant.report_type]
+    if FORMATS[variant.format].new_quizzes_name is not None:
+        return NEW_QUIZZES[variant.report_type]
+    if variant.report_type is ReportType.ITEM_ANALYSIS and variant.format is not ReportFormat.CSV:
+        return ITEM_ANALYSIS_WITH_STATISTICS
+    return RECIPES[variant.report_type]

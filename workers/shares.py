@@ -18,7 +18,7 @@ def hand_out_next(resources: Resources) -> None:
     A failure is only logged: the sweeper does the same at its next turn.
     """
     try:
-        with resources.database.transaction() as session:
+        with resources.database.single_statement() as session:
             messages = hand_out(session, most_of_course=resources.settings.course_jobs)
     except (DBAPIError, PoolTimeoutError):
         log.exception("database_failed")

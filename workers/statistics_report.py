@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from models.content.questions import Question
-from models.lms.quizzes import QuestionType
 from models.reports.variants import AttemptChoice
 from workers.analysis.canvas_statistics import question_statistics
 from workers.analysis.figures import CONVENTIONS, Figure
@@ -25,18 +25,17 @@ from workers.analysis.findings import as_json, remarks
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.long_frames import ItemColumns
 from workers.analysis.option_counts import OptionCounts
-from workers.analysis.quiz_statistics import QuizStatistics, Totals
+from workers.analysis.quiz_statistics import QuizStatistics
 from workers.analysis.score_table import ScoreTable
+from workers.analysis.statistics_tables import Statistics
 from workers.analysis.submissions import SubmissionStatistics
+from workers.analysis.totals import Totals
 from workers.extract.items import QuizItems, read_question
 from workers.extract.scored_items import canvas_question, scored_item
 from workers.extract.selection import Selection
 from workers.extract.snapshot import Extract
 
 Json = dict[str, Any]
-
-_UNSCORED = frozenset({QuestionType.TEXT_ONLY})
-
 
 # How often the responses to an item are gathered: for the totals, for the covariances, and for the figures of
 # both parts of the document.
@@ -47,6 +46,7 @@ class StatisticsReport:
     """The statistics of one quiz, fed with the frames of `Extract.statistics`, in their order.
 
     ``done`` is called every now and then with the number of attempts that were computed since.
+    ``item_analysis`` is that of the same attempts, for its file.
     """
 
     def __init__(
@@ -55,13 +55,14 @@ class StatisticsReport:
         self._extract = extract
         self._done = done
         self._respondents = len(selection.attempt_ids)
+        self._quiz_scores = selection.scores
         self._questions = _questions(items)
         self._items = [scored_item(question) for question in self._questions]
         self._columns = ItemColumns([item.id for item in self._items], items.ids_by_question_set)
         share = self._respondents / (_TIMES_GATHERED * max(1, len(self._items)))
         self._table = ScoreTable(len(self._items), on_item=lambda: done(share))
-        self._minutes: list[npt.NDArray[np.float64]] = []
-        self._item_analysis = ItemAnalysis(
+        self._minutes = np.empty(self._respondents)
+        self.item_analysis = ItemAnalysis(
             [item for item in items.in_order if item.is_choice], items.ids_by_question_set, selection.scores
         )
         self._counted = 0
@@ -74,9 +75,10 @@ class StatisticsReport:
             self._option_counts.add(self._counted, self._columns.selection_frame(frame))
             self._counted += len(frame)
             return
+        begin = self._table.respondents
         self._table.add(len(frame), self._columns.score_frame(frame))
-        self._item_analysis.add(frame)
-        self._minutes.append(_minutes(frame))
+        self.item_analysis.add(frame)
+        self._minutes[begin : self._table.respondents] = _minutes(frame)
         if self._table.respondents == self._respondents:
             self._finish_totals()
 
@@ -84,6 +86,7 @@ class StatisticsReport:
         """Return the statistics as JSON, once all frames are added; it can be called once."""
         variant = self._extract.variant
         document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": self._psychometrics()}
+        del self.statistics
         if variant.attempt_choice is AttemptChoice.FIRST:
             questions = list(self._question_statistics()) if self._respondents else []
             # What follows takes about as much memory as these do.
@@ -103,23 +106,32 @@ class StatisticsReport:
         self._totals = Totals(self._items, self._table)
         self._option_counts = OptionCounts(self._totals)
 
-    def _psychometrics(self) -> Json:
-        minutes = np.concatenate([np.empty(0), *self._minutes])
-        statistics = QuizStatistics(
-            self._items, self._table, self._totals, minutes, self._option_counts.by_item
+    @cached_property
+    def statistics(self) -> Statistics:
+        """The figures and the findings, once all frames are added."""
+        computed = QuizStatistics(
+            self._items,
+            self._table,
+            self._totals,
+            self._minutes,
+            self._option_counts.by_item,
+            self._quiz_scores,
         )
-        quiz, figures = statistics.quiz(), statistics.items()
+        quiz, figures = computed.quiz(), computed.items()
+        return Statistics(quiz, figures, remarks(quiz, self._items, figures))
+
+    def _psychometrics(self) -> Json:
         return {
-            "quiz": _as_json(quiz),
-            "items": [_as_json(item) for item in figures],
-            "findings": [as_json(remark) for remark in remarks(quiz, self._items, figures)],
+            "quiz": _as_json(self.statistics.quiz),
+            "items": [_as_json(item) for item in self.statistics.items],
+            "findings": [as_json(remark) for remark in self.statistics.remarks],
             "conventions": CONVENTIONS,
         }
 
     def _question_statistics(self) -> Iterator[Json]:
         rows: dict[int, dict[str, Any]] = {
             row["Question Id"]: {str(name): cell for name, cell in row.items()}
-            for row in self._item_analysis.rows().to_dict("records")
+            for row in self.item_analysis.rows().to_dict("records")
         }
         for index, question in enumerate(self._questions):
             yield question_statistics(
@@ -145,12 +157,14 @@ def _questions(items: QuizItems) -> list[Question]:
         msgspec.structs.replace(read_question(content), points_possible=item.points_possible)
         for item, content in zip(items.in_order, items.contents_in_order, strict=True)
     ]
-    return [question for question in questions if question.question_type not in _UNSCORED]
+    return [question for question in questions if not question.question_type.is_text_block]
 
 
 def _minutes(attempts: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Return the minutes of each attempt, NaN if a time is missing, or if it ends before it begins."""
     taken = (attempts["finished_at"] - attempts["started_at"]).astype("timedelta64[us]")
-    return np.asarray(taken.dt.total_seconds().to_numpy(np.float64, na_value=np.nan) / 60)
+    minutes = taken.dt.total_seconds().to_numpy(np.float64, na_value=np.nan) / 60
+    return np.where(minutes >= 0, minutes, np.nan)
 
 
 def _as_json(value: Any) -> Any:

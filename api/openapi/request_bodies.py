@@ -53,7 +53,7 @@ class SubmissionRow:
         {"type": "object", "properties": {"attempt": {"type": "null"}}, "required": ["attempt"]},
         {
             "type": "object",
-            "properties": {"workflow_state": {"enum": ["untaken", "settings_only"]}},
+            "properties": {"workflow_state": {"enum": ["untaken", "settings_only", "unsubmitted"]}},
             "required": ["workflow_state"],
         },
     )

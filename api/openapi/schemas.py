@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from api.openapi.request_bodies import PublicReportType
-from models.db.base import MAX_ID, MIN_ID
+from models.db.ids import MAX_ID, MIN_ID
 from models.errors import IssueKind
 from models.issues import MOST_EXAMPLES
 from models.lms.attempts import AttemptState
@@ -112,15 +112,34 @@ class ReportProvenance(_ResponseBody, kw_only=True):
     software: str
 
 
+ReportRows = Annotated[
+    list[list[str | float | None]],
+    Meta(description="a cell for each column; times as ISO 8601 in UTC, null for what is missing"),
+]
+
+
+class ReportSupplement(_ResponseBody, kw_only=True):
+    """A further table of a report."""
+
+    title: str
+    columns: list[ReportColumn]
+    rows: ReportRows
+
+
 class JsonReport(_ResponseBody, kw_only=True):
     """A report's file as JSON: where its figures come from, its columns, and the cells of each row."""
 
     provenance: ReportProvenance
     columns: list[ReportColumn]
-    rows: Annotated[
-        list[list[str | float | None]],
-        Meta(description="a cell for each column; times as ISO 8601 in UTC, null for what is missing"),
-    ]
+    rows: ReportRows
+    supplements: Annotated[
+        list[ReportSupplement] | UnsetType,
+        Meta(
+            description="of an item_analysis: its options, the statistics of the quiz, its questions and"
+            " their answers, the findings, and the conventions that the figures follow; a question's text is"
+            " cut after 200 characters here, and an answer's beside its figures"
+        ),
+    ] = UNSET
 
 
 class Results(_ResponseBody, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pygal
 from lxml import etree
 from markupsafe import Markup
+from pygal.style import Style
 
 # The import hook of pygal's plugins lacks a method that Python asks for, so each later import would warn.
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != pygal.__name__]
@@ -30,14 +31,16 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "width": 640,
     "height": 380,
     "margin": 8,
+    # As large as the stylesheet makes texts on a narrow screen, so that they have room.
+    "style": Style(label_font_size=22, major_label_font_size=22, title_font_size=20),
 }
-_XLINK_HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _UNUSED: Final = (
-    "//comment() | //defs | //title | //desc[@class != 'label'] | //rect[@class = 'background']"
+    "//comment() | //defs | //title[not(parent::a)] | //desc | //rect[@class = 'background']"
     " | //*[contains(@class, 'tooltip-overlay') or contains(@class, 'text-overlay')]"
 )
-_UNUSED_ATTRIBUTES: Final = frozenset({"id", "rx", "ry", "target"})
+_UNUSED_ATTRIBUTES: Final = frozenset({"id", "rx", "ry"})
 _NARROWEST_BAR: Final = 5
+_DOT_RADIUS: Final = 6
 _LENGTHS: Final = frozenset({"x", "y", "width", "height", "cx", "cy", "d", "transform"})
 # Texts of the LMS may have these characters, and XML may not.
 _NOT_IN_XML: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -86,7 +89,7 @@ def score_histogram(distribution: Mapping[str, int], at: Sequence[float], axes: 
     for percent in at:
         # A narrow bar is a line.
         chart.add("", [(highest, percent - 0.2, percent + 0.2)])
-    return _markup(chart)
+    return _markup(chart.render_tree())
 
 
 def score_bars(distribution: Mapping[str, int]) -> Markup:
@@ -100,7 +103,7 @@ def score_bars(distribution: Mapping[str, int]) -> Markup:
         show_y_labels=False,
     )
     chart.add("", [(n, i * _BIN_PERCENT, (i + 1) * _BIN_PERCENT) for i, n in enumerate(counts)])
-    return _markup(chart)
+    return _markup(chart.render_tree())
 
 
 def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
@@ -109,7 +112,6 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
     chart = pygal.XY(
         **_OPTIONS,
         stroke=False,
-        dots_size=6,
         x_title=axes.x,
         y_title=axes.y,
         xrange=(0, 1),
@@ -119,20 +121,29 @@ def item_scatter(points: Sequence[Point], axes: Axes) -> Markup:
         x_value_formatter=axes.number,
         value_formatter=axes.number,
     )
-    for marked in (False, True):
-        chart.add(
-            "",
-            [
-                {
-                    "value": (point.x, point.y),
-                    "label": _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", point.label),
-                    "xlink": {"href": point.href, "target": "_self"},
-                }
-                for point in points
-                if point.is_marked is marked
-            ],
-        )
-    return _markup(chart)
+    # The library would look at each value two dozen times, so it only places these two.
+    for _ in range(2):
+        chart.add("", [(0, 0), (1, 1)])
+    tree = chart.render_tree()
+    for series, is_marked in zip(tree.xpath("//g[g/@class = 'dots']"), (False, True), strict=True):
+        _put_dots(series, [point for point in points if point.is_marked is is_marked])
+    return _markup(tree)
+
+
+def _put_dots(series: Any, points: Sequence[Point]) -> None:
+    """Replace the dots at (0, 0) and (1, 1) by those of items, as links.
+
+    Browsers show the title of a link, and screen readers read it as its name.
+    """
+    (left, bottom), (right, top) = (
+        (float(dot.get("cx")), float(dot.get("cy"))) for dot in series.xpath(".//circle")
+    )
+    series[:] = []
+    for point in points:
+        link = etree.SubElement(series, "a", href=point.href)
+        etree.SubElement(link, "title").text = _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", point.label)
+        x, y = left + point.x * (right - left), bottom + point.y * (top - bottom)
+        etree.SubElement(link, "circle", cx=str(x), cy=str(y), r=str(_DOT_RADIUS))
 
 
 def _bins(distribution: Mapping[str, int]) -> list[int]:
@@ -150,12 +161,10 @@ def _whole_steps(highest: int) -> list[int]:
     return list(range(0, highest + 1, step))
 
 
-def _markup(chart: Any) -> Markup:
+def _markup(tree: Any) -> Markup:
     """Return the SVG without what a page does not need: most of what pygal writes is for its own script."""
-    tree = chart.render_tree()
     for element in tree.xpath(_UNUSED):
         element.getparent().remove(element)
-    _name_dots(tree)
     _simplify_bars(tree)
     for element in tree.iter(etree.Element):
         for name in _UNUSED_ATTRIBUTES.intersection(element.attrib):
@@ -166,18 +175,6 @@ def _markup(chart: Any) -> Markup:
     etree.cleanup_namespaces(tree, keep_ns_prefixes=())
     # The text comes from a serializer of XML, which escapes what people wrote.
     return Markup(etree.tostring(tree, encoding="unicode"))  # noqa: S704
-
-
-def _name_dots(tree: Any) -> None:
-    """Give the link of each dot a title, which browsers show, and which screen readers read as its name."""
-    for dots in tree.xpath("//g[@class = 'dots']"):
-        (link,) = dots
-        link.set("href", link.attrib.pop(_XLINK_HREF))
-        for part in link:
-            del part.attrib["class"]
-            if part.tag == "desc":
-                part.tag = "title"
-        dots.getparent().replace(dots, link)
 
 
 def _simplify_bars(tree: Any) -> None:

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 Json = Mapping[str, Any]
 
+_PERCENTS: Final = 100
+
 
 @dataclass(frozen=True)
 class Worked:
@@ -40,20 +42,32 @@ WORDS: Final = {
 """The formulas of items in words, by the name of the figure, as keys of translations."""
 
 QUIZ_WORDS: Final = {
+    "mean": "The points of all students ÷ the number of students",
+    "median": "The total in the middle; of an even number of students, half the sum of the two in the middle",
+    "standard_deviation_population": "√(Q ÷ n); n is the number of students, Q the sum of the squared"
+    " differences between their totals and the mean",
+    "standard_deviation_sample": "√(Q ÷ (n − 1)); n is the number of students, Q the sum of the squared"
+    " differences between their totals and the mean",
     "alpha": "k ÷ (k − 1) × (1 − V ÷ s²); k is the number of questions, V the sum of their variances, s the"
     " standard deviation of the totals, dividing by n − 1",
     "standard_error_of_measurement": "s × √(1 − alpha); s as for alpha",
+    "skewness": "n × C ÷ ((n − 1) × (n − 2) × s³); n is the number of students, C the sum of the cubed"
+    " differences between their totals and the mean, s as for alpha; SKEW in a spreadsheet gives the same",
+    "kurtosis": "n × (n + 1) × F ÷ ((n − 1) × (n − 2) × (n − 3) × s⁴) − 3 × (n − 1)² ÷ ((n − 2) × (n − 3));"
+    " n is the number of students, F the sum of the fourth powers of the differences between their totals and"
+    " the mean, s as for alpha; KURT in a spreadsheet gives the same",
 }
 """The formulas of the quiz in words, in the same way."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the analysed items: of the variances, and of the roots of the covariances with the total.
+    """Sums over the analysed items: mean points, variances, and roots of the covariances with the total.
 
     NaN if an item lacks a number; nothing is equal to what follows from it.
     """
 
+    points: float
     variances: float
     covariance_roots: float
 
@@ -61,13 +75,65 @@ class Sums:
     def of(cls, items: Sequence[Json], quiz: Json) -> Sums:
         """Add up the items of a document."""
         analysed = [item for item in items if item["analysed"]]
-        try:
-            return cls(
-                math.fsum(item["standard_deviation_sample"]["value"] ** 2 for item in analysed),
-                math.fsum(_root_of_covariance(item, quiz) for item in analysed),
-            )
-        except TypeError:
-            return cls(math.nan, math.nan)
+        return cls(
+            _sum_over(analysed, lambda item: item["facility"]["value"] * item["points_possible"]),
+            _sum_over(analysed, lambda item: item["standard_deviation_sample"]["value"] ** 2),
+            _sum_over(analysed, lambda item: _root_of_covariance(item, quiz)),
+        )
+
+
+def _sum_over(items: Sequence[Json], term: Callable[[Json], float]) -> float:
+    try:
+        return math.fsum(map(term, items))
+    except TypeError:
+        return math.nan
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The totals of the students in ascending order, each with the number of students who have it.
+
+    A document has their distribution by whole percents. The totals follow from it if each is a multiple of
+    the points of the smallest question and the quiz is worth at most a hundred times that; whether they do
+    is seen from their mean and standard deviation. Otherwise there are none.
+    """
+
+    counts: Sequence[tuple[float, int]] = ()
+
+    @classmethod
+    def of(cls, items: Sequence[Json], quiz: Json) -> Totals:
+        """Read the totals back from a document."""
+        points = [item["points_possible"] for item in items if item["analysed"]]
+        step = min(points, default=0.0)
+        if not 0 < math.fsum(points) <= _PERCENTS * step or quiz["totals_in"] != "points":
+            return cls()
+        steps = math.fsum(points) / step
+        percents = sorted((int(percent), count) for percent, count in quiz["score_distribution"].items())
+        totals = cls([(round(percent / _PERCENTS * steps) * step, count) for percent, count in percents])
+        return totals if totals._are_those_of(quiz) else cls()
+
+    def sum_of_powers(self, mean: float, power: int) -> float:
+        """Return the sum of a power of the differences to the mean; raises ValueError without totals."""
+        if not self.counts:
+            raise ValueError
+        return math.fsum(count * (total - mean) ** power for total, count in self.counts)
+
+    def at(self, position: int) -> float:
+        """Return the total of one student in the ascending order; raises ValueError if there is none."""
+        for total, count in self.counts:
+            position -= count
+            if position < 0:
+                return total
+        raise ValueError
+
+    def _are_those_of(self, quiz: Json) -> bool:
+        n, mean = quiz["n"], quiz["mean"]["value"]
+        deviation = quiz["standard_deviation_population"]["value"]
+        if not n or mean is None or deviation is None or sum(count for _, count in self.counts) != n:
+            return False
+        return math.isclose(self.sum_of_powers(mean, 1), 0, abs_tol=1e-9 * n) and math.isclose(
+            self.sum_of_powers(mean, 2), n * deviation**2, rel_tol=1e-9
+        )
 
 
 def worked_formulas(item: Json, quiz: Json, sums: Sums) -> Mapping[str, Worked]:
@@ -79,9 +145,9 @@ def worked_formulas(item: Json, quiz: Json, sums: Sums) -> Mapping[str, Worked]:
     return worked | _worked(_OF_KEY, item, item, correct[0], quiz) if len(correct) == 1 else worked
 
 
-def worked_quiz_formulas(quiz: Json, sums: Sums) -> Mapping[str, Worked]:
+def worked_quiz_formulas(quiz: Json, sums: Sums, totals: Totals) -> Mapping[str, Worked]:
     """Return the formulas of the quiz's figures, by the name of the figure."""
-    return {} if quiz["totals_in"] != "points" else _worked(_OF_QUIZ, quiz, quiz, sums)
+    return {} if quiz["totals_in"] != "points" else _worked(_OF_QUIZ, quiz, quiz, sums, totals)
 
 
 def _worked(
@@ -158,7 +224,51 @@ def _alpha_if_deleted(item: Json, quiz: Json, sums: Sums) -> tuple[Worked, float
     )
 
 
-def _alpha(quiz: Json, sums: Sums) -> tuple[Worked, float]:
+def _mean(quiz: Json, sums: Sums, _totals: Totals) -> tuple[Worked, float]:
+    n = quiz["n"]
+    return Worked("{} ÷ {}", (n * sums.points, n)), sums.points
+
+
+def _median(quiz: Json, _sums: Sums, totals: Totals) -> tuple[Worked, float]:
+    half, is_odd = divmod(quiz["n"], 2)
+    if is_odd:
+        raise ValueError("the median is a total, so there is nothing to compute")
+    below, above = totals.at(half - 1), totals.at(half)
+    return Worked("({} + {}) ÷ 2", (below, above)), (below + above) / 2
+
+
+def _population_deviation(quiz: Json, _sums: Sums, totals: Totals) -> tuple[Worked, float]:
+    n, squares = quiz["n"], totals.sum_of_powers(quiz["mean"]["value"], 2)
+    return Worked("√({} ÷ {})", (squares, n)), math.sqrt(squares / n)
+
+
+def _sample_deviation(quiz: Json, _sums: Sums, totals: Totals) -> tuple[Worked, float]:
+    n, squares = quiz["n"], totals.sum_of_powers(quiz["mean"]["value"], 2)
+    return Worked("√({} ÷ {})", (squares, n - 1)), math.sqrt(squares / (n - 1))
+
+
+def _skewness(quiz: Json, _sums: Sums, totals: Totals) -> tuple[Worked, float]:
+    n, s = quiz["n"], quiz["standard_deviation_sample"]["value"]
+    cubes = totals.sum_of_powers(quiz["mean"]["value"], 3)
+    return (
+        Worked("{} × {} ÷ ({} × {} × {}³)", (n, cubes, n - 1, n - 2, s)),
+        n * cubes / ((n - 1) * (n - 2) * s**3),
+    )
+
+
+def _kurtosis(quiz: Json, _sums: Sums, totals: Totals) -> tuple[Worked, float]:
+    n, s = quiz["n"], quiz["standard_deviation_sample"]["value"]
+    fourths = totals.sum_of_powers(quiz["mean"]["value"], 4)
+    return (
+        Worked(
+            "{} × {} × {} ÷ ({} × {} × {} × {}⁴) − 3 × {}² ÷ ({} × {})",
+            (n, n + 1, fourths, n - 1, n - 2, n - 3, s, n - 1, n - 2, n - 3),
+        ),
+        n * (n + 1) * fourths / ((n - 1) * (n - 2) * (n - 3) * s**4) - 3 * (n - 1) ** 2 / ((n - 2) * (n - 3)),
+    )
+
+
+def _alpha(quiz: Json, sums: Sums, _totals: Totals) -> tuple[Worked, float]:
     k, variances, s = quiz["items"], sums.variances, quiz["standard_deviation_sample"]["value"]
     return (
         Worked("{} ÷ {} × (1 − {} ÷ {}²)", (k, k - 1, variances, s)),
@@ -166,7 +276,7 @@ def _alpha(quiz: Json, sums: Sums) -> tuple[Worked, float]:
     )
 
 
-def _standard_error(quiz: Json, _sums: Sums) -> tuple[Worked, float]:
+def _standard_error(quiz: Json, _sums: Sums, _totals: Totals) -> tuple[Worked, float]:
     s, alpha = quiz["standard_deviation_sample"]["value"], quiz["alpha"]["value"]
     return Worked("{} × √(1 − {})", (s, alpha)), s * math.sqrt(1 - alpha)
 
@@ -203,7 +313,13 @@ _OF_ITEM: Final[Mapping[str, Callable[[Json, Json, Sums], tuple[Worked, float]]]
     "effective_weight": _weight,
     "alpha_if_deleted": _alpha_if_deleted,
 }
-_OF_QUIZ: Final[Mapping[str, Callable[[Json, Sums], tuple[Worked, float]]]] = {
+_OF_QUIZ: Final[Mapping[str, Callable[[Json, Sums, Totals], tuple[Worked, float]]]] = {
+    "mean": _mean,
+    "median": _median,
+    "standard_deviation_population": _population_deviation,
+    "standard_deviation_sample": _sample_deviation,
     "alpha": _alpha,
     "standard_error_of_measurement": _standard_error,
+    "skewness": _skewness,
+    "kurtosis": _kurtosis,
 }

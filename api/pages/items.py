@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import msgspec
 from flask import Blueprint, redirect, request
 from sqlalchemy.orm import Session
 from werkzeug import Response
@@ -35,6 +36,12 @@ _ATTEMPTS: Final = {
     AttemptChoice.LAST: "The last attempt of each student",
     AttemptChoice.KEPT: "The attempt of each student that counts",
 }
+
+
+class _Statistics(msgspec.Struct):
+    """As much of the document as the page shows."""
+
+    psychometrics: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def index(course_id: str, quiz_id: str) -> Response:
     progress = {"report": requested.report, "earlier": earlier, "query": choices.query}
     if shown.file is None:
         return page_response("items_wait.html", found, **progress)
-    psychometrics = read_document(shown.file, dict[str, Any])["psychometrics"]
+    psychometrics = read_document(shown.file, _Statistics).psychometrics
     return _page(found, listed, choices, quiz_view(psychometrics), progress)
 
 
@@ -160,7 +167,14 @@ def _page(
     if mean is not None and median is not None:
         axes = Axes(texts.translate("Percent of the points"), texts.translate("Students"), texts.number)
         charts["histogram"] = score_histogram(view.content["score_distribution"], [mean, median], axes)
-    points = [point for item in view.items if (point := _point(item)) is not None]
+    shown = view.shown(choices.sort, only_findings=choices.only_findings)
+    shown_anchors = {item.anchor for item in shown}
+    unfiltered = f"{links().quiz_page(found.quiz)}/items?{replace(choices, only_findings=False).query}"
+
+    def address(item: ItemView) -> str:
+        return f"#{item.anchor}" if item.anchor in shown_anchors else f"{unfiltered}#{item.anchor}"
+
+    points = [point for item in view.items if (point := _point(item, address(item))) is not None]
     if points:
         axes = Axes(
             texts.translate("Difficulty: the mean share of the points"),
@@ -172,7 +186,8 @@ def _page(
         "items.html",
         found,
         view=view,
-        shown=view.shown(choices.sort, only_findings=choices.only_findings),
+        shown=shown,
+        address=address,
         choices=choices,
         listed=listed,
         sorts=SORTS,
@@ -183,9 +198,9 @@ def _page(
     )
 
 
-def _point(item: ItemView) -> Point | None:
+def _point(item: ItemView, address: str) -> Point | None:
     x, y = item.value("facility"), item.value("item_rest_correlation")
     if x is None or y is None:
         return None
     name = item.content["title"][:_MOST_CHARACTERS_OF_A_DOT]
-    return Point(x, y, f"{item.number}. {isolated(name)}", f"#{item.anchor}", item.has_finding)
+    return Point(x, y, f"{item.number}. {isolated(name)}", address, item.has_finding)

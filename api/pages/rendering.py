@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from flask import render_template
+from markupsafe import Markup
 from werkzeug import Response
 
 from api.auth import CourseAccess, QuizAccess
@@ -20,12 +21,14 @@ from api.errors import Case, NotReadyError, NotReceivedError, TooManyRequestsErr
 from api.links import links
 from api.media_types import HTML
 from api.pages.formulas import Worked
-from api.pages.item_views import RemarkView
+from api.pages.item_views import FigureKind, FigureView, RemarkView
 from api.pages.sign_in import page_session
 from api.services import services
 from api.statistics_documents import NOT_READY
 from api.translations import Translations, load_translations, translations
 from models.reports.variants import MOST_SECTIONS
+
+Json = Mapping[str, Any]
 
 # Inline scripts and styles are forbidden, and so are other hosts.
 _POLICY: Final = (
@@ -45,6 +48,8 @@ _TEXTS: Final[Mapping[type[Exception], str]] = {
     TooManyRequestsError: "You have loaded pages too often. Please wait a minute.",
 }
 
+_SHARES_OF_GROUPS: Final = ("share_of_top", "share_of_middle", "share_of_bottom")
+_HALF_A_PERCENT: Final = 0.005
 # Longer texts of answers are cut in a sentence.
 _MOST_CHARACTERS: Final = 80
 _INDENT: Final = re.compile(r"\n\s+")
@@ -81,6 +86,28 @@ def isolated(text: str) -> str:
     return f"\N{FIRST STRONG ISOLATE}{text}\N{POP DIRECTIONAL ISOLATE}"
 
 
+class WrittenFigure(NamedTuple):
+    """A figure as it is read; without a value, the reason."""
+
+    title: str
+    value: str | None
+    interval: str | None
+    reason: str | None
+    worked: str | None
+    meaning: str
+
+
+class WrittenOption(NamedTuple):
+    """An option as it is read; its shares are cells of a table."""
+
+    blank: str
+    text: str
+    is_correct: bool
+    chosen_by: str
+    shares: Sequence[Markup]
+    point_biserial: str
+
+
 @dataclass(frozen=True)
 class PageTexts:
     """The texts, numbers and times of a page in one language."""
@@ -105,7 +132,7 @@ class PageTexts:
         return _number(round(value, 2), "0.00", self.translations.language)
 
     def percent(self, share: float) -> str:
-        """Write a share as whole percents."""
+        """Write a share as whole percents; nearly all are not all, and hardly any not none."""
         return _percent(round(share, 4), self.translations.language)
 
     def moment(self, value: datetime.datetime) -> str:
@@ -127,6 +154,34 @@ class PageTexts:
         shown = {name: self._figure(name, value) for name, value in remark.figures.items()}
         return self.translate(remark.template).format(**shown)
 
+    def figures(self, figures: Sequence[FigureView], interval: str) -> list[WrittenFigure]:
+        """Write the figures of an item or of the quiz; `interval` has a brace for each of its ends."""
+        return [
+            WrittenFigure(
+                self.translate(figure.kind.title),
+                None if figure.value is None else self._value(figure.value, figure.kind),
+                None if figure.interval is None else self._interval(figure.interval, interval),
+                None if figure.reason is None else self.translate(figure.reason),
+                None if figure.worked is None else self.worked(figure.worked),
+                figure.kind.meaning and self.translate(figure.kind.meaning),
+            )
+            for figure in figures
+        ]
+
+    def options(self, options: Sequence[Json]) -> list[WrittenOption]:
+        """Write the options of an item."""
+        return [
+            WrittenOption(
+                option["blank"],
+                option["text"],
+                option["correct"],
+                self.number(option["count"]),
+                [self._bar(option[name]) for name in _SHARES_OF_GROUPS],
+                self._coefficient_or_dash(option["point_biserial"]),
+            )
+            for option in options
+        ]
+
     def worked(self, formula: Worked) -> str:
         """Write a formula with its numbers; a negative one is in brackets, as it may follow an operator."""
         # Adding zero makes a zero of minus zero.
@@ -134,6 +189,26 @@ class PageTexts:
         return formula.template.format(
             *(f"({self.number(value)})" if value < 0 else self.number(value) for value in rounded)
         )
+
+    def _value(self, value: float, kind: FigureKind) -> str:
+        return self.coefficient(value) if kind.is_coefficient else self.number(round(value, 2))
+
+    def _interval(self, interval: Sequence[float], template: str) -> str:
+        low, high = (self.coefficient(limit) for limit in interval)
+        return template.format(low=low, high=high)
+
+    def _bar(self, share: Json) -> Markup:
+        if share["value"] is None:
+            return Markup("<td>") + self._dash(share["reason"])
+        return _bar(round(share["value"], 4), self.translations.language)
+
+    def _coefficient_or_dash(self, figure: Json) -> str:
+        value = figure["value"]
+        return self._dash(figure["reason"]) if value is None else self.coefficient(value)
+
+    def _dash(self, reason: str) -> Markup:
+        """Write that a figure has no value, with the reason."""
+        return Markup('<span title="{}">–</span>').format(self.translate(reason))
 
     def _figure(self, name: str, value: float | str) -> str:
         if isinstance(value, str):
@@ -154,7 +229,15 @@ def _number(value: float, pattern: str | None, language: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _percent(share: float, language: str) -> str:
-    return str(format_percent(share, locale=load_translations(language).locale))
+    is_extreme = 0 < share <= _HALF_A_PERCENT or 1 - _HALF_A_PERCENT <= share < 1
+    locale = load_translations(language).locale
+    return str(format_percent(share, locale=locale, decimal_quantization=not is_extreme))
+
+
+@lru_cache(maxsize=1024)
+def _bar(share: float, language: str) -> Markup:
+    # The stylesheet draws the bar, as its class says: an element for each would be a tenth of a page.
+    return Markup("<td class=w{:02}>{}").format(round(share * 100), _percent(share, language))
 
 
 def _html(template: str, status: int, **values: Any) -> Response:
@@ -169,8 +252,9 @@ def _html(template: str, status: int, **values: Any) -> Response:
         parts_url=f"{links().base}/pages",
         number=texts.number,
         coefficient=texts.coefficient,
-        worked=texts.worked,
         percent=texts.percent,
+        figures=texts.figures,
+        options=texts.options,
         moment=texts.moment,
         size=texts.size,
         **values,

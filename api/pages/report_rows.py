@@ -9,7 +9,6 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from api.auth import QuizAccess, RequestContext
-from api.links import links
 from api.services import services
 from models.access.permissions import may_cancel
 from models.access.tokens import Caller
@@ -69,12 +68,6 @@ class ReportRow:
         if self.without_file is None or self.without_file.state is not ReportState.FAILED:
             return None
         return None if self._progress is None else self._progress.message
-
-    @property
-    def download_url(self) -> str | None:
-        """Where the newest file is."""
-        file = None if self.with_file is None else self.with_file.file
-        return None if file is None else links().download(file)
 
     @property
     def fields(self) -> Mapping[str, str]:

@@ -90,6 +90,20 @@ def generate(course_id: str, quiz_id: str) -> Response:
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
 
 
+@reports.get("/reports/<report_id>/download")
+def download(course_id: str, quiz_id: str, report_id: str) -> Response:
+    """Go to the file of a report, by a verifier that is made at this moment.
+
+    One in the page would expire before the session does. This one outlasts the user's right to the file, too,
+    but by up to an hour only.
+    """
+    with services().database.reading() as session:
+        file = signed_in(session, course_id).report(course_id, quiz_id, report_id).report.file
+    if file is None:
+        raise NotFoundError
+    return redirect(links().download(file), 303)
+
+
 @reports.post("/reports/<report_id>/cancel")
 def cancel(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Cancel a report while it is queued; if it has begun, the page shows that."""

@@ -33,7 +33,7 @@ from models.issues import Issues, Skipped
 from models.lms.courses import find_course
 from models.payloads.attempts import Batches, read_document, read_lines
 from models.payloads.courses import CourseChanges, read_course
-from models.payloads.preceding import find_preceding
+from models.payloads.preceding import Preceding, find_preceding
 from models.payloads.quizzes import read_quiz
 
 _TRIES: Final = 3
@@ -92,33 +92,23 @@ class _Push:
             if self.params.is_check:
                 session.rollback()
 
-    def apply_preceding(
-        self, context: RequestContext, course_id: str, quiz_id: str, *, with_quiz: bool = False
-    ) -> None:
-        """Apply the course and the quiz that a check sends along: the attempts are checked as if after them.
+    def read_preceding(self) -> Preceding:
+        """Read the course and the quiz that a check sends along: what is checked is checked as if after them.
 
         They stand beside the list in a document, or alone in the first of several lines. Their own issues are
         not reported, since each has a check of its own.
         """
         self.body.seek(0)
         if not self.params.is_check:
-            return
+            return Preceding()
         if request.mimetype == NDJSON:
             source = first_line(self.body, services().settings.max_json_bytes)
         else:
             source = self.body.read()
-        has_course, has_quiz = find_preceding(source)
-        has_quiz = has_quiz and with_quiz
-        if has_course or has_quiz:
-            # A push of attempts takes these locks before those of rows, such as the course's.
-            lock_quiz(context.session, object_id(quiz_id), alone=self.alone)
-        if has_course:
-            _apply_course(context, course_id, read_course(source, Skipped()))
-        if has_quiz:
-            quiz = read_quiz(source, Skipped())
-            apply_quiz(context.session, *_quiz(course_id, quiz_id, context), quiz)
-        if not (has_course or has_quiz):
+        found = find_preceding(source)
+        if not (found.has_course or found.has_quiz):
             self.body.seek(0)
+        return found
 
     def read_attempts(self, issues: Issues) -> Batches:
         """Read the attempts."""
@@ -152,9 +142,12 @@ def _store_course(course_id: str, push: _Push) -> Response:
 def _store_quiz(course_id: str, quiz_id: str, push: _Push) -> Response:
     issues = push.params.new_issues()
     quiz = read_quiz(push.read(), issues)
+    preceding = push.read_preceding()
     with push.transaction() as session:
         context = authorized(session)
-        push.apply_preceding(context, course_id, quiz_id)
+        if preceding.has_course:
+            lock_quiz(session, object_id(quiz_id), alone=push.alone)
+            _apply_course(context, course_id, read_course(preceding.source, Skipped()))
         applied = apply_quiz(session, *_quiz(course_id, quiz_id, context), quiz)
     if not push.params.is_check:
         for storage_key in applied.withdrawn_keys:
@@ -164,9 +157,17 @@ def _store_quiz(course_id: str, quiz_id: str, push: _Push) -> Response:
 
 def _store_attempts(course_id: str, quiz_id: str, push: _Push) -> Response:
     issues = push.params.new_issues()
+    preceding = push.read_preceding()
     with push.transaction() as session:
         context = authorized(session)
-        push.apply_preceding(context, course_id, quiz_id, with_quiz=True)
+        if preceding.has_course or preceding.has_quiz:
+            # A push of attempts takes these locks before those of rows, such as the course's.
+            lock_quiz(session, object_id(quiz_id), alone=push.alone)
+        if preceding.has_course:
+            _apply_course(context, course_id, read_course(preceding.source, Skipped()))
+        if preceding.has_quiz:
+            preceding_quiz = read_quiz(preceding.source, Skipped())
+            apply_quiz(session, *_quiz(course_id, quiz_id, context), preceding_quiz)
         course, quiz = _quiz(course_id, quiz_id, context)
         counts = apply_attempts(session, course, quiz, push.read_attempts(issues), alone=push.alone)
     return _counted(counts, issues)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 from werkzeug import Response
 
-from api.auth import authorized, scope
+from api.auth import authorized, authorized_report, scope
 from api.links import links
 from api.media_types import JSON_API
 from api.openapi.decorators import describe
@@ -74,7 +74,7 @@ def create(course_id: str, quiz_id: str) -> Response:
 def show(course_id: str, quiz_id: str, report_id: str) -> Response:
     """Show a report."""
     with services().database.reading() as session:
-        found = authorized(session).report(course_id, quiz_id, report_id)
+        found = authorized_report(session, course_id, quiz_id, report_id)
     params = list_params()
     return conditional(_report_response(found.report, found.quiz, params.include))
 

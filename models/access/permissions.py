@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, bindparam, func, select
+from sqlalchemy import Row, Select, Text, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer, joinedload, load_only
 
-from models.access.tokens import Caller
+from models.access.tokens import CALLER, IS_VALID, AccessToken, Caller, sha256
 from models.errors import NotFoundError
 from models.lms.courses import Course, Enrollment, EnrollmentState, EnrollmentType
 from models.lms.quizzes import Quiz
-from models.reports.tables import Progress, QuizReport
-from models.reports.variants import PUBLIC_TYPES
+from models.reports.tables import IS_PUBLIC, File, Progress, QuizReport
+from models.reports.variants import Variant
 
 Roles = frozenset[EnrollmentType]
 
@@ -71,6 +71,20 @@ def find_report_context(
     return _find_context(session, _REPORT, course_key, quiz_id=quiz_id, report_id=report_id, user_id=user_id)
 
 
+def find_caller_and_report(
+    session: Session, token: str, course_key: int | str, quiz_id: int | None, report_id: int | None
+) -> tuple[Caller | None, QuizContext | None]:
+    """Find the caller of a token, as `find_caller` does, and a report, as `find_report_context` does.
+
+    The caller is None if the token is not valid, and the context if there is no such course.
+    """
+    ids = {"quiz_id": quiz_id, "report_id": report_id, "sha256": sha256(token)}
+    row = session.execute(_REPORT_OF_TOKEN[type(course_key)], {"course_key": course_key, **ids}).first()
+    if row is None:
+        return None, None
+    return Caller.of(row), None if row.Course is None else _context(row)
+
+
 def _find_context(
     session: Session,
     statements: Mapping[type, Select[*tuple[Any, ...]]],
@@ -80,6 +94,10 @@ def _find_context(
     row = session.execute(statements[type(course_key)], {"course_key": course_key, **ids}).first()
     if row is None:
         raise NotFoundError
+    return _context(row)
+
+
+def _context(row: Row[*tuple[Any, ...]]) -> QuizContext:
     return QuizContext(
         course=row.Course,
         roles=frozenset(EnrollmentType(role) for role in row.roles),
@@ -97,23 +115,59 @@ def _active_roles(course_id: Any, user_id: Any) -> Select[EnrollmentType]:
 
 
 def _quiz_statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
-    roles = _active_roles(Course.id, bindparam("user_id"))
     return (
-        select(Course, Quiz, func.array(roles.scalar_subquery(), type_=ARRAY(Text)).label("roles"))
-        .outerjoin(Quiz, and_(Quiz.course_id == Course.id, Quiz.id == bindparam("quiz_id")))
+        select(*_with_roles_of(bindparam("user_id")))
+        .outerjoin(Quiz, _IS_THE_QUIZ)
         .where(course_column == bindparam("course_key"))
     )
 
 
 def _with_report(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    is_the_report = and_(
-        QuizReport.quiz_id == Quiz.id,
-        QuizReport.id == bindparam("report_id"),
-        QuizReport.report_type.in_(PUBLIC_TYPES),
+    return statement.add_columns(QuizReport).outerjoin(QuizReport, _IS_THE_REPORT).options(*_SHOWN)
+
+
+def _token_statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*CALLER, *_with_roles_of(AccessToken.user_id), QuizReport)
+        .select_from(AccessToken)
+        .outerjoin(Course, course_column == bindparam("course_key"))
+        .outerjoin(Quiz, _IS_THE_QUIZ)
+        .outerjoin(QuizReport, _IS_THE_REPORT)
+        .where(IS_VALID)
+        .options(*_SHOWN)
     )
-    return statement.add_columns(QuizReport).outerjoin(QuizReport, is_the_report)
+
+
+def _with_roles_of(user_id: Any) -> tuple[Any, ...]:
+    roles = _active_roles(Course.id, user_id)
+    return Course, Quiz, func.array(roles.scalar_subquery(), type_=ARRAY(Text)).label("roles")
+
+
+_IS_THE_QUIZ = and_(Quiz.course_id == Course.id, Quiz.id == bindparam("quiz_id"))
+_IS_THE_REPORT = and_(QuizReport.quiz_id == Quiz.id, QuizReport.id == bindparam("report_id"), IS_PUBLIC)
+# Clients poll with this, and each column costs time: it reads what a report shows, and what a cancel needs.
+_SHOWN = (
+    load_only(Course.id, raiseload=True),
+    load_only(
+        Quiz.id, Quiz.course_id, Quiz.title, Quiz.quiz_type, Quiz.anonymous_submissions, raiseload=True
+    ),
+    load_only(
+        *(getattr(QuizReport, field.name) for field in fields(Variant)),
+        QuizReport.state,
+        QuizReport.progress_id,
+        QuizReport.file_id,
+        QuizReport.created_at,
+        QuizReport.updated_at,
+        raiseload=True,
+    ),
+    joinedload(QuizReport.progress).options(defer(Progress.request_id, raiseload=True)),
+    joinedload(QuizReport.file).options(
+        *(defer(column, raiseload=True) for column in (File.storage_key, File.sha256, File.node))
+    ),
+)
 
 
 # Built once, since every request for a report executes one of them.
 _QUIZ = {int: _quiz_statement(Course.id), str: _quiz_statement(Course.sis_course_id)}
 _REPORT = {key: _with_report(statement) for key, statement in _QUIZ.items()}
+_REPORT_OF_TOKEN = {int: _token_statement(Course.id), str: _token_statement(Course.sis_course_id)}

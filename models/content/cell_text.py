@@ -232,7 +232,9 @@ class _Calculated:
             return self._first
         if (drawn := self._sets.get(set_id)) is None:
             raise InvalidResponseError(
-                "answer_id", f"{set_id} is not a set of variables of the question; {SEND_QUIZ_DATA}"
+                "answer_id",
+                f"{set_id} is not a set of variables of the question; {SEND_QUIZ_DATA}",
+                IssueKind.UNKNOWN_ANSWER,
             )
         return drawn
 

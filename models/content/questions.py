@@ -82,7 +82,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
         return None
 
 
-class Question(msgspec.Struct, frozen=True, omit_defaults=True):
+class Question(msgspec.Struct, frozen=True, omit_defaults=True, weakref=True):
     """A question of a quiz or of an attempt; answers and matches are in the order in which they are shown.
 
     A question with a `quiz_group_id` is drawn: not every attempt at the quiz has it.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from sys import getsizeof
+from typing import Any, Final, NamedTuple
+from weakref import ReferenceType, ref
 
 from models.content.cell_text import READERS, TEXT_VERSION, Reader
 from models.content.entry_fit import (
@@ -20,7 +22,8 @@ from models.content.questions import Question
 from models.content.selections import Selector, is_answered, selector_of
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.lms.quizzes import QuestionType
-from models.payloads.json_values import MOST_NUMBER, at, to_number
+from models.payloads.entries import PushedEntry
+from models.payloads.json_values import at, to_number
 
 # An id or a null, and the points given.
 _BYTES_OF_RESPONSE: Final = 16
@@ -28,11 +31,14 @@ _BYTES_OF_RESPONSE: Final = 16
 # The labels of most answers are shorter and do not count.
 _SHORT_LABEL: Final = 100
 
+_MOST_KEPT_CHARACTERS: Final = 1_000
+
 # Other words are taken, too, and count as correct.
 _KNOWN_WORDS: Final = frozenset({"true", "false", "partial", "undefined", "defined", "no_score"})
 
 _NO_ENTRY: Final = "-"
-_OUTCOMES: Final = {"partial": "p", "undefined": "u", "defined": "d", "false": "i"}
+_INCORRECT: Final = "i"
+_OUTCOMES: Final = {"partial": "p", "undefined": "u", "defined": "d", "false": _INCORRECT}
 
 
 @dataclass(slots=True)
@@ -44,8 +50,9 @@ class Responses:
     element is None if the attempt has no such value. `outcomes` has a letter for each question, in capitals
     if it is answered: `c` correct, `i` incorrect, `p` partly correct, `d` graded by hand, `u` not graded yet,
     and `-` without an entry. The counts are of entries of `submission_data`;
-    `unknown_words` are the numbers of those whose `correct` is not one of Canvas's words. `response_bytes` is
-    about how many bytes the responses take in a report, with the long labels of chosen answers.
+    `unknown_words` are the numbers of those whose `correct` is not one of Canvas's words, `assumed_sets` of
+    those that do not say which set of variables was drawn. `response_bytes` is about how many bytes the
+    responses take in a report, with the long labels of chosen answers.
     """
 
     answer_ids: list[int | None]
@@ -54,8 +61,9 @@ class Responses:
     n_correct: int = 0
     n_incorrect: int = 0
     selections: list[str | None] = field(default_factory=list, compare=False)
-    outcome_letters: list[str] = field(default_factory=list, compare=False)
+    outcomes: str = field(default="", compare=False)
     unknown_words: list[int] = field(default_factory=list, compare=False)
+    assumed_sets: list[int] = field(default_factory=list, compare=False)
     response_bytes: int = field(default=0, compare=False)
 
     @property
@@ -63,21 +71,44 @@ class Responses:
         """The version of the rules that made the texts."""
         return TEXT_VERSION
 
-    @property
-    def outcomes(self) -> str:
-        """The outcomes as one text."""
-        return "".join(self.outcome_letters)
+
+class _Reading(NamedTuple):
+    """What one entry says to one question; the first five are the question's elements of `Responses`.
+
+    `reads_attachments` tells whether it depends on the rest of the attempt as well.
+    """
+
+    answer_id: int | None = None
+    text: str | None = None
+    points: float | None = None
+    selection: str | None = None
+    letter: str = _NO_ENTRY
+    n_bytes: int = _BYTES_OF_RESPONSE
+    # A question may be large, and is not kept for what was said to it.
+    question: ReferenceType[Question] | None = None
+    reads_attachments: bool = False
+    is_unknown_word: bool = False
+    assumes_set: bool = False
+
+
+_NOTHING: Final = _Reading()
 
 
 @dataclass(slots=True)
 class _QuestionColumn:
-    """A question's index in the arrays, and how its responses are read: as a choice if it has no reader."""
+    """How the responses to a question are read: as a choice if it has no reader.
 
-    index: int
+    `long_labels` are the bytes of those answers that count; `draws_sets` tells whether the question has sets
+    of variables that differ.
+    """
+
+    question: ReferenceType[Question]
     question_type: QuestionType
     choices: Mapping[object, int] = field(default_factory=dict)
+    long_labels: Mapping[int | None, int] = field(default_factory=dict)
     reader: Reader | None = None
     selector: Selector | None = None
+    draws_sets: bool = False
 
 
 class ResponseParser:
@@ -85,16 +116,14 @@ class ResponseParser:
 
     def __init__(self, questions: Sequence[Question]) -> None:
         self.size = len(questions)
-        self._long_labels = {
-            index: sizes for index, question in enumerate(questions) if (sizes := _long_labels(question))
-        }
-        self._columns = {
-            question.id: _question_column(index, question) for index, question in enumerate(questions)
-        }
+        self._columns = [_question_column(question) for question in questions]
+        self._indexes_by_id = {question.id: index for index, question in enumerate(questions)}
+        # By identity: references are equal if their questions are, and to compare large questions takes long.
+        self._indexes = {id(column.question): index for index, column in enumerate(self._columns)}
 
     def read(
         self,
-        entries: Sequence[Any],
+        entries: Sequence[PushedEntry],
         attachments: Mapping[int, str],
         path: str,
         most_issues: int = InvalidInputError.MOST_ISSUES,
@@ -104,26 +133,29 @@ class ResponseParser:
         Returns the responses and the issues of the entries; the responses are valid if there are none.
         Reading stops where there are as many issues as are wanted.
         """
-        responses = Responses(
-            [None] * self.size,
-            [None] * self.size,
-            [None] * self.size,
-            selections=[None] * self.size,
-            outcome_letters=[_NO_ENTRY] * self.size,
-        )
-        issues: list[ValidationIssue] = []
+        readings = [_NOTHING] * self.size
         seen = [False] * self.size
+        remarkable: list[tuple[int, _Reading]] = []
+        issues: list[ValidationIssue] = []
         for number, entry in enumerate(entries):
             try:
-                column = self._find_column(entry)
-                if seen[column.index]:
+                reading: _Reading | None = entry.reading
+                index = self._indexes.get(id(reading.question)) if reading is not None else None
+                if index is None:
+                    # In the question set of another attempt, the question may have another wording.
+                    reading, index = None, self._find_index(entry.value)
+                if seen[index]:
                     raise InvalidResponseError(
                         "question_id", "is also answered by an earlier entry", IssueKind.REPEATED
                     )
-                seen[column.index] = True
-                _read_entry(entry, column, attachments, responses)
-                if type(correct := entry.get("correct")) is str and correct not in _KNOWN_WORDS:
-                    responses.unknown_words.append(number)
+                seen[index] = True
+                if reading is None:
+                    reading = _read_entry(entry.value, self._columns[index], attachments)
+                    if entry.is_known and _may_be_kept(reading):
+                        entry.keep(reading, _memory(reading))
+                readings[index] = reading
+                if reading.is_unknown_word or reading.assumes_set:
+                    remarkable.append((number, reading))
             except InvalidResponseError as error:
                 entry_path = at(path, number)
                 if error.key:
@@ -131,96 +163,125 @@ class ResponseParser:
                 issues.append(ValidationIssue(entry_path, error.reason, error.kind))
                 if len(issues) >= most_issues:
                     break
-        responses.response_bytes = self._bytes_of(responses)
+        responses = _as_columns(readings)
+        responses.unknown_words = [number for number, reading in remarkable if reading.is_unknown_word]
+        responses.assumed_sets = [number for number, reading in remarkable if reading.assumes_set]
         return responses, issues
 
-    def _bytes_of(self, responses: Responses) -> int:
-        texts = sum(len(text) if text.isascii() else len(text.encode()) for text in responses.texts if text)
-        labels = sum(sizes.get(responses.answer_ids[index], 0) for index, sizes in self._long_labels.items())
-        return texts + labels + _BYTES_OF_RESPONSE * self.size
-
-    def _find_column(self, entry: Any) -> _QuestionColumn:
+    def _find_index(self, entry: Any) -> int:
         if type(entry) is not dict:
             raise InvalidResponseError("", "must be an object")
         question_id = entry.get("question_id")
         if type(question_id) is not int and (question_id := read_id(entry, "question_id")) is None:
             raise InvalidResponseError("question_id", "is missing", IssueKind.MISSING)
-        column = self._columns.get(question_id)
-        if column is None:
+        index = self._indexes_by_id.get(question_id)
+        if index is None:
             raise InvalidResponseError(
                 "question_id",
                 f"{question_id} is not a question of the attempt; {SEND_QUIZ_DATA}",
                 IssueKind.UNKNOWN_QUESTION,
             )
-        return column
+        return index
+
+
+def _as_columns(readings: Sequence[_Reading]) -> Responses:
+    if not readings:
+        return Responses([], [], [])
+    answer_ids, texts, points, selections, letters, n_bytes, *_ = zip(*readings, strict=True)
+    outcomes = "".join(letters)
+    n_incorrect = outcomes.count(_INCORRECT) + outcomes.count(_INCORRECT.upper())
+    return Responses(
+        list(answer_ids),
+        list(texts),
+        list(points),
+        n_correct=len(outcomes) - outcomes.count(_NO_ENTRY) - n_incorrect,
+        n_incorrect=n_incorrect,
+        selections=list(selections),
+        outcomes=outcomes,
+        response_bytes=sum(n_bytes),
+    )
 
 
 def _long_labels(question: Question) -> Mapping[int | None, int]:
-    if not question.question_type.is_choice:
-        return {}
     sizes = {answer.id: len(answer.text) + len(answer.html) for answer in question.answers}
     return {answer_id: size for answer_id, size in sizes.items() if size > _SHORT_LABEL}
 
 
-def _question_column(index: int, question: Question) -> _QuestionColumn:
+def _question_column(question: Question) -> _QuestionColumn:
     if not question.question_type.is_choice:
         return _QuestionColumn(
-            index,
+            ref(question),
             question.question_type,
             reader=READERS[question.question_type](question),
             selector=selector_of(question),
+            draws_sets=question.question_type is QuestionType.CALCULATED
+            and len({answer.variables for answer in question.answers}) > 1,
         )
     choices: dict[object, int] = {}
     for answer in question.answers:
         choices[answer.id] = choices[str(answer.id)] = answer.id
-    return _QuestionColumn(index, question.question_type, choices=choices)
-
-
-def _read_entry(
-    entry: Entry, column: _QuestionColumn, attachments: Mapping[int, str], responses: Responses
-) -> None:
-    if _is_counted_correct(entry.get("correct")):
-        responses.n_correct += 1
-    else:
-        responses.n_incorrect += 1
-    points = entry.get("points")
-    if points is not None:
-        is_given = type(points) is float and -MOST_NUMBER <= points <= MOST_NUMBER
-        responses.points[column.index] = points if is_given else _to_points(points)
-    if column.reader is not None:
-        responses.texts[column.index] = column.reader.read(entry, attachments) or None
-    else:
-        responses.answer_ids[column.index] = _choice(entry, column.choices)
-    letter = _outcome(entry.get("correct"))
-    responses.outcome_letters[column.index] = (
-        letter.upper() if _read_selection(entry, column, responses) else letter
+    return _QuestionColumn(
+        ref(question), question.question_type, choices=choices, long_labels=_long_labels(question)
     )
 
 
-def _read_selection(entry: Entry, column: _QuestionColumn, responses: Responses) -> bool:
-    """Read which answers a response selected; return whether it has an answer at all."""
+def _read_entry(entry: Entry, column: _QuestionColumn, attachments: Mapping[int, str]) -> _Reading:
+    correct = entry.get("correct")
+    letter = _outcome(correct)
+    points = entry.get("points")
+    if points is not None:
+        points = _to_points(points)
+    answer_id, text, selection = None, None, None
     if column.reader is None:
-        return responses.answer_ids[column.index] is not None
-    if column.selector is None:
-        return is_answered(column.question_type, entry)
-    responses.selections[column.index] = column.selector(entry)
-    return responses.selections[column.index] is not None
+        answer_id = _choice(entry, column.choices)
+        n_bytes = column.long_labels.get(answer_id, 0)
+        has_answer = answer_id is not None
+    else:
+        text = column.reader.read(entry, attachments) or None
+        n_bytes = _utf8_bytes(text) if text else 0
+        if column.selector is None:
+            has_answer = is_answered(column.question_type, entry, text)
+        else:
+            selection = column.selector(entry)
+            has_answer = selection is not None
+    return _Reading(
+        answer_id,
+        text,
+        points,
+        selection,
+        letter.upper() if has_answer else letter,
+        n_bytes + _BYTES_OF_RESPONSE,
+        column.question,
+        reads_attachments=column.question_type is QuestionType.FILE_UPLOAD,
+        is_unknown_word=type(correct) is str and correct not in _KNOWN_WORDS,
+        assumes_set=column.draws_sets and read_id(entry, "answer_id") is None,
+    )
+
+
+def _may_be_kept(reading: _Reading) -> bool:
+    """Whether a reading is the same for every attempt, and small: a short entry may choose a long label."""
+    return not reading.reads_attachments and len(reading.text or "") <= _MOST_KEPT_CHARACTERS
+
+
+def _memory(reading: _Reading) -> int:
+    """How many bytes the texts of a reading take, with their UTF-8, which Python keeps if it is needed."""
+    texts = [text for text in (reading.text, reading.selection) if text is not None]
+    return sum(getsizeof(text) + (0 if text.isascii() else 4 * len(text)) for text in texts)
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _outcome(correct: object) -> str:
-    if isinstance(correct, str):
-        return _OUTCOMES.get(correct, "c")
-    return "c" if correct else "i"
-
-
-def _is_counted_correct(correct: object) -> bool:
+    """Return the letter of an outcome; all but an incorrect one count as correct."""
     if correct is True:
-        return True
+        return "c"
     if correct is False or correct is None:
-        return False
+        return _INCORRECT
     if isinstance(correct, str):
         # Canvas has a word for partly correct, for not graded, for graded by hand, and for a text block.
-        return correct != "false"
+        return _OUTCOMES.get(correct, "c")
     raise InvalidResponseError("correct", "must be true, false, a text or null")
 
 

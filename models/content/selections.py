@@ -45,16 +45,21 @@ def selector_of(question: Question) -> Selector | None:
     return selector
 
 
-def is_answered(question_type: QuestionType, entry: Entry) -> bool:
-    """Whether a response has an answer, for the types that have no selection and are no choice."""
+def is_answered(question_type: QuestionType, entry: Entry, text: str | None) -> bool:
+    """Whether a response has an answer, for the types that have no selection and are no choice.
+
+    `text` is that of its cell.
+    """
+    if question_type is QuestionType.ESSAY:
+        return bool(text and text.strip())
     if question_type is QuestionType.FILE_UPLOAD:
         return any(attachment_id not in (None, "") for attachment_id in entry.get("attachment_ids") or ())
     return bool(_text(entry, "text"))
 
 
 def _multiple_answers(question: Question) -> Callable[[Entry], Any]:
-    ids = [answer.id for answer in question.answers]
-    return lambda entry: [answer_id for answer_id in ids if entry.get(f"answer_{answer_id}") == "1"] or None
+    ids = {f"answer_{answer.id}": answer.id for answer in question.answers}
+    return lambda entry: [answer_id for key, answer_id in ids.items() if entry.get(key) == "1"] or None
 
 
 def _matching(question: Question) -> Callable[[Entry], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 
 from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, func
 from sqlalchemy.orm import DeclarativeBase, mapped_column
@@ -23,10 +23,6 @@ class Base(DeclarativeBase):
         }
     )
 
-
-# An id is a 64-bit integer, the LMS's as well as the service's.
-MIN_ID: Final = -(2**63)
-MAX_ID: Final = 2**63 - 1
 
 LmsId = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=False)]
 OwnId = Annotated[int, mapped_column(BigInteger, Identity(always=False), primary_key=True)]

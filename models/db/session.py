@@ -55,7 +55,7 @@ class Database:
         event.listen(self.engine, "connect", _require_options)
         event.listen(self.engine, "handle_error", _leave_a_standby)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._readers = sessionmaker(
+        self._single_statements = sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
 
@@ -72,7 +72,16 @@ class Database:
         One transaction around them would cost a BEGIN and a COMMIT, and at the usual isolation level its
         statements would see the same rows.
         """
-        with self._readers() as session:
+        with self._single_statements() as session:
+            yield session
+
+    @contextmanager
+    def single_statement(self) -> Iterator[Session]:
+        """Open a session for one statement that changes rows: it is committed at once, or changes nothing.
+
+        A transaction around it would cost a BEGIN and a COMMIT, each a round trip.
+        """
+        with self._single_statements() as session:
             yield session
 
     def dispose(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from models.ingestion.attempt_rows import AttemptRow, Key, StoredAttempt
 from models.ingestion.question_sets import PushedQuestionSet, QuestionSets, StoredQuestionSet
 from models.ingestion.quiz_data import QuizDataReader
 from models.payloads.attempts import PushedAttempt
+from models.payloads.entries import PushedEntry
 from models.payloads.json_values import at
 
 Skip = Callable[[PushedAttempt, Sequence[ValidationIssue]], None]
@@ -34,7 +35,7 @@ class HadQuestions:
 
 def derive_row(
     attempt: PushedAttempt,
-    entries: Sequence[Any],
+    entries: Sequence[PushedEntry],
     digest: bytes,
     questions: HadQuestions,
     stored: StoredAttempt | None,

@@ -30,6 +30,7 @@ from models.ingestion.counts import PushCounter, PushCounts
 from models.issues import Issues
 from models.lms.quizzes import Quiz
 from models.payloads.attempts import MAX_BYTES, Batch, Batches, PushedAttempt
+from models.payloads.entries import EntryReader
 from models.payloads.json_values import at
 
 _ALL_QUIZZES: Final = "ingestion:quizzes"
@@ -115,6 +116,7 @@ class _AttemptPush:
         self._quiz = quiz
         self._skipped_submissions: set[int] = set()
         self._counter = PushCounter()
+        self._reader = EntryReader()
         self._added_responses = 0
 
     def apply(self, batches: Iterator[Batch]) -> PushCounts:
@@ -227,7 +229,7 @@ class _AttemptPush:
                 continue
             stored = lookup.stored.get(attempt.key)
             try:
-                row = _derive_changed(attempt, questions, stored, self._issues.most_of_one)
+                row = _derive_changed(attempt, self._reader, questions, stored, self._issues.most_of_one)
             except InvalidInputError as error:
                 self._skip(attempt, error.issues)
                 continue
@@ -236,7 +238,7 @@ class _AttemptPush:
             if row is None:
                 self._counter.unchanged += 1
             else:
-                self._note_unknown_words(row)
+                self._note(row)
                 (changed if stored else new).append(row)
                 size += row.responses.response_bytes
             if size >= MAX_BYTES:
@@ -245,10 +247,15 @@ class _AttemptPush:
                 new, changed, size = [], [], 0
         return _Writes(new, changed, lookup.deleted, lookup.stored)
 
-    def _note_unknown_words(self, row: AttemptRow) -> None:
+    def _note(self, row: AttemptRow) -> None:
+        """Take the issues of an attempt that is stored all the same."""
+        entries_path = at(row.pushed.path, "submission_data")
         for number in row.responses.unknown_words:
-            path = at(at(at(row.pushed.path, "submission_data"), number), "correct")
+            path = at(at(entries_path, number), "correct")
             self._issues.note(ValidationIssue(path, "is not one of Canvas's words", IssueKind.UNKNOWN_WORD))
+        for number in row.responses.assumed_sets:
+            path, reason = at(at(entries_path, number), "answer_id"), "is missing, so the first set is shown"
+            self._issues.note(ValidationIssue(path, reason, IssueKind.ASSUMED))
 
     def _send(self, writes: _Writes) -> None:
         """Send what is to be written and count it; the server may still be writing when this returns."""
@@ -294,10 +301,14 @@ def _may_change(attempt: PushedAttempt, found: Found) -> bool:
 
 
 def _derive_changed(
-    attempt: PushedAttempt, questions: HadQuestions, stored: StoredAttempt | None, most_issues: int
+    attempt: PushedAttempt,
+    reader: EntryReader,
+    questions: HadQuestions,
+    stored: StoredAttempt | None,
+    most_issues: int,
 ) -> AttemptRow | None:
     """Derive the row of an attempt, None if it was pushed like this before; raise InvalidInputError."""
-    entries = attempt.read_entries()
+    entries = attempt.read_entries(reader)
     digest = attempt.digest(entries, questions.question_set.digest)
     if stored and stored.digest == digest:
         return None

@@ -20,7 +20,7 @@ from models.db.session import lock
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.ingestion.counts import PushCounter, PushCounts
 from models.issues import Issues
-from models.lms.courses import Course, CourseUser, Enrollment, Section, User
+from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, Section, User
 from models.payloads.courses import (
     COLUMNS,
     CourseChanges,
@@ -28,7 +28,8 @@ from models.payloads.courses import (
     PushedSection,
     PushedUser,
     id_of,
-    pair_of,
+    merged,
+    row_of,
 )
 from models.payloads.json_values import at
 from models.payloads.lists import PushedList
@@ -116,8 +117,9 @@ class _CoursePush:
         if payload.columns is None:
             return stored
         columns = {**_DEFAULTS, **stored, **payload.columns}
-        # An empty SIS id means that the course has none.
+        # An empty SIS id means that the course has none, and null means false.
         columns["sis_course_id"] = columns["sis_course_id"] or None
+        columns["include_root_accounts"] = columns["include_root_accounts"] or False
         if found := list(self._find_issues(columns)):
             self._issues.skip(found)
             self._issues.finish()
@@ -224,13 +226,13 @@ class _CoursePush:
             self._run(_DELETE_ENROLLMENTS_OF_UNKNOWN_USERS)
 
     def _store_enrollments(self, pushed: PushedList[PushedEnrollment]) -> None:
-        pushed = self._without_unknown(pushed)
+        pushed = self._without_merged_into_skipped(self._without_unknown(pushed))
         self._issues.finish()
-        enrollments = list(pushed.entries.values())
+        enrollments = merged(pushed.entries.values())
         parameters = arrays(_ENROLLMENT, enrollments)
         if pushed.may_delete:
             keys = {name: parameters[name] for name in _ENROLLMENT_KEY}
-            skipped = sorted(pushed.skipped.values())
+            skipped = sorted({(section_id, user_id) for section_id, user_id, _ in pushed.skipped.values()})
             deleted = self._run(
                 _DELETE_OTHER_ENROLLMENTS,
                 **keys,
@@ -264,7 +266,24 @@ class _CoursePush:
                 reason = f"{section_id} is not a section of the course"
                 yield ValidationIssue(section_path, reason, IssueKind.UNKNOWN_SECTION)
 
-        return pushed.without(find, pair_of, self._issues)
+        return pushed.without(find, row_of, self._issues)
+
+    def _without_merged_into_skipped(
+        self, pushed: PushedList[PushedEnrollment]
+    ) -> PushedList[PushedEnrollment]:
+        """Skip enrollments whose row is also that of a skipped one, which may be the more active of them."""
+        skipped = set(pushed.skipped.values())
+
+        def find(enrollment: PushedEnrollment, path: str) -> Iterator[ValidationIssue]:
+            section_id, user_id, type_ = row_of(enrollment)
+            is_most_active = enrollment.enrollment_state is EnrollmentState.ACTIVE
+            if not is_most_active and not skipped.isdisjoint(
+                [(section_id, user_id, type_), (section_id, user_id, None)]
+            ):
+                reason = "is stored in one row with an enrollment that is skipped"
+                yield ValidationIssue(path, reason, IssueKind.DEPENDS_ON_SKIPPED)
+
+        return pushed.without(find, row_of, self._issues) if skipped else pushed
 
     def _count(self, pushed: int, written: Sequence[Any]) -> None:
         created = sum(row.is_new for row in written)

@@ -26,6 +26,7 @@ from models.ingestion.attempts import lock_name
 from models.lms.attempts import Attempt
 from models.lms.quizzes import Quiz
 from models.payloads.attempts import MAX_BYTES, PushedAttempt, read_stored
+from models.payloads.entries import EntryReader
 
 # The other columns say how an attempt is stored: a change of one of them alone shows in no report.
 _COMPARED: Final = columns_of(
@@ -85,6 +86,7 @@ class _Rebuild:
         self._session = session
         self._quiz_id = quiz_id
         self._issues: list[ValidationIssue] = []
+        self._reader = EntryReader()
 
     def apply(self, attempt_ids: Sequence[int]) -> RebuiltAttempts:
         """Derive the attempts, and write those that differ from what is stored."""
@@ -115,7 +117,7 @@ class _Rebuild:
 
     def _row(self, attempt: PushedAttempt, had: HadQuestions, stored: StoredAttempt) -> AttemptRow | None:
         try:
-            entries = attempt.read_entries()
+            entries = attempt.read_entries(self._reader)
             digest = attempt.digest(entries, had.question_set.digest)
             return derive_row(attempt, entries, digest, had, stored, most_issues=1)
         except InvalidInputError as error:

@@ -25,7 +25,7 @@ class EnrollmentType(StrEnum):
 
 
 class EnrollmentState(StrEnum):
-    """Whether an enrollment is in force."""
+    """Whether an enrollment is in force, from the most to the least active; `merged` relies on this order."""
 
     ACTIVE = "active"
     INVITED = "invited"

@@ -7,12 +7,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.issues import Issues, RefusedWhole
+from models.payloads.entries import EntryReader, PushedEntry, encoded
 from models.payloads.json_values import (
     MOST_NAME_CHARACTERS,
     UNREADABLE,
@@ -29,8 +30,7 @@ from models.payloads.json_values import (
     refusal,
 )
 from models.payloads.key_set import KeySet
-from models.payloads.questions import MOST_QUESTIONS
-from models.payloads.strict_json import MOST_ENTRIES, require_strict
+from models.payloads.strict_json import may_hide_something, require_strict
 
 _LIST: Final = "quiz_submissions"
 
@@ -40,14 +40,12 @@ _NULL: Final = msgspec.Raw(b"null")
 MAX_ATTEMPTS: Final = 500
 MAX_BYTES: Final = 8 * 2**20
 
-# One object for each question; brackets in texts are counted, too.
-_MOST_OBJECTS: Final = 100_000
-
 
 class PushedState(StrEnum):
     """The state of a pushed attempt; the LMS deletes an attempt by pushing it as deleted.
 
-    A submission that is untaken or has only settings is not an attempt yet.
+    A submission that is untaken or has only settings is not an attempt yet. The last three are the words of
+    Canvas for the submission of the quiz's assignment, whose history lists the attempts.
     """
 
     COMPLETE = "complete"
@@ -56,16 +54,25 @@ class PushedState(StrEnum):
     PREVIEW = "preview"
     SETTINGS_ONLY = "settings_only"
     DELETED = "deleted"
+    GRADED = "graded"
+    SUBMITTED = "submitted"
+    UNSUBMITTED = "unsubmitted"
 
 
-class Attachment(msgspec.Struct):
+_STORED_AS: Final[Mapping[PushedState, PushedState]] = {
+    PushedState.GRADED: PushedState.COMPLETE,
+    PushedState.SUBMITTED: PushedState.PENDING_REVIEW,
+}
+
+
+class Attachment(msgspec.Struct, gc=False):
     """A file that was uploaded with the submission."""
 
     id: Id
     display_name: Text
 
 
-class Submission(msgspec.Struct):
+class Submission(msgspec.Struct, gc=False):
     """One attempt; its responses and `quiz_data` are not parsed yet.
 
     Canvas also names the end of an attempt `submitted_at`. A `temporary_user_code` beside a user is history.
@@ -91,6 +98,7 @@ class Submission(msgspec.Struct):
         # An empty code means no code, and null means false.
         self.temporary_user_code = (self.temporary_user_code or None) if self.user_id is None else None
         self.was_preview = self.was_preview or False
+        self.workflow_state = _STORED_AS.get(self.workflow_state, self.workflow_state)
         self.finished_at = self.finished_at or self.submitted_at
 
     @property
@@ -138,22 +146,12 @@ class PushedAttempt:
         """The names of the uploaded files by id."""
         return {attachment.id: attachment.display_name for attachment in self.submission.attachments or ()}
 
-    def read_entries(self) -> list[Any]:
-        """Parse the responses, objects whose keys depend on the question; raise InvalidInputError.
+    def read_entries(self, reader: EntryReader) -> list[PushedEntry]:
+        """Parse the entries of the responses; raise InvalidInputError.
 
         They take much memory, so they are parsed when they are needed and not kept.
         """
-        source = bytes(self.submission.submission_data)
-        path = at(self.path, "submission_data")
-        if not _may_be_built(source):
-            return _read_large_entries(source, path)
-        try:
-            entries = _decode_entries(source) or []
-        except UNREADABLE as error:
-            raise refusal(source, list[Any] | None, path, error) from None
-        if not _is_surely_strict(source, entries):
-            require_strict(source, path, above=1)
-        return entries
+        return reader.read(bytes(self.submission.submission_data), at(self.path, "submission_data"))
 
     def answered_question_ids(self) -> set[int]:
         """Read the ids of the questions that the responses are to; what is invalid has none."""
@@ -163,17 +161,20 @@ class PushedAttempt:
             return set()
         return {entry.question_id for entry in entries if entry.question_id is not None}
 
-    def digest(self, entries: Sequence[Any], question_set_digest: bytes) -> bytes:
+    def digest(self, entries: Sequence[PushedEntry], question_set_digest: bytes) -> bytes:
         """Return 32 bytes that are the same for the same attempt, however its JSON was written."""
         submission = self.submission
+        # The encoder knows neither subclasses of int and str nor objects with numbers as keys.
         fields = [getattr(submission, name) for name in _DIGESTED_FIELDS]
-        content = (
-            # The encoder knows neither subclasses of int and str nor objects with numbers as keys.
-            [int(value) if type(value) is Id else value for value in fields],
-            entries if submission.has_data else None,
-            sorted((int(number), str(name)) for number, name in self.attachments.items()),
-        )
-        return hashlib.sha256(question_set_digest + _encode(content)).digest()
+        fields = [int(value) if type(value) is Id else value for value in fields]
+        attachments = sorted((int(number), str(name)) for number, name in self.attachments.items())
+        # Stored digests are of one JSON list. A large attempt is never encoded as a whole.
+        content = hashlib.sha256(question_set_digest)
+        content.update(b"[%b," % _encode(fields))
+        for piece in encoded(entries) if submission.has_data else (b"null",):
+            content.update(piece)
+        content.update(b",%b]" % _encode(attachments))
+        return content.digest()
 
 
 @dataclass
@@ -295,7 +296,7 @@ class _Row(msgspec.Struct):
     attempt: msgspec.Raw = msgspec.Raw()
 
 
-_NOT_TAKEN: Final = frozenset({PushedState.UNTAKEN, PushedState.SETTINGS_ONLY})
+_NOT_TAKEN: Final = frozenset({PushedState.UNTAKEN, PushedState.SETTINGS_ONLY, PushedState.UNSUBMITTED})
 
 
 class _EntryOfQuestion(msgspec.Struct):
@@ -329,7 +330,7 @@ def _split(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues) -> Iter
 
 def _read_line(line: bytes, path: str) -> PushedAttempt | None:
     attempt = _read_attempt(line, path)
-    if attempt is None or not _is_surely_strict_outside(line):
+    if attempt is None or not _is_surely_strict_outside(line, attempt.submission):
         require_strict(line, path)
     return attempt
 
@@ -384,84 +385,38 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
 # so the text then has more colons than the decoded values explain. What is not proven is examined closely.
 
 
-def _is_surely_strict_outside(line: bytes) -> bool:
+def _is_surely_strict_outside(line: bytes, submission: Submission) -> bool:
     """Whether a line is surely strict, apart from responses and questions, which are checked when parsed."""
-    values = {key: bytes(value) for key, value in _decode_top(line).items()}
-    outside = line
-    for key in ("submission_data", "quiz_data"):
-        outside = _without(outside, b'"%b":' % key.encode(), values.pop(key, b""))
-    if _may_hide_something(outside) or any(value.startswith((b"{", b"[")) for value in values.values()):
-        return False
-    return outside.count(b":") == len(values) + sum(value.count(b":") for value in values.values())
-
-
-def _without(line: bytes, key: bytes, value: bytes) -> bytes:
-    """Cut a pair out of a line, if it is written without space or with one space after the colon."""
-    start = line.find(key)
-    for end in (start + len(key), start + len(key) + 1):
-        if value and start >= 0 and line.startswith(value, end):
-            return line[:start] + line[end + len(value) :]
-    return line
-
-
-def _may_hide_something(source: bytes) -> bool:
-    """Whether a NUL, or a colon that would not be counted, may be written as an escape."""
-    return b"\\" in source and any(escape in source for escape in (b"\\u0000", b"\\u003a", b"\\u003A"))
-
-
-def _may_be_built(source: bytes) -> bool:
-    """Whether responses are few enough to be decoded at once; commas in texts are counted, too."""
-    return source.count(b"{") + source.count(b"[") <= _MOST_OBJECTS and source.count(b",") < MOST_ENTRIES
-
-
-def _read_large_entries(source: bytes, path: str) -> list[Any]:
-    """Read responses that may be too many, without the objects and lists nested in them."""
-    require_strict(source, path, above=1)
+    outside = _without(line, b'"submission_data":', submission.submission_data)
+    outside = _without(outside, b'"quiz_data":', submission.quiz_data)
     try:
-        entries = _decode_raw_entries(source) or []
-        if len(entries) > MOST_QUESTIONS:
-            raise InvalidInputError(
-                [ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)]
-            )
-        return [_decode_flat(entry) for entry in entries]
-    except UNREADABLE as error:
-        raise refusal(source, list[Any] | None, path, error) from None
-
-
-def _decode_flat(entry: msgspec.Raw) -> Any:
-    if not bytes(entry).startswith(b"{"):
-        # The parser of the responses reports that it must be an object.
-        return None
-    return {
-        key: msgspec.json.decode(value)
-        for key, value in _decode_top(entry).items()
-        if key == "attachment_ids" or not bytes(value).startswith((b"{", b"["))
-    }
-
-
-def _is_surely_strict(source: bytes, entries: Sequence[Any]) -> bool:
-    """Whether responses are surely strict: objects whose values are neither objects nor lists."""
-    if _may_hide_something(source):
+        values = [bytes(value) for value in _decode_top(outside).values()]
+    except UNREADABLE:
         return False
-    if source.find(b"[", 1) > 0 or source.count(b"{") != len(entries):
+    if may_hide_something(outside) or any(value.startswith((b"{", b"[")) for value in values):
         return False
-    if not all(type(entry) is dict for entry in entries):
-        return False
-    colons = source.count(b":") - sum(map(len, entries))
-    return colons == 0 or colons == sum(
-        value.count(":") for entry in entries for value in entry.values() if type(value) is str
-    )
+    return outside.count(b":") == len(values) + sum(value.count(b":") for value in values)
+
+
+def _without(line: bytes, key: bytes, raw: msgspec.Raw) -> bytes:
+    """Replace a list by null, if it is written without space or with one space after the colon.
+
+    The key may also be found elsewhere, before another value. That value cannot be longer than the list if it
+    begins with it, since a list ends with its bracket; but 12 begins with 1.
+    """
+    value = bytes(raw)
+    start = line.find(key) + len(key)
+    if start < len(key) or not value.startswith(b"["):
+        return line
+    start += line.startswith(b" ", start)
+    return line[:start] + b"null" + line[start + len(value) :] if line.startswith(value, start) else line
 
 
 _decode: Final = decoder(Submission).decode
 _decode_key: Final = decoder(_Key).decode
 _decode_row: Final = decoder(_Row).decode
 _decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
-_decode_entries: Final[Callable[[bytes], list[Any] | None]] = msgspec.json.Decoder(list[Any] | None).decode
 _decode_question_ids: Final[Callable[[bytes], list[_EntryOfQuestion] | None]] = msgspec.json.Decoder(
     list[_EntryOfQuestion] | None, dec_hook=convert_leaf
-).decode
-_decode_raw_entries: Final[Callable[[bytes], list[msgspec.Raw] | None]] = msgspec.json.Decoder(
-    list[msgspec.Raw] | None
 ).decode
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode

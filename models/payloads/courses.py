@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -20,7 +20,7 @@ from models.payloads.lists import EntryKind, PushedList, entry_reader, key_reade
 _LEFT_OUT: Final = msgspec.Raw()
 
 
-class PushedSection(msgspec.Struct):
+class PushedSection(msgspec.Struct, gc=False):
     """A section of the course."""
 
     id: Id
@@ -28,7 +28,7 @@ class PushedSection(msgspec.Struct):
     sis_section_id: Name | None = None
 
 
-class PushedUser(msgspec.Struct):
+class PushedUser(msgspec.Struct, gc=False):
     """A user of the course, whatever their role."""
 
     id: Id
@@ -55,16 +55,20 @@ _STORED_AS: Final[Mapping[PushedEnrollmentState, EnrollmentState]] = {
 }
 
 
-class PushedEnrollment(msgspec.Struct):
-    """A role that a user has in a section, which Canvas also names `course_section_id`."""
+class PushedEnrollment(msgspec.Struct, gc=False):
+    """A role that a user has in a section, which Canvas also names `course_section_id`.
+
+    A user may have several enrollments of a type in a section: an observer for each observed user, anybody
+    for each custom role of that type.
+    """
 
     user_id: Id
     type: EnrollmentType
     pushed_section_id: Id | None = msgspec.field(name="section_id", default=None)
     course_section_id: Id | None = None
-    state: PushedEnrollmentState = msgspec.field(
-        name="enrollment_state", default=PushedEnrollmentState.ACTIVE
-    )
+    state: PushedEnrollmentState | None = msgspec.field(name="enrollment_state", default=None)
+    associated_user_id: Id | None = None
+    role_id: Id | None = None
 
     def __post_init__(self) -> None:
         if self.pushed_section_id is None:
@@ -80,12 +84,18 @@ class PushedEnrollment(msgspec.Struct):
     @property
     def enrollment_state(self) -> EnrollmentState:
         """The state as it is stored."""
-        return _STORED_AS.get(self.state) or EnrollmentState(self.state.value)
+        state = self.state or PushedEnrollmentState.ACTIVE
+        return _STORED_AS.get(state) or EnrollmentState(state.value)
 
     @property
-    def key(self) -> tuple[int | None, int, EnrollmentType]:
-        """The key of the enrollment: section, user and type."""
+    def stored_key(self) -> tuple[int | None, int, EnrollmentType]:
+        """The key of the row that the enrollment is stored in: section, user and type."""
         return self.pushed_section_id, self.user_id, self.type
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The key of the enrollment in the LMS."""
+        return *self.stored_key, self.associated_user_id, self.role_id
 
 
 class _Lists(msgspec.Struct, kw_only=True):
@@ -100,7 +110,7 @@ class PushedCourse(_Lists, kw_only=True):
     name: Name | UnsetType = UNSET
     course_code: Name | UnsetType | None = UNSET
     sis_course_id: Name | UnsetType | None = UNSET
-    include_root_accounts: bool | UnsetType = UNSET
+    include_root_accounts: bool | UnsetType | None = UNSET
 
 
 # These fields are columns of the table, with the same names.
@@ -126,10 +136,11 @@ class _Id(msgspec.Struct):
     id: Id
 
 
-class _EnrollmentPair(msgspec.Struct):
+class _EnrollmentKey(msgspec.Struct):
     user_id: Id
     section_id: Id | None = None
     course_section_id: Id | None = None
+    type: Any = None
 
 
 def id_of(entry: PushedSection | PushedUser | _Id) -> int:
@@ -137,14 +148,31 @@ def id_of(entry: PushedSection | PushedUser | _Id) -> int:
     return int(entry.id)
 
 
-def pair_of(enrollment: PushedEnrollment) -> tuple[int, int]:
-    """Return the section and the user of an enrollment as plain integers."""
-    return int(enrollment.section_id), int(enrollment.user_id)
+def row_of(enrollment: PushedEnrollment) -> tuple[int, int, EnrollmentType | None]:
+    """Return the section, the user and the type of an enrollment, the ids as plain integers.
+
+    Of a skipped enrollment whose type cannot be read it is None: the row may then be of any type.
+    """
+    return int(enrollment.section_id), int(enrollment.user_id), enrollment.type
 
 
-def _read_pair(pair: _EnrollmentPair) -> tuple[int, int] | None:
-    section_id = pair.course_section_id if pair.section_id is None else pair.section_id
-    return None if section_id is None else (int(section_id), int(pair.user_id))
+def merged(enrollments: Iterable[PushedEnrollment]) -> Sequence[PushedEnrollment]:
+    """Merge the enrollments that are stored in one row: the most active state counts."""
+    rank = list(EnrollmentState).index
+    found: dict[object, PushedEnrollment] = {}
+    for enrollment in enrollments:
+        other = found.setdefault(enrollment.stored_key, enrollment)
+        if rank(enrollment.enrollment_state) < rank(other.enrollment_state):
+            found[enrollment.stored_key] = enrollment
+    return list(found.values())
+
+
+def _read_row(key: _EnrollmentKey) -> tuple[int, int, EnrollmentType | None] | None:
+    section_id = key.course_section_id if key.section_id is None else key.section_id
+    if section_id is None:
+        return None
+    type_ = next((known for known in EnrollmentType if known == key.type), None)
+    return int(section_id), int(key.user_id), type_
 
 
 def _read_enrollment(source: msgspec.Raw, path: str) -> PushedEnrollment:
@@ -183,5 +211,5 @@ _SECTIONS: Final = EntryKind(entry_reader(PushedSection), id_of, _read_id, "id")
 _USERS: Final = EntryKind(entry_reader(PushedUser), id_of, _read_id, "id")
 _decode_enrollment: Final = entry_reader(PushedEnrollment)
 _ENROLLMENTS: Final = EntryKind(
-    _read_enrollment, attrgetter("key"), key_reader(_EnrollmentPair, _read_pair), "user_id"
+    _read_enrollment, attrgetter("key"), key_reader(_EnrollmentKey, _read_row), "user_id"
 )

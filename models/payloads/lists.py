@@ -51,12 +51,11 @@ class PushedList(Generic[Entry]):
 class EntryKind(Generic[Entry]):
     """How the entries of a list are read.
 
-    `read` returns None for what is no entry, such as a group of questions, and raises InvalidInputError.
-    `key` must differ from entry to entry; `repeated` is the reason that is given at the field `name` if it
-    does not. `read_key` reads what is left of the key of an invalid entry.
+    `read` raises InvalidInputError. `key` must differ from entry to entry; `repeated` is the reason that is
+    given at the field `name` if it does not. `read_key` reads what is left of the key of an invalid entry.
     """
 
-    read: Callable[[msgspec.Raw, str], Entry | None]
+    read: Callable[[msgspec.Raw, str], Entry]
     key: Callable[[Entry], Hashable]
     read_key: Callable[[msgspec.Raw], Any]
     name: str
@@ -81,8 +80,6 @@ class EntryKind(Generic[Entry]):
                 if (key := self.read_key(source)) is None or key not in seen:
                     skipped[index] = key
                     seen.add(key)
-                continue
-            if entry is None:
                 continue
             if (key := self.key(entry)) in seen:
                 issues.skip([ValidationIssue(at(entry_path, self.name), self.repeated, IssueKind.REPEATED)])

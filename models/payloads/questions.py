@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -34,14 +34,14 @@ _ANSWERED_BY_ID: Final = frozenset(
 _WITH_BLANKS: Final = frozenset({QuestionType.FILL_IN_BLANKS, QuestionType.DROPDOWNS})
 
 
-class PushedVariable(msgspec.Struct):
+class PushedVariable(msgspec.Struct, gc=False):
     """A variable of a calculated question."""
 
     name: Text
     value: Text = Text()
 
 
-class PushedMatch(msgspec.Struct):
+class PushedMatch(msgspec.Struct, gc=False):
     """The right side of a matching question."""
 
     match_id: Id
@@ -92,7 +92,7 @@ class PushedAnswer(msgspec.Struct, gc=False):
         return not ((self.text or "").strip() or (self.html or "").strip())
 
 
-class PushedQuestion(msgspec.Struct):
+class PushedQuestion(msgspec.Struct, gc=False):
     """A question of a quiz."""
 
     id: Id
@@ -138,19 +138,21 @@ def read_questions(
     if len(sources) > MOST_QUESTIONS:
         issues.skip([ValidationIssue(path, f"has more than {MOST_QUESTIONS} entries", IssueKind.TOO_LONG)])
         return None, []
-    groups: list[PushedGroup] = []
 
-    def read(source: msgspec.Raw, entry_path: str) -> PushedQuestion | None:
+    def read(source: msgspec.Raw, entry_path: str) -> PushedQuestion | PushedGroup:
         entry, found = read_entry(source, entry_path)
-        if found:
+        if entry is None or found:
             raise InvalidInputError(found)
-        if isinstance(entry, PushedGroup):
-            groups.append(entry)
-            return None
         return entry
 
-    kind = EntryKind(read, _id_of, _read_key, "id", "is also the id of an earlier question")
-    questions = kind.read_list(sources, path, issues)
+    kind = EntryKind(read, _key_of, _read_key, "id", "is also the id of an earlier question or group")
+    entries = kind.read_list(sources, path, issues)
+    groups = [entry for entry in entries.entries.values() if isinstance(entry, PushedGroup)]
+    questions = PushedList(
+        path,
+        {n: entry for n, entry in entries.entries.items() if isinstance(entry, PushedQuestion)},
+        entries.skipped,
+    )
     skipped = {key.group_id for key in questions.skipped.values() if isinstance(key, GroupKey)}
 
     def find_dependent(question: PushedQuestion, path: str) -> Iterator[ValidationIssue]:
@@ -219,11 +221,18 @@ def _id_of(question: PushedQuestion) -> int:
     return int(question.id)
 
 
-def _key_of(entry: _Key) -> int | GroupKey:
+def _key_of(entry: PushedQuestion | PushedGroup) -> Hashable:
+    if isinstance(entry, PushedQuestion):
+        return int(entry.id)
+    # Groups without an id are not the same group.
+    return object() if entry.id is None else GroupKey(int(entry.id))
+
+
+def _key_of_invalid(entry: _Key) -> int | GroupKey:
     return GroupKey(int(entry.id)) if bytes(entry.entry_type) == _GROUP else int(entry.id)
 
 
-_read_key: Final = key_reader(_Key, _key_of)
+_read_key: Final = key_reader(_Key, _key_of_invalid)
 _decode_entry: Final = decoder(_Entry).decode
 _decode_group: Final = decoder(PushedGroup).decode
 _decode: Final = decoder(PushedQuestion).decode

@@ -23,9 +23,10 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # A closing quote is not required: searching for it from every quote would take for ever if there is none.
 _STRING: Final = r'"[^"\\]*+(?:\\(?s:.)[^"\\]*+)*+"?+'
 # An object without others in it; a key; a bracket; or all that comes before the next of them, with empty
-# objects and lists.
+# objects and lists. What is repeated may only fail before it has read anything: before 3.11.5, Python goes on
+# behind what a possessive repeat has read in vain.
 _TOKEN: Final = re.compile(
-    rf'(\{{[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)++\}})|({_STRING})\s*+:|([\[\]{{}}])|(?:{_STRING}(?!\s*+:)|\{{\}}|\[\]|[^"\[\]{{}}])++'
+    rf'(\{{[^"\[\]{{}}]*+(?:{_STRING}[^"\[\]{{}}]*+)++\}})|({_STRING})\s*+:|([\[\]{{}}])|(?:(?!{_STRING}\s*+:){_STRING}|\{{\}}|\[\]|[^"\[\]{{}}]++)++'
 )
 _NOT_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
 _INNERMOST: Final = re.compile(r"\[\]|\{\}")
@@ -91,6 +92,11 @@ def is_deep(text: str, most: int = MOST_DEPTH) -> bool:
             return len(outer) > most
         brackets = outer
     return bool(brackets)
+
+
+def may_hide_something(source: bytes) -> bool:
+    """Whether a NUL, or a colon that would not be counted, may be written as an escape."""
+    return b"\\" in source and any(escape in source for escape in (b"\\u0000", b"\\u003a", b"\\u003A"))
 
 
 def _scan(text: str, most_depth: int, path: str) -> bool:

@@ -6,24 +6,25 @@ changes nothing. Times come from the database's clock.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import json
 import platform
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, cast, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
-from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.filenames import display_name
 from models.reports.requests import clear
 from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
-from models.reports.variants import TYPES, Variant
-from models.reports.withdrawal import locked_quiz
+from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
+from models.reports.withdrawal import MAY_HAVE, may_have_parameters
 
 # Identifies a claim in the log. Teachers see it, too, and can quote it to their administrator.
 REFERENCE = "report {report_id}, job {progress_id}"
@@ -71,55 +72,72 @@ class Snapshot:
     transactions: str | None = None
 
 
+_VARIANT: Final = {field.name: getattr(QuizReport, field.name).type for field in dataclasses.fields(Variant)}
+_VERSIONS: Final = json.dumps({kind: spec.version for kind, spec in TYPES.items()})
+# Columns are named one by one: a further one must not change the result of a statement that is prepared.
+# The commit of a first claim does not wait for the disk: a crash of the database that loses it leaves the job
+# queued, and the worker then finds that it has lost its lease. What it finishes waits for the disk, and so
+# for its claim. A job that is sent again may have caused the crash, so its try is on the disk first.
+# A database that was restored may hold a job back whose message is still in the broker: it counts as sent.
+_CLAIM: Final = text(
+    f"""
+    WITH claimed AS (
+        UPDATE quiz_reports
+        SET state = 'running', tries = tries + 1, claim_token = :token, lease_until = now() + :lease,
+            enqueued_at = coalesce(enqueued_at, now()), send_count = greatest(send_count, 1),
+            quiz_revision = quizzes.revision, roster_revision = courses.roster_revision, updated_at = now()
+        FROM quizzes JOIN courses ON courses.id = quizzes.course_id
+        WHERE quiz_reports.id = :report_id AND progress_id = :progress_id AND tries < :max_tries
+            AND (state = 'queued' OR state = 'running' AND lease_until < now())
+            AND report_type = ANY(:types) AND format = ANY(:formats)
+            AND (analysis_version IS NULL OR quiz_reports.updated_at < now() - :left_to_newer
+                 OR split_part(analysis_version, '+', 1)::int <= (:versions ::jsonb ->> report_type)::int)
+            AND quizzes.id = quiz_id
+        RETURNING progress_id, tries, {", ".join(_VARIANT)}, course_id, title, quiz_type, send_count
+    )
+    UPDATE progress SET completion = 0, updated_at = now()
+    FROM claimed WHERE progress.id = claimed.progress_id
+    RETURNING claimed.*, request_id, set_config(
+        'synchronous_commit',
+        CASE WHEN claimed.send_count > 1 THEN current_setting('synchronous_commit') ELSE 'off' END,
+        true
+    ) AS synchronous_commit
+    """  # noqa: S608 - these are names of columns.
+).columns(**_VARIANT, quiz_type=Quiz.quiz_type.type)
+
+
 def claim(
     session: Session, report_id: int, progress_id: int, *, lease_seconds: float, max_tries: int
 ) -> Claim | None:
     """Claim a job that is queued or whose lease has expired; None if it cannot be claimed.
 
     A job that was requested with a newer analysis than this process has is left to newer workers for five
-    minutes: during an upgrade, its file would never be current. The revisions of now are stored, which are at
-    most as new as the snapshot will be: a failure of the job stands until they change, or for a time.
+    minutes: during an upgrade, its file would never be current. One of a type or format that this process
+    does not know is left to them altogether. The revisions of now are stored, which are at most as new as the
+    snapshot will be: a failure of the job stands until they change, or for a time.
     """
     token = uuid.uuid4()
-    quiz = select(Quiz).where(Quiz.id == QuizReport.quiz_id)
-    roster_revision = quiz.join(Course).with_only_columns(Course.roster_revision)
     claimed = session.execute(
-        update(QuizReport)
-        .where(
-            QuizReport.id == report_id,
-            QuizReport.progress_id == progress_id,
-            QuizReport.tries < max_tries,
-            or_(QuizReport.state == ReportState.QUEUED, _lease_expired()),
-            or_(_analysis_is_known(), QuizReport.updated_at < func.now() - _LEFT_TO_NEWER_WORKERS),
-        )
-        .values(
-            state=ReportState.RUNNING,
-            tries=QuizReport.tries + 1,
-            claim_token=token,
-            lease_until=_from_now(lease_seconds),
-            quiz_revision=quiz.with_only_columns(Quiz.revision).scalar_subquery(),
-            roster_revision=roster_revision.scalar_subquery(),
-            updated_at=func.now(),
-        )
-        .returning(QuizReport.id)
-        .execution_options(synchronize_session=False)
+        _CLAIM,
+        {
+            "report_id": report_id,
+            "progress_id": progress_id,
+            "token": token,
+            "lease": datetime.timedelta(seconds=lease_seconds),
+            "max_tries": max_tries,
+            "left_to_newer": _LEFT_TO_NEWER_WORKERS,
+            "versions": _VERSIONS,
+            "types": list(ReportType),
+            "formats": list(ReportFormat),
+        },
     ).first()
     if claimed is None:
         return None
-    request_id = session.scalar(
-        update(Progress)
-        .where(Progress.id == progress_id)
-        .values(completion=0.0, updated_at=func.now())
-        .returning(Progress.request_id)
-        .execution_options(synchronize_session=False)
+    variant = Variant(**{name: getattr(claimed, name) for name in _VARIANT})
+    name = display_name(claimed.title, claimed.quiz_type, variant)
+    return Claim(
+        report_id, progress_id, token, variant, claimed.course_id, name, claimed.tries, claimed.request_id
     )
-    report, course_id, title, quiz_type = session.execute(
-        select(QuizReport, Quiz.course_id, Quiz.title, Quiz.quiz_type)
-        .join(Quiz)
-        .where(QuizReport.id == report_id)
-    ).one()
-    name = display_name(title, quiz_type, report.variant)
-    return Claim(report_id, progress_id, token, report.variant, course_id, name, report.tries, request_id)
 
 
 _HEARTBEAT = text(
@@ -153,36 +171,67 @@ def heartbeat(session: Session, claim: Claim, completion: float, *, lease_second
         raise LeaseLostError(claim.reference)
 
 
+# The report takes the id of the file before there is one, so that a file without a report is never made.
+_FINISH: Final = text(
+    f"""
+    WITH quiz AS (
+        SELECT id FROM quizzes WHERE id = :quiz_id AND {MAY_HAVE} FOR SHARE
+    ), ended AS (
+        UPDATE quiz_reports
+        SET state = 'generated', claim_token = NULL, lease_until = NULL, updated_at = now(),
+            file_id = nextval(pg_get_serial_sequence('files', 'id')),
+            quiz_revision = :quiz_revision, roster_revision = :roster_revision,
+            analysis_version = :analysis_version, attempt_count = :attempt_count,
+            transactions = :transactions
+        FROM quiz
+        WHERE quiz_reports.id = :report_id AND state = 'running' AND claim_token = :token
+            AND quiz_id = quiz.id
+        RETURNING progress_id, file_id
+    ), file AS (
+        INSERT INTO files (id, uuid, storage_key, size, sha256, node)
+        SELECT file_id, :uuid, :storage_key, :size, :sha256, :node FROM ended
+    )
+    UPDATE progress SET completion = 100, message = NULL, updated_at = now()
+    FROM ended WHERE progress.id = ended.progress_id
+    RETURNING progress.id
+    """  # noqa: S608 - the condition is a constant.
+)
+
+
 def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
     """Make the stored object the report's file.
 
     Raises LeaseLostError if the claim no longer holds, or if the quiz may no longer have such a report.
     """
-    file = File(storage_key=claim.storage_key, size=size, sha256=sha256, node=platform.node())
-    session.add(file)
-    session.flush()
-    _end(
-        session,
-        claim,
-        QuizReport.quiz_id == locked_quiz(claim.variant).c.id,
-        state=ReportState.GENERATED,
-        file_id=file.id,
-        quiz_revision=snapshot.quiz_revision,
-        roster_revision=snapshot.roster_revision,
-        analysis_version=snapshot.analysis_version,
-        attempt_count=snapshot.attempt_count,
-        transactions=snapshot.transactions,
-    )
-    session.execute(
-        update(Progress)
-        .where(Progress.id == claim.progress_id)
-        .values(completion=100.0, message=None, updated_at=func.now())
-    )
+    finished = session.execute(
+        _FINISH,
+        {
+            "report_id": claim.report_id,
+            "token": claim.token,
+            **may_have_parameters(claim.variant),
+            **vars(snapshot),
+            "uuid": uuid.uuid4(),
+            "storage_key": claim.storage_key,
+            "size": size,
+            "sha256": sha256,
+            "node": platform.node(),
+        },
+    ).first()
+    if finished is None:
+        raise LeaseLostError(claim.reference)
 
 
 def fail(session: Session, claim: Claim, message: str) -> None:
     """End the job as failed, with a message for teachers; raise LeaseLostError if the claim is lost."""
-    _end(session, claim, state=ReportState.FAILED)
+    ended = session.execute(
+        update(QuizReport)
+        .where(_holds(claim))
+        .values(state=ReportState.FAILED, claim_token=None, lease_until=None, updated_at=func.now())
+        .returning(QuizReport.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if ended is None:
+        raise LeaseLostError(claim.reference)
     session.execute(
         update(Progress)
         .where(Progress.id == claim.progress_id)
@@ -263,6 +312,8 @@ def take_unclaimed_jobs(
     ]
 
 
+# Unlike a claim, this is on the disk before the message is sent: the number of sends tells a job that was
+# sent again, which may have crashed the database, from one that was not.
 _HAND_OUT = text(
     """
     WITH sent AS (
@@ -323,18 +374,6 @@ def unreferenced(session: Session, storage_keys: Sequence[str]) -> Sequence[str]
     return [key for key in storage_keys if key not in known]
 
 
-def _end(session: Session, claim: Claim, *conditions: ColumnElement[bool], **values: Any) -> None:
-    ended = session.execute(
-        update(QuizReport)
-        .where(_holds(claim), *conditions)
-        .values(claim_token=None, lease_until=None, updated_at=func.now(), **values)
-        .returning(QuizReport.id)
-        .execution_options(synchronize_session=False)
-    ).first()
-    if ended is None:
-        raise LeaseLostError(claim.reference)
-
-
 def _holds(claim: Claim) -> ColumnElement[bool]:
     return and_(
         QuizReport.id == claim.report_id,
@@ -343,16 +382,5 @@ def _holds(claim: Claim) -> ColumnElement[bool]:
     )
 
 
-def _analysis_is_known() -> ColumnElement[bool]:
-    """Whether this process makes files of the version that was requested, or of a newer one."""
-    requested = cast(func.split_part(QuizReport.analysis_version, "+", 1), Integer)
-    known = case({kind: spec.version for kind, spec in TYPES.items()}, value=QuizReport.report_type)
-    return or_(QuizReport.analysis_version.is_(None), requested <= known)
-
-
 def _lease_expired() -> ColumnElement[bool]:
     return and_(QuizReport.state == ReportState.RUNNING, QuizReport.lease_until < func.now())
-
-
-def _from_now(seconds: float) -> ColumnElement[datetime.datetime]:
-    return func.now() + datetime.timedelta(seconds=seconds)

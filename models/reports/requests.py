@@ -12,22 +12,25 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     CursorResult,
-    ScalarSelect,
+    Executable,
+    Integer,
     and_,
     bindparam,
-    case,
+    cast,
     delete,
     false,
     func,
-    null,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.db.session import lock
 from models.errors import (
@@ -38,7 +41,7 @@ from models.errors import (
 )
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
+from models.reports.tables import IS_PUBLIC, File, JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import PUBLIC_TYPES, Variant
 
 FAILURE_STANDS_SECONDS: Final = 600
@@ -116,38 +119,23 @@ def request_report(
     kind of survey, the variant is the one that it has now, or InvalidReportTypeError is raised.
     """
     while True:
-        newest = _newest_under_lock(session, course, quiz, variant)
+        newest = _newest_under_lock(session, course, variant)
         if newest is not None and newest.state.is_live:
             raise AlreadyBeingGeneratedError("report is already being generated")
         if newest is not None and newest.is_current(quiz, course, formula_guard=formula_guard):
             return Requested(newest, None)
-        # From here to the commit the quiz cannot become a survey that may not have this report.
-        session.refresh(quiz, with_for_update={"read": True})
         if (present := variant.at(quiz)) == variant:
-            break
+            job = {
+                "user_id": user_id,
+                "request_id": request_id,
+                "queue": Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL,
+                "analysis_version": variant.analysis_version(formula_guard=formula_guard),
+                "course_jobs": course_jobs,
+            }
+            if (report := _queue(session, quiz, variant, newest, job)) is not None:
+                return Requested(report, report.message)
+            # Another transaction has changed the quiz or the row since they were read: read them again.
         variant = present
-    progress = Progress(user_id=user_id, request_id=request_id)
-    session.add(progress)
-    session.flush()
-    # Beyond a course's share, the job is held back without a message until it is handed out.
-    has_turn = sent_jobs(course.id) < course_jobs
-    job = {
-        "state": ReportState.QUEUED,
-        "progress_id": progress.id,
-        "queue": Queue.LARGE if quiz.response_count >= large_responses else Queue.SMALL,
-        "enqueued_at": case((has_turn, func.now()), else_=null()),
-        "send_count": case((has_turn, 1), else_=0),
-        "analysis_version": variant.analysis_version(formula_guard=formula_guard),
-    }
-    if newest is None or newest.state is ReportState.GENERATED:
-        report = QuizReport(**vars(variant), **job)
-        session.add(report)
-        session.flush()
-    else:
-        report = newest
-        _queue_again(session, report, job)
-    session.refresh(report)
-    return Requested(report, report.message)
 
 
 def find_newest(session: Session, variant: Variant) -> QuizReport:
@@ -166,7 +154,7 @@ def find_newest_files(session: Session, variants: Iterable[Variant]) -> Mapping[
     return {report.variant: report for report in found}
 
 
-def find_recent_failure(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
+def find_recent_failure(session: Session, variant: Variant) -> QuizReport | None:
     """Find the newest report of a variant if its job has failed, and another one would probably fail, too.
 
     That is so while neither the quiz nor the roster has changed, for ten minutes. A reader that asks again
@@ -175,10 +163,24 @@ def find_recent_failure(session: Session, course: Course, quiz: Quiz, variant: V
     newest = _newest(session, variant)
     if newest is None or newest.state is not ReportState.FAILED:
         return None
-    if (newest.quiz_revision, newest.roster_revision) != (quiz.revision, course.roster_revision):
-        return None
-    is_recent = QuizReport.updated_at > func.now() - datetime.timedelta(seconds=FAILURE_STANDS_SECONDS)
-    return newest if session.scalar(select(is_recent).where(QuizReport.id == newest.id)) else None
+    return None if failure_stands_seconds(session, newest.id) is None else newest
+
+
+def failure_stands_seconds(session: Session, report_id: int) -> int | None:
+    """Return for how many seconds the failure of a report still stands, 1 at least; None if it does not."""
+    ends = QuizReport.updated_at + datetime.timedelta(seconds=FAILURE_STANDS_SECONDS)
+    return session.scalar(
+        select(cast(func.ceil(func.extract("epoch", ends - func.now())), Integer))
+        .join(Quiz, Quiz.id == QuizReport.quiz_id)
+        .join(Course, Course.id == Quiz.course_id)
+        .where(
+            QuizReport.id == report_id,
+            QuizReport.state == ReportState.FAILED,
+            QuizReport.quiz_revision == Quiz.revision,
+            QuizReport.roster_revision == Course.roster_revision,
+            ends > func.now(),
+        )
+    )
 
 
 def abort_report(session: Session, quiz_id: int, report_id: int) -> Aborted:
@@ -274,22 +276,6 @@ def find_file_report(session: Session, file_id: int) -> QuizReport:
     return _found(session.scalar(_BY_FILE, {"id": file_id}))
 
 
-def sent_jobs(course_id: int) -> ScalarSelect[int]:
-    """Count the jobs of a course that the broker holds or that workers run."""
-    live = aliased(QuizReport)
-    return (
-        select(func.count())
-        .join(Quiz, Quiz.id == live.quiz_id)
-        .where(
-            Quiz.course_id == course_id,
-            live.state.in_([ReportState.QUEUED, ReportState.RUNNING]),
-            live.enqueued_at.is_not(None),
-        )
-        .select_from(live)
-        .scalar_subquery()
-    )
-
-
 def mark_file_lost(session: Session, file_id: int) -> bool:
     """Mark as stale the report of a file that has lost its bytes, so that the next request makes it anew.
 
@@ -308,15 +294,87 @@ def mark_file_lost(session: Session, file_id: int) -> bool:
 _OF_VARIANT = [getattr(QuizReport, field.name) for field in fields(Variant)]
 # Most requests run one of these, so they are built once.
 _FIND = select(QuizReport).execution_options(populate_existing=True)
+_IS_OF_VARIANT = and_(*(column == bindparam(column.key) for column in _OF_VARIANT))
+_NEWEST = _FIND.where(_IS_OF_VARIANT).order_by(QuizReport.id.desc()).limit(1)
+# Quiz and course are selected for the effect on the objects of the session.
+_NEWEST_AND_REVISIONS = (
+    select(QuizReport, Quiz, Course)
+    .select_from(Quiz)
+    .join(Course, Course.id == bindparam("course_id"))
+    .outerjoin(QuizReport, _IS_OF_VARIANT)
+    .where(Quiz.id == bindparam("quiz_id"))
+    .order_by(QuizReport.id.desc())
+    .limit(1)
+    .execution_options(populate_existing=True)
+)
 _BY_ID = _FIND.where(
     QuizReport.id == bindparam("id"),
     QuizReport.quiz_id == bindparam("quiz_id"),
-    QuizReport.report_type.in_(PUBLIC_TYPES),
+    IS_PUBLIC,
 )
-_BY_PROGRESS = _FIND.where(
-    QuizReport.progress_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES)
+_BY_PROGRESS = _FIND.where(QuizReport.progress_id == bindparam("id"), IS_PUBLIC)
+_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"), IS_PUBLIC)
+
+# Until the commit, the quiz cannot become another kind of survey.
+_LOCKED_QUIZ = """quiz AS (
+        SELECT id, course_id FROM quizzes
+        WHERE id = :quiz_id AND quiz_type = :quiz_type AND anonymous_submissions = :anonymous_submissions
+        FOR SHARE
+    )"""
+# Beyond a course's share, a job is held back without a message until it is handed out.
+_TURN = """turn AS (
+        SELECT count(*) < :course_jobs AS has_come
+        FROM quiz JOIN quizzes ON quizzes.course_id = quiz.course_id
+            JOIN quiz_reports ON quiz_reports.quiz_id = quizzes.id
+        WHERE state IN ('queued', 'running') AND enqueued_at IS NOT NULL
+    )"""
+_JOB = {
+    "state": "'queued'",
+    "progress_id": "job.id",
+    "queue": ":queue",
+    "enqueued_at": "CASE WHEN has_come THEN now() END",
+    "send_count": "CASE WHEN has_come THEN 1 ELSE 0 END",
+    "analysis_version": ":analysis_version",
+    "tries": "0",
+}
+_REPORT_COLUMNS, _PROGRESS_COLUMNS = QuizReport.__table__.c, Progress.__table__.c
+_NEW_JOB = f"""job AS (
+        INSERT INTO progress (user_id, request_id, completion) SELECT :user_id, :request_id, 0 FROM {{source}}
+        RETURNING {", ".join(column.name for column in _PROGRESS_COLUMNS)}
+    )"""  # noqa: S608 - these are names of columns.
+_RETURNED = f"RETURNING {', '.join(f'quiz_reports.{column.name}' for column in _REPORT_COLUMNS)}"
+
+
+def _queued(ctes: str, *parameters: BindParameter[Any]) -> Executable:
+    """Make the statement that returns a queued report with its Progress, which `ctes` call queued and job."""
+    statement = text(f"WITH {ctes} SELECT queued.*, job.* FROM queued, job")  # noqa: S608 - a constant.
+    rows = statement.bindparams(*parameters).columns(*_REPORT_COLUMNS, *_PROGRESS_COLUMNS)
+    return _FIND.options(contains_eager(QuizReport.progress)).from_statement(rows)
+
+
+_QUEUE_NEW: Final = _queued(
+    f"""{_LOCKED_QUIZ}, {_TURN}, {_NEW_JOB.format(source="quiz")}, queued AS (
+        INSERT INTO quiz_reports ({", ".join([*(column.key for column in _OF_VARIANT), *_JOB])})
+        SELECT {", ".join([*(f":{column.key}" for column in _OF_VARIANT), *_JOB.values()])} FROM job, turn
+        {_RETURNED}
+    )""",  # noqa: S608 - these are names of columns, and constants.
+    *(bindparam(column.key, type_=column.type) for column in _OF_VARIANT),
 )
-_BY_FILE = _FIND.where(QuizReport.file_id == bindparam("id"), QuizReport.report_type.in_(PUBLIC_TYPES))
+# The Progress of an earlier job is deleted.
+_QUEUE_AGAIN: Final = _queued(
+    f"""{_LOCKED_QUIZ}, {_TURN}, report AS (
+        SELECT quiz_reports.id, progress_id FROM quiz JOIN quiz_reports ON quiz_id = quiz.id
+        WHERE quiz_reports.id = :report_id AND state IN ('idle', 'failed')
+        FOR UPDATE OF quiz_reports
+    ), {_NEW_JOB.format(source="report")}, earlier AS (
+        DELETE FROM progress USING report WHERE progress.id = report.progress_id
+    ), queued AS (
+        UPDATE quiz_reports
+        SET updated_at = now(), {", ".join(f"{name} = {value}" for name, value in _JOB.items())}
+        FROM report, job, turn WHERE quiz_reports.id = report.id
+        {_RETURNED}
+    )"""  # noqa: S608
+)
 
 
 def _is_of(variant: Variant) -> ColumnElement[bool]:
@@ -346,7 +404,7 @@ def _listed(
 
     newest = _newest(session, variant)
     if not can_be_listed(newest):
-        newest = _newest_under_lock(session, course, quiz, variant)
+        newest = _newest_under_lock(session, course, variant)
     if newest is None or not can_be_listed(newest):
         newest = QuizReport(**vars(variant))
         session.add(newest)
@@ -356,30 +414,34 @@ def _listed(
 
 
 def _newest(session: Session, variant: Variant) -> QuizReport | None:
-    return session.scalar(_FIND.where(_is_of(variant)).order_by(QuizReport.id.desc()).limit(1))
+    return session.scalar(_NEWEST, vars(variant))
 
 
-def _newest_under_lock(session: Session, course: Course, quiz: Quiz, variant: Variant) -> QuizReport | None:
+def _newest_under_lock(session: Session, course: Course, variant: Variant) -> QuizReport | None:
     """Lock the variant, then read its newest row and the revisions, so that none is older than the lock."""
     lock(session, variant.lock_name)
-    newest = _newest(session, variant)
-    session.refresh(quiz)
-    session.refresh(course)
+    read = session.execute(_NEWEST_AND_REVISIONS, {**vars(variant), "course_id": course.id}).one()
+    newest: QuizReport | None = read.QuizReport
     return newest
 
 
-def _queue_again(session: Session, report: QuizReport, job: Mapping[str, Any]) -> None:
-    earlier = report.progress_id
-    queued = _execute(
-        session,
-        update(QuizReport)
-        .where(QuizReport.id == report.id, QuizReport.state.in_([ReportState.IDLE, ReportState.FAILED]))
-        .values(**job, tries=0, updated_at=func.now()),
-    )
-    if queued.rowcount != 1:
-        raise AlreadyBeingGeneratedError("report is already being generated")
-    if earlier is not None:
-        session.execute(delete(Progress).where(Progress.id == earlier))
+def _queue(
+    session: Session, quiz: Quiz, variant: Variant, newest: QuizReport | None, job: Mapping[str, Any]
+) -> QuizReport | None:
+    """Queue a job in a new row, or in the newest one if it has no file; return the report.
+
+    None if the quiz is no longer as it was read, or the row no longer without a live job.
+    """
+    as_read = {"quiz_type": quiz.quiz_type, "anonymous_submissions": quiz.anonymous_submissions}
+    if newest is None or newest.state is ReportState.GENERATED:
+        statement, row = _QUEUE_NEW, vars(variant)
+    else:
+        statement, row = _QUEUE_AGAIN, {"quiz_id": quiz.id, "report_id": newest.id}
+    report: QuizReport | None = session.scalar(statement, {**job, **as_read, **row})
+    if report is not None:
+        # The statement returns no file, and it would be read when the session is closed.
+        set_committed_value(report, "file", None)
+    return report
 
 
 def _execute(session: Session, statement: Any) -> CursorResult[Any]:

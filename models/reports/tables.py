@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     Text,
     Uuid,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -26,7 +27,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.db.base import Base, CreatedAt, OwnId, enum_by_value
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz
-from models.reports.variants import AttemptChoice, ReportFormat, ReportType, Variant
+from models.reports.variants import PUBLIC_TYPES, AttemptChoice, ReportFormat, ReportType, Variant
 
 # The columns that distinguish the files of a quiz.
 _VARIANT: Final = [field.name for field in dataclasses.fields(Variant)]
@@ -188,3 +189,7 @@ class QuizReport(Base):
             and self.roster_revision == course.roster_revision
             and self.analysis_version == self.variant.analysis_version(formula_guard=formula_guard)
         )
+
+
+IS_PUBLIC: Final = or_(*(QuizReport.report_type == kind for kind in PUBLIC_TYPES))
+"""The condition of a report that clients may see; SQLAlchemy would expand an IN at each execution."""

@@ -67,8 +67,8 @@ class TypeSpec:
 class FormatSpec:
     """How a format is served; `guards_formulas` says that the formula guard changes its bytes.
 
-    A format with a `new_quizzes_name` is a layout of New Quizzes for the student_analysis. Only a request in
-    the form of New Quizzes may name it, and by this name.
+    A format with a `new_quizzes_name` is a layout of New Quizzes. Only a request in the form of New Quizzes
+    may name it, and by this name.
     """
 
     content_type: str
@@ -110,7 +110,7 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
         formats=CLASSIC_FORMATS,
     ),
     ReportType.ITEM_ANALYSIS: TypeSpec(
-        version=2,
+        version=3,
         readable_name="Item Analysis",
         quiz_file="{title} Quiz Item Analysis Report",
         survey_file="{title} Survey Item Analysis Report",
@@ -119,7 +119,7 @@ TYPES: Final[Mapping[ReportType, TypeSpec]] = {
         formats=CLASSIC_FORMATS,
     ),
     ReportType.STATISTICS: TypeSpec(
-        version=2,
+        version=3,
         readable_name="Statistics",
         quiz_file="{title} Quiz Statistics",
         survey_file="{title} Survey Statistics",
@@ -247,14 +247,14 @@ def parse_report_format(name: object, report_type: ReportType) -> ReportFormat:
 def parse_new_quizzes_format(name: object, report_type: ReportType) -> ReportFormat:
     """Parse the format of a New Quizzes request, or raise InvalidReportFormatError if it is not csv or json.
 
-    The student_analysis has a layout of its own, the item_analysis is Classic's.
+    The CSV of an item_analysis is Classic's, since New Quizzes' is not known.
     """
     layouts = {spec.new_quizzes_name: known for known, spec in FORMATS.items() if spec.new_quizzes_name}
     if not isinstance(name, str) or name not in layouts:
         raise InvalidReportFormatError("invalid quiz report format: it must be csv or json")
-    if report_type is ReportType.STUDENT_ANALYSIS:
-        return layouts[name]
-    return parse_report_format(name, report_type)
+    if report_type is ReportType.ITEM_ANALYSIS and name == ReportFormat.CSV:
+        return ReportFormat.CSV
+    return layouts[name]
 
 
 def require_generatable(report_type: ReportType, quiz: Quiz) -> None:

@@ -1,15 +1,15 @@
 """Withdrawing reports: those with names once a quiz is an anonymous survey, item analyses once a survey.
 
 A change of the quiz locks its row before it withdraws reports. A transaction that queues or finishes a job
-takes a shared lock of that row and reads the quiz again, so if a change and a job race, the change wins.
+takes a shared lock of that row and compares the quiz, so if a change and a job race, the change wins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from sqlalchemy import CTE, ColumnElement, and_, false, func, not_, or_, select, update
+from sqlalchemy import and_, false, func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from models.lms.quizzes import Quiz, QuizType
@@ -22,7 +22,14 @@ WITHDRAWN: Final = (
     " survey they hold no names, and a survey has no item analysis."
 )
 
-_SURVEYS: Final = [kind for kind in QuizType if kind.is_survey]
+_SURVEYS: Final = ", ".join(f"'{kind.value}'" for kind in QuizType if kind.is_survey)
+MAY_HAVE: Final = f"""NOT (
+    quiz_type IN ({_SURVEYS}) AND (:is_item_analysis OR anonymous_submissions AND NOT :is_anonymous)
+)"""
+"""The condition of a quiz that may have a report, with the parameters of `may_have_parameters`.
+
+A transaction that finishes a job checks it on the locked row of the quiz.
+"""
 
 
 def withdraw_reports(session: Session, quiz: Quiz) -> Sequence[str]:
@@ -64,20 +71,10 @@ def withdraw_reports(session: Session, quiz: Quiz) -> Sequence[str]:
     return [row.storage_key for row in generated]
 
 
-def locked_quiz(variant: Variant) -> CTE:
-    """Select the variant's quiz if it may have such a report, and keep it from changing until the commit."""
-    return (
-        select(Quiz.id)
-        .where(Quiz.id == variant.quiz_id, *_conditions(variant))
-        .with_for_update(read=True)
-        .cte("locked_quiz")
-    )
-
-
-def _conditions(variant: Variant) -> Sequence[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if variant.report_type is ReportType.ITEM_ANALYSIS:
-        conditions.append(Quiz.quiz_type.not_in(_SURVEYS))
-    if not variant.anonymous:
-        conditions.append(not_(and_(Quiz.quiz_type.in_(_SURVEYS), Quiz.anonymous_submissions)))
-    return conditions
+def may_have_parameters(variant: Variant) -> Mapping[str, Any]:
+    """Return the parameters of `MAY_HAVE`."""
+    return {
+        "quiz_id": variant.quiz_id,
+        "is_item_analysis": variant.report_type is ReportType.ITEM_ANALYSIS,
+        "is_anonymous": variant.anonymous,
+    }

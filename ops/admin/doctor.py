@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from models.db.schema import applied_revision, is_usable_revision, newest_revisi
 from models.db.session import Database
 from models.errors import InvalidSettingError, QuizReportsError, StorageError
 from models.lms.attempts import Attempt
+from models.lms.quizzes import Quiz
 from models.reports.stored_files import newest_files
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
@@ -167,7 +169,7 @@ def check_workers(settings: Settings) -> str:
     """Check that a worker responds within a second, and that no report has waited long."""
     from models.publisher import BROKER_FAILURES, JobPublisher
 
-    waiting = _waiting_reports(settings)
+    waiting = describe_waiting(settings)
     # Celery would retry for long if the broker did not respond.
     check_broker(settings)
     publisher = JobPublisher(settings.redis_url)
@@ -184,17 +186,24 @@ def check_workers(settings: Settings) -> str:
         raise CheckFailedError("no worker responds", "start quiz-reports worker")
     if waiting:
         raise CheckFailedError(
-            f"{waiting} reports have waited for more than {_QUEUED_TOO_LONG}",
-            "start more workers; check that quiz-reports sweeper runs",
+            waiting,
+            "start more workers; check that quiz-reports sweeper runs; if all are of one course, its share is"
+            " the limit (QUIZ_REPORTS_COURSE_JOBS), and others do not wait",
         )
     return f"{nodes} nodes respond, no report has waited too long"
 
 
-def _waiting_reports(settings: Settings) -> int:
+def describe_waiting(settings: Settings) -> str:
+    """Tell how many reports have waited for long, and of which course most are; nothing if none has."""
     with _database(settings) as database, database.transaction() as session:
-        late = text(f"updated_at < now() - interval '{_QUEUED_TOO_LONG}'")
-        query = select(QuizReport.id).where(QuizReport.state == ReportState.QUEUED, late)
-        return len(session.scalars(query).all())
+        late = QuizReport.updated_at < func.now() - text(f"interval '{_QUEUED_TOO_LONG}'")
+        query = select(Quiz.course_id).join(QuizReport).where(QuizReport.state == ReportState.QUEUED, late)
+        courses = Counter(session.scalars(query))
+    if not courses:
+        return ""
+    [(course_id, most)] = courses.most_common(1)
+    waited = f"{courses.total()} reports have waited for more than {_QUEUED_TOO_LONG}"
+    return f"{waited}, {most} of them of course {course_id}"
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from ops.benchmarks.pushing import measure_pushing
 from ops.benchmarks.reports import measure_reports
 from ops.benchmarks.scale import measure_scale
 from ops.benchmarks.small_reports import measure_small_reports
-from ops.benchmarks.stack import BenchmarkStack, Plan, log_line, running_stack
+from ops.benchmarks.stack import QUESTIONS, BenchmarkStack, Plan, log_line, running_stack
 from ops.benchmarks.starts import measure_starts
 from ops.benchmarks.table import as_json, table
 from ops.benchmarks.web import measure_web
@@ -41,7 +41,7 @@ FIGURES: dict[str, tuple[str, Measure]] = {
     "essays": ("the memory that 600 essays of 500 kB take, however they compress", measure_many_essays),
     "small": ("small reports: POST to file, reports a second, two workers", measure_small_reports),
     "scale": ("reports a second with one, two and four worker processes", measure_scale),
-    "web": ("GET of a report, requests a second, and the web process's memory", measure_web),
+    "web": ("GET of a report, the web process's memory, and the page of an item analysis", measure_web),
     "push": ("pushing a whole exam, and one attempt to a huge quiz", measure_pushing),
     "inputs": ("the CPU time of all that comes in, by its size, and of refusals", measure_inputs),
     "plans": ("the query plans of the hot statements", measure_plans),
@@ -60,6 +60,13 @@ FIGURES: dict[str, tuple[str, Measure]] = {
     "--sizes", metavar="N,N,…", help=f"The numbers of attempts.  [default: {','.join(map(str, SIZES))}]"
 )
 @click.option(
+    "--questions",
+    type=click.IntRange(1, 999),
+    default=QUESTIONS,
+    show_default=True,
+    help="The number of questions of each quiz whose attempts --sizes counts.",
+)
+@click.option(
     "--runs", type=click.IntRange(1), default=3, show_default=True, help="The number of runs of each figure."
 )
 @click.option(
@@ -70,7 +77,9 @@ FIGURES: dict[str, tuple[str, Measure]] = {
     show_default=True,
     help="The file for all runs; the table (.md) and the plot of growth (.svg) are written beside it.",
 )
-def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json_path: Path) -> None:
+def main(
+    *, quick: bool, only: Sequence[str], sizes: str | None, questions: int, runs: int, json_path: Path
+) -> None:
     """Measure the service against a reference that does the least possible work, in the same run.
 
     Starts PostgreSQL and Valkey in a temporary folder, as durable as those of `quiz-reports up`, or uses
@@ -82,10 +91,11 @@ def main(*, quick: bool, only: Sequence[str], sizes: str | None, runs: int, json
     \b
     Example:
       python -m ops.benchmarks --quick --only small
+      python -m ops.benchmarks --only reports --sizes 3000000 --questions 20 --runs 1
     """
     # On SIGTERM, servers and their gigabytes are removed as on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    plan = Plan(_sizes(sizes, quick=quick), runs, quick)
+    plan = Plan(_sizes(sizes, quick=quick), runs, quick, questions)
     names = _names(only)
     began = datetime.datetime.now(datetime.UTC)
     outcomes: list[Outcome] = []

@@ -17,8 +17,9 @@ import pandas as pd
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_least, at_most
 from ops.benchmarks.stack import BenchmarkStack, log_line
 from workers.analysis.findings import RULES, Remark, remarks
-from workers.analysis.quiz_statistics import ItemOption, QuizStatistics, ScoredItem, Totals
+from workers.analysis.quiz_statistics import QuizStatistics
 from workers.analysis.score_table import NO_OPTION, ScoreTable
+from workers.analysis.totals import ItemOption, ScoredItem, Totals
 
 QUIZZES: Final = 500
 STUDENTS: Final = 200

@@ -21,6 +21,7 @@ from models.lms import courses
 from models.lms.attempts import Attempt, AttemptState
 from models.lms.courses import CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import QuestionSet, QuestionVersion, Quiz, QuizType, ScoringPolicy
+from models.payloads.entries import PushedEntry
 from models.payloads.questions import PushedQuestion, read_entry
 from ops.benchmarks.population import BLOCK, Block, Course, Population
 
@@ -160,11 +161,11 @@ def _selected(population: Population) -> tuple[pa.Array, npt.NDArray[np.bytes_]]
             raise ValueError(f"an invalid question: {refused}")
         parser = ResponseParser([Question.of(question)])
         for response in item.responses:
-            read, issues = parser.read([response.entry], {}, "")
+            read, issues = parser.read([PushedEntry(response.entry)], {}, "")
             if issues:
                 raise ValueError(f"an invalid response: {issues[0]}")
             selections += read.selections
-            outcomes += read.outcome_letters
+            outcomes += read.outcomes
     return pa.array(selections, pa.string()), np.array(outcomes, dtype="S1")
 
 

@@ -1,10 +1,11 @@
-"""The figures of pushes: a whole exam at once, and one attempt to a small quiz and to a huge one."""
+"""The figures of pushes: whole exams, and one attempt to a small quiz and to a huge one."""
 
 from __future__ import annotations
 
 import http.client
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from sqlalchemy import text
 
 from models.reports.variants import ReportType
 from ops.benchmarks.checking import check_reports, write_ndjson
-from ops.benchmarks.measure import Outcome, Spread, at_most, interleaved, seconds
+from ops.benchmarks.exam import ExamStyle
+from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, interleaved, seconds
 from ops.benchmarks.population import BLOCK, Course, Population, students_of
 from ops.benchmarks.psql import copy_rows
 from ops.benchmarks.report_maker import report_maker
@@ -23,9 +25,12 @@ from ops.benchmarks.stack import BenchmarkError, BenchmarkStack, log_line
 
 _COURSE, _FIRST_QUIZ = 200, 2_000
 _QUESTIONS = 50
+_DISK_COURSE, _FIRST_DISK_QUIZ, _DISK_ATTEMPTS = 210, 2_900, 20_000
 _SMALL = 10
 _SINGLE_PUSHES = 100
-_SLOWEST_BULK, _SLOWEST_SINGLE = 6.0, 1.2
+_SLOWEST_BULK, _SLOWEST_SINGLE = 4.0, 1.2
+_LINES_OF_REQUEST = 2_000
+_MOST_MIB_WHILE, _MOST_MIB_AFTER, _SECONDS_AFTER = 250, 150, 3
 _BLOCK_BYTES = 2**20
 # `Population` makes no attempts with such numbers, so no push here updates a stored attempt.
 _FIRST_NEW_ATTEMPT = 10
@@ -33,10 +38,17 @@ _FIRST_NEW_ATTEMPT = 10
 
 def measure_pushing(stack: BenchmarkStack) -> Iterator[Outcome]:
     """Measure pushes through the API, and check a report of the pushed attempts."""
+    # First, since later pushes find the space of rows that were removed.
     with stack.api() as api:
-        client = Pusher(api.address, stack.admin_token)
-        yield from _bulk(stack, client)
-        yield _single(stack, client)
+        yield from _disk(stack, Pusher(api.address, stack.admin_token))
+    course = Course(_COURSE, students_of(stack.plan.main_size))
+    stack.loader.load_course(course)
+    quiz_ids = itertools.count(_FIRST_QUIZ)
+    for style in ExamStyle:
+        for lines in (None, _LINES_OF_REQUEST):
+            yield from _exam(stack, course, quiz_ids, style, lines)
+    with stack.api() as api:
+        yield _single(stack, Pusher(api.address, stack.admin_token))
 
 
 class Pusher:
@@ -68,53 +80,104 @@ class Pusher:
         self._connection.close()
 
 
-def _bulk(stack: BenchmarkStack, client: Pusher) -> Iterator[Outcome]:
-    """Push the attempts of a new quiz in each run, then copy the same rows in with psql."""
+def _exam(
+    stack: BenchmarkStack, course: Course, quiz_ids: Iterator[int], style: ExamStyle, lines: int | None
+) -> Iterator[Outcome]:
+    """Push the attempts of a new quiz in each run, then copy the same rows in with psql.
+
+    The API is started for it, so its memory is that of these pushes. They go as one stream, or in requests of
+    so many lines.
+    """
     size = stack.plan.main_size
-    course = Course(_COURSE, students_of(size))
-    stack.loader.load_course(course)
-    pushes, copies, bytes_an_attempt = [], [], []
-    for run in range(stack.plan.runs):
-        population = Population(course, _FIRST_QUIZ + run, attempts=size, questions=_QUESTIONS)
-        log_line(f"pushing {size:,} attempts, run {run + 1}")
-        before = _database_bytes(stack)
-        pushes.append(_push(stack, client, population))
-        bytes_an_attempt.append((_database_bytes(stack) - before) / size)
-        if run == 0:
-            _check(stack, population)
-        copies.append(_copy_in(stack, population.quiz_id))
+    way = "as one stream" if lines is None else f"in requests of {lines:,} lines"
+    name = f"{style}/{'stream' if lines is None else 'requests'}"
+    pushes, copies = [], []
+    with stack.api() as api:
+        client = Pusher(api.address, stack.admin_token)
+        for run in range(stack.plan.runs):
+            population = Population(course, next(quiz_ids), attempts=size, questions=_QUESTIONS, style=style)
+            log_line(f"pushing {size:,} attempts, {style}, {way}, run {run + 1}")
+            pushes.append(_push(stack, client, population, lines))
+            if run == 0:
+                _check(stack, population)
+            copies.append(_copy_in(stack, population.quiz_id))
+        client.disconnect()
+        peak = api.peak_mib()
+        time.sleep(_SECONDS_AFTER)
+        after = api.mib()
     yield Outcome(
-        figure="push/bulk",
-        work=f"pushing {size:,} attempts × {_QUESTIONS} as NDJSON through the API",
+        figure=f"push/bulk/{name}",
+        work=f"pushing {size:,} attempts × {_QUESTIONS}, {style} exam, {way}",
         unit="s",
         measured=Spread(pushes),
         reference_work="`psql \\copy` of the derived rows in",
         reference=Spread(copies),
         goal=at_most(_SLOWEST_BULK),
     )
-    yield Outcome(
-        figure="push/disk",
-        work=f"growth of PostgreSQL by such a push, for each attempt × {_QUESTIONS}",
-        unit="bytes",
-        # Later runs find the space of the rows that were removed.
-        measured=Spread(bytes_an_attempt[:1]),
-    )
+    for figure, when, mib, most in (
+        ("peak", "while it is pushed", peak, _MOST_MIB_WHILE),
+        ("after", f"{_SECONDS_AFTER} s after the last push", after, _MOST_MIB_AFTER),
+    ):
+        yield Outcome(
+            figure=f"push/memory/{name}/{figure}",
+            work=f"RSS of the largest API process, {style} exam, {way}, {when}",
+            unit="MiB",
+            measured=Spread([mib]),
+            goal=at_most(most, Comparison.ALONE),
+        )
 
 
-def _database_bytes(stack: BenchmarkStack) -> int:
-    """Return the size of all tables and indexes."""
+def _disk(stack: BenchmarkStack, client: Pusher) -> Iterator[Outcome]:
+    """Push both exams, and measure what PostgreSQL, its log and the report take on disk."""
+    size = min(_DISK_ATTEMPTS, stack.plan.main_size)
+    course = Course(_DISK_COURSE, students_of(size))
+    stack.loader.load_course(course)
+    for number, style in enumerate(ExamStyle):
+        quiz_id = _FIRST_DISK_QUIZ + number
+        population = Population(course, quiz_id, attempts=size, questions=_QUESTIONS, style=style)
+        log_line(f"pushing {size:,} attempts, {style}, to see how the disk fills")
+        before = _written_bytes(stack)
+        _push(stack, client, population)
+        tables, log = (after - bytes_ for after, bytes_ in zip(_written_bytes(stack), before, strict=True))
+        with report_maker(stack) as maker:
+            file = maker.make(quiz_id, ReportType.STUDENT_ANALYSIS).file.stat().st_size
+        for name, what, written in (
+            ("tables", "tables and indexes", tables),
+            ("log", "PostgreSQL's log (WAL)", log),
+            ("file", "student_analysis", file),
+        ):
+            yield Outcome(
+                figure=f"push/disk/{name}/{style}",
+                work=f"{what} on disk for each attempt × {_QUESTIONS}, {style} exam",
+                unit="bytes",
+                measured=Spread([written / size]),
+            )
+
+
+def _written_bytes(stack: BenchmarkStack) -> tuple[int, int]:
+    """Return the size of all tables and indexes, and the bytes that were ever written to the log."""
     with stack.database.transaction() as session:
-        return int(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+        sizes = session.execute(
+            text("""
+                SELECT pg_database_size(current_database()),
+                    pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint
+            """)
+        )
+        tables, log = sizes.one()
+    return int(tables), int(log)
 
 
-def _push(stack: BenchmarkStack, client: Pusher, population: Population) -> float:
+def _push(stack: BenchmarkStack, client: Pusher, population: Population, lines: int | None = None) -> float:
     quiz = f"{population.course.id}/quizzes/{population.quiz_id}"
     client.put(quiz, msgspec.json.encode({"quiz": population.definition()}))
     file = stack.folder / "attempts.ndjson"
     client.disconnect()
     write_ndjson(population, file)
     with file.open("rb") as body:
-        took = seconds(lambda: client.put(f"{quiz}/submissions", body, "application/x-ndjson"))
+        parts = [body] if lines is None else iter(lambda: b"".join(itertools.islice(body, lines)), b"")
+        took = seconds(
+            lambda: [client.put(f"{quiz}/submissions", part, "application/x-ndjson") for part in parts]
+        )
     client.disconnect()
     file.unlink()
     return took

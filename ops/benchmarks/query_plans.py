@@ -36,9 +36,9 @@ def recorded_statements() -> Iterator[list[Statement]]:
         statements.append(Statement(sql, params))
         return execute(cursor, query, params, **options)
 
-    def record_read(connection: SnapshotConnection, sql: str) -> Any:
+    def record_read(connection: SnapshotConnection, sql: str, rows: int = 0) -> Any:
         statements.append(Statement(sql))
-        return read(connection, sql)
+        return read(connection, sql, rows)
 
     with (
         mock.patch.object(psycopg.Cursor, "execute", record_execute),

@@ -17,7 +17,7 @@ from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports.requests import clear, request_report
 from models.reports.tables import QuizReport, ReportState
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import ReportFormat, ReportType, Variant
 from ops.benchmarks.stack import BenchmarkError, BenchmarkStack
 
 
@@ -39,9 +39,11 @@ class ReportGenerator:
         self._orders = orders
         self._results = results
 
-    def make(self, quiz_id: int, report_type: ReportType) -> GeneratedReport:
+    def make(
+        self, quiz_id: int, report_type: ReportType, report_format: ReportFormat = ReportFormat.CSV
+    ) -> GeneratedReport:
         """Generate a report of all attempts with SIS ids; the file of the previous one is removed."""
-        report = queue_report(self._stack, quiz_id, report_type)
+        report = queue_report(self._stack, quiz_id, report_type, report_format)
         self._orders.write(f"{report.id} {report.progress_id}\n")
         self._orders.flush()
         line = self._results.readline()
@@ -74,15 +76,23 @@ def report_maker(stack: BenchmarkStack) -> Iterator[ReportGenerator]:
         process.stdin.close()
 
 
-def queue_report(stack: BenchmarkStack, quiz_id: int, report_type: ReportType) -> QuizReport:
-    """Queue a report as a POST would, without a job message; a current file is removed first."""
+def queue_report(
+    stack: BenchmarkStack,
+    quiz_id: int,
+    report_type: ReportType,
+    report_format: ReportFormat = ReportFormat.CSV,
+) -> QuizReport:
+    """Queue a report as a POST would, without a job message; a current file is removed first.
+
+    The statistics have one format.
+    """
     with stack.database.transaction() as session:
         quiz = session.get_one(Quiz, quiz_id)
         course = session.get_one(Course, quiz.course_id)
         variant = (
             Variant.of_statistics(quiz, all_versions=True)
             if report_type is ReportType.STATISTICS
-            else Variant.of(quiz, report_type, all_versions=True, sis_ids=True)
+            else Variant.of(quiz, report_type, report_format, all_versions=True, sis_ids=True)
         )
 
         def request() -> QuizReport:

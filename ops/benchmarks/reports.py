@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from models.reports.variants import PUBLIC_TYPES, ReportType
+from models.reports.variants import PUBLIC_TYPES, ReportFormat, ReportType
 from ops.benchmarks.checking import check_reports
 from ops.benchmarks.exam import ExamStyle
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most, seconds
 from ops.benchmarks.memory import MIB
 from ops.benchmarks.psql import copy_rows, rows_of_student_analysis
 from ops.benchmarks.report_maker import GeneratedReport, ReportGenerator, report_maker
-from ops.benchmarks.stack import BenchmarkStack, log_line
+from ops.benchmarks.stack import QUESTIONS, BenchmarkStack, log_line
 
 _SLOWEST_COPY = {
     (ReportType.STUDENT_ANALYSIS, ExamStyle.MIXED): 1.2,
@@ -33,6 +33,10 @@ _LEVEL_FROM = 100_000
 _EXPONENT = 1.05
 _GROWS_FROM = 10_000
 _MOST_MIB = 400.0
+# Larger files are not compared with the plain computation, which takes minutes for them.
+_MOST_CHECKED = 100_000
+# The other formats are made of few attempts: a workbook has a row for each response, and takes its time.
+_FORMATS_AT = 10_000
 COPY = "`psql \\copy` of the same rows out"
 
 
@@ -71,7 +75,7 @@ def measure_reports(stack: BenchmarkStack) -> Iterator[Outcome]:
     growth: dict[Kind, list[Size]] = defaultdict(list)
     for style in ExamStyle:
         for attempts in stack.plan.sizes:
-            if style is ExamStyle.WORDY and attempts > stack.plan.main_size:
+            if style is ExamStyle.WORDY and attempts > _MOST_CHECKED:
                 continue
             made, copies = _runs(stack, attempts, style)
             for report_type, reports in made.items():
@@ -83,9 +87,37 @@ def measure_reports(stack: BenchmarkStack) -> Iterator[Outcome]:
                 )
                 growth[kind].append(size)
                 yield _against_copy(stack, kind, size, copies)
-                yield _memory(kind, size)
+                yield _memory(stack, kind, size)
     for kind, sizes in growth.items():
-        yield from _growth(kind, sizes)
+        yield from _growth(stack, kind, sizes)
+    yield from _other_formats(stack)
+
+
+def _other_formats(stack: BenchmarkStack) -> Iterator[Outcome]:
+    """Compare the time of a report in each other format with that of its CSV file, once."""
+    if _FORMATS_AT not in stack.plan.sizes:
+        return
+    quiz_id = stack.population(_FORMATS_AT).quiz_id
+    for report_format in (ReportFormat.JSON, ReportFormat.XLSX):
+        # Each format has a child of its own, for its memory.
+        with report_maker(stack) as maker:
+            _warm(maker, quiz_id)
+            for report_type in PUBLIC_TYPES:
+                log_line(f"the {report_type} of {_FORMATS_AT:,} attempts as {report_format}")
+                csv, made = (maker.make(quiz_id, report_type, f) for f in (ReportFormat.CSV, report_format))
+                yield Outcome(
+                    figure=f"{report_type}/{report_format}/{_FORMATS_AT}",
+                    work=f"{report_type} as {report_format}, {_shape(stack, _FORMATS_AT)}",
+                    unit="s",
+                    measured=Spread([made.seconds]),
+                    reference_work="the same as csv",
+                    reference=Spread([csv.seconds]),
+                    remark=f"{made.peak_bytes / MIB:.0f} MiB",
+                )
+
+
+def _shape(stack: BenchmarkStack, attempts: int) -> str:
+    return f"{attempts:,} × {stack.plan.questions}"
 
 
 def _runs(
@@ -102,7 +134,7 @@ def _runs(
             log_line(f"reports of {attempts:,} attempts, {style} exam, run {run + 1}")
             for report_type in ReportType:
                 made[report_type].append(maker.make(quiz_id, report_type))
-            if run == 0 and attempts <= stack.plan.main_size:
+            if run == 0 and attempts <= _MOST_CHECKED:
                 check_reports(stack, population, {kind: made[kind][0].file for kind in PUBLIC_TYPES})
             copies.append(
                 seconds(lambda: copy_rows(stack, rows_of_student_analysis(quiz_id), "to '/dev/null'"))
@@ -117,30 +149,31 @@ def _warm(maker: ReportGenerator, quiz_id: int) -> None:
 
 def _against_copy(stack: BenchmarkStack, kind: Kind, size: Size, copies: Spread) -> Outcome:
     limit = _SLOWEST_COPY.get((kind.report_type, kind.style))
-    is_main = size.attempts == stack.plan.main_size
+    # A row of fewer questions costs more for each.
+    has_goal = size.attempts == stack.plan.main_size and stack.plan.questions == QUESTIONS
     return Outcome(
         figure=f"{kind.figure}/{size.attempts}",
-        work=f"{kind.work}, {size.attempts:,} × 50, snapshot to stored file",
+        work=f"{kind.work}, {_shape(stack, size.attempts)}, snapshot to stored file",
         unit="s",
         measured=size.seconds,
         reference_work=COPY,
         reference=copies,
-        goal=at_most(limit) if is_main and limit is not None else None,
+        goal=at_most(limit) if has_goal and limit is not None else None,
         remark=f"{size.seconds.median / size.attempts * 1000:.4f} ms an attempt",
     )
 
 
-def _memory(kind: Kind, size: Size) -> Outcome:
+def _memory(stack: BenchmarkStack, kind: Kind, size: Size) -> Outcome:
     return Outcome(
         figure=f"{kind.figure}/{size.attempts}/memory",
-        work=f"{kind.work}, {size.attempts:,} × 50, peak RSS of the worker's child",
+        work=f"{kind.work}, {_shape(stack, size.attempts)}, peak RSS of the worker's child",
         unit="MiB",
         measured=size.peak_mib,
         goal=at_most(_MOST_MIB, Comparison.ALONE),
     )
 
 
-def _growth(kind: Kind, sizes: Sequence[Size]) -> Iterator[Outcome]:
+def _growth(stack: BenchmarkStack, kind: Kind, sizes: Sequence[Size]) -> Iterator[Outcome]:
     """Compare time and memory at the largest size with those at a tenth of it, and fit the exponent."""
     by_size = {size.attempts: size for size in sizes}
     more = at_most(_MOST_MORE_MIB, Comparison.DIFFERENCE)
@@ -148,7 +181,7 @@ def _growth(kind: Kind, sizes: Sequence[Size]) -> Iterator[Outcome]:
     if tenth := by_size.get(largest.attempts // 10):
         yield Outcome(
             figure=f"{kind.figure}/growth",
-            work=f"{kind.work}, {largest.attempts:,} × 50",
+            work=f"{kind.work}, {_shape(stack, largest.attempts)}",
             unit="s",
             measured=largest.seconds,
             reference_work=f"ten times {tenth.attempts:,}",
@@ -157,7 +190,7 @@ def _growth(kind: Kind, sizes: Sequence[Size]) -> Iterator[Outcome]:
         )
         yield Outcome(
             figure=f"{kind.figure}/growth/memory",
-            work=f"{kind.work}, {largest.attempts:,} × 50, peak RSS of the worker's child",
+            work=f"{kind.work}, {_shape(stack, largest.attempts)}, peak RSS of the worker's child",
             unit="MiB",
             measured=largest.peak_mib,
             reference_work=f"at {tenth.attempts:,}",

@@ -95,7 +95,7 @@ def _latency(stack: BenchmarkStack, address: str, quizzes: Sequence[int], noops:
         measured=made,
         reference_work="a Celery no-op, send to done",
         reference=nothing,
-        goal=at_most(60, Comparison.DIFFERENCE),
+        goal=at_most(20, Comparison.DIFFERENCE),
     )
 
 
@@ -127,7 +127,7 @@ def _rate(stack: BenchmarkStack, quizzes: Sequence[int], noops: Noops) -> Outcom
         measured=made,
         reference_work="Celery no-ops, one worker process",
         reference=nothing,
-        goal=at_least(1 / 15),
+        goal=at_least(1 / 4),
     )
 
 

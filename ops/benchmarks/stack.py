@@ -24,6 +24,7 @@ from models.logs import configure_logging
 from models.settings import Settings
 from ops.benchmarks.exam import ExamStyle
 from ops.benchmarks.loading import Loader
+from ops.benchmarks.memory import MIB, peak_bytes
 from ops.benchmarks.population import Course, Population, students_of
 from ops.local.embedded import EmbeddedPostgres, EmbeddedValkey
 from ops.local.ports import free_port
@@ -32,6 +33,8 @@ from ops.local.supervisor import ChildProcess
 _SECRET_KEY = "what the benchmarks sign with, on this machine only"  # noqa: S105
 _PATIENCE_SECONDS = 60.0
 _ADMINISTRATOR = 1
+QUESTIONS = 50
+"""The number of questions of a quiz, for which the goals of the reports are."""
 
 
 class BenchmarkError(QuizReportsError):
@@ -45,6 +48,7 @@ class Plan:
     sizes: Sequence[int]
     runs: int
     quick: bool
+    questions: int = QUESTIONS
 
     @property
     def main_size(self) -> int:
@@ -66,6 +70,14 @@ class RunningApi:
     def processes(self) -> list[psutil.Process]:
         """List the master and its children, which all hold the listening socket."""
         return [p for p in psutil.Process().children(recursive=True) if self._is_held_by(p)]
+
+    def peak_mib(self) -> float:
+        """Return the peak RSS of the largest process."""
+        return max(peak_bytes(process.pid) for process in self.processes()) / MIB
+
+    def mib(self) -> float:
+        """Return the RSS of the largest process at this moment."""
+        return float(max(process.memory_info().rss for process in self.processes()) / MIB)
 
     def _is_held_by(self, process: psutil.Process) -> bool:
         sockets = process.net_connections("tcp")
@@ -105,13 +117,14 @@ class BenchmarkStack:
         return Path(self.settings.storage_url.removeprefix("file://")) / storage_key
 
     def population(self, attempts: int, style: ExamStyle = ExamStyle.MIXED) -> Population:
-        """Return the quiz of fifty questions with this number of attempts; it is loaded at the first call."""
+        """Return the quiz with this number of attempts; it is loaded at the first call."""
         key = attempts, style
         if key not in self._populations:
             number = 1 + len(self._populations)
             course = Course(number, students_of(attempts))
-            population = Population(course, number, attempts=attempts, questions=50, style=style)
-            log_line(f"loading {attempts:,} attempts × 50 questions, {style}")
+            questions = self.plan.questions
+            population = Population(course, number, attempts=attempts, questions=questions, style=style)
+            log_line(f"loading {attempts:,} attempts × {questions} questions, {style}")
             self.loader.load_course(course)
             self.loader.load(population)
             self.loader.settle()

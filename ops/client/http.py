@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -152,18 +153,45 @@ class _ErrorBody(msgspec.Struct):
     message: str = ""
 
 
+class _LocalTransport(httpx.BaseTransport):
+    """Sends requests, and reads the certificates of the authorities before the first that needs https.
+
+    Reading them takes longer than most requests to this machine.
+    """
+
+    def __init__(self) -> None:
+        # A new context trusts no server.
+        self._plain = httpx.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
+        self._secure: httpx.HTTPTransport | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, by a redirect also one to a store elsewhere."""
+        if request.url.scheme == "http":
+            return self._plain.handle_request(request)
+        if self._secure is None:
+            self._secure = httpx.HTTPTransport(trust_env=False)
+        return self._secure.handle_request(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._plain.close()
+        if self._secure is not None:
+            self._secure.close()
+
+
 class Client:
     """The service at a base URL, used with one token; a context manager that closes its connections."""
 
     def __init__(self, base_url: str, token: str, *, transport: httpx.BaseTransport | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        is_local = urlsplit(self.base_url).hostname in _LOOPBACK
         self._http = httpx.Client(
             base_url=self.base_url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT,
-            transport=transport,
+            transport=transport or (_LocalTransport() if is_local else None),
             # A proxy named in the environment cannot reach this machine's loopback.
-            trust_env=urlsplit(self.base_url).hostname not in _LOOPBACK,
+            trust_env=not is_local,
         )
 
     def __enter__(self) -> Self:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from models.errors import QuizReportsError
+from models.payloads.json_values import to_id
 from ops.client.http import Client, Counts, OnInvalid
 
 _LINES = {".ndjson", ".jsonl"}
@@ -104,7 +105,7 @@ class _Heading(msgspec.Struct):
     quiz: _Ids | None = None
     quiz_submissions: msgspec.Raw = msgspec.Raw()
     course_id: int | str | None = None
-    quiz_id: int | None = None
+    quiz_id: int | str | None = None
 
 
 class _Contents(msgspec.Struct):
@@ -143,9 +144,10 @@ def _needed(path: Path, name: str, number: int | str | None) -> int | str:
 
 
 def _whole(path: Path, number: int | str) -> int:
-    if isinstance(number, str):
-        raise ImportFileError(f"{path}: the quiz's id must be a number")
-    return number
+    try:
+        return to_id(number)
+    except ValueError as error:
+        raise ImportFileError(f"{path}: the quiz's id {error}") from None
 
 
 def _read(path: Path, kind: type[Any]) -> Any:

@@ -128,6 +128,8 @@ class EmbeddedPostgres(EmbeddedServer):
         }
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # It would take locks, and gather statistics that change plans, at moments of its own choosing.
+            options["autovacuum"] = "off"
         command = [str(self._bin / "postgres"), "-D", self._named(self._home)]
         return command + [word for name, text in options.items() for word in ("-c", f"{name}={text}")]
 

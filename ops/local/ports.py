@@ -13,11 +13,29 @@ _MOST_GUESSES = 1_000
 
 
 def free_port() -> int:
-    """Find a free port of the loopback; raise OSError if there is none."""
+    """Find a free port of the loopback, and reserve it for this process; raise OSError if there is none."""
     for _ in range(_MOST_GUESSES):
-        if is_free(port := _FIRST + secrets.randbelow(_LAST - _FIRST)):
+        port = _FIRST + secrets.randbelow(_LAST - _FIRST)
+        if is_free(port) and _reserve(port):
             return port
     raise OSError(f"no free port of {LOOPBACK} was found between {_FIRST} and {_LAST}")
+
+
+def _reserve(port: int) -> bool:
+    """Keep other searches from a port, until the process ends; False if another one has found it.
+
+    A server may start seconds after its port was found. The reservation is the UDP port of the same number:
+    the system gives it to one process, and a server of TCP does not need it.
+    """
+    reservation = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        reservation.bind((LOOPBACK, port))
+    except OSError:
+        reservation.close()
+        return False
+    # Without an owner it stays open as long as the process.
+    reservation.detach()
+    return True
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

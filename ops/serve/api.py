@@ -1,4 +1,4 @@
-"""The web process: gunicorn on a listening socket that is opened and limited here."""
+"""The web process: gunicorn on a socket that is opened and limited here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ops.serve.start_checks import require_broker_user
 # How long a client may send nothing in the middle of a request, and read nothing of a response.
 _SILENT_SECONDS = 20
 _UNREAD_SECONDS = 10
-_BACKLOG = 2048
 
 
 @click.command("api")
@@ -39,11 +38,14 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
 
 
 def serve(host: str, port: int, *options: str) -> NoReturn:
-    """Replace this process by gunicorn on a new socket; raise ClickException if it cannot open."""
+    """Replace this process by gunicorn on a new socket; raise ClickException if it cannot open.
+
+    gunicorn's configuration listens on it when the application is imported. Until then connections are
+    refused, so a proxy takes another server; what waited here with a trusted proxy's time would be overdue.
+    Without a proxy, as under `up`, clients are refused for that moment of a restart.
+    """
     try:
-        listener = socket.create_server(
-            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
-        )
+        listener = _bound(host, port)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}, port {port}: {error.strerror}") from None
     # Each connection inherits these from the listening socket, so the kernel enforces them.
@@ -56,6 +58,24 @@ def serve(host: str, port: int, *options: str) -> NoReturn:
     # /metrics sums up all processes of this server; prometheus-client reads this when it is imported.
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(make_metrics_folder())
+    # With a heap for each thread, the C library would keep much of what pushes needed.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     bind = f"fd://{listener.fileno()}"
     command = ["-P", "-m", "gunicorn", "--config", "python:ops.serve.gunicorn_conf", "--bind", bind, *options]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Open a socket at an address, without listening on it."""
+    is_ipv6 = ":" in host
+    listener = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET)
+    try:
+        if is_ipv6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # A server that has just ended may have left connections that wait for their end.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener

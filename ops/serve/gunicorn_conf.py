@@ -7,8 +7,13 @@ import logging
 import os
 import resource
 import shutil
+import socket
+import sys
 from pathlib import Path
 from typing import Any
+
+from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding
+from gunicorn.workers.gthread import ThreadWorker
 
 from models.logs import configure_logging
 from models.settings import Settings
@@ -32,10 +37,33 @@ class WithoutRequests(logging.Filter):
         return True
 
 
-def on_starting(_server: Any) -> None:
-    """Log as the service does, and import the application, so that the children share its memory."""
+class WebWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types.
+    """A worker that blames the client for every request that it cannot read."""
+
+    def handle_error(self, request: Any, client: Any, address: Any, error: BaseException) -> None:
+        """Answer an error; gunicorn answers an unknown transfer coding with 501, as if the fault was ours."""
+        if isinstance(error, UnsupportedTransferCoding):
+            error = InvalidHeader("TRANSFER-ENCODING", req=request)
+        super().handle_error(request, client, address, error)
+
+
+def on_starting(server: Any) -> None:
+    """Log as the service does, import the application, so that the children share its memory, and listen."""
     configure_logging(_settings)
     import api.app  # noqa: F401
+
+    for descriptor in server.cfg.address:
+        _listen(descriptor)
+
+
+def _listen(descriptor: int) -> None:
+    """Listen on a bound socket; end the process if another server listens there meanwhile."""
+    with socket.socket(fileno=os.dup(descriptor)) as listener:
+        try:
+            listener.listen(backlog)
+        except OSError as error:
+            host, port = listener.getsockname()[:2]
+            sys.exit(f"Error: cannot listen on {host}, port {port}: {error.strerror}")
 
 
 def on_reload(_server: Any) -> None:
@@ -72,8 +100,9 @@ def _most_connections() -> int:
 
 
 worker_connections = _most_connections()
+backlog = 2048
 wsgi_app = "api.app:from_env()"
-worker_class = "gthread"
+worker_class = WebWorker
 timeout = 60
 graceful_timeout = 30
 keepalive = 5

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 _PREFIX = "quiz-reports-metrics-"
@@ -19,11 +20,16 @@ def make_metrics_folder(within: Path | None = None) -> Path:
     parent = within or Path(tempfile.gettempdir())
     for folder in parent.glob(f"{_PREFIX}*"):
         _delete_unless_in_use(folder)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    os.set_inheritable(lock, True)
-    return folder
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        # Another server that starts may have taken it for a killed one's, until it was locked.
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if folder.exists():
+                os.set_inheritable(lock, True)
+                return folder
+            os.close(lock)
 
 
 def _delete_unless_in_use(folder: Path) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
+import api.app as api_app
 import api.routes.courses as api_courses
 from api.app import create_app, from_env
 from api.services import Services
@@ -173,7 +177,8 @@ class TestDatabaseTrouble:
                 text(
                     # Within ten seconds: cut means that the other end knows of it.
                     "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " WHERE datname = current_database() AND usename = current_user"
+                    " AND pid <> pg_backend_pid()"
                 )
             )
         assert api.get(COURSE).status_code == 200
@@ -229,6 +234,42 @@ class TestPublicUrl:
         assert "<script>" not in response.text
 
 
+def test_a_slow_body_of_a_refused_request_is_not_read_for_long(
+    api: Api, closing: list[Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_app, "_DISCARD_SECONDS", 0.2)
+    behind = with_settings(api, trusted_proxies=1)
+    closing.append(behind)
+    ended = threading.Event()
+    server, sender = socket.socketpair()
+
+    def send_slowly() -> None:
+        # What is sent after the API has given up is refused.
+        with suppress(BrokenPipeError):
+            while not ended.wait(0.01):
+                sender.send(b"a")
+
+    with server, sender, server.makefile("rb") as body:
+        slow = threading.Thread(target=send_slowly)
+        slow.start()
+        try:
+            refused = behind.call(
+                "PUT",
+                COURSE,
+                None,
+                environ_overrides={
+                    "wsgi.input": body,
+                    "CONTENT_LENGTH": str(2**20),
+                    "gunicorn.socket": server,
+                },
+            )
+            refused.close()
+        finally:
+            ended.set()
+            slow.join()
+    assert refused.status_code == 401
+
+
 class TestLog:
     def test_a_request_is_one_line_without_query_or_secret(self, api: Api) -> None:
         with structlog.testing.capture_logs() as logs:
@@ -264,10 +305,11 @@ class TestSettings:
     def logging_as_it_was(self) -> Iterator[None]:
         root = logging.getLogger()
         handlers, level = list(root.handlers), root.level
+        before = structlog.get_config()
         yield
         root.handlers[:] = handlers
         root.setLevel(level)
-        structlog.reset_defaults()
+        structlog.configure(**before)
 
     def use(self, monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
         for name, value in {**GOOD, **changes}.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
@@ -9,6 +11,7 @@ from dataclasses import replace
 import pytest
 import redis
 
+from api import rate_limit
 from api.app import create_app
 from api.errors import TooManyRequestsError
 from api.rate_limit import RateLimit
@@ -16,6 +19,9 @@ from api.services import Services
 from models.settings import Settings
 from tests.api.pages.browser import PAGES, Browser, link_for
 from tests.factories import COURSE_ID, Api
+
+# Tests wait longer for the broker than the service does.
+_OWN_TIMEOUT = rate_limit._TIMEOUT_SECONDS
 
 COURSE = f"/api/v1/courses/{COURSE_ID}"
 
@@ -95,6 +101,20 @@ def test_without_redis_everybody_is_let_through(settings: Settings) -> None:
     limit = RateLimit(replace(settings, rate_limit=1, redis_url="redis://127.0.0.1:1/0"))
     assert [limit.take("token") for _ in range(3)] == [None, None, None]
     limit.close()
+
+
+def test_a_redis_that_is_silent_holds_no_request_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limit, "_TIMEOUT_SECONDS", _OWN_TIMEOUT)
+    # The kernel accepts what connects; nothing reads it.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        redis_url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        limit = RateLimit(replace(settings, rate_limit=1, redis_url=redis_url))
+        began = time.monotonic()
+        assert [limit.take("token") for _ in range(3)] == [None, None, None]
+        assert time.monotonic() - began < 30
+        limit.close()
 
 
 @pytest.mark.parametrize(

@@ -10,3 +10,9 @@ def test_invalid_input_keeps_twenty_issues_and_its_text_names_three() -> None:
 
     assert [issue.path for issue in error.issues] == [f"a[{number}]" for number in range(20)]
     assert str(error) == "a[0]: is missing; a[1]: is missing; a[2]: is missing"
+
+
+def test_a_refusal_of_a_whole_document_names_no_path() -> None:
+    issues = [ValidationIssue("", "is nested deeper than 20"), ValidationIssue("quiz.title", "is missing")]
+
+    assert str(InvalidInputError(issues)) == "is nested deeper than 20; quiz.title: is missing"

@@ -60,6 +60,16 @@ def test_a_check_stops_at_its_last_issue() -> None:
     assert not issues.writes
 
 
+def test_notes_do_not_stop_a_check() -> None:
+    issues = Checked(most_issues=2)
+    for _ in range(3):
+        issues.note(ValidationIssue("[0].correct", "is not known", IssueKind.UNKNOWN_WORD))
+    issues.skip([MISSING])
+
+    assert [found.count for found in issues.counts] == [1, 3]
+    assert (issues.is_full, issues.is_complete) == (False, True)
+
+
 def test_a_check_stops_when_its_time_is_over() -> None:
     issues = Checked(most_seconds=0.0)
 

@@ -64,12 +64,12 @@ def test_the_last_send_is_revoked(api: Api, redis_url: str, path: str) -> None:
     send_again(api.database)
     with redis.Redis.from_url(redis_url) as broker, broker.pubsub() as listener:
         listener.psubscribe("*celery.pidbox")
-        assert listener.get_message(timeout=5)
+        assert listener.get_message(timeout=60)
         if path == "abort":
             assert api.delete(f"{REPORTS}/{report_id}").status_code == 204
         else:
             assert api.post(f"/api/v1/progress/{progress_id}/cancel").status_code == 200
-        published = listener.get_message(ignore_subscribe_messages=True, timeout=5)
+        published = listener.get_message(ignore_subscribe_messages=True, timeout=60)
     assert published is not None
     command = json.loads(base64.b64decode(json.loads(published["data"])["body"]))
     assert command["arguments"] == {"task_id": f"progress-{progress_id}-2", "terminate": False}

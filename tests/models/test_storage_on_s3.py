@@ -22,6 +22,7 @@ from models.settings import Settings
 from models.storage import BlobStore, open_store
 from tests.factories import QUIZ_ID, Api, reports_path
 from tests.models.conftest import on_s3
+from tests.plain_http import PLAIN_HTTP
 from tests.s3_server import S3Server, SpoiltWay
 from workers.generation import generate
 from workers.resources import Resources
@@ -141,7 +142,7 @@ class TestPresigned:
         work(presigning.settings, asked)
         response = presigning.get(path_of(shown(presigning, asked)), None)
         assert (response.status_code, response.data) == (302, b"")
-        found = httpx.get(response.headers["Location"], trust_env=False)
+        found = httpx.get(response.headers["Location"], **PLAIN_HTTP, timeout=60)
         assert found.status_code == 200
         assert found.content.startswith(b"name,id,sis_id,section,")
         assert found.headers["Content-Type"] == "text/csv; charset=utf-8"
@@ -160,8 +161,8 @@ class TestPresigned:
     def test_its_url_is_good_for_that_object_alone(self, presigning: Api) -> None:
         url = presigning.get(path_of(presigning.generated()), None).headers["Location"]
         other = url.replace("/reports/", "/reports/x")
-        assert httpx.get(other, trust_env=False).status_code == 403
-        assert httpx.put(url, content=b"x", trust_env=False).status_code == 403
+        assert httpx.get(other, **PLAIN_HTTP, timeout=60).status_code == 403
+        assert httpx.put(url, content=b"x", **PLAIN_HTTP, timeout=60).status_code == 403
 
     def test_a_folder_has_no_such_url_so_the_bytes_are_streamed(
         self, presigning: Api, tmp_path: Path

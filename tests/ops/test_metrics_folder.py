@@ -62,6 +62,19 @@ def test_a_child_that_outlives_its_server_keeps_the_folder(tmp_path: Path) -> No
             assert left not in folders(tmp_path)
 
 
+def test_servers_that_start_at_once_leave_each_other_their_folders(tmp_path: Path) -> None:
+    # Locks belong to open files, so threads are like processes here, and start closer together.
+    script = (
+        "import pathlib, sys; from concurrent.futures import ThreadPoolExecutor;"
+        " from ops.serve.metrics_folder import make_metrics_folder;"
+        " parents = [pathlib.Path(sys.argv[1])] * 100;"
+        " made = list(ThreadPoolExecutor(8).map(make_metrics_folder, parents));"
+        " assert all(folder.is_dir() for folder in made)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+    assert len(folders(tmp_path)) == 100
+
+
 def test_a_server_that_ends_deletes_its_own(settings: Settings, tmp_path: Path) -> None:
     with running_web_process(settings, "--processes", "1", TMPDIR=str(tmp_path)):
         assert len(folders(tmp_path)) == 1

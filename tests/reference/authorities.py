@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from tests.reference import DATA
 from workers.analysis import coefficients, intervals, moments, psychometrics
-from workers.analysis.quiz_statistics import ItemFigures, QuizFigures, QuizStatistics, ScoredItem, Totals
+from workers.analysis.item_figures import ItemFigures
+from workers.analysis.quiz_statistics import QuizFigures, QuizStatistics
 from workers.analysis.score_table import NO_OPTION, ScoreTable
+from workers.analysis.totals import ScoredItem, Totals
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,18 +56,17 @@ class Comparison:
     tolerance: float
 
 
+Comparisons = Callable[[], Iterator[Comparison]]
+
+
 def comparisons() -> Iterator[Comparison]:
     """Compare every figure that has an authority."""
-    yield from _against_scipy()
-    yield from _lsat_6()
-    yield from _lsat_7()
-    yield from _j20s400()
-    yield from _pingouin()
-    yield from _moodle()
+    for compare in GROUPS:
+        yield from compare()
 
 
 def analysed(
-    scores: Floats, possible: Sequence[float] | None = None
+    scores: Floats, possible: Sequence[float] | None = None, minutes: Sequence[float] = ()
 ) -> tuple[QuizFigures, list[ItemFigures]]:
     """Return the statistics of a table of scores, a row for each person."""
     people, count = scores.shape
@@ -87,8 +88,8 @@ def analysed(
         ScoredItem(n, f"Item {n}", "short_answer_question", points[n], n, is_choice=False)
         for n in range(count)
     ]
-    statistics = QuizStatistics(items, table, Totals(items, table), np.full(people, math.nan), {})
-    return statistics.quiz(), statistics.items()
+    found = QuizStatistics(items, table, Totals(items, table), np.array(minutes, float), {})
+    return found.quiz(), found.items()
 
 
 def patterns(counts: Sequence[int]) -> Floats:
@@ -105,6 +106,61 @@ def _compare(
     return Comparison(figure, authority, float(max(differences)), tolerance)
 
 
+def _golden() -> Iterator[Comparison]:
+    # Six students whose choices at four questions, keyed T, D, F and A, were analysed by hand.
+    chosen = [*("TBTA", "TDFA", "FATC", "TDFB", "TDFA", "FD--")]
+    right = np.array([[float(c == key) for c, key in zip(row, "TDFA", strict=True)] for row in chosen])
+    totals = right.sum(axis=1)
+    source = "six students, by hand"
+    options = [
+        np.array(
+            [(row[n] == option, total) for row, total in zip(chosen, totals, strict=True) if row[n] != "-"]
+        )
+        for n, option in ((0, "T"), (1, "D"), (1, "A"), (1, "B"), (2, "F"), (3, "A"), (3, "B"), (3, "C"))
+    ]
+    yield _compare(
+        "point biserial of an answer, with the total",
+        source,
+        [
+            moments.correlation(chose, total)
+            for chose, total in (option.T.astype(float) for option in options)
+        ],
+        [
+            *(0.8696263565463043, 0.6324555320336759, -0.7, -0.09999999999999999),
+            *(0.8728715609439694, 0.6000991981489792, 0.13363062095621223, -0.8685990362153794),
+        ],
+        1e-12,
+    )
+    # The best two are those with four points, the weakest two those with none and one; of the latter one
+    # answered the second question correctly.
+    groups = psychometrics.score_groups(totals, psychometrics.score_limits(totals))
+    yield _compare(
+        "d27",
+        source,
+        [
+            coefficients.discrimination_index(
+                item[groups == psychometrics.TOP], item[groups == psychometrics.BOTTOM]
+            )
+            for item in right.T
+        ],
+        [1.0, 0.5, 1.0, 1.0],
+        1e-12,
+    )
+
+
+def _quartiles() -> Iterator[Comparison]:
+    minutes = [7.5, 12.0, 12.25, 31.0, 44.0, 60.5, 61.0]
+    quiz, _ = analysed(np.zeros((len(minutes), 1)), minutes=minutes)
+    found = [quiz.minutes_lower_quartile, quiz.minutes_median, quiz.minutes_upper_quartile]
+    yield _compare(
+        "minutes, quartiles",
+        "statistics.quantiles of Python, inclusive",
+        [figure.value for figure in found],
+        statistics.quantiles(minutes, method="inclusive"),
+        1e-12,
+    )
+
+
 def _samples() -> Iterator[Floats]:
     dice = np.random.default_rng(15)
     yield from (dice.normal(50, 10, n) for n in (4, 5, 30, 1000))
@@ -113,6 +169,9 @@ def _samples() -> Iterator[Floats]:
 
 
 def _against_scipy() -> Iterator[Comparison]:
+    # Imported here because it takes two seconds, which a process that only collects tests does not need.
+    from scipy import stats
+
     samples, scipy = list(_samples()), "scipy 1.17"
     for figure, ours, theirs in (
         ("skewness", moments.skewness, lambda x: stats.skew(x, bias=False)),
@@ -211,6 +270,14 @@ def _lsat_7() -> Iterator[Comparison]:
         "standard deviation, population", source, [quiz.standard_deviation_population.value], [1.197978], 6e-7
     )
     yield _compare("alpha", source, [quiz.alpha.value], [0.453409], 6e-7)
+    yield _compare(
+        "standard error of measurement",
+        f"{source}, from their deviation and alpha",
+        [quiz.standard_error_of_measurement.value],
+        # Theirs divides by n, the error's by n − 1.
+        [1.197978 * math.sqrt(1000 / 999) * math.sqrt(1 - 0.453409)],
+        1e-6,
+    )
 
 
 def _j20s400() -> Iterator[Comparison]:
@@ -312,6 +379,18 @@ def _moodle() -> Iterator[Comparison]:
         [0.5, 0.25, 0.25],
         1e-12,
     )
+
+
+GROUPS: Sequence[Comparisons] = (
+    _golden,
+    _against_scipy,
+    _quartiles,
+    _lsat_6,
+    _lsat_7,
+    _j20s400,
+    _pingouin,
+    _moodle,
+)
 
 
 def table() -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FEWEST = 20
+SMALLEST_GROUP = 5
 
 Numbers = Sequence[float]
 
@@ -87,7 +88,7 @@ class PlainQuiz:
         """Return Pearson's correlation with the total or the rest."""
         pairs = self.pairs(item, rest=rest)
         xs, ys = [x for x, _ in pairs], [y for _, y in pairs]
-        if self.count(item) < FEWEST or len(set(xs)) < 2 or len(set(ys)) < 2:
+        if len(pairs) < FEWEST or len(set(xs)) < 2 or len(set(ys)) < 2:
             return None
         return statistics.correlation(xs, ys)
 
@@ -135,7 +136,7 @@ class PlainQuiz:
         ]
 
     def d27(self, item: int) -> float | None:
-        """Return the mean share of the points in the top group less that in the bottom group."""
+        """Return the mean share of the points in the top group less that in the bottom group; none of few."""
         means = []
         for group in ("top", "bottom"):
             scores = [
@@ -143,7 +144,7 @@ class PlainQuiz:
                 for respondent, its_group in enumerate(self.groups())
                 if its_group == group and (score := self.score(respondent, item)) is not None
             ]
-            if not scores:
+            if len(scores) < SMALLEST_GROUP:
                 return None
             means.append(statistics.fmean(scores))
         difference = means[0] - means[1]
@@ -160,9 +161,49 @@ class PlainQuiz:
         """Return Cov_max(x, R), of both in ascending order."""
         pairs = self.pairs(item, rest=True)
         xs, rests = [x for x, _ in pairs], [rest for _, rest in pairs]
-        if self.count(item) < FEWEST or len(set(xs)) < 2 or len(set(rests)) < 2:
+        if len(pairs) < FEWEST or len(set(xs)) < 2 or len(set(rests)) < 2:
             return None
         return statistics.covariance(sorted(xs), sorted(rests))
+
+    def summary(self) -> dict[str, float | None]:
+        """Return the figures of the totals in points, and of their distribution, by name."""
+        rows = range(len(self.rows))
+        known = [r for r in rows if any(self.score(r, item) is not None for item in self.analysed())]
+        points = [round(sum(self.score(r, item) or 0.0 for item in self.analysed()), 9) for r in known]
+        compared = [total for r in rows if (total := self.total(r)) is not None] if points else []
+        several = len(points) > 1
+        return {
+            "mean": statistics.fmean(points) if points else None,
+            "median": statistics.median(points) if points else None,
+            "minimum": min(points, default=None),
+            "maximum": max(points, default=None),
+            "standard_deviation_population": statistics.pstdev(points) if points else None,
+            "standard_deviation_sample": statistics.stdev(points) if several else None,
+            "skewness": _skewness(compared),
+            "kurtosis": _kurtosis(compared),
+        }
+
+    def mean_total(self, item: int, option: int) -> float | None:
+        """Return the mean total of the respondents who chose an option."""
+        totals = [
+            total
+            for respondent, row in enumerate(self.rows)
+            if (response := row[item]) is not None
+            and response.answered
+            and response.option == option
+            and (total := self.total(respondent)) is not None
+        ]
+        enough = self.count(item) >= FEWEST and len(totals) >= SMALLEST_GROUP
+        return statistics.fmean(totals) if enough else None
+
+    def share_of_group(self, item: int, option: int, group: str) -> float | None:
+        """Return the share of a group that chose an option, of those who were shown the question."""
+        shown = [(r, g) for row, g in zip(self.rows, self.groups(), strict=True) if (r := row[item])]
+        in_group = [response for response, its_group in shown if its_group == group]
+        if len(shown) < FEWEST or len(in_group) < SMALLEST_GROUP:
+            return None
+        chose = [response.answered and response.option == option for response in in_group]
+        return statistics.fmean(chose)
 
     def weights(self) -> dict[int, float | None]:
         """Return each question's share of the sum of √Cov(x, T)."""
@@ -186,6 +227,32 @@ class PlainQuiz:
                 chose.append(float(response.option == option))
                 totals.append(total)
         count = int(sum(chose))
-        if self.count(item) < FEWEST or count < 5 or count == len(chose) or len(set(totals)) < 2:
+        if (
+            min(self.count(item), len(chose)) < FEWEST
+            or count < SMALLEST_GROUP
+            or count == len(chose)
+            or len(set(totals)) < 2
+        ):
             return count, None
         return count, statistics.correlation(chose, totals)
+
+
+def _skewness(values: Numbers) -> float | None:
+    n = len(values)
+    if n < FEWEST or len(set(values)) < 2:
+        return None
+    mean = statistics.fmean(values)
+    k2 = math.fsum((x - mean) ** 2 for x in values) / (n - 1)
+    k3 = n * math.fsum((x - mean) ** 3 for x in values) / ((n - 1) * (n - 2))
+    return float(k3 / k2**1.5)
+
+
+def _kurtosis(values: Numbers) -> float | None:
+    n = len(values)
+    if n < FEWEST or len(set(values)) < 2:
+        return None
+    mean = statistics.fmean(values)
+    m2, m4 = (math.fsum((x - mean) ** power for x in values) / n for power in (2, 4))
+    k2 = n * m2 / (n - 1)
+    k4 = n**2 * ((n + 1) * m4 - 3 * (n - 1) * m2**2) / ((n - 1) * (n - 2) * (n - 3))
+    return float(k4 / k2**2)

@@ -10,19 +10,21 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import psutil
 
-from tests.waiting import wait_for
+from tests.plain_http import PLAIN_HTTP
+from tests.waiting import still_running, wait_for
 
 COMMAND = str(Path(sysconfig.get_path("scripts")) / "quiz-reports")
-SECONDS_TO_START, SECONDS_TO_STOP = 180.0, 60.0
+SECONDS_TO_START, SECONDS_TO_STOP = 400.0, 180.0
+Seen = TypeVar("Seen")
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Stack:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.read_ready()['base_url']}/readyz", trust_env=False).is_success
+            return httpx.get(f"{self.read_ready()['base_url']}/readyz", **PLAIN_HTTP, timeout=60).is_success
         except (FileNotFoundError, httpx.TransportError):
             return False
 
@@ -67,7 +69,7 @@ class Stack:
         token = self.ready["admin_token"] if token == "" else token
         headers = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("headers", {})}
         url = path if path.startswith("http") else self.base_url + path
-        response = httpx.request(method, url, headers=headers, trust_env=False, timeout=30, **options)
+        response = httpx.request(method, url, headers=headers, **PLAIN_HTTP, timeout=30, **options)
         self.responses.append(response)
         return response
 
@@ -109,9 +111,18 @@ class Stack:
         """All that belongs to the stack."""
         return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
 
+    def seen_of_processes(self, look: Callable[[psutil.Process], Seen]) -> dict[psutil.Process, Seen]:
+        """Look at each process of the stack, but for those that end meanwhile, such as PostgreSQL's."""
+        seen = {}
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                seen[process] = look(process)
+        return seen
+
     def worker_pids(self) -> set[int]:
         """The processes that compute reports."""
-        return {p.pid for p in self.processes() if "worker" in p.cmdline()}
+        commands = self.seen_of_processes(psutil.Process.cmdline)
+        return {process.pid for process, command in commands.items() if "worker" in command}
 
     def passwords(self) -> list[str]:
         """The passwords of the database and of the broker."""
@@ -140,8 +151,7 @@ class Stack:
 
     def orphans(self) -> list[psutil.Process]:
         """The processes that were parts when it was stopped, or belong to its folder, and still run."""
-        parts = [part for part in self.parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
-        return [*parts, *processes_of(self.folder)]
+        return [*still_running(self.parts), *processes_of(self.folder)]
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,18 @@ Texts = list[list[str]]
 Files = Callable[[Kind, ReportFormat], bytes]
 
 
-@pytest.fixture
-def files(settings: Settings, database: Database) -> Iterator[Files]:
-    """Push the sample course; the function makes a report of it and downloads the file."""
-    with database.transaction() as session:
+@pytest.fixture(scope="module")
+def files(module_settings: Settings, migrated_database: Database) -> Iterator[Files]:
+    """Push the sample course; the function downloads a report of it, which is made once for all tests."""
+    with migrated_database.transaction() as session:
         headers = {"Authorization": f"Bearer {create_token(session, user_id=1, admin=True)}"}
-    app = create_app(settings)
-    client, resources = app.test_client(), Resources(settings)
+    app = create_app(module_settings)
+    client, resources = app.test_client(), Resources(module_settings)
     for path, body in sample_pushes():
         response = client.put(path, json=body, headers=headers)
         assert response.status_code == 200, response.text
 
+    @cache
     def made(kind: Kind, report_format: ReportFormat) -> bytes:
         params = {**kind.params, "format": report_format}
         report: Any = client.post(kind.path, json={"quiz_report": params}, headers=headers).json
@@ -59,8 +61,7 @@ def files(settings: Settings, database: Database) -> Iterator[Files]:
         return bytes(response.data)
 
     yield made
-    resources.snapshots.close()
-    resources.database.dispose()
+    resources.close()
     Services.of(app).close()
 
 
@@ -147,6 +148,23 @@ def test_the_options_of_an_item_analysis_have_a_sheet(files: Files) -> None:
     # Of LSAT section 7, 828 of 1,000 people gave the correct response to the first item.
     assert rows[1][4:7] == ["correct", 100.0, 828.0]
     assert len(rows) == 1 + 5 * 2
+
+
+def test_the_statistics_stand_beside_an_item_analysis(files: Files) -> None:
+    workbook = sheets(files(KINDS[0], ReportFormat.XLSX))
+    report = json.loads(files(KINDS[0], ReportFormat.JSON))
+
+    tables = {table["title"]: table["rows"] for table in report["supplements"]}
+    assert list(workbook)[1:-2] == list(tables)
+    # The figures of LSAT section 7 that Bock and Lieberman published.
+    for rows in (tables["Quiz Statistics"], workbook["Quiz Statistics"][1:]):
+        values = {row[0]: row[1] for row in rows}
+        assert (values["n"], values["mean"]) == (1000, 3.707)
+        assert values["alpha"] == pytest.approx(0.453409, abs=5e-7)
+        assert values["standard_deviation_population"] == pytest.approx(1.197978, abs=5e-7)
+    facilities = [row[3] for row in tables["Question Statistics"] if row[2] == "facility"]
+    assert facilities == [0.828, 0.658, 0.772, 0.606, 0.843]
+    assert not any("supplements" in json.loads(files(kind, ReportFormat.JSON)) for kind in KINDS[2:])
 
 
 def test_provenance_counts_the_attempts_of_the_rows(files: Files) -> None:

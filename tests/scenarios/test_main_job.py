@@ -19,6 +19,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.plain_http import PLAIN_HTTP
 from tests.scenarios.stack import Stack, running_stack
 from tests.servers import new_database
 
@@ -142,7 +143,7 @@ class MainJob:
 def watched(stack: Stack) -> MainJob:
     """Look at everything over HTTP, then stop the stack."""
     reports, files = {}, {}
-    with httpx.Client(base_url=stack.base_url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=stack.base_url, **PLAIN_HTTP, timeout=30) as client:
         for quiz_id, all_versions in ((201, False), (202, False), (202, True), (203, False)):
             path = f"/api/v1/courses/101/quizzes/{quiz_id}/reports"
             params = {"includes_all_versions": str(all_versions).lower()}

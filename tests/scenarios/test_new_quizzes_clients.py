@@ -115,5 +115,20 @@ def test_the_layout_never_shares_a_file_with_classic(sample: Api) -> None:
     assert "file" not in classic
 
 
-def test_an_item_analysis_is_classics_file(sample: Api) -> None:
-    assert fetch(sample, "item_analysis", "csv").startswith(b"Question Id,Question Title,")
+@pytest.mark.contract(
+    "1 Routes", "New Quizzes' item_analysis: Classic's CSV, in JSON its rows by column name"
+)
+def test_an_item_analysis_has_the_rows_of_classics_file_by_column_name(sample: Api) -> None:
+    table = fetch(sample, "item_analysis", "csv").decode()
+    rows = json.loads(fetch(sample, "item_analysis", "json"))
+
+    assert table.startswith("Question Id,Question Title,")
+    expected = list(csv.DictReader(io.StringIO(table, newline="")))
+    assert [list(row) for row in rows] == [list(row) for row in expected]
+    for row, texts in zip(rows, expected, strict=True):
+        assert row["Question Id"] == int(texts["Question Id"])
+        assert row["Question Title"] == texts["Question Title"]
+        assert row["Difficulty Index"] == pytest.approx(float(texts["Difficulty Index"]))
+        assert [name for name, value in row.items() if value is None] == [
+            name for name, text in texts.items() if text in {"", "N/A"}
+        ]

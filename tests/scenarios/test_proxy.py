@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -22,6 +23,7 @@ from models.settings import Settings
 from ops.local.ports import free_port
 from tests.factories import COURSE_ID, CSV, QUIZ_ID, Api, open_api, reports_path
 from tests.payloads import attempt
+from tests.plain_http import PLAIN_HTTP
 from tests.waiting import wait_for
 from tests.web_process import WebProcess, running_web_process
 
@@ -37,13 +39,21 @@ class Proxy:
     log: Path
     web: WebProcess
     api: Api
+    process: psutil.Process
 
     def send(self, method: str, path: str, **options: object) -> httpx.Response:
         """Send a request to the proxy, as an administrator."""
         headers = {"Authorization": f"Bearer {self.api.tokens['admin']}"}
         headers.update(options.pop("headers", {}))  # type: ignore[call-overload]
-        with httpx.Client(base_url=self.address, trust_env=False, timeout=60) as client:
+        with httpx.Client(base_url=self.address, **PLAIN_HTTP, timeout=60) as client:
             return client.request(method, path, headers=headers, **options)  # type: ignore[arg-type]
+
+    def connections_to_the_api(self) -> int:
+        return sum(
+            bool(connection.raddr) and connection.raddr.port == self.web.port
+            for process in (self.process, *self.process.children())
+            for connection in process.net_connections("tcp")
+        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +63,11 @@ class Running:
     address: str
     log: Path
     web: WebProcess
+    process: psutil.Process
 
     def is_up(self) -> bool:
         try:
-            return httpx.get(f"{self.address}/healthz", trust_env=False).status_code == 200
+            return httpx.get(f"{self.address}/healthz", **PLAIN_HTTP, timeout=60).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -85,9 +96,10 @@ def running(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory)
         conf.write_text(text)
         # As root it would work as `nobody`, to which the test's folder is closed.
         options = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
-        running = Running(f"http://127.0.0.1:{port}", folder / "nginx.log", web)
-        with running.log.open("wb") as log:
+        with (folder / "nginx.log").open("wb") as log:
             process = subprocess.Popen([nginx, "-c", str(conf), "-g", options], stdout=log, stderr=log)
+        address = f"http://127.0.0.1:{port}"
+        running = Running(address, folder / "nginx.log", web, psutil.Process(process.pid))
         try:
             wait_for(running.is_up)
             yield running
@@ -99,7 +111,7 @@ def running(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def proxy(running: Running, module_settings: Settings, database: Database) -> Iterator[Proxy]:
     with open_api(module_settings, database) as api:
-        yield Proxy(running.address, running.log, running.web, api)
+        yield Proxy(running.address, running.log, running.web, api, running.process)
 
 
 def lines(count: int) -> Iterator[bytes]:
@@ -128,6 +140,50 @@ def test_a_push_a_report_and_its_download_pass_through(proxy: Proxy) -> None:
     assert "verifier" not in proxy.log.read_text()
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked",
+        b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip",
+        b"GET / HTTP/9.9\r\nHost: x",
+        b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 40_000,
+    ],
+    ids=["a coding", "no chunks", "a version", "a broken chunk", "a long header"],
+)
+def test_bytes_that_it_refuses_by_itself_are_a_4xx(proxy: Proxy, head: bytes) -> None:
+    host, port = proxy.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as client:
+        client.sendall(head + b"\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 4")
+
+
+def test_the_refusal_of_a_large_body_reaches_the_client(proxy: Proxy) -> None:
+    # The API refuses the token and closes the connection while the proxy still sends the body.
+    headers = {"Authorization": "Bearer qr_wrong", "Content-Type": "application/x-ndjson"}
+    refused = [
+        proxy.send("PUT", SUBMISSIONS, content=b" " * 20 * 2**20, headers=headers).status_code
+        for _ in range(20)
+    ]
+    assert refused == [401] * 20
+
+
+def test_a_line_of_the_log_names_the_request_in_the_lines_of_the_api(proxy: Proxy) -> None:
+    path = f"{reports_path()}/1"
+    shown = proxy.send("GET", path, headers={"X-Request-Id": "asked-for-here"})
+    assert shown.headers["X-Request-Id"] == "asked-for-here"
+
+    def logged() -> list[str]:
+        # nginx may be writing the last one.
+        whole = proxy.log.read_text().rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+        return [line["path"] for line in lines if line["request_id"] == "asked-for-here"]
+
+    # nginx logs a request when the client has the response.
+    wait_for(logged)
+    assert logged() == [path]
+
+
 def test_what_waited_behind_the_proxy_is_refused(proxy: Proxy) -> None:
     statuses: dict[str, httpx.Response] = {}
 
@@ -137,10 +193,14 @@ def test_what_waited_behind_the_proxy_is_refused(proxy: Proxy) -> None:
     waiting = [threading.Thread(target=ask, args=[path]) for path in (reports_path(), "/healthz")]
     parent = psutil.Process(proxy.web.process.pid)
     processes = [parent, *parent.children(recursive=True)]
+    # Those that earlier requests left are closed after four seconds.
+    wait_for(lambda: proxy.connections_to_the_api() == 0)
     for process in processes:
         process.send_signal(signal.SIGSTOP)
     for thread in waiting:
         thread.start()
+    # nginx stamps a request before it connects to the API.
+    wait_for(lambda: proxy.connections_to_the_api() == len(waiting))
     began = time.monotonic()
     wait_for(lambda: time.monotonic() - began > 1.5)
     assert not statuses

@@ -17,18 +17,20 @@ from tests.statements import statements_of
 
 SMALL, LARGE = Size(students=10, questions=2), Size(students=2_000, questions=2)
 # The caller (of a POST before its body is received); the course, the quiz and the caller's roles; then a
-# report of each type, or the lock of the variant, its newest report, and the revisions of quiz and
-# course as they are under the lock.
-INDEX_STATEMENTS, REUSE_STATEMENTS = 4, 6
+# report of each type, or the lock of the variant, and its newest report with quiz and course as they are
+# under the lock. A job is queued by one statement more, which returns its report.
+INDEX_STATEMENTS, REUSE_STATEMENTS, QUEUE_STATEMENTS = 4, 4, 5
 
 
-@pytest.fixture
-def quizzes(database: Database, settings: Settings) -> Iterator[list[Everyday]]:
-    """A small and a larger quiz, each with both reports made."""
-    school = School(database.url)
+@pytest.fixture(scope="module")
+def quizzes(migrated_database: Database, module_settings: Settings) -> Iterator[list[Everyday]]:
+    """A small and a larger quiz, each with both reports made; a test may request further ones."""
+    school = School(migrated_database.url)
     with ExitStack() as opened:
         quizzes = [
-            opened.enter_context(open_everyday(settings, database, school, school.add_quiz(size), size))
+            opened.enter_context(
+                open_everyday(module_settings, migrated_database, school, school.add_quiz(size), size)
+            )
             for size in (SMALL, LARGE)
         ]
         for quiz in quizzes:
@@ -49,6 +51,12 @@ def test_a_current_report_is_found_by_a_fixed_number_of_statements(quizzes: list
     counts = [len(statements_of(partial(quiz.request, "student_analysis"))) for quiz in quizzes]
 
     assert counts == [REUSE_STATEMENTS, REUSE_STATEMENTS]
+
+
+def test_a_job_is_queued_by_a_fixed_number_of_statements(quizzes: list[Everyday]) -> None:
+    ask = [partial(quiz.request, "student_analysis", all_versions=False) for quiz in quizzes]
+
+    assert [len(statements_of(request)) for request in ask] == [QUEUE_STATEMENTS, QUEUE_STATEMENTS]
 
 
 def reuse_item_analysis(quiz: Everyday) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.factories import COURSE_ID, Api, reports_path
 from tests.serving import served
 
+pytestmark = pytest.mark.exhaustive
+
 REPORTS = reports_path()
 COURSE = f"/api/v1/courses/{COURSE_ID}"
 FORM = "application/x-www-form-urlencoded"

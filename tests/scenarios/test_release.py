@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.ops.docker.test_lock import LOCK, pins
+from tests.plain_http import PLAIN_HTTP
 from tests.scenarios.stack import Stack, running_stack
 
 pytestmark = pytest.mark.exhaustive
@@ -102,7 +103,7 @@ def test_up_runs_from_the_wheel_in_an_empty_folder(stack: Stack) -> None:
 def test_its_pages_have_their_templates_and_styles(stack: Stack) -> None:
     wanted = {"page_link": {"user_id": 7001, "course_id": 101, "quiz_id": 202}}
     url = stack.send("POST", "/api/v1/page_links", json=wanted).json()["url"]
-    with httpx.Client(trust_env=False, follow_redirects=True, timeout=30) as browser:
+    with httpx.Client(**PLAIN_HTTP, follow_redirects=True, timeout=30) as browser:
         page = browser.get(url)
         assert page.status_code == 200, page.text
         links = re.findall(r'(?:href|src)="([^"]+\.(?:css|js)[^"]*)"', page.text)

@@ -7,15 +7,20 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from click.testing import CliRunner
 
+from ops.cli import cli
 from ops.local.postgres_programs import ProgramsCopy
 from tests.scenarios.stack import COMMAND, Stack, processes_of, running_stack
-from tests.waiting import wait_for
+from tests.waiting import still_running, wait_for
+
+pytestmark = pytest.mark.exhaustive
 
 ONE_WORKER = ("--workers", "1")
 NO_COURSE = "/api/v1/courses/1"
@@ -31,19 +36,37 @@ def start_up(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """A stack that Ctrl-C has stopped; in test_main_job it is SIGTERM."""
-    with running_stack(tmp_path_factory.mktemp("up") / "data of a stack", *ONE_WORKER) as stack:
-        stack.stop(signal.SIGINT)
-    return stack
+@dataclass(frozen=True)
+class Lives:
+    """Three starts on one folder: the first was killed, the second was stopped by Ctrl-C, the third runs."""
+
+    killed: Stack
+    # What was still there of the first when the second was ready.
+    outlived: list[psutil.Process]
+    # In test_main_job it is SIGTERM that stops.
+    stopped: Stack
+    running: Stack
 
 
 @pytest.fixture(scope="module")
-def stack(stopped: Stack) -> Iterator[Stack]:
-    """A second start on the data of the first."""
-    with running_stack(stopped.folder, *ONE_WORKER) as stack:
-        yield stack
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
+    folder = tmp_path_factory.mktemp("up") / "data of a stack"
+    with running_stack(folder, *ONE_WORKER) as killed:
+        parts = processes_of(folder)
+        killed.kill()
+        with running_stack(folder, *ONE_WORKER) as stopped:
+            outlived = still_running(parts)
+            status_with_token(stopped)
+            stopped.stop(signal.SIGINT)
+        with running_stack(folder, *ONE_WORKER) as running:
+            yield Lives(killed, outlived, stopped, running)
+    # The next start would do so.
+    ProgramsCopy(folder / "postgres" / "programs").remove()
+
+
+@pytest.fixture
+def stack(lives: Lives) -> Stack:
+    return lives.running
 
 
 @pytest.mark.contract(
@@ -58,11 +81,9 @@ def test_ready_json_tells_how_to_reach_it_and_only_its_owner(stack: Stack) -> No
 
 
 def test_the_doctor_finds_it_well(stack: Stack) -> None:
-    command = [COMMAND, "doctor", "--data-dir", str(stack.folder)]
-
     def is_well() -> bool:
         # Ready means that the API responds; a worker takes a moment longer.
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        return CliRunner().invoke(cli, ["doctor", "--data-dir", str(stack.folder)]).exit_code == 0
 
     wait_for(is_well)
 
@@ -101,25 +122,19 @@ def test_a_part_that_dies_is_started_again(stack: Stack, part: str) -> None:
 @pytest.mark.contract(
     "9 Commands", "up writes ready.json for its owner; a part that dies is started again; signals stop all"
 )
-def test_ctrl_c_stops_all_and_a_second_start_keeps_the_data(stopped: Stack, stack: Stack) -> None:
-    assert stopped.process.returncode == 0
-    assert len(stopped.parts) > 5
-    assert stack.ready["admin_token"] == stopped.ready["admin_token"]
-    assert stack.ready["database_url"] == stopped.ready["database_url"]
+def test_ctrl_c_stops_all_and_a_second_start_keeps_the_data(lives: Lives, stack: Stack) -> None:
+    assert lives.stopped.process.returncode == 0
+    assert len(lives.stopped.parts) > 5
+    assert stack.ready["admin_token"] == lives.stopped.ready["admin_token"]
+    assert stack.ready["database_url"] == lives.stopped.ready["database_url"]
     assert status_with_token(stack) == httpx.codes.NOT_FOUND
 
 
-def test_no_part_outlives_a_kill_and_a_start_right_after_it_is_well(tmp_path: Path) -> None:
-    with running_stack(tmp_path, *ONE_WORKER) as first:
-        left = processes_of(tmp_path)
-        first.kill()
-        with running_stack(tmp_path, *ONE_WORKER) as again:
-            assert not [p for p in left if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-            assert status_with_token(again) == httpx.codes.NOT_FOUND
-            again.kill()
-            wait_for(lambda: not processes_of(tmp_path))
-    # The next start would do so.
-    ProgramsCopy(tmp_path / "postgres" / "programs").remove()
+def test_a_start_right_after_a_kill_is_well_and_no_part_has_outlived_it(lives: Lives) -> None:
+    assert lives.killed.process.returncode == -signal.SIGKILL
+    assert lives.outlived == []
+    [response] = lives.stopped.responses
+    assert response.status_code == httpx.codes.NOT_FOUND
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
@@ -131,3 +146,9 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
         f"quiz-reports: port {port} is taken by another program: choose one with --port\n"
     )
     assert processes_of(tmp_path) == []
+
+
+def test_no_part_outlives_a_kill(stack: Stack) -> None:
+    # The last test of the module, since it ends the stack.
+    stack.kill()
+    wait_for(lambda: not processes_of(stack.folder))

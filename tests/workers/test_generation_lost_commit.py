@@ -48,6 +48,8 @@ class LosesLastAnswer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # The claim is one; it is committed before the end that is meant here.
+        self.single_statement = database.single_statement
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -30,8 +30,9 @@ CHUNKS = 6
 
 
 @pytest.fixture
-def quiz(settings: Settings, database: Database) -> Iterator[Everyday]:
-    """A quiz whose reports are made in six chunks."""
+def quiz(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Everyday]:
+    """A quiz whose reports are made in six chunks, each stored by the stage that writes."""
+    monkeypatch.setattr(generation, "_FEW_BYTES", 0)
     school = School(database.url)
     quiz_id = school.add_quiz(SIZE)
     in_chunks = dataclasses.replace(settings, chunk_attempts=CHUNK)
@@ -66,12 +67,12 @@ class CountingSnapshots(SnapshotConnection):
         self._before = before
         self.chunks = 0
 
-    def read(self, sql: str) -> pa.Table:
+    def read(self, sql: str, expected_rows: int = 1) -> pa.Table:
         if "FROM unnest(" in sql or ("WHERE id = ANY" in sql and "FROM attempts" in sql):
             self.chunks += 1
             if self.chunks == self._chunk:
                 self._before()
-        return super().read(sql)
+        return super().read(sql, expected_rows)
 
 
 class FailingWriter(ObjectWriter):

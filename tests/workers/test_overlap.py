@@ -9,7 +9,7 @@ import pytest
 
 from workers.overlap import read_ahead, write_behind
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class FaultError(Exception):

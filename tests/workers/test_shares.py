@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import redis
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models.db.session import Database
 from models.lms.quizzes import Quiz
@@ -18,7 +19,7 @@ from models.reports.tables import JobMessage, Progress, Queue, QuizReport, Repor
 from models.reports.variants import ReportType, Variant
 from models.settings import Settings
 from tests.factories import request_variant
-from tests.school import School
+from tests.school import School, Size
 from workers.resources import Resources
 from workers.shares import hand_out_next
 
@@ -40,7 +41,7 @@ def request_all(database: Database, school: School, count: int) -> list[JobMessa
 
 def hold_back(database: Database, school: School, count: int) -> None:
     """Let a course have so many more jobs than its share, without a request for each."""
-    quiz_ids = school.add_quizzes(count)
+    quiz_ids = school.add_quizzes(count, Size(students=1, questions=1))
     with database.transaction() as session:
         for quiz in session.scalars(select(Quiz).where(Quiz.id.in_(quiz_ids)).order_by(Quiz.id)):
             variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=True)
@@ -93,6 +94,24 @@ def test_courses_take_turns(database: Database) -> None:
     order = [course_of[message.report_id] for message in hand_out(database)]
     assert order == [101, 102, 103] * SHARE
     assert hand_out(database) == []
+
+
+def test_a_claimed_job_is_sent_again_although_the_database_has_lost_that_it_was_sent(
+    database: Database,
+) -> None:
+    hold_back(database, School(database.url), 1)
+    with database.engine.connect() as connection, Session(connection) as session:
+        (message,) = jobs.hand_out(session, most_of_course=SHARE)
+        # As if the database were restored from a backup: the message is in the broker, its mark is lost.
+        session.rollback()
+    with database.transaction() as session:
+        claim = jobs.claim(session, message.report_id, message.progress_id, lease_seconds=60, max_tries=3)
+        assert claim is not None
+    with database.transaction() as session:
+        assert jobs.give_back(session, claim, max_tries=3)
+    with database.transaction() as session:
+        found = jobs.take_unclaimed_jobs(session, message.queue, older_than_seconds=0, most=1)
+    assert [job.report_id for job in found] == [message.report_id]
 
 
 def test_a_job_that_is_held_back_can_be_aborted_and_is_not_handed_out(database: Database) -> None:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from workers.analysis.quiz_statistics import ItemOption, OptionCount
-from workers.analysis.score_table import ItemScores
+from workers.analysis.item_figures import OptionCount
+from workers.analysis.score_table import NO_OPTION, NOT_SHOWN, ItemScores
+from workers.analysis.totals import ItemOption
 
 Json = dict[str, Any]
 
@@ -68,20 +70,24 @@ def question_statistics(
         else {key: int(count.by_group.sum()) for key, count in option_counts.items()}
     )
     shape = _SHAPES.get(question.question_type, _graded_by_hand)
+    # Of a question that was of another type before, a response may be an answer that is no choice.
+    responses = sum(counts.values()) if analysis is not None else scores.answered
     return {
         "id": str(question.id),
         "question_type": question.question_type,
         "question_text": question.text,
         "position": question.position,
-        "responses": int(scores.answered.sum()),
+        "responses": responses,
         **shape(question, scores, counts),
         **({} if analysis is None else _item_analysis(question, analysis)),
     }
 
 
 def _choices(scores: ItemScores) -> Counts:
-    ids, counts = np.unique(scores.option_ids[scores.answered], return_counts=True)
-    return {str(option_id): int(count) for option_id, count in zip(ids.tolist(), counts, strict=True)}
+    counts: Counter[int] = Counter()
+    for option_id, count in zip(scores.option_id_of.tolist(), scores.count_of.tolist(), strict=True):
+        counts[option_id] += count
+    return {str(option_id): n for option_id, n in sorted(counts.items()) if n and option_id != NO_OPTION}
 
 
 def _item_analysis(question: CanvasQuestion, row: Mapping[str, Any]) -> Json:
@@ -110,13 +116,9 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _answers(
-    question: CanvasQuestion, counts: Counts, shown: int, *, other: bool, blank: str | None = None
-) -> list[Json]:
-    """List the answers with their counts, then other answers and those left blank, if there are any."""
-    options = [option for option in question.options if blank is None or option.blank == blank]
-    prefix = "" if blank is None else f"{blank}:"
-    answers = [
+def _answers(options: Iterable[ItemOption], counts: Counts, prefix: str = "") -> list[Json]:
+    """List answers with their counts; the keys of those of a blank begin with it and a colon."""
+    return [
         {
             "id": option.key.removeprefix(prefix),
             "text": option.text,
@@ -125,34 +127,38 @@ def _answers(
         }
         for option in options
     ]
-    known = {option.key for option in options}
-    # The name of a blank may contain a colon, and so begin with the name of another blank and a colon.
-    given = {key: n for key, n in counts.items() if blank is None or key.rpartition(":")[0] == blank}
-    if other and (others := sum(count for key, count in given.items() if key not in known)):
+
+
+def _with_rest(answers: list[Json], answered: int, shown: int, *, other: bool = True) -> list[Json]:
+    """Add the responses that are none of the answers, and those left blank, if there are any.
+
+    A response to an earlier type of the question may have been several of its answers.
+    """
+    others = answered - sum(answer["responses"] for answer in answers)
+    if other and others > 0:
         answers.append({"id": "other", "text": "Something Else", "correct": False, "responses": others})
-    if blanks := shown - sum(given.values()):
-        answers.append(_none(blanks))
+    if shown > answered:
+        answers.append({"id": "none", "text": "No Answer", "correct": False, "responses": shown - answered})
     return answers
 
 
-def _none(responses: int) -> Json:
-    return {"id": "none", "text": "No Answer", "correct": False, "responses": responses}
-
-
 def _choice(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> Json:
-    return {"answers": _answers(question, counts, int(scores.shown.sum()), other=True)}
+    chose, shown = sum(counts.values()), scores.shown
+    return {"answers": _with_rest(_answers(question.options, counts), chose, shown)}
+
+
+def _typed(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> list[Json]:
+    answered, shown = scores.answered, scores.shown
+    return _with_rest(_answers(question.options, counts), answered, shown)
 
 
 def _short_answer(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> Json:
-    return {
-        "correct": _outcomes(scores, b"Cc"),
-        "answers": _answers(question, counts, int(scores.shown.sum()), other=True),
-    }
+    return {"correct": _outcomes(scores, b"Cc"), "answers": _typed(question, scores, counts)}
 
 
 def _numerical(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> Json:
     numbers = question.numbers or {}
-    answers = _answers(question, counts, int(scores.shown.sum()), other=True)
+    answers = _typed(question, scores, counts)
     for answer in answers:
         if number := numbers.get(answer["id"]):
             answer |= {
@@ -164,40 +170,45 @@ def _numerical(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> 
     return {
         "full_credit": _full_credit(question, scores),
         "correct": _outcomes(scores, b"Cc"),
-        "incorrect": int(scores.answered.sum()) - _outcomes(scores, b"C"),
+        "incorrect": scores.answered - _outcomes(scores, b"C"),
         "answers": answers,
     }
 
 
 def _multiple_answers(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> Json:
-    # A student may choose several, so those who chose none cannot be computed from the counts.
-    answers = _answers(question, counts, sum(counts.values()), other=False)
-    if blanks := int(scores.shown.sum() - scores.answered.sum()):
-        answers.append(_none(blanks))
+    answered, shown = scores.answered, scores.shown
     return {
         "correct": _outcomes(scores, b"Cc"),
         "partially_correct": _outcomes(scores, b"Pp"),
-        "answers": answers,
+        # A student may choose several.
+        "answers": _with_rest(_answers(question.options, counts), answered, shown, other=False),
     }
 
 
 def _several_blanks(question: CanvasQuestion, scores: ItemScores, counts: Counts) -> Json:
     is_matching = question.question_type == "matching_question"
-    sets = {option.blank: option.blank_text for option in question.options}
+    shown = scores.shown
+    sets: dict[str, list[ItemOption]] = defaultdict(list)
+    for option in question.options:
+        sets[option.blank].append(option)
+    given: Counter[str] = Counter()
+    for key, count in counts.items():
+        # The name of a blank may contain a colon, the id of an answer does not.
+        given[key.rpartition(":")[0]] += count
     return {
-        "answered": int(scores.answered.sum()),
+        "answered": scores.answered,
         "correct": _outcomes(scores, b"Cc"),
         "partially_correct": _outcomes(scores, b"Pp"),
         "incorrect": _outcomes(scores, b"Ii"),
         "answer_sets": [
             {
                 "id": blank if is_matching else _digest(blank),
-                "text": text,
-                "answers": _answers(
-                    question, counts, int(scores.shown.sum()), other=not is_matching, blank=blank
+                "text": options[0].blank_text,
+                "answers": _with_rest(
+                    _answers(options, counts, f"{blank}:"), given[blank], shown, other=not is_matching
                 ),
             }
-            for blank, text in sets.items()
+            for blank, options in sets.items()
         ],
     }
 
@@ -208,23 +219,27 @@ def _digest(blank: str) -> str:
 
 
 def _graded_by_hand(question: CanvasQuestion, scores: ItemScores, _counts: Counts) -> Json:
-    graded = scores.shown & ~np.isin(scores.outcomes, [*b"Uu"])
-    values, counts = np.unique(scores.scores[graded], return_counts=True)
+    is_graded = ~np.isin(scores.outcome_of, [NOT_SHOWN, *b"Uu"])
+    distribution: Counter[float] = Counter()
+    for score, count in zip(
+        scores.score_of[is_graded].tolist(), scores.count_of[is_graded].tolist(), strict=True
+    ):
+        distribution[score] += count
     return {
-        "graded": int(graded.sum()),
-        "full_credit": _full_credit(question, scores),
+        "graded": distribution.total(),
+        "full_credit": sum(n for score, n in distribution.items() if score >= question.points_possible),
         "point_distribution": [
-            {"score": float(value), "count": int(count)} for value, count in zip(values, counts, strict=True)
+            {"score": score, "count": n} for score, n in sorted(distribution.items()) if n
         ],
     }
 
 
 def _full_credit(question: CanvasQuestion, scores: ItemScores) -> int:
-    return int((scores.shown & (scores.scores >= question.points_possible)).sum())
+    return int(scores.count_of[scores.is_graded & (scores.score_of >= question.points_possible)].sum())
 
 
 def _outcomes(scores: ItemScores, letters: bytes) -> int:
-    return int(np.isin(scores.outcomes, [*letters]).sum())
+    return int(scores.count_of[np.isin(scores.outcome_of, [*letters])].sum())
 
 
 _SHAPES: Final[Mapping[str, Callable[[CanvasQuestion, ItemScores, Counts], Json]]] = {

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from workers.analysis.moments import covariance, sample_variance, varies
-from workers.analysis.psychometrics import BOTTOM, TOP, coefficient_alpha
+from workers.analysis.moments import covariance, sample_variance
+from workers.analysis.psychometrics import coefficient_alpha
+from workers.analysis.samples import Numbers, Sample
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def standard_error_of_measurement(deviation: float, alpha: float) -> float:
     return deviation * math.sqrt(max(0.0, 1 - alpha))
 
 
-def alpha_if_deleted(item_variances: Sequence[float], item: int, rests: Floats) -> float | None:
+def alpha_if_deleted(item_variances: Sequence[float], item: int, rests: Numbers) -> float | None:
     """Return coefficient alpha of the items without one of them, given the rests R = T − x of that one.
 
     As `psychometrics.coefficient_alpha`, with the variance of R in place of that of T. None if fewer than two
@@ -46,7 +47,7 @@ def alpha_if_deleted(item_variances: Sequence[float], item: int, rests: Floats) 
     return coefficient_alpha(others, sample_variance(rests) or 0.0)
 
 
-def discrimination_index(proportions: Floats, groups: npt.NDArray[np.integer]) -> float | None:
+def discrimination_index(top: Numbers, bottom: Numbers) -> float | None:
     """Return the mean proportion of an item's points in the top group less that in the bottom group.
 
     The groups are those of `psychometrics.score_groups`, the best and the weakest 27 percent. None if one of
@@ -54,16 +55,15 @@ def discrimination_index(proportions: Floats, groups: npt.NDArray[np.integer]) -
     Source: Kelley, T. L. (1939), The selection of upper and lower groups for the validation of test items,
     Journal of Educational Psychology 30.
 
-    >>> discrimination_index(np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]), np.array([1, 2, 0, 1, 2, 0]))
+    >>> discrimination_index(np.array([1.0, 1.0]), np.array([0.0, 0.0]))
     1.0
     """
-    top, bottom = proportions[groups == TOP], proportions[groups == BOTTOM]
     if not top.size or not bottom.size:
         return None
-    return float(top.mean() - bottom.mean())
+    return Sample.of(top).mean - Sample.of(bottom).mean
 
 
-def discriminative_efficiency(scores: Floats, rests: Floats) -> float | None:
+def discriminative_efficiency(scores: Numbers, rests: Numbers) -> float | None:
     """Return Cov(x, R)/Cov_max(x, R): the covariance as a share of the greatest that these numbers allow.
 
     The greatest covariance is that of both sorted in ascending order. None if either does not vary. Moodle
@@ -78,20 +78,25 @@ def discriminative_efficiency(scores: Floats, rests: Floats) -> float | None:
     return None if covariances is None else efficiency(*covariances)
 
 
-def rest_covariances(scores: Floats, rests: Floats) -> tuple[float, float] | None:
+def rest_covariances(scores: Numbers, rests: Numbers) -> tuple[float, float] | None:
     """Return Cov(x, R), and Cov_max(x, R) of both in ascending order; None if either does not vary.
+
+    Source: as `discriminative_efficiency`.
 
     >>> totals, first = np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0]), np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
     >>> [round(covariance, 12) for covariance in rest_covariances(first, totals - first)]
     [0.466666666667, 0.466666666667]
     """
-    if not varies(scores) or not varies(rests):
+    scores, rests = Sample.of(scores), Sample.of(rests)
+    if not scores.varies or not rests.varies:
         return None
-    return covariance(scores, rests), covariance(np.sort(scores), np.sort(rests))
+    return covariance(scores, rests), covariance(scores.ascending(), rests.ascending())
 
 
 def efficiency(actual: float, greatest: float) -> float | None:
     """Return a covariance as a share of the greatest; None if that has vanished because it is tiny.
+
+    Source: as `discriminative_efficiency`.
 
     >>> efficiency(0.25, 0.5)
     0.5

@@ -3,8 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Final
 
 import pandas as pd
+
+Cell = int | float | str | None
+
+# So many cells are turned into a frame at once, with about so many characters.
+_CELLS_AT_ONCE: Final = 2**18
+_CHARACTERS_AT_ONCE: Final = 2**23
+
+# Longer texts are cut where they only help to recognize a row.
+_MOST_CHARACTERS: Final = 200
 
 
 class ColumnKind(StrEnum):
@@ -51,3 +61,45 @@ def frame_of(columns: Sequence[Column], values: Sequence[object]) -> pd.DataFram
     frame = pd.DataFrame(dict(enumerate(values)), copy=False)
     frame.columns = pd.Index([column.name for column in columns], dtype=object)
     return frame
+
+
+_DTYPES: Final = {ColumnKind.INTEGER: "int64", ColumnKind.NUMBER: "float64", ColumnKind.TEXT: "str"}
+
+
+def frame_of_rows(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> pd.DataFrame:
+    """Return rows of cells as a frame; a column has integers, numbers or texts, and no times."""
+    cells: list[Any] = [[row[n] for row in rows] for n in range(len(columns))]
+    return frame_of(
+        columns,
+        [pd.array(part, dtype=_dtype(column, part)) for column, part in zip(columns, cells, strict=True)],
+    )
+
+
+def _dtype(column: Column, cells: Sequence[Cell]) -> Any:
+    has_missing_integers = column.kind is ColumnKind.INTEGER and None in cells
+    return "Int64" if has_missing_integers else _DTYPES[column.kind]
+
+
+def frames_of(columns: Sequence[Column], rows: Iterator[Sequence[Cell]]) -> Iterator[pd.DataFrame]:
+    """Yield such rows as frames of limited size, both in cells and in the characters of their texts."""
+    size = max(1, _CELLS_AT_ONCE // len(columns))
+    texts = [n for n, column in enumerate(columns) if column.kind is ColumnKind.TEXT]
+    part: list[Sequence[Cell]] = []
+    characters = 0
+    for row in rows:
+        part.append(row)
+        characters += sum(len(str(row[n])) for n in texts)
+        if len(part) == size or characters >= _CHARACTERS_AT_ONCE:
+            yield frame_of_rows(columns, part)
+            part, characters = [], 0
+    if part:
+        yield frame_of_rows(columns, part)
+
+
+def shortened(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """Return a text of so many characters at most; an ellipsis stands for what is cut.
+
+    >>> shortened("Which of these divide?", most=9)
+    'Which of…'
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"

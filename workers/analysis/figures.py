@@ -18,6 +18,8 @@ class Reason(StrEnum):
 
     FEW_RESPONDENTS = "There are fewer than 20 responses, too few for a coefficient."
     NO_RESPONDENTS = "There are no responses yet."
+    NO_ITEMS = "No question carries points and is graded, so there are no totals."
+    NO_SCORES = "No attempt has a score yet."
     ALL_CORRECT = "Everybody answered this correctly, so it does not tell students apart."
     ALL_WRONG = "Nobody got a point for this, so it does not tell students apart."
     EQUAL_SCORES = "Everybody got the same points for this, so it does not tell students apart."
@@ -37,6 +39,9 @@ class Reason(StrEnum):
         "So many students have equal totals that the best or the weakest 27 percent are an empty group."
     )
     SMALL_GROUP = "The group has fewer than 5 students."
+    FEW_IN_GROUP = (
+        "Fewer than 5 of the best or of the weakest 27 percent have a graded response to this question."
+    )
     ALL_OR_NONE = "All students chose this, or none did, so there are no two groups to compare."
     OUT_OF_RANGE = "On average, students were given more points than possible, or fewer than none."
     NEGATIVE_COVARIANCE = (
@@ -79,10 +84,13 @@ CONVENTIONS: Final = {
     "total": "The sum of a student's points on the analysed questions. If students were shown different"
     " questions, or some responses are not graded yet, totals are compared as the share of the points that"
     " a student could get.",
+    "totals_in": "What totals are compared in: points, or the share of the points that a student could get.",
     "mean": _OF_TOTALS,
     "median": _OF_TOTALS,
     "minimum": _OF_TOTALS,
     "maximum": _OF_TOTALS,
+    "quiz_score": "Of the scores that the quiz itself gave for the same attempts: they include questions that"
+    " are not analysed and points that were added by hand. Attempts without a score are left out.",
     "rest": "The total without the question itself.",
     "standard_deviation_population": "The sum of squared deviations is divided by n.",
     "standard_deviation_sample": "The sum of squared deviations is divided by n - 1.",
@@ -93,8 +101,8 @@ CONVENTIONS: Final = {
     "standard_error_of_measurement": "s_T times the square root of 1 - alpha, in points; s_T divides"
     " by n - 1.",
     "minutes": "From started to finished; median and quartiles with linear interpolation.",
-    "facility": "Mean points divided by the points possible; a question left blank counts 0. For questions"
-    " scored right or wrong the interval is Wilson's, 95 percent.",
+    "facility": "Mean points divided by the points possible; a question left blank counts 0 unless points"
+    " were given for it. For questions scored right or wrong the interval is Wilson's, 95 percent.",
     "point_biserial_total": "Correlation of the question with the total, the question included.",
     "item_rest_correlation": "Correlation of the question with the rest; 100 times this is Moodle's"
     " discrimination index. The interval is Fisher's, 95 percent.",
@@ -105,10 +113,24 @@ CONVENTIONS: Final = {
     "greatest_rest_covariance": "Covariance of question and rest, both sorted in ascending order.",
     "effective_weight": "Square root of the covariance of question and total, as a share of the sum of these,"
     " as in Moodle; none where the covariance is negative.",
-    "alpha_if_deleted": "Coefficient alpha without the question.",
-    "option_share": "Of the students who were shown the question.",
-    "option_mean_total": "Mean total of the students who chose it.",
+    "alpha_if_deleted": "Coefficient alpha without the question. The interval is Feldt's, 95 percent.",
+    "option_share": "Of the students who were shown the question; the share of a group, of those of them who"
+    " are in the group.",
+    "option_mean_total": "Mean total of the students who chose it, in what totals_in says.",
     "option_point_biserial": "Correlation of choosing it with the total, among the students who gave an"
     " answer.",
 }
 """What each figure means, by its name: systems differ in these."""
+
+
+def convention_of(name: str) -> str:
+    """Return the name of the convention that a figure follows, empty for a count that its name explains.
+
+    Figures of one quantity may share a convention.
+
+    >>> convention_of("minutes_median"), convention_of("answered")
+    ('minutes', '')
+    """
+    while name and name not in CONVENTIONS:
+        name = name.rpartition("_")[0]
+    return name

@@ -1,7 +1,8 @@
 """What the figures of a quiz suggest, in words for a teacher: what is seen, what it may mean, what to do.
 
 `RULES` is the one table of the rules and their words. A finding is worth a look; a note is of lower rank, and
-clean data raises some. How often each rule marks an item of clean data is in `ops/statistics.md`.
+clean data raises some. How often each rule marks an item of clean data is in `ops/statistics.md`. Below 20
+respondents no rule applies.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from workers.analysis.quiz_statistics import ItemFigures, OptionFigures, QuizFigures, ScoredItem
+from workers.analysis.columns import shortened
+from workers.analysis.figures import FEWEST_RESPONDENTS
+from workers.analysis.item_figures import ItemFigures, OptionFigures
+from workers.analysis.quiz_statistics import QuizFigures
+from workers.analysis.totals import ScoredItem
 
 _HARD: Final = 0.20
 _ABOVE_CHANCE: Final = 0.05
@@ -102,14 +107,21 @@ def _remark(rule: Rule, case: Found, item_id: int | None) -> Remark:
 def _shown(name: str, value: float | str) -> str:
     if isinstance(value, float):
         return f"{value:.0%}" if name in SHARES else f"{value:.2f}"
-    return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
+    return shortened(value, _MOST_CHARACTERS)
 
 
 def _wrong_key(item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
-    """The correlation with the rest is negative, and a distractor has a higher one with the total."""
-    r, of_key = figures.item_rest_correlation.value, figures.point_biserial_total.value
-    best = _best_distractor(figures)
-    if r is None or r >= 0 or of_key is None or best is None or _key(item, figures) is None:
+    """The correlation with the rest is negative, and a distractor has a higher point biserial than the key.
+
+    If the key was chosen by too few students, the correlation of the item with the total is in its place.
+    """
+    r, key, best = figures.item_rest_correlation.value, _key(item, figures), _best_distractor(figures)
+    if r is None or r >= 0 or key is None or best is None:
+        return
+    of_key = key.point_biserial.value
+    if of_key is None:
+        of_key = figures.point_biserial_total.value
+    if of_key is None:
         return
     if _point_biserial(best) > of_key:
         yield {
@@ -145,9 +157,9 @@ def _ambiguous(item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
 
 def _too_hard(item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
     """The facility is below .20, or hardly above that of guessing."""
-    facility = figures.facility.value
+    facility = _trusted_facility(figures)
     limit = max(_HARD, item.chance + _ABOVE_CHANCE if item.chance else 0.0)
-    if facility is not None and figures.analysed and facility < limit:
+    if facility is not None and facility < limit:
         yield {"facility": facility, "limit": limit}
 
 
@@ -159,7 +171,7 @@ def _low_reliability(quiz: QuizFigures) -> Iterator[Found]:
 
 def _rarely_chosen(item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
     """Fewer than 5 percent of the students who answered chose a distractor."""
-    if not item.is_choice or not figures.answered:
+    if not item.is_choice or figures.answered < FEWEST_RESPONDENTS:
         return
     for option in figures.options:
         share = option.count / figures.answered
@@ -169,15 +181,22 @@ def _rarely_chosen(item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
 
 def _too_easy(_item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
     """The facility is above .95."""
-    if figures.facility.value is not None and figures.analysed and figures.facility.value > _EASY:
-        yield {"facility": figures.facility.value}
+    facility = _trusted_facility(figures)
+    if facility is not None and facility > _EASY:
+        yield {"facility": facility}
 
 
 def _many_omitted(_item: ScoredItem, figures: ItemFigures) -> Iterator[Found]:
     """More than 10 percent of the students who were shown the item left it blank."""
     shown = figures.answered + figures.omitted
-    if shown and figures.omitted / shown > _OMITTED:
+    if shown >= FEWEST_RESPONDENTS and figures.omitted / shown > _OMITTED:
         yield {"omitted": figures.omitted / shown}
+
+
+def _trusted_facility(figures: ItemFigures) -> float | None:
+    """Return the facility of an analysed item, if enough responses are graded."""
+    graded = figures.answered + figures.omitted - figures.not_graded
+    return figures.facility.value if figures.analysed and graded >= FEWEST_RESPONDENTS else None
 
 
 def _key(item: ScoredItem, figures: ItemFigures) -> OptionFigures | None:
@@ -212,7 +231,7 @@ ITEM_RULES: Final[Sequence[Rule]] = (
         Rank.FINDING,
         _wrong_key,
         "Students who did well elsewhere tended to choose “{option}”, not the answer that is marked as"
-        " correct: the question is correlated with the rest by {item_rest_correlation}.",
+        " correct. The discrimination is negative: {item_rest_correlation}.",
         "The wrong answer may be marked as correct.",
         "Check the key. If it is right, look for wording that misleads students who know more.",
     ),

@@ -2,19 +2,16 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from workers.analysis import psychometrics
-from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.columns import Cell, Column, ColumnKind, frame_of_rows, frames_of, shortened
 from workers.analysis.frames import Integers, Item, responses
 from workers.analysis.psychometrics import Floats, Moments
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
-
-Cell = int | float | str | None
 
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
 _NOT_AVAILABLE: Final = "N/A"
@@ -25,8 +22,6 @@ _GROUPS: Final = 3
 # Students are added up once there are so many, or so many responses: few calls over long frames.
 _STUDENTS_AT_ONCE: Final = 4_096
 _RESPONSES_AT_ONCE: Final = 2**20
-# So many cells are turned into a frame at once.
-_CELLS_AT_ONCE: Final = 2**18
 
 CONVENTIONS: Final = (
     "A student who did not choose an answer to a question counts nowhere in its figures.",
@@ -39,9 +34,17 @@ CONVENTIONS: Final = (
     "M0 is that of those who chose another one, s the deviation of both, p the share of the former.",
     "The score is that of the whole attempt, the question included.",
 )
-_COLUMNS: Final = (
+QUESTION_COLUMNS: Final = (
     Column("Question Id", ColumnKind.INTEGER, meaning="The question's id in the LMS."),
-    Column("Question Title", ColumnKind.TEXT, meaning="The question's text."),
+    Column(
+        "Question Title",
+        ColumnKind.TEXT,
+        meaning="The question's text; in the further tables, its first 200 characters.",
+    ),
+)
+OPTION: Final = Column("Option", ColumnKind.INTEGER, meaning="The option's place in the question, from 1.")
+_COLUMNS: Final = (
+    *QUESTION_COLUMNS,
     Column("Answered Student Count", ColumnKind.INTEGER, meaning="The students who chose an answer."),
     Column("Top Student Count", ColumnKind.INTEGER, meaning="Those of them in the top group."),
     Column("Middle Student Count", ColumnKind.INTEGER, meaning="Those of them in the middle group."),
@@ -67,8 +70,8 @@ _COLUMNS: Final = (
 _DISTRACTOR: Final = "That of another option, in the question's order."
 
 OPTION_COLUMNS: Final = (
-    *_COLUMNS[:2],
-    Column("Option", ColumnKind.INTEGER, meaning="The option's place in the question, from 1."),
+    *QUESTION_COLUMNS,
+    OPTION,
     Column("Option Text", ColumnKind.TEXT, meaning="The option's text."),
     Column("Option Key", ColumnKind.TEXT, meaning="Whether the option is correct or a distractor."),
     Column("Option Weight", ColumnKind.NUMBER, meaning="The option's weight: 100 is correct."),
@@ -84,8 +87,6 @@ OPTION_COLUMNS: Final = (
     ),
 )
 """The columns of `ItemAnalysis.option_frames`."""
-
-_DTYPES: Final = {ColumnKind.INTEGER: "int64", ColumnKind.NUMBER: "float64", ColumnKind.TEXT: "str"}
 
 
 class ItemAnalysis:
@@ -161,15 +162,15 @@ class ItemAnalysis:
 
     def rows(self) -> pd.DataFrame:
         """Return a row for each item, by position (items without one last), then title, then id."""
-        return _frame(self.columns, list(self._rows()))
+        return frame_of_rows(self.columns, list(self._rows()))
 
     def row_frames(self) -> Iterator[pd.DataFrame]:
         """Yield the rows of ``rows`` in frames of limited size: a question may have thousands of options."""
-        return _frames(self.columns, self._rows())
+        return frames_of(self.columns, self._rows())
 
     def option_frames(self) -> Iterator[pd.DataFrame]:
         """Yield a row for each option of each item, with the columns of ``OPTION_COLUMNS``."""
-        return _frames(OPTION_COLUMNS, (row for item in self._statistics() for row in item.options()))
+        return frames_of(OPTION_COLUMNS, (row for item in self._statistics() for row in item.options()))
 
     def _rows(self) -> Iterator[list[Cell]]:
         statistics = self._statistics()
@@ -283,12 +284,12 @@ class _ItemStatistics:
 
     def options(self) -> Iterator[list[Cell]]:
         """Yield the cells of each option, in the question's order."""
-        key = _key(self._item)
+        key, title = _key(self._item), shortened(self._item.title)
         for index, option in enumerate(self._item.options):
             chosen = int(self._counts[1 + index])
             yield [
                 self._item.id,
-                self._item.title,
+                title,
                 1 + index,
                 option.text,
                 "correct" if index == key else "distractor",
@@ -312,22 +313,6 @@ class _ItemStatistics:
             chosen,
             unchosen,
         )
-
-
-def _frames(columns: Sequence[Column], rows: Iterator[Sequence[Cell]]) -> Iterator[pd.DataFrame]:
-    """Yield rows of cells as frames."""
-    size = max(1, _CELLS_AT_ONCE // len(columns))
-    while part := list(islice(rows, size)):
-        yield _frame(columns, part)
-
-
-def _frame(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> pd.DataFrame:
-    """Return rows of cells as a frame."""
-    cells: list[Any] = [[row[n] for row in rows] for n in range(len(columns))]
-    return frame_of(
-        columns,
-        [pd.array(values, dtype=_DTYPES[column.kind]) for column, values in zip(columns, cells, strict=True)],
-    )
 
 
 def _sums_of_others(sums: Floats) -> Floats:

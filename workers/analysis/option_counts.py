@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from workers.analysis.quiz_statistics import OptionCount, Totals
+from workers.analysis.item_figures import OptionCount
+from workers.analysis.totals import Totals
 
 OTHER = "-1"
 """The key of typed text that is none of the answers; within a blank it follows the blank and a colon."""

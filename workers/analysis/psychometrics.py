@@ -9,12 +9,15 @@ The examples are those of six students whose answers to four questions are keyed
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from workers.analysis.samples import Numbers, Sample, pairwise_sum
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +34,7 @@ def ratio(part: int, whole: int) -> float:
 
     The share of correct responses among all responses to an item is its difficulty index (its p value): the
     higher, the easier.
+    Source: Crocker, L. and Algina, J. (1986), Introduction to Classical and Modern Test Theory, chapter 14.
 
     >>> ratio(4, 6)
     0.6666666666666666
@@ -38,27 +42,32 @@ def ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def population_variance(values: Floats) -> float:
+def population_variance(values: Numbers) -> float:
     """Return the mean squared deviation from the mean: Σ(x − x̄)²/n.
 
     The divisor is n, not n − 1 (``ddof=0``), because the students of a quiz are the whole population, not a
-    sample. Every variance and standard deviation of the analysis comes from here.
+    sample. Every variance and standard deviation of Canvas's figures comes from here.
 
     It takes two passes, the mean and then the deviations, because the one-pass formula Σx²/n − x̄² loses
     digits. The variance of equal values is exactly 0.0, although their computed mean may be off by a
     rounding; that of fewer than two values is 0.0.
+    Source: Crocker and Algina (1986), chapter 2.
 
     >>> first_item = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0])
     >>> population_variance(first_item)
     0.22222222222222224
     """
-    if values.size < 2 or values.min() == values.max():
+    sample = Sample.of(values)
+    if not sample.varies:
         return 0.0
-    return float(values.var(ddof=0))
+    mean = sample.mean
+    return pairwise_sum((np.square(part - mean) for part in sample.parts()), sample.size) / sample.size
 
 
-def standard_deviation(values: Floats) -> float:
+def standard_deviation(values: Numbers) -> float:
     """Return the square root of `population_variance`, in the unit of the values.
+
+    Source: as `population_variance`.
 
     >>> standard_deviation(np.array([1.0, 1.0, 0.0, 1.0, 1.0, 0.0]))
     0.4714045207910317
@@ -68,6 +77,9 @@ def standard_deviation(values: Floats) -> float:
 
 def variance_of_item(points: float, correct: int, wrong: int) -> float:
     """Return the `population_variance` of the scores for one item: its points if correct, else 0.
+
+    For an item of one point it is p(1 − p), p the share of correct responses.
+    Source: Crocker and Algina (1986), chapter 5.
 
     >>> variance_of_item(1.0, correct=4, wrong=2)
     0.22222222222222224
@@ -126,14 +138,19 @@ class Moments:
         return self.squares / self.count if self.least < self.most else 0.0
 
 
-def score_distribution(percents: Floats) -> dict[str, int]:
+def score_distribution(percents: Numbers) -> dict[str, int]:
     """Count scores by their percent of the points possible, rounded half up, in ascending order.
 
-    >>> score_distribution(np.array([12.5, 100.0, 12.4, 100.0]))
-    {'12': 1, '13': 1, '100': 2}
+    A percent is rounded to nine decimals first: 29 of 200 points are 14.5 percent, a little less in floats.
+
+    >>> score_distribution(np.array([12.5, 100.0, 12.4, 100.0, 29 / 200 * 100]))
+    {'12': 1, '13': 1, '15': 1, '100': 2}
     """
-    values, counts = np.unique(np.floor(percents + 0.5), return_counts=True)
-    return {str(int(value)): int(count) for value, count in zip(values, counts, strict=True)}
+    distribution: Counter[float] = Counter()
+    for part in Sample.of(percents).parts():
+        values, counts = np.unique(np.floor(np.round(part, 9) + 0.5), return_counts=True)
+        distribution.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return {str(int(value)): count for value, count in sorted(distribution.items())}
 
 
 def coefficient_alpha(item_variances: Sequence[float], total_variance: float) -> float | None:
@@ -184,19 +201,20 @@ class ScoreLimits:
     top: float
 
 
-def score_limits(totals: Floats) -> ScoreLimits:
+def score_limits(totals: Numbers) -> ScoreLimits:
     """Return the limits of the groups of all students.
 
     The N totals are sorted in ascending order. The top begins at index round(0.73·N), the middle at
     round(0.27·N), with halves rounded away from zero, and the bottom at 0. Students with the same total are
     in the same group, the higher one if a group begins among them. A group that begins at N is empty.
-    Cutting at 27 percent follows Kelley, T. L. (1939), The selection of upper and lower groups for the
-    validation of test items, Journal of Educational Psychology 30.
+    Source: Kelley, T. L. (1939), The selection of upper and lower groups for the validation of test items,
+    Journal of Educational Psychology 30, for cutting at 27 percent.
 
     >>> score_limits(np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0]))
     ScoreLimits(middle=2.0, top=4.0)
     """
-    ascending = np.sort(totals)
+    ascending = Sample.of(totals).array()
+    ascending.sort()
     return ScoreLimits(
         _lowest_total(ascending, _MIDDLE_BEGINS_PERCENT), _lowest_total(ascending, _TOP_BEGINS_PERCENT)
     )
@@ -204,6 +222,8 @@ def score_limits(totals: Floats) -> ScoreLimits:
 
 def score_groups(totals: Floats, limits: ScoreLimits) -> npt.NDArray[np.int8]:
     """Return for each total whether it is in the `TOP`, the `MIDDLE` or the `BOTTOM` group.
+
+    Source: as `score_limits`.
 
     >>> totals = np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0])
     >>> score_groups(totals, score_limits(totals)).tolist()

@@ -6,13 +6,16 @@ An item has few of these, so codes fit into a byte until an item has more than 2
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from workers.analysis.samples import Sample, in_equal_parts, where
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.unsignedinteger]
@@ -29,22 +32,91 @@ NO_OPTION: Final = -1
 _Key = tuple[int, float, int]
 
 
+Mask = Callable[[slice, Codes], npt.NDArray[np.bool_]]
+
+
 @dataclass(frozen=True)
 class ItemScores:
-    """The responses to one item, an element for each respondent, in the order of the respondents.
+    """The responses to one item, in the order of the respondents.
 
-    `scores` are the points given. A response counts in the figures if it is `graded`; one that was left blank
-    always is, and one that the respondent was not shown never. The scores of the others are 0.0.
-    `option_ids` holds the id of the chosen option, -1 if there is none, and `outcomes` the letters, 0 if the
-    item was not shown.
+    `codes` holds the combination of each response, in parts. By code, `option_id_of` holds the id of the
+    chosen option (-1 if there is none), `score_of` the points given, and `outcome_of` the outcome (0 if the
+    item was not shown). What needs all responses goes through their parts, since there may be millions.
     """
 
-    shown: npt.NDArray[np.bool_]
-    answered: npt.NDArray[np.bool_]
-    graded: npt.NDArray[np.bool_]
-    scores: Floats
-    option_ids: npt.NDArray[np.int64]
-    outcomes: npt.NDArray[np.uint8]
+    codes: Sequence[Codes]
+    option_id_of: npt.NDArray[np.int64]
+    score_of: Floats
+    outcome_of: npt.NDArray[np.uint8]
+
+    @cached_property
+    def count_of(self) -> npt.NDArray[np.int64]:
+        """The number of responses of each code."""
+        counts = np.zeros(self.outcome_of.size, np.int64)
+        for codes in self.codes:
+            counts += np.bincount(codes, minlength=counts.size)
+        return counts
+
+    @cached_property
+    def is_answered(self) -> npt.NDArray[np.bool_]:
+        """By code, whether the respondent gave an answer."""
+        return (self.outcome_of >= ord("A")) & (self.outcome_of <= ord("Z"))
+
+    @cached_property
+    def is_graded(self) -> npt.NDArray[np.bool_]:
+        """By code, whether a response counts in the figures; one that was left blank does."""
+        is_graded: npt.NDArray[np.bool_] = (self.outcome_of != NOT_SHOWN) & (self.outcome_of != _UNGRADED)
+        return is_graded
+
+    @property
+    def shown(self) -> int:
+        """How many respondents were shown the item."""
+        return int(self.count_of.sum() - self.count_of[NOT_SHOWN])
+
+    @property
+    def answered(self) -> int:
+        """How many respondents gave an answer."""
+        return int(self.count_of[self.is_answered].sum())
+
+    @property
+    def graded(self) -> int:
+        """How many responses count in the figures."""
+        return int(self.count_of[self.is_graded].sum())
+
+    def parts(self) -> Iterator[tuple[slice, Codes]]:
+        """Yield the codes of successive respondents, and which respondents these are."""
+        end = 0
+        for codes in self.codes:
+            begin, end = end, end + codes.size
+            yield slice(begin, end), codes
+
+    @cached_property
+    def scores(self) -> Sample:
+        """The points of the graded responses."""
+        return Sample(self.graded, self._scores, self._ascending_scores)
+
+    def sample(self, size: int, values: Callable[[slice, Codes], Floats], mask: Mask | None = None) -> Sample:
+        """Return a number of each respondent, or of those for whom a mask is set; `size` is how many."""
+        if mask is None:
+            return Sample(size, lambda: (values(part, codes) for part, codes in self.parts()))
+        return Sample(
+            size, lambda: (where(values(part, codes), mask(part, codes)) for part, codes in self.parts())
+        )
+
+    def count(self, mask: Mask) -> int:
+        """Return for how many respondents a mask is set."""
+        return sum(int(np.count_nonzero(mask(part, codes))) for part, codes in self.parts())
+
+    def _scores(self) -> Iterator[Floats]:
+        all_are_graded = self.is_graded[self.count_of > 0].all()
+        for codes in self.codes:
+            yield self.score_of[codes if all_are_graded else codes[self.is_graded[codes]]]
+
+    def _ascending_scores(self) -> Iterator[Floats]:
+        graded = np.flatnonzero(self.is_graded)
+        for code in graded[np.argsort(self.score_of[graded])].tolist():
+            # However many there are, they take the memory of one.
+            yield np.broadcast_to(self.score_of[code], int(self.count_of[code]))
 
 
 class ScoreTable:
@@ -55,8 +127,8 @@ class ScoreTable:
     >>> table = ScoreTable(1)
     >>> responses = {"respondent": [0, 1], "item": [0, 0], "answer_id": [11, 12], "points": [1.0, 0.0]}
     >>> table.add(2, pd.DataFrame(responses | {"outcome": list(b"CI")}))
-    >>> table.item(0).scores.tolist()
-    [1.0, 0.0]
+    >>> table.item(0).scores.sum
+    1.0
     """
 
     def __init__(self, items: int, on_item: Callable[[], None] | None = None) -> None:
@@ -87,16 +159,12 @@ class ScoreTable:
         if self._on_item is not None:
             self._on_item()
         keys = list(self._codes[item])
-        codes = np.concatenate([np.empty(0, np.uint8), *(chunk[item] for chunk in self._chunks)])
         answer_ids, points, outcomes = zip(*keys, strict=True) if keys else ((), (), ())
-        graded = np.array([False, *(outcome != _UNGRADED for outcome in outcomes)])
         return ItemScores(
-            shown=codes != NOT_SHOWN,
-            answered=np.array([False, *(chr(outcome).isupper() for outcome in outcomes)])[codes],
-            graded=graded[codes],
-            scores=np.where(graded, [0.0, *points], 0.0)[codes],
-            option_ids=np.array([NO_OPTION, *answer_ids])[codes],
-            outcomes=np.array([0, *outcomes], np.uint8)[codes],
+            list(in_equal_parts((chunk[item] for chunk in self._chunks), self.respondents)),
+            option_id_of=np.array([NO_OPTION, *answer_ids], np.int64),
+            score_of=np.array([0.0, *points]),
+            outcome_of=np.array([NOT_SHOWN, *outcomes], np.uint8),
         )
 
     def _code(self, item: int, key: _Key) -> int:

@@ -183,8 +183,9 @@ class _Labels:
         for version, column in zip(versions.values(), self.columns.tolist(), strict=True):
             known = labels[column] if column >= 0 else {"": 0}
             label_codes += [known.setdefault(option.text, len(known)) for option in version.options]
-        # One index for all columns: an index for each would take longer than the rest of a small report.
-        texts = pd.Index([text for known in labels for text in known], dtype="str")
+        # One index for all columns: an index for each would take longer than the rest of a small report. The
+        # checks of a dtype make Python's texts of Arrow's, so these are Python's from the start.
+        texts = pd.Index([text for known in labels for text in known], dtype=object)
         ends = np.cumsum([len(known) for known in labels])
         self.dtypes = [
             pd.CategoricalDtype(texts[end - len(known) : end])

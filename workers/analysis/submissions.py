@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workers.analysis import psychometrics
+from workers.analysis.samples import Scalar
 
 Floats = npt.NDArray[np.float64]
 
@@ -44,15 +45,17 @@ class SubmissionStatistics:
         self._correct += int(submissions["n_correct"].sum())
         self._incorrect += int(submissions["n_incorrect"].sum())
         self._scores.append(submissions["score"].dropna().to_numpy(np.float64))
-        self._seconds.append(submissions["seconds"].dropna().to_numpy(np.float64))
+        seconds = submissions["seconds"].dropna().to_numpy(np.float64)
+        # An attempt that ends before it begins has no known duration.
+        self._seconds.append(seconds[seconds >= 0])
         self._takers.append(submissions["user_id"].dropna().to_numpy(np.int64))
         self._logged_out.update(submissions["temporary_user_code"].dropna())
 
     def as_json(self) -> dict[str, Any]:
         """Return the statistics; the standard deviation is that of the population."""
         # Sums of floats depend on their order, which must not be that in which attempts were pushed.
-        scores, seconds = np.sort(np.concatenate(self._scores)), np.sort(np.concatenate(self._seconds))
-        takers = np.unique(np.concatenate(self._takers))
+        scores, seconds = _ascending(self._scores), _ascending(self._seconds)
+        takers = np.unique(_ascending(self._takers))
         named = {"user_ids": takers.tolist(), "logged_out_users": sorted(self._logged_out)}
         return {
             "scores": self._percents(scores),
@@ -71,6 +74,14 @@ class SubmissionStatistics:
         if self._points_possible is None or self._points_possible < _FEWEST_POINTS:
             return {}
         return psychometrics.score_distribution(scores / self._points_possible * 100)
+
+
+def _ascending(parts: list[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
+    """Return the numbers of all parts in ascending order, in which they are kept from now on."""
+    ascending = np.concatenate(parts)
+    parts[:] = [ascending]
+    ascending.sort()
+    return ascending
 
 
 def _of(scores: Floats, formula: Callable[[Floats], Any]) -> float | None:

@@ -1,14 +1,10 @@
-"""The arrays of numbers of an attempt, decoded for a chunk at once.
+"""Arrays of numbers in PostgreSQL's binary format, decoded for a chunk at once.
 
-The ADBC driver appends them element by element, which took half of the time that it needs for an attempt. So
-they are read as the bytes of PostgreSQL's binary format, which `array_send` makes: 32 bits each for the
-number of dimensions, whether elements are null, their type, the size and the first index, then for each
-element its length in 32 bits, -1 for null, and its bytes, all in network order.
+Each of them is a header and, for each element, its length and its number; all of them take words of 32 bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,24 +13,13 @@ import pyarrow as pa
 
 from workers.analysis.frames import Integers
 
-NUMBER_ARRAYS: Final[Mapping[str, pa.DataType]] = {"answer_ids": pa.int64(), "points": pa.float64()}
-"""The columns of attempts that are arrays of numbers, with the types of these."""
+_Words = npt.NDArray[np.int32]
 
-_Bytes = npt.NDArray[np.uint8]
-
+_WORD_BYTES, _SIZE_AT, _HEADER_WORDS, _ELEMENT_WORDS = 4, 3, 5, 3
 _LENGTH: Final = ">i4"
+# The lengths of a number and of null, as this machine reads them.
+_NUMBER, _NULL = np.array([8, -1], _LENGTH).view(np.int32)
 _NUMBERS: Final = {pa.int64(): ">i8", pa.float64(): ">f8"}
-_SIZE_AT, _HEADER_BYTES, _LENGTH_BYTES, _NUMBER_BYTES = 12, 20, 4, 8
-_ELEMENT_BYTES: Final = _LENGTH_BYTES + _NUMBER_BYTES
-
-
-def with_lists(attempts: pa.Table) -> pa.Table:
-    """Return a table with lists of numbers in place of the bytes of arrays."""
-    for index, name in enumerate(attempts.column_names):
-        if name in NUMBER_ARRAYS:
-            lists = number_lists(attempts.column(index).combine_chunks(), NUMBER_ARRAYS[name])
-            attempts = attempts.set_column(index, name, lists)
-    return attempts
 
 
 def number_lists(arrays: pa.BinaryArray, number: pa.DataType) -> pa.ListArray:
@@ -45,57 +30,75 @@ def number_lists(arrays: pa.BinaryArray, number: pa.DataType) -> pa.ListArray:
     >>> number_lists(arrays, pa.int64()).to_pylist()
     [[1, None]]
     """
-    bounds, data = _bounds(arrays), _data(arrays)
+    bounds, words = _words(arrays)
     begins, ends = bounds[:-1], bounds[1:]
     # An empty array has no dimension: it ends where a size would stand.
-    filled = ends - begins >= _HEADER_BYTES
+    filled = ends - begins >= _HEADER_WORDS
     sizes = np.zeros(len(arrays), np.int64)
-    sizes[filled] = _read(data, _LENGTH, begins[filled] + _SIZE_AT)
+    sizes[filled] = words.view(_LENGTH)[begins[filled] + _SIZE_AT]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    if (ends - begins)[filled].sum() == filled.sum() * _HEADER_BYTES + offsets[-1] * _ELEMENT_BYTES:
+    if (ends - begins)[filled].sum() == filled.sum() * _HEADER_WORDS + offsets[-1] * _ELEMENT_WORDS:
         # Without nulls, elements stand at equal distances.
-        first = begins + _HEADER_BYTES + _LENGTH_BYTES - offsets[:-1] * _ELEMENT_BYTES
-        starts, absent = np.repeat(first, sizes) + np.arange(offsets[-1]) * _ELEMENT_BYTES, None
+        first = begins + _HEADER_WORDS - offsets[:-1] * _ELEMENT_WORDS
+        elements, absent = np.repeat(first, sizes) + np.arange(offsets[-1]) * _ELEMENT_WORDS, None
     else:
-        starts, absent = _elements(data, begins + _HEADER_BYTES, sizes)
-    numbers = _read(data, _NUMBERS[number], starts)
+        elements = _elements(words, bounds, sizes)
+        absent = words[elements] == _NULL
+    numbers = _numbers(words, elements + 1, _NUMBERS[number])
     return pa.ListArray.from_arrays(
         pa.array(offsets.astype(np.int32)), pa.array(numbers, number, mask=absent)
     )
 
 
-def _elements(data: _Bytes, positions: Integers, sizes: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """Return where the number of each element begins, and whether it is null instead.
+def _elements(words: _Words, bounds: Integers, sizes: Integers) -> Integers:
+    """Return where the length of each element is.
+
+    Each of them is 8 or -1. If an array has as many such words as elements, these are the lengths; but a
+    number may consist of such words as well.
+    """
+    may_be_length = (words == _NUMBER) | (words == _NULL)
+    begins = bounds[:-1]
+    # A null has no words. The last header may be shorter, and end with the words.
+    has_words = begins < bounds[1:]
+    begins, lasts = begins[has_words], bounds[1:][has_words] - 1
+    for word in range(_HEADER_WORDS):
+        may_be_length[np.minimum(begins + word, lasts)] = False
+    found = np.flatnonzero(may_be_length)
+    if np.array_equal(np.diff(np.searchsorted(found, bounds)), sizes):
+        return found
+    return _elements_in_turn(words, bounds[:-1] + _HEADER_WORDS, sizes)
+
+
+def _elements_in_turn(words: _Words, positions: Integers, sizes: Integers) -> Integers:
+    """Return where the length of each element is, of arrays whose first elements are at these positions.
 
     Each element stands behind the one before it, so they are visited in turn, those of all arrays at once.
     """
     width = int(sizes.max(initial=0))
-    starts = np.empty((width, sizes.size), np.int64)
-    absent = np.empty((width, sizes.size), np.bool_)
+    elements = np.empty((width, sizes.size), np.int64)
     for number in range(width):
-        # Behind the end of a shorter array, any number will do.
-        np.less(_read(data, _LENGTH, positions), 0, out=absent[number])
-        np.add(positions, _LENGTH_BYTES, out=starts[number])
-        positions = np.where(absent[number], starts[number], starts[number] + _NUMBER_BYTES)
-    has_element = np.arange(width) < sizes[:, None]
-    return starts.T[has_element], absent.T[has_element]
+        elements[number] = positions
+        # Behind the end of a shorter array, any word will do.
+        is_null = words[np.minimum(positions, words.size - 1)] == _NULL
+        positions = positions + np.where(is_null, 1, _ELEMENT_WORDS)
+    in_order: Integers = elements.T[np.arange(width) < sizes[:, None]]
+    return in_order
 
 
-def _read(data: _Bytes, number: str, positions: Integers) -> npt.NDArray[Any]:
-    """Return the numbers that begin at these positions of bytes; behind the last one, that one again."""
-    dtype = np.dtype(number)
-    count = max(0, data.size - dtype.itemsize + 1)
-    numbers: npt.NDArray[Any] = np.ndarray((count,), dtype, data, strides=(1,))
-    read = numbers[np.minimum(positions, count - 1)] if count else np.zeros(positions.size, dtype)
-    return read.astype(dtype.newbyteorder("="))
+def _numbers(words: _Words, positions: Integers, number: str) -> npt.NDArray[Any]:
+    """Return the numbers that begin at these words; behind the last one, that one again."""
+    count = max(0, words.size - 1)
+    numbers: npt.NDArray[Any] = np.ndarray((count,), number, words, strides=(_WORD_BYTES,))
+    read = numbers[np.minimum(positions, count - 1)] if count else np.zeros(positions.size, number)
+    return read.astype(read.dtype.newbyteorder("="))
 
 
-def _bounds(arrays: pa.BinaryArray) -> Integers:
-    """Return where the bytes of each array begin, and where the last one ends."""
+def _words(arrays: pa.BinaryArray) -> tuple[Integers, _Words]:
+    """Return the words of arrays, and where each array begins, and the last one ends, in them."""
     offsets = np.frombuffer(arrays.buffers()[1], np.int32)
-    return offsets[arrays.offset : arrays.offset + len(arrays) + 1].astype(np.int64)
-
-
-def _data(arrays: pa.BinaryArray) -> _Bytes:
+    bounds = offsets[arrays.offset : arrays.offset + len(arrays) + 1].astype(np.int64)
     data = arrays.buffers()[2]
-    return np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+    if data is None:
+        return bounds, np.empty(0, np.int32)
+    words = np.frombuffer(data, np.int32, (bounds[-1] - bounds[0]) // _WORD_BYTES, bounds[0])
+    return (bounds - bounds[0]) // _WORD_BYTES, words

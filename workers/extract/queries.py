@@ -26,24 +26,29 @@ from workers.analysis.frames import (
     STATISTICS_ATTEMPTS,
     STUDENT_ATTEMPTS,
 )
-from workers.extract.number_arrays import NUMBER_ARRAYS
+from workers.extract.arrays import ARRAYS
 
 
 def _columns(alias: str, table: type[Base], frame: Iterable[str]) -> str:
-    """List the columns of a table that a frame has, too; numbers in arrays as bytes for `number_arrays`."""
+    """List the columns of a table that a frame has, too; those of ARRAYS as bytes."""
     return ", ".join(
-        f"array_send({alias}.{name}) AS {name}" if name in NUMBER_ARRAYS else f"{alias}.{name}"
+        f"array_send({alias}.{name}) AS {name}" if name in ARRAYS else f"{alias}.{name}"
         for name in frame
         if name in table.__table__.columns
     )
 
 
-def quiz(quiz_id: int) -> str:
-    """Select a quiz's title and settings, its revision and that of its course's roster, and the snapshot."""
+def quiz(quiz_id: int, most_attempts: int) -> str:
+    """Select a quiz's title and settings, its revision and that of its course's roster, and the snapshot.
+
+    Its attempts are counted up to `most_attempts`.
+    """
     return f"""
         SELECT now() AS now, pg_current_snapshot()::text AS snapshot, q.title, q.revision,
                c.roster_revision, c.include_root_accounts, q.scoring_policy, q.points_possible,
-               q.question_groups::text, s.question_version_ids
+               q.question_groups::text, s.question_version_ids,
+               (SELECT count(*) FROM (SELECT FROM attempts a WHERE a.quiz_id = q.id LIMIT {most_attempts:d})
+                AS counted) AS counted_attempts
         FROM quizzes q JOIN courses c ON c.id = q.course_id
         LEFT JOIN question_sets s ON s.id = q.question_set_id
         WHERE q.id = {quiz_id:d}"""  # noqa: S608
@@ -113,8 +118,8 @@ def sections(course_id: int) -> str:
     return f"SELECT id, name, sis_section_id FROM sections WHERE course_id = {course_id:d}"  # noqa: S608
 
 
-def section_ids(course_id: int) -> str:
-    """Select (user_id, section_ids) of active and invited students, by user id.
+def section_ids(course_id: int, user_ids: Iterable[int]) -> str:
+    """Select (user_id, section_ids) of the active and invited students among users, by user id.
 
     The ids ascend, joined by commas.
     """
@@ -123,6 +128,7 @@ def section_ids(course_id: int) -> str:
         FROM enrollments
         WHERE course_id = {course_id:d} AND type = '{EnrollmentType.STUDENT.value}'
           AND enrollment_state IN ('{EnrollmentState.ACTIVE.value}', '{EnrollmentState.INVITED.value}')
+          AND user_id = ANY({id_list(user_ids)})
         GROUP BY user_id ORDER BY user_id"""  # noqa: S608
 
 

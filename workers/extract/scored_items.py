@@ -8,7 +8,7 @@ from models.content.html_text import plain_text, strip_tags
 from models.content.questions import Answer, Question
 from models.lms.quizzes import QuestionType
 from workers.analysis.canvas_statistics import CanvasQuestion, NumericAnswer
-from workers.analysis.quiz_statistics import ItemOption, ScoredItem
+from workers.analysis.totals import ItemOption, ScoredItem
 
 _CORRECT = 100
 _BY_BLANK = frozenset({QuestionType.FILL_IN_BLANKS, QuestionType.DROPDOWNS})

@@ -1,13 +1,12 @@
 """The sections of students, as the student_analysis shows them.
 
-Names are joined when a chunk of attempts needs them, because those of all students may take any space: each
-student may have a combination of sections that no other has.
+Those of a chunk's students are read with the chunk, because each student may have a combination of sections
+that no other has, and the ids and names of all may take any space.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,36 +15,34 @@ import pyarrow as pa
 
 from workers.analysis.frames import Integers
 
-_SectionIds = str
 _Texts = tuple[str, str, str | None]
 
 _COLUMNS = "section", "section_id", "section_sis_id"
 
+Sections = Mapping[str, Mapping[str, Any]]
+"""The sections of a course by their ids, each with its id, name and sis_section_id."""
+
+
+def sections_by_id(sections: pa.Table) -> Sections:
+    """Return the sections of a table with the columns id, name and sis_section_id."""
+    return {str(row["id"]): row for row in sections.to_pylist()}
+
 
 class StudentSections:
-    """The sections of each active student of a course.
+    """The sections of some active students of a course.
 
-    It takes twelve bytes for each student, and the ids of each combination of sections.
-
-    `sections` has the columns id, name and sis_section_id; each batch of `section_ids` has user_id,
-    ascending through all batches, and the ids of the student's sections, joined by commas. Several sections
-    are joined by ", ", names and ids in the same order. An absent SIS id is an empty piece among several, and
-    null for a single section.
+    `section_ids` has user_id, ascending, and the ids of the student's sections, joined by commas. Several
+    sections are joined by ", ", names and ids in the same order. An absent SIS id is an empty piece among
+    several, and null for a single section.
     """
 
-    def __init__(self, sections: pa.Table, section_ids: Iterable[pa.RecordBatch]) -> None:
-        self._sections = {str(row["id"]): row for row in sections.to_pylist()}
-        groups: dict[_SectionIds, int] = {}
-        user_ids, group_of_user = array("q"), array("i")
-        for batch in section_ids:
-            together = batch["section_ids"].dictionary_encode()
-            codes = [groups.setdefault(ids, len(groups)) for ids in together.dictionary.to_pylist()]
-            user_ids.frombytes(batch["user_id"].to_numpy().tobytes())
-            group_of_user.frombytes(np.array(codes, np.int32)[together.indices.to_numpy()].tobytes())
+    def __init__(self, sections: Sections, section_ids: pa.Table) -> None:
+        self._sections = sections
+        together = section_ids["section_ids"].combine_chunks().dictionary_encode()
         # The last group is that of students without an active section.
-        self._groups = [*groups, ""]
-        self._user_ids = np.frombuffer(user_ids, np.int64)
-        self._group_of_user = np.append(np.frombuffer(group_of_user, np.int32), np.int32(len(groups)))
+        self._groups: list[str] = [*together.dictionary.to_pylist(), ""]
+        self._user_ids = section_ids["user_id"].to_numpy()
+        self._group_of_user = np.append(together.indices.to_numpy(), len(self._groups) - 1)
         self._group_bytes = np.array([self._size(ids) for ids in self._groups], np.int64)
 
     def sizes(self, user_ids: pd.Series) -> Integers:
@@ -58,8 +55,7 @@ class StudentSections:
         codes, groups = pd.factorize(self._groups_of(user_ids))
         texts = [self._texts(self._groups[group]) for group in groups]
         return {
-            name: pd.Categorical([of_group[n] for of_group in texts]).take(codes)
-            for n, name in enumerate(_COLUMNS)
+            name: _categorical([of_group[n] for of_group in texts], codes) for n, name in enumerate(_COLUMNS)
         }
 
     def _groups_of(self, user_ids: pd.Series) -> Integers:
@@ -71,7 +67,7 @@ class StudentSections:
         known[known] = self._user_ids[positions[known]] == wanted[known]
         return self._group_of_user[np.where(known, positions, -1)].astype(np.int64)
 
-    def _texts(self, ids: _SectionIds) -> _Texts:
+    def _texts(self, ids: str) -> _Texts:
         """Return the names, the ids and the SIS ids of a group, each joined."""
         rows = self._rows(ids)
         sis_ids = [row["sis_section_id"] for row in rows]
@@ -81,11 +77,20 @@ class StudentSections:
             sis_ids[0] if len(sis_ids) == 1 else ", ".join(sis_id or "" for sis_id in sis_ids),
         )
 
-    def _size(self, ids: _SectionIds) -> int:
+    def _size(self, ids: str) -> int:
         """Return the bytes of the texts of a group, without what joins them."""
         return len(ids) + sum(
             len(row["name"].encode()) + len((row["sis_section_id"] or "").encode()) for row in self._rows(ids)
         )
 
-    def _rows(self, ids: _SectionIds) -> list[dict[str, Any]]:
+    def _rows(self, ids: str) -> list[Mapping[str, Any]]:
         return [self._sections[section_id] for section_id in ids.split(",") if section_id]
+
+
+def _categorical(texts: Sequence[str | None], codes: Integers) -> pd.Categorical:
+    """Return the texts at these positions; None is missing. Categorical itself would sort the texts."""
+    distinct = [text for text in dict.fromkeys(texts) if text is not None]
+    code_of = {text: code for code, text in enumerate(distinct)}
+    code_of_text = np.array([-1 if text is None else code_of[text] for text in texts], np.int64)
+    dtype = pd.CategoricalDtype(pd.Index(distinct, dtype=object))
+    return pd.Categorical.from_codes(code_of_text[codes], dtype=dtype, validate=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from threading import Lock
 from types import TracebackType
@@ -30,10 +31,10 @@ from models.reports.variants import AttemptChoice
 from models.settings import Settings
 from workers.analysis.provenance import Provenance
 from workers.extract import provenance, queries
+from workers.extract.arrays import with_lists
 from workers.extract.items import QuizItems, read_points_of_groups, read_question, to_item
-from workers.extract.number_arrays import with_lists
 from workers.extract.provenance import attempt_counts
-from workers.extract.sections import StudentSections
+from workers.extract.sections import Sections, StudentSections, sections_by_id
 from workers.extract.selection import Selection, split
 from workers.metrics import ROWS_READ, STEP_SECONDS
 
@@ -44,8 +45,12 @@ _CHUNKS_TO_SHOW = 10
 # An id, and the length that PostgreSQL sends before it.
 _ID_BYTES = 12
 _BATCH_BYTES = "1048576"
+_FEW_ROWS = 100
 # A row has cells for all items of the file, and the attempt may have had few of them.
 _MOST_CELLS = 2**20
+
+Chunk = Callable[[], Iterator[pd.DataFrame]]
+"""Some attempts as they were read; called once, in the thread that uses them, it yields their frames."""
 
 
 class SnapshotConnection:
@@ -66,7 +71,17 @@ class SnapshotConnection:
             except AdbcError:
                 self.close()
         self._connection = dbapi.connect(watched_by_kernel(self._url), autocommit=True)
-        self._begin()
+        try:
+            self._execute(
+                f"SET statement_timeout = {self._timeout_ms}; SET timezone = 'UTC';"
+                # Enough to sort a chunk of wide rows, or a million narrow ones, without going to disk.
+                " SET work_mem = '64MB'"
+            )
+            self._begin()
+        except BaseException:
+            # The next report would find a connection without these settings.
+            self.close()
+            raise
 
     def end(self) -> None:
         """End the transaction, or close the connection if that fails."""
@@ -75,18 +90,27 @@ class SnapshotConnection:
         except AdbcError:
             self.close()
 
-    def read(self, sql: str) -> pa.Table:
-        """Return the result of a query; the only values in `sql` are integers of our own."""
+    def read(self, sql: str, expected_rows: int = 1) -> pa.Table:
+        """Return the result of a query; the only values in `sql` are integers of our own.
+
+        Up to a hundred rows come in one result, which is in memory twice; more come by COPY, once.
+        """
         with self._cursor() as cursor:
+            if expected_rows <= _FEW_ROWS:
+                # By COPY, the driver prepares and describes the query first, in two more round trips.
+                cursor.adbc_statement.set_options(**{StatementOptions.USE_COPY.value: "false"})
             cursor.execute(sql)
             return cursor.fetch_arrow_table()
 
     @contextmanager
-    def batches(self, sql: str) -> Iterator[Iterator[pa.RecordBatch]]:
+    def batches(self, sql: str, expected_rows: int = _FEW_ROWS + 1) -> Iterator[Iterator[pa.RecordBatch]]:
         """Provide the result of such a query in parts, of which one is in memory at a time.
 
         Until the block ends, other threads that read wait, and its own thread must not read anything else.
         """
+        if expected_rows <= _FEW_ROWS:
+            yield iter(self.read(sql, expected_rows).to_batches())
+            return
         with self._cursor() as cursor:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: _BATCH_BYTES})
             cursor.execute(sql)
@@ -101,14 +125,13 @@ class SnapshotConnection:
 
     def _begin(self) -> None:
         self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        self._execute(f"SET LOCAL statement_timeout = {self._timeout_ms}")
-        self._execute("SET LOCAL timezone = 'UTC'")
-        # Enough to sort a chunk of wide rows, or a million narrow ones, without going to disk.
-        self._execute("SET LOCAL work_mem = '64MB'")
 
     def _execute(self, sql: str) -> None:
+        """Execute statements without a result."""
         with self._cursor() as cursor:
-            cursor.execute(sql)
+            # Cursor.execute would prepare and describe them first, in two more round trips.
+            cursor.adbc_statement.set_sql_query(sql)
+            cursor.adbc_statement.execute_update()
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
@@ -138,7 +161,7 @@ class Extract:
         self.variant = claim.variant
         self._course_id = claim.course_id
         self._connection = connection
-        self._most_attempts = settings.chunk_attempts
+        self.most_attempts = settings.chunk_attempts
         self.has_several_attempts = False
         self.attempt_count = 0
 
@@ -146,7 +169,8 @@ class Extract:
         self._connection.begin()
         try:
             # Read first: everything else in the snapshot is at least as new as these.
-            self._quiz = self._connection.read(queries.quiz(self.variant.quiz_id)).to_pylist()[0]
+            quizzes = self._connection.read(queries.quiz(self.variant.quiz_id, _FEW_ROWS + 1))
+            self._quiz = quizzes.to_pylist()[0]
         except BaseException:
             # An open snapshot would be used by the next report, too.
             self._connection.end()
@@ -167,6 +191,12 @@ class Extract:
     def transactions(self) -> str:
         """The transactions that this snapshot shows, as PostgreSQL writes a snapshot."""
         return str(self._quiz["snapshot"])
+
+    @property
+    def _counted_attempts(self) -> int:
+        """How many attempts the quiz has, if they are few; else a number that is not."""
+        attempts: int = self._quiz["counted_attempts"]
+        return attempts
 
     @property
     def points_possible(self) -> float | None:
@@ -245,10 +275,11 @@ class Extract:
 
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
-        question_sets = self._by_id(queries.question_sets(selection.question_set_ids), "question_version_ids")
+        set_ids = selection.question_set_ids
+        question_sets = self._by_id(queries.question_sets(set_ids), "question_version_ids", len(set_ids))
         present = self._quiz["question_version_ids"] or []
         needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
-        contents = self._by_id(queries.question_versions(needed), "content")
+        contents = self._by_id(queries.question_versions(needed), "content", len(needed))
         versions = {version_id: read_question(content) for version_id, content in contents.items()}
         return QuizItems(
             present=present,
@@ -268,42 +299,38 @@ class Extract:
             contents=contents,
         )
 
-    def rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+    def rows(self, selection: Selection, items: QuizItems) -> Generator[Chunk]:
         """Yield chunks of attempts as `frames.STUDENT_ATTEMPTS`, in row order."""
         return self._rows(selection, items, queries.student_attempts)
 
-    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+    def new_quizzes_rows(self, selection: Selection, items: QuizItems) -> Generator[Chunk]:
         """Yield chunks of attempts as `frames.NEW_QUIZZES_ATTEMPTS`, in row order."""
         return self._rows(selection, items, queries.new_quizzes_attempts)
 
     def _rows(
         self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
-    ) -> Generator[pd.DataFrame]:
-        sections = self._sections()
+    ) -> Generator[Chunk]:
+        names = sections_by_id(self._connection.read(queries.sections(self._course_id)))
         for attempts in self._chunks(selection, items, query):
-            frame = attempts.to_pandas(types_mapper=pd.ArrowDtype)
-            # The sizes of the selection leave out the sections, whose names may be longer than responses.
-            for part in split(sections.sizes(frame["user_id"]), len(frame)):
-                rows = frame.iloc[part]
-                yield rows.assign(**sections.of(rows["user_id"]))
+            user_ids = attempts["user_id"].drop_null().unique().to_pylist()
+            section_ids = self._section_ids(user_ids)
+            yield _chunk(partial(_frames_with_sections, names=names, section_ids=section_ids), attempts)
             # Kept until the next is here, it would be a chunk more.
-            del attempts, frame, rows
+            del attempts
 
-    def _sections(self) -> StudentSections:
-        names = self._connection.read(queries.sections(self._course_id))
-        with self._connection.batches(queries.section_ids(self._course_id)) as section_ids:
-            return StudentSections(names, section_ids)
+    def _section_ids(self, user_ids: Sequence[int]) -> pa.Table:
+        return self._connection.read(queries.section_ids(self._course_id, user_ids), len(user_ids))
 
-    def choices(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+    def choices(self, selection: Selection, items: QuizItems) -> Generator[Chunk]:
         """Yield chunks of attempts as `frames.ITEM_ATTEMPTS`."""
         # No texts are read, so they do not count: of each attempt there is an id a question.
         longest = max(map(len, items.question_sets.values()), default=0)
         sizes = np.broadcast_to(np.int32(_ID_BYTES * longest), len(selection.attempt_ids))
         for attempts in self._chunks(replace(selection, sizes=sizes), items, queries.item_attempts):
-            yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+            yield _chunk(_frames, attempts)
             del attempts
 
-    def statistics(self, selection: Selection, items: QuizItems) -> Generator[pd.DataFrame]:
+    def statistics(self, selection: Selection, items: QuizItems) -> Generator[Chunk]:
         """Yield chunks of attempts as `frames.STATISTICS_ATTEMPTS`.
 
         If the quiz has questions whose answers are selected other than by one id, chunks of
@@ -312,7 +339,7 @@ class Extract:
         passes = [queries.statistics_attempts, *([queries.selections] if items.have_selections else [])]
         for query in passes:
             for attempts in self._chunks(selection, items, query):
-                yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+                yield _chunk(_frames, attempts)
                 del attempts
 
     def submissions(self) -> Iterator[pd.DataFrame]:
@@ -334,13 +361,13 @@ class Extract:
     def _select(self, sql: str, rule: str) -> Selection:
         if self.variant.section_ids:
             rule += provenance.OF_SECTIONS
-        with self._connection.batches(sql) as batches:
+        with self._connection.batches(sql, self._counted_attempts) as batches:
             selection = Selection.read(batches, rule)
         self.attempt_count = len(selection.attempt_ids)
         return selection
 
-    def _by_id(self, sql: str, column: str) -> dict[int, Any]:
-        table = self._connection.read(sql)
+    def _by_id(self, sql: str, column: str, expected_rows: int) -> dict[int, Any]:
+        table = self._connection.read(sql, expected_rows)
         return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
 
     def _chunks(
@@ -348,17 +375,47 @@ class Extract:
     ) -> Iterator[pa.Table]:
         ids = selection.attempt_ids
         size = min(
-            self._most_attempts,
+            self.most_attempts,
             max(_SMALLEST_CHUNK, -(-len(ids) // _CHUNKS_TO_SHOW)),
             max(1, _MOST_CELLS // max(1, len(items.in_order))),
         )
         for part in selection.chunks(size):
             with STEP_SECONDS.labels("read").time():
-                attempts = with_lists(self._connection.read(query(ids[part].tolist())))
+                attempts = self._connection.read(query(ids[part].tolist()), part.stop - part.start)
             ROWS_READ.inc(attempts.num_rows)
             yield attempts
             # Two chunks at a time would take twice the memory.
             del attempts
+
+
+def _chunk(frames: Callable[[pa.Table], Iterator[pd.DataFrame]], attempts: pa.Table) -> Chunk:
+    """Return a chunk that lets go of what was read: the bytes of arrays would stay beside their lists."""
+    held = [attempts]
+    return lambda: frames(held.pop())
+
+
+def _frames(attempts: pa.Table) -> Iterator[pd.DataFrame]:
+    """Yield the frame of a chunk."""
+    attempts = with_lists(attempts)
+    yield attempts.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _frames_with_sections(
+    attempts: pa.Table, names: Sections, section_ids: pa.Table
+) -> Iterator[pd.DataFrame]:
+    """Yield the frame of a chunk with the sections of its students, in parts if that is large."""
+    attempts = with_lists(attempts)
+    user_ids = pd.Series(pd.arrays.ArrowExtensionArray(attempts["user_id"]))
+    sections = StudentSections(names, section_ids)
+    # The sizes of the selection leave out the sections, whose names may be longer than responses.
+    for part in split(sections.sizes(user_ids), len(user_ids)):
+        yield _frame(attempts.slice(part.start, part.stop - part.start), **sections.of(user_ids.iloc[part]))
+
+
+def _frame(attempts: pa.Table, **columns: Any) -> pd.DataFrame:
+    """Return the columns of a table and some more as a frame, without a copy."""
+    arrays = map(pd.arrays.ArrowExtensionArray, attempts.columns)
+    return pd.DataFrame({**dict(zip(attempts.column_names, arrays, strict=True)), **columns}, copy=False)
 
 
 def _checked(batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

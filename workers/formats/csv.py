@@ -8,13 +8,15 @@ The formula guard, an option of the institution, puts an apostrophe before each 
 might take for a formula, and before some that none would. Numbers and times stay as they are.
 
 Most columns of a report have few distinct values. Each distinct value is written once, and neighbouring
-columns share the pieces of a line that they have in common.
+columns share the pieces of a line that they have in common. The lines of a frame are yielded in these pieces:
+they are joined where they are stored, in a thread that then copies megabytes without the interpreter.
 """
 
 import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -45,27 +47,33 @@ _NOT_FINITE: Final = "a file contains finite numbers only"
 # and to so many bytes: a text may be of any length.
 _MOST_KEPT: Final = 1_024
 _MOST_KEPT_BYTES: Final = 2**18
+# Up to so many rows, each field is written on its own.
+_FEW_ROWS: Final = 256
 # If more than half of the first rows of a column of texts differ, it is not searched for equal ones.
 _SAMPLE: Final = 64
 
 
 def write(
     columns: Sequence[Column], frames: Iterator[pd.DataFrame], *, guard_formulas: bool = False
-) -> Iterator[bytes]:
-    """Yield the header line and then the lines of each frame.
+) -> Iterator[Sequence[bytes]]:
+    """Yield the header line and then the lines of each frame, each as pieces to be joined.
 
     Raises ValueError for numbers that are not finite.
 
     >>> from workers.analysis.columns import frame_of
     >>> columns = [Column("id", ColumnKind.INTEGER), Column("1.0", ColumnKind.NUMBER, missing="")]
-    >>> b"".join(write(columns, iter([frame_of(columns, [[7, 8], [0.5, None]])])))
+    >>> b"".join(map(b"".join, write(columns, iter([frame_of(columns, [[7, 8], [0.5, None]])]))))
     b'id,1.0\\n7,0.5\\n8,""\\n'
     """
     text = _guarded_text if guard_formulas else _text
-    yield b",".join(text(column.name, "") for column in columns) + b"\n"
+    yield [b",".join(text(column.name, "") for column in columns), b"\n"]
     lines = _Lines(columns, text)
     for frame in frames:
-        yield lines.of(frame)
+        pieces = lines.of(frame)
+        # Kept until the next is here, each would be a chunk more.
+        del frame
+        yield pieces
+        del pieces
 
 
 class _Lines:
@@ -79,8 +87,10 @@ class _Lines:
         ]
         self._combinations: _Combinations = {}
 
-    def of(self, frame: pd.DataFrame) -> bytes:
-        """Return the lines of a frame."""
+    def of(self, frame: pd.DataFrame) -> list[bytes]:
+        """Return the lines of a frame in pieces."""
+        if len(frame) <= _FEW_ROWS:
+            return self._row_by_row(frame)
         encoded = (
             column.encode(values) for column, (_, values) in zip(self._columns, frame.items(), strict=True)
         )
@@ -88,7 +98,15 @@ class _Lines:
         lines = np.empty((len(frame), len(pieces)), dtype=object)
         for number, (codes, fields) in enumerate(pieces):
             lines[:, number] = fields[codes]
-        return b"".join(lines.ravel().tolist())
+        pieces_in_order: list[bytes] = lines.ravel().tolist()
+        return pieces_in_order
+
+    def _row_by_row(self, frame: pd.DataFrame) -> list[bytes]:
+        """Return the lines of a few rows: arrays of distinct values would take longer than they save."""
+        fields = [
+            column.each(values) for column, (_, values) in zip(self._columns, frame.items(), strict=True)
+        ]
+        return list(chain.from_iterable(zip(*fields, strict=True)))
 
     def _joined(self, columns: Iterable[Encoded]) -> Iterator[Encoded]:
         """Yield neighbouring columns of few values as one, whose fields are the combinations of theirs."""
@@ -151,6 +169,10 @@ class _Column(ABC):
         return codes, _array([*self.written(distinct), self._missing])
 
     @abstractmethod
+    def each(self, values: pd.Series) -> Iterable[bytes]:
+        """Return the field of each row."""
+
+    @abstractmethod
     def keys(self, values: pd.Series) -> Any:
         """Return values that are equal if they are written alike."""
 
@@ -194,6 +216,17 @@ class _Texts(_Column):
         fields[values.isna().to_numpy()] = self._missing
         return np.arange(len(values)), fields
 
+    def each(self, values: pd.Series) -> Iterable[bytes]:
+        labels = values.array
+        if isinstance(labels, pd.Categorical):
+            codes, fields = self._labels(labels)
+            return list(fields[codes])
+        text, end, missing = self._text, self._end, self._missing
+        texts, absent = values.to_numpy(object, na_value="").tolist(), values.isna().tolist()
+        return [
+            missing if is_absent else text(value, end) for value, is_absent in zip(texts, absent, strict=True)
+        ]
+
     def _labels(self, labels: pd.Categorical) -> Encoded:
         categories = labels.dtype.categories
         if categories is not self._categories:
@@ -212,6 +245,9 @@ class _Texts(_Column):
 
 
 class _Numbers(_Column):
+    def each(self, values: pd.Series) -> Iterable[bytes]:
+        return self.written(self.keys(values))
+
     def keys(self, values: pd.Series) -> Any:
         if isinstance(values.dtype, np.dtype):
             numbers = values.to_numpy(np.float64)
@@ -236,6 +272,12 @@ class _Integers(_Column):
         codes[values.isna().to_numpy()] = len(fields) - 1
         return codes, fields
 
+    def each(self, values: pd.Series) -> Iterable[bytes]:
+        fields, absent = self.written(self.keys(values)), values.isna().tolist()
+        return [
+            self._missing if is_absent else field for field, is_absent in zip(fields, absent, strict=True)
+        ]
+
     def keys(self, values: pd.Series) -> Any:
         if isinstance(values.dtype, np.dtype):
             return values.to_numpy(np.int64)
@@ -246,6 +288,9 @@ class _Integers(_Column):
 
 
 class _Times(_Column):
+    def each(self, values: pd.Series) -> Iterable[bytes]:
+        return self.written(self.keys(values))
+
     def keys(self, values: pd.Series) -> Any:
         return values.to_numpy("datetime64[s]", na_value=_NO_TIME).view(np.int64)
 
@@ -253,9 +298,10 @@ class _Times(_Column):
         day, second = np.divmod(keys, _DAY)
         distinct_days, of_time = np.unique(day, return_inverse=True)
         days = _array([f"{date} ".encode() for date in distinct_days.astype("datetime64[D]")])
-        minutes = _array([b"%02d:%02d:" % divmod(minute, 60) for minute in range(_DAY // 60)])
+        distinct_minutes, of_minute = np.unique(second // 60, return_inverse=True)
+        minutes = _array([b"%02d:%02d:" % divmod(minute, 60) for minute in distinct_minutes.tolist()])
         seconds = _array([f"{number:02} UTC{self._end}".encode() for number in range(60)])
-        fields = days[of_time] + minutes[second // 60] + seconds[second % 60]
+        fields = days[of_time] + minutes[of_minute] + seconds[second % 60]
         fields[keys == _NO_TIME.view(np.int64)] = self._missing
         return list(fields)
 

@@ -1,4 +1,4 @@
-"""JSON: where the figures come from, the columns, and a list of cells for each row.
+"""JSON: where the figures come from, the columns, a list of cells for each row, and further tables.
 
 Columns may share a name, so a row is not an object. Cells are texts, numbers or null; times are ISO 8601 in
 UTC. The file is one line of UTF-8.
@@ -10,37 +10,47 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import msgspec
-import pandas as pd
 
-from workers.analysis.columns import Column, ColumnKind
+from workers.analysis.columns import ColumnKind, Table
 from workers.analysis.provenance import Provenance
 from workers.formats import cells
 
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def write(
-    columns: Sequence[Column], frames: Iterator[pd.DataFrame], provenance: Provenance
-) -> Iterator[bytes]:
-    """Yield the beginning of the object and then the rows of each frame.
+def write(table: Table, provenance: Provenance) -> Iterator[bytes]:
+    """Yield the beginning of the object, the rows of each frame, and then the supplements, if there are any.
 
-    Raises ValueError for numbers that are not finite.
+    An empty part follows each part of a supplement. Raises ValueError for numbers that are not finite.
     """
+    opening = b'{"provenance":%b' % _ENCODER.encode(_provenance(provenance))
+    yield from _table(table, opening, b"" if table.supplements else b"}\n")
+    separator = b',"supplements":['
+    for title, supplement in table.supplements.items():
+        for part in _table(supplement, b'%b{"title":%b' % (separator, _ENCODER.encode(title)), b"}"):
+            yield part
+            # The lease is renewed at empty parts; there may be millions of rows.
+            yield b""
+        separator = b","
+    if table.supplements:
+        yield b"]}\n"
+
+
+def _table(table: Table, opening: bytes, closing: bytes) -> Iterator[bytes]:
+    """Yield the columns of a table and its rows, as further members of an object."""
     described = [
-        {"name": column.name, "question_id": column.question_id, "kind": column.kind} for column in columns
+        {"name": column.name, "question_id": column.question_id, "kind": column.kind}
+        for column in table.columns
     ]
-    yield b'{"provenance":%b,"columns":%b,"rows":[' % (
-        _ENCODER.encode(_provenance(provenance)),
-        _ENCODER.encode(described),
-    )
-    times = [n for n, column in enumerate(columns) if column.kind is ColumnKind.TIME]
+    yield b'%b,"columns":%b,"rows":[' % (opening, _ENCODER.encode(described))
+    times = [n for n, column in enumerate(table.columns) if column.kind is ColumnKind.TIME]
     separator = b""
-    for frame in frames:
-        if rows := cells.rows(columns, frame):
+    for frame in table.frames:
+        if rows := cells.rows(table.columns, frame):
             yield separator + _ENCODER.encode([_with_texts(row, times) for row in rows])[1:-1]
             separator = b","
         del frame
-    yield b"]}\n"
+    yield b"]%b" % closing
 
 
 def _provenance(provenance: Provenance) -> dict[str, Any]:

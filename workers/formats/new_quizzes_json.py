@@ -1,35 +1,53 @@
-"""JSON as New Quizzes writes a student_analysis: a list with an object for each attempt.
+"""JSON as New Quizzes writes it: a list with an object for each attempt, or for each row of an item_analysis.
 
-The columns are those of the CSV layout: nine of the respondent, five for each item, five of the whole. Ids of
-items are strings, times are written as in CSV, and an item that the attempt did not have is left out.
+The columns of a student_analysis are those of the CSV layout: nine of the respondent, five for each item,
+five of the whole. Ids of items are strings, times are written as in CSV, and an item that the attempt did not
+have is left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 import pandas as pd
 
 from workers.analysis.columns import Column, ColumnKind
+from workers.formats import cells
 
 _TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
 _COLUMNS_OF_ITEM: Final = 5
 _COLUMNS_OF_SUMMARY: Final = 5
 
 
-def write(columns: Sequence[Column], frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
-    """Yield the list in parts."""
+def write_attempts(columns: Sequence[Column], frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
+    """Yield the list of attempts in parts."""
     first_item = next(
         (index for index, column in enumerate(columns) if column.question_id is not None),
         len(columns) - _COLUMNS_OF_SUMMARY,
     )
+    yield from _list([_attempt(row, first_item) for row in _value_rows(columns, frame)] for frame in frames)
+
+
+def write_rows(columns: Sequence[Column], frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
+    """Yield the list of rows in parts, each row an object by the names of its columns, which are distinct."""
+    names = [column.name for column in columns]
+    yield from _list(
+        [dict(zip(names, row, strict=True)) for row in cells.rows(columns, frame)] for frame in frames
+    )
+
+
+def _list(parts: Iterable[list[dict[str, Any]]]) -> Iterator[bytes]:
     start = b"["
-    for frame in frames:
-        values = [_values(frame.iloc[:, index], column) for index, column in enumerate(columns)]
-        for row in zip(*values, strict=True):
-            yield start + msgspec.json.encode(_attempt(row, first_item))
-            start = b",\n"
+    for entry in chain.from_iterable(parts):
+        yield start + msgspec.json.encode(entry)
+        start = b",\n"
     yield (b"[" if start == b"[" else b"") + b"]\n"
+
+
+def _value_rows(columns: Sequence[Column], frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    values = [_values(frame.iloc[:, index], column) for index, column in enumerate(columns)]
+    return zip(*values, strict=True)
 
 
 def _attempt(row: Sequence[Any], first_item: int) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class _Sheets:
         for title, supplement in table.supplements.items():
             sheet = self._sheet(title, supplement.columns)
             for frame in supplement.frames:
-                sheet.extend(cells.rows(supplement.columns, frame))
+                yield from _written(sheet, cells.rows(supplement.columns, frame))
             sheet.end()
         definitions = [(name, c.name, c.kind.value, c.meaning) for name, c in self._named.items()]
         for title, columns, rows in (
@@ -216,6 +216,13 @@ class _Responses:
             for question_id, response, points in self.questions:
                 if row[points] is not None:
                     yield number, *respondent, question_id, row[response], row[points]
+
+
+def _written(sheet: _SheetRows, rows: Sequence[Sequence[cells.Cell]]) -> Iterator[bytes]:
+    """Write rows, and yield an empty part whenever some are written."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        sheet.extend(rows[start : start + _ROWS_AT_ONCE])
+        yield b""
 
 
 CellWriter = Callable[[Worksheet, int, int, Any], None]

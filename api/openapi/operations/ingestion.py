@@ -48,7 +48,7 @@ _CHECK: Final = Parameter(
     BooleanText,
     "Whether to check only and store nothing. The response has the counts that `on_error=skip` would give,"
     f" and the issues. It stops after {MOST_CHECKED_ISSUES:,} issues or {MOST_CHECK_SECONDS:.0f} seconds, and"
-    " is then not `complete`.",
+    " is then not `complete`; issues of what is stored all the same do not count towards that.",
     "true",
 )
 _ON_ERROR: Final = Parameter(
@@ -98,8 +98,9 @@ PUT_QUIZ: Final = _push(
 PUT_SUBMISSIONS: Final = _push(
     "An entry of `submission_data` has further keys that depend on the question: `answer_<answer id>`,"
     " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A row that holds no attempt (untaken,"
-    " settings_only, attempt null) counts as unchanged, whatever its other fields. With `check`, the `course`"
-    " and the `quiz` that are to be pushed first may stand beside the attempts, or in the first line.",
+    " unsubmitted, settings_only, attempt null) counts as unchanged, whatever its other fields. With `check`,"
+    " the `course` and the `quiz` that are to be pushed first may stand beside the attempts, or in the first"
+    " line.",
     {
         JSON: Content(SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "One attempt in each line."}),

@@ -24,7 +24,7 @@ def convert(rest: Json) -> dict[str, Json]:
     roster = {"users": users, "enrollments": [role for user in users for role in user["enrollments"]]}
     groups = [{**group, "entry_type": "quiz_group"} for group in rest["groups"]]
     entries = [entry for s in rest["submissions"] for entry in s["submission_history"] if entry["attempt"]]
-    changed = [{**e, "updated_at": max(e["submitted_at"], e["graded_at"] or "")} for e in entries]
+    changed = [{**e, "updated_at": max(e["submitted_at"] or "", e["graded_at"] or "")} for e in entries]
     newest = {(e["id"], e["attempt"]): e for e in sorted(changed, key=itemgetter("updated_at"))}
     ids = {"course_id": course["id"], "quiz_id": quiz["id"]}
     return {

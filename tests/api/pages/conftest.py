@@ -9,13 +9,16 @@ from dataclasses import replace
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from models.db.session import Database
 from models.settings import Settings
 from ops.local.ports import free_port
 from tests import serving
 from tests.factories import Api, open_api
+
+# In milliseconds. By default five seconds, in which a busy machine may not have drawn a page.
+PATIENCE = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,7 @@ def chromium() -> Iterator[Chromium]:
         assert not os.environ.get("CI"), "chromium is not installed"
         pytest.skip("chromium is not installed")
     # Its sandbox does not start as root.
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, chromium_sandbox=os.geteuid() != 0)
         yield chromium

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from models.db.session import Database
 from models.lms.courses import EnrollmentType, User
 from models.reports.tables import QuizReport, ReportState
+from ops.benchmarks.item_page import repeated_questions
 from ops.sample.loading import sample_quizzes
 from ops.sample.simulated_exam import simulated_submissions
 from tests.factories import COURSE_ID, QUIZ_ID, enroll
@@ -40,8 +41,7 @@ def sample_exam() -> tuple[list[Json], list[Json]]:
 
 def long_exam(questions: int = 100) -> tuple[list[Json], list[Json]]:
     """Return an exam with the sample's questions, repeated."""
-    repeated = [question for question in sample_exam()[0] if "entry_type" not in question]
-    many = [{**repeated[n % len(repeated)], "id": 10_000 + n, "position": n + 1} for n in range(questions)]
+    many = repeated_questions(questions)
     return many, list(simulated_submissions(many))
 
 

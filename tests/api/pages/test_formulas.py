@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from api.pages.formulas import (
     QUIZ_WORDS,
     WORDS,
     Sums,
+    Totals,
     Worked,
     worked_formulas,
     worked_quiz_formulas,
@@ -47,6 +49,7 @@ ITEM: dict[str, Any] = {
     ],
 }
 QUIZ: dict[str, Any] = {
+    "n": 200,
     "items": 40,
     "totals_in": "points",
     "mean": {"value": 26.03},
@@ -55,7 +58,36 @@ QUIZ: dict[str, Any] = {
     "alpha": {"value": 0.8993760609234215},
     "standard_error_of_measurement": {"value": 2.5416661861218204},
 }
-SUMS = Sums(variances=7.90356783919598, covariance_roots=49.571447639691115)
+SUMS = Sums(points=26.03, variances=7.90356783919598, covariance_roots=49.571447639691115)
+# Four students at two questions of half a point: 0, 0.5, 0.5 and 1 in all.
+HALF: dict[str, Any] = {
+    "analysed": True,
+    "points_possible": 0.5,
+    "facility": {"value": 0.5},
+    "standard_deviation_sample": {"value": None},
+    "point_biserial_total": {"value": None},
+}
+SMALL_QUIZ: dict[str, Any] = {
+    "n": 4,
+    "items": 2,
+    "totals_in": "points",
+    "score_distribution": {"0": 1, "50": 2, "100": 1},
+    "mean": {"value": 0.5},
+    "median": {"value": 0.5},
+    "standard_deviation_population": {"value": 0.3535533905932738},
+    "standard_deviation_sample": {"value": 0.408248290463863},
+    "skewness": {"value": 0.0},
+    "kurtosis": {"value": 1.5},
+    "alpha": {"value": None},
+    "standard_error_of_measurement": {"value": None},
+}
+OF_TOTALS = {
+    "median",
+    "standard_deviation_population",
+    "standard_deviation_sample",
+    "skewness",
+    "kurtosis",
+}
 OF_KEY = {"facility", "d27", "point_biserial_total", "standard_deviation_population"}
 
 
@@ -82,12 +114,78 @@ def test_each_formula_has_the_numbers_of_the_item() -> None:
 
 
 def test_each_formula_of_the_quiz_has_its_numbers() -> None:
-    worked = written(worked_quiz_formulas(QUIZ, SUMS))
-    assert worked == {
+    of_scores = written(worked_quiz_formulas(QUIZ, SUMS, Totals()))
+    assert of_scores == {
+        "mean": "5206.0 ÷ 200",
         "alpha": "40 ÷ 39 × (1 − 7.904 ÷ 8.012²)",
         "standard_error_of_measurement": "8.012 × √(1 − 0.899)",
     }
-    assert worked.keys() == QUIZ_WORDS.keys()
+    of_totals = written(worked_of(SMALL_QUIZ))
+    assert of_totals == {
+        "mean": "2.0 ÷ 4",
+        "median": "(0.5 + 0.5) ÷ 2",
+        "standard_deviation_population": "√(0.5 ÷ 4)",
+        "standard_deviation_sample": "√(0.5 ÷ 3)",
+        "skewness": "4 × 0.0 ÷ (3 × 2 × 0.408³)",
+        "kurtosis": "4 × 5 × 0.125 ÷ (3 × 2 × 1 × 0.408⁴) − 3 × 3² ÷ (2 × 1)",
+    }
+    assert of_scores.keys() | of_totals.keys() == QUIZ_WORDS.keys()
+
+
+def worked_of(quiz: dict[str, Any]) -> Mapping[str, Worked]:
+    """Work the formulas of a quiz with two questions of half a point."""
+    items = [HALF, HALF]
+    return worked_quiz_formulas(quiz, Sums.of(items, quiz), Totals.of(items, quiz))
+
+
+def test_totals_are_those_of_the_sample_exam() -> None:
+    # The sample's totals by whole percents of its 40 points; a half is rounded up.
+    possible = [{"analysed": True, "points_possible": 1.0}] * 40
+    totals = [8, 13, 13, 27, 39]
+    quiz = {
+        "n": 5,
+        "totals_in": "points",
+        "score_distribution": {"20": 1, "33": 2, "68": 1, "98": 1},
+        "mean": {"value": statistics.fmean(totals)},
+        "standard_deviation_population": {"value": statistics.pstdev(totals)},
+    }
+    assert Totals.of(possible, quiz).counts == [(8, 1), (13, 2), (27, 1), (39, 1)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        # A student got part of the points of a question.
+        {"mean": {"value": 0.51}},
+        {"standard_deviation_population": {"value": 0.36}},
+        {"mean": {"value": None}},
+        # A student has no total.
+        {"n": 5},
+        {"totals_in": "share of the points"},
+    ],
+)
+def test_without_the_totals_the_formulas_of_totals_are_left_out(changed: dict[str, Any]) -> None:
+    assert not worked_of({**SMALL_QUIZ, **changed}).keys() & OF_TOTALS
+
+
+def test_totals_that_percents_do_not_tell_apart_are_not_read() -> None:
+    # Of 101 points, two totals may be the same whole percent.
+    items = [{**HALF, "points_possible": 1.0}] * 101
+    assert Totals.of(items, SMALL_QUIZ).counts == ()
+    assert Totals.of([], SMALL_QUIZ).counts == ()
+
+
+def test_a_median_that_is_a_total_has_no_formula() -> None:
+    odd = {**SMALL_QUIZ, "n": 3, "score_distribution": {"0": 1, "50": 1, "100": 1}}
+    odd["standard_deviation_population"] = {"value": statistics.pstdev([0, 0.5, 1])}
+    assert Totals.of([HALF, HALF], odd).at(1) == 0.5
+    assert "median" not in worked_of(odd)
+
+
+def test_fewer_than_four_students_have_no_kurtosis() -> None:
+    two = {**SMALL_QUIZ, "n": 2, "score_distribution": {"0": 1, "100": 1}}
+    two["standard_deviation_population"] = {"value": 0.5}
+    assert not worked_of(two).keys() & {"skewness", "kurtosis"}
 
 
 def test_items_are_summed_if_they_are_analysed() -> None:
@@ -101,7 +199,7 @@ def test_items_are_summed_if_they_are_analysed() -> None:
 def test_an_item_without_a_number_leaves_the_formulas_with_sums_out() -> None:
     sums = Sums.of([ITEM, {**ITEM, "standard_deviation_sample": {"value": None}}], QUIZ)
     assert worked_formulas(ITEM, QUIZ, sums).keys() == WORDS.keys() - {"effective_weight", "alpha_if_deleted"}
-    assert worked_quiz_formulas(QUIZ, sums).keys() == {"standard_error_of_measurement"}
+    assert "alpha" not in worked_quiz_formulas(QUIZ, sums, Totals())
 
 
 def test_a_question_without_one_correct_answer_has_the_formulas_of_its_scores() -> None:
@@ -115,7 +213,7 @@ def test_a_question_that_is_not_analysed_has_none() -> None:
 
 def test_totals_that_are_shares_have_none() -> None:
     quiz = {**QUIZ, "totals_in": "share of the points"}
-    assert worked_formulas(ITEM, quiz, SUMS) == worked_quiz_formulas(quiz, SUMS) == {}
+    assert worked_formulas(ITEM, quiz, SUMS) == worked_quiz_formulas(quiz, SUMS, Totals()) == {}
 
 
 def test_a_formula_that_does_not_give_the_figure_is_not_shown() -> None:

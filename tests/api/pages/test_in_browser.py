@@ -16,6 +16,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.api.pages.browser import PAGES, link_for
+from tests.api.pages.conftest import PATIENCE
 from tests.api.pages.exams import (
     HOSTILE,
     hostile_exam,
@@ -58,6 +59,7 @@ def open_page(chromium: Chromium, served: Api) -> Callable[..., Any]:
                 errors.append(message.text)
 
         with chromium.new_context(viewport=options.pop("viewport", WIDE), **options) as context:
+            context.set_default_timeout(PATIENCE)
             page = context.new_page()
             page.on("console", note)
             page.on("pageerror", lambda error: errors.append(str(error)))
@@ -136,7 +138,7 @@ def test_without_scripts_the_page_of_a_live_report_loads_itself_again(served: Ap
         page.locator("#generate-student_analysis-csv-one").click()
         expect(page.get_by_text("Waiting for a worker")).to_be_visible()
         served.finish(queued_report(served))
-        expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("link", name="Download")).to_be_visible()
 
 
 def test_a_page_whose_session_has_ended_says_so_and_asks_no_more(chromium: Chromium, served: Api) -> None:
@@ -160,7 +162,7 @@ def test_the_item_analysis_appears_when_it_has_been_computed(
         expect(page.get_by_role("progressbar")).to_be_visible()
         assert_accessible(page)
         make_queued_reports(served.database, resources)
-        expect(page.locator("#findings")).to_be_visible(timeout=20_000)
+        expect(page.locator("#findings")).to_be_visible()
 
 
 def test_newer_figures_replace_those_on_the_page_and_what_is_open_stays_open(
@@ -178,7 +180,7 @@ def test_newer_figures_replace_those_on_the_page_and_what_is_open_stays_open(
         page.locator(".item summary").nth(3).click()
         page.evaluate("window.isSamePage = true")
         make_queued_reports(served.database, resources)
-        expect(page.get_by_text("Made from 200 submissions")).to_have_count(0, timeout=20_000)
+        expect(page.get_by_text("Made from 200 submissions")).to_have_count(0)
         expect(page.locator(".item details dl").nth(3)).to_be_visible()
         assert page.evaluate("window.isSamePage")
 

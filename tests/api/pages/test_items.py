@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import lxml.html
 import pytest
+from flask import Flask
 from sqlalchemy import select, update
 
+from api.translations import LANGUAGES
 from models.db.session import Database
 from models.lms.courses import Section
 from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import MOST_SECTIONS
+from models.settings import Settings
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
 from tests.api.pages.exams import (
     HOSTILE,
@@ -21,18 +25,32 @@ from tests.api.pages.exams import (
     push_exam,
     sample_exam,
 )
-from tests.factories import COURSE_ID, QUIZ_ID, SURVEY_ID, Api, ApiResponse
+from tests.factories import COURSE_ID, QUIZ_ID, SURVEY_ID, Api, ApiResponse, add_school
+from tests.servers import KeptRows
 from workers.resources import Resources
 
 ITEMS = f"{PAGES}/items"
+Tokens = Mapping[str, str]
 WRONG_KEY, NEVER_CHOSEN, TOO_EASY = 17, 8, 5
 
 
+@pytest.fixture(scope="session")
+def exam_rows(migrated_database: Database) -> KeptRows[Tokens]:
+    """The rows of the school with the exam, and the tokens of the callers."""
+    return KeptRows(migrated_database.engine, "exam")
+
+
 @pytest.fixture
-def exam(api: Api, database: Database) -> Api:
+def exam(app: Flask, settings: Settings, database: Database, exam_rows: KeptRows[Tokens]) -> Api:
     """The exam of the sample course, as a quiz of the school."""
-    push_exam(database, *sample_exam())
-    return api
+
+    def add() -> Tokens:
+        with database.transaction() as session:
+            tokens = add_school(session)
+        push_exam(database, *sample_exam())
+        return tokens
+
+    return Api(app, settings, database, exam_rows.put(add))
 
 
 @pytest.fixture
@@ -162,8 +180,15 @@ def test_the_page_finds_what_is_wrong_with_the_exam(
     assert "Heterozygous" in findings
     assert "Cell wall" in text_of(section_of(page, NEVER_CHOSEN))
     assert section_of(page, TOO_EASY).xpath(".//*[contains(@class, 'remark')]")
+    # A question with two findings is named once, and the notes name theirs.
+    assert findings.count(f"Question {WRONG_KEY} What do we call") == 1
+    notes = {text_of(dt): dt.getnext() for dt in page.xpath("//dl[@class = 'notes']/dt")}
+    never_chosen, too_easy = notes["An answer that nobody chose"], notes["Nearly everybody got it right"]
+    assert "easier to guess than it looks" in text_of(never_chosen)
+    assert f"Question {NEVER_CHOSEN}" in text_of(never_chosen.getnext())
+    assert text_of(too_easy.getnext()) == f"Question {TOO_EASY}"
     # Each dot of the scatter is a link to an item of the page.
-    links = [str(link.get("href")) for link in page.xpath("//*[contains(@class, 'xy-graph')]//a")]
+    links = [str(link.get("href")) for link in page.xpath("//*[@class = 'chart']//a")]
     assert len(links) == 40
     assert {link.removeprefix("#") for link in links} <= set(page.xpath("//section/@id"))
 
@@ -180,6 +205,12 @@ def test_questions_are_sorted_and_filtered(exam: Api, browser: Browser, resource
     assert numbers(sort="item_rest_correlation")[0] == str(WRONG_KEY)
     assert numbers(sort="facility")[-1] == str(TOO_EASY)
     assert str(WRONG_KEY) in numbers(findings="1")
+    # Questions that are filtered out are linked to on the page of all of them.
+    filtered = browser.page(ITEMS, query_string={"findings": "1", "sort": "facility"})
+    (easy,) = filtered.xpath("//dt[. = 'Nearly everybody got it right']/following-sibling::dd[2]/a/@href")
+    address, _, anchor = str(easy).removeprefix(exam.settings.public_url).partition("#")
+    assert address == f"{ITEMS}?sort=facility&attempts=first"
+    assert browser.page(address).get_element_by_id(anchor) is not None
     assert numbers(sort="x", attempts="y", section_ids="z") == numbers()
 
 
@@ -191,13 +222,37 @@ def test_the_page_is_light_and_runs_nothing_of_its_own(exam: Api, resources: Res
     assert b"<script>" not in page.data
 
 
-def test_the_page_of_a_hundred_questions_is_below_300_kilobytes(
+def test_the_page_of_a_hundred_questions_is_below_280_kilobytes_in_every_language(
     api: Api, database: Database, resources: Resources
 ) -> None:
     push_exam(database, *long_exam(100))
-    page = shown_items(api, resources)
-    assert page.text.count('<section class="card item"') == 100
-    assert len(page.data) < 300_000
+    browser = Browser(api)
+    browser.sign_in(link_for(api))
+    browser.page(ITEMS)
+    make_queued_reports(database, resources)
+    for language in LANGUAGES:
+        page = browser.get(ITEMS, headers={"Accept-Language": language})
+        assert page.headers["Content-Language"] == language
+        assert page.text.count('<section class="card item"') == 100
+        assert len(page.data) < 280_000
+
+
+def test_what_the_figures_mean_is_said_once(exam: Api, resources: Resources) -> None:
+    page: Any = lxml.html.fromstring(shown_items(exam, resources).text)
+    reading = page.get_element_by_id("reading").getparent()
+    meaning = "The mean share of the points: 1 if every student got all of them."
+    assert meaning in text_of(reading)
+    assert reading.xpath(".//a[@href = '#conventions']")
+    # It is repeated where the figure's convention is.
+    assert text_of(page).count(meaning) == 2
+    assert meaning in text_of(page.get_element_by_id("conventions"))
+
+
+def test_an_option_has_its_shares_as_bars(exam: Api, resources: Resources) -> None:
+    page = lxml.html.fromstring(shown_items(exam, resources).text)
+    bars = section_of(page, WRONG_KEY).xpath(".//tr/td[starts-with(@class, 'w')]")
+    assert len(bars) == 12
+    assert all(f"{int(bar.get('class')[1:])}%" == text_of(bar) for bar in bars)
 
 
 def test_hostile_texts_are_shown_as_texts(api: Api, database: Database, resources: Resources) -> None:
@@ -214,8 +269,21 @@ def test_hostile_texts_are_shown_as_texts(api: Api, database: Database, resource
     assert not [e for e in page.iter() if any(name == "style" or name[:2] == "on" for name in e.attrib)]
     # What reverses the direction of letters ends with the element that it stands in.
     holders = [e for e in page.iter() if "\N{RIGHT-TO-LEFT OVERRIDE}" in (e.text or "")]
-    assert {e.tag for e in holders} == {"bdi", "title", "strong"}
+    assert {e.tag for e in holders} == {"bdi", "title", "p"}
     assert all("\N{FIRST STRONG ISOLATE}" in (e.text or "") for e in holders if e.tag != "bdi")
+
+
+def test_a_question_of_eight_megabytes_is_cut(api: Api, database: Database, resources: Resources) -> None:
+    questions, submissions = sample_exam()
+    # As long as a text may be.
+    long = "planted " * (2**20 - 1)
+    questions[WRONG_KEY]["question_text"] = f"<p>{long}</p>"
+    questions[WRONG_KEY]["answers"][0]["text"] = long
+    push_exam(database, questions, submissions)
+    response = shown_items(api, resources)
+    assert response.status_code == 200
+    assert len(response.data) < 200_000
+    assert "planted planted" in response.text
 
 
 def test_a_survey_says_why_it_has_no_item_analysis(api: Api) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import lxml.html
 import pytest
+from sqlalchemy import update
 
 from models.db.session import Database
+from models.lms.courses import Enrollment, EnrollmentState
 from tests.api.pages.browser import PAGES, Browser, buttons, link_for, text_of
 from tests.api.pages.exams import make_queued_reports
-from tests.factories import ANONYMOUS_SURVEY_ID, CALLERS, CSV, Api
+from tests.factories import ANONYMOUS_SURVEY_ID, CALLERS, CSV, Api, ApiResponse
 from tests.lms import Lms
 from tests.payloads import attempt
 from tests.statements import statements_of
@@ -32,6 +34,13 @@ def generate_csv(browser: Browser) -> lxml.html.HtmlElement:
     return button
 
 
+def download(api: Api, browser: Browser, page: lxml.html.HtmlElement) -> ApiResponse:
+    """Follow the link to the one file of a page."""
+    (link,) = buttons(page, "Download")
+    path = str(link.get("href")).removeprefix(api.settings.public_url)
+    return browser.get(path, follow_redirects=True)
+
+
 def test_a_new_quiz_offers_each_report(browser: Browser) -> None:
     page = browser.page()
     assert len(buttons(page, "Generate")) == VARIANTS
@@ -51,9 +60,7 @@ def test_a_requested_report_waits_runs_and_can_be_downloaded(api: Api, browser: 
     page = browser.page()
     assert "Generated on" in text_of(page)
     assert not page.xpath("//*[@data-live]")
-    (download,) = buttons(page, "Download")
-    response = browser.get(str(download.get("href")).removeprefix(api.settings.public_url))
-    assert response.data == CSV
+    assert download(api, browser, page).data == CSV
 
 
 def test_a_queued_report_can_be_cancelled(api: Api, browser: Browser) -> None:
@@ -83,6 +90,43 @@ def test_a_cancellation_that_comes_too_late_leaves_the_report(api: Api, browser:
     api.finish(listed["id"])
     assert browser.submit(cancel).status_code == 303
     assert buttons(browser.page(), "Download")
+
+
+def test_a_report_that_is_deleted_while_its_page_is_open_is_not_found(api: Api, browser: Browser) -> None:
+    report = api.generated()
+    page = browser.page()
+    assert api.delete(f"/api/v1{PAGES}/reports/{report['id']}").status_code == 204
+
+    response = download(api, browser, page)
+
+    assert (response.status_code, response.mimetype) == (404, "text/html")
+    assert "The specified resource does not exist." in response.text
+    assert len(buttons(browser.page(f"{PAGES}/reports/progress"), "Generate")) == VARIANTS
+
+
+def test_an_open_page_downloads_nothing_for_a_teacher_who_has_left(
+    api: Api, browser: Browser, database: Database
+) -> None:
+    api.generated()
+    page = browser.page()
+    assert "verifier" not in lxml.html.tostring(page, encoding="unicode")
+    with database.transaction() as session:
+        session.execute(
+            update(Enrollment)
+            .where(Enrollment.user_id == 7)
+            .values(enrollment_state=EnrollmentState.COMPLETED)
+        )
+    assert download(api, browser, page).status_code == 403
+
+
+def test_a_file_with_sis_ids_is_not_downloaded_by_an_assistant(api: Api, browser: Browser) -> None:
+    api.generated()
+    (link,) = buttons(browser.page(), "Download")
+    path = str(link.get("href")).removeprefix(api.settings.public_url)
+    assistant = Browser(api)
+    assistant.sign_in(link_for(api, CALLERS["ta"][0]))
+    assert assistant.get(path).status_code == 403
+    assert not buttons(assistant.page(), "Download")
 
 
 def test_a_second_click_starts_nothing_more(browser: Browser) -> None:

@@ -99,6 +99,24 @@ def test_a_link_opens_its_own_quiz_and_course_only(api: Api, browser: Browser) -
         assert browser.get(f"{path}/sign_in?{secret}").status_code == 401
 
 
+def test_signing_in_begins_a_session_of_its_own(api: Api, browser: Browser) -> None:
+    planted = Browser(api)
+    cookie = planted.sign_in(link_for(api)).headers["Set-Cookie"].split(";")[0]
+    (token, *_) = planted.page().xpath("//input[@name = 'form_token']/@value")
+
+    response = browser.get(link_for(api), headers={"Cookie": cookie})
+
+    assert response.headers["Set-Cookie"].split(";")[0] != cookie
+    fields = {"quiz_report[report_type]": "student_analysis", "form_token": str(token)}
+    assert browser.post(f"{PAGES}/reports", **fields).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["next", "url", "return_to"])
+def test_signing_in_leads_nowhere_else(api: Api, browser: Browser, name: str) -> None:
+    response = browser.sign_in(f"{link_for(api)}&{name}=https://elsewhere.example")
+    assert response.headers["Location"] == f"{api.settings.public_url}{PAGES}/reports"
+
+
 def test_who_leaves_the_course_sees_nothing_more(api: Api, browser: Browser, database: Database) -> None:
     browser.sign_in(link_for(api))
     with database.transaction() as session:

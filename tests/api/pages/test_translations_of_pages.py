@@ -57,6 +57,8 @@ def of_tables() -> Iterator[Text]:
     yield from report_rows._FORMATS.values()
     yield from items._ATTEMPTS.values()
     yield from item_views.SORTS.values()
+    yield from item_views.NOTES.values()
+    yield from item_views._QUIZ_MEANINGS.values()
     for name, *texts in (*item_views._ITEM_FIGURES, *item_views._QUIZ_FIGURES):
         yield from texts
         if convention := item_views.convention_of(name, CONVENTIONS):
@@ -146,7 +148,13 @@ def test_the_page_and_the_analysis_write_the_same_figures_as_percents() -> None:
 def test_figures_are_written_by_the_locale_and_an_option_as_it_is(language: str, seen: str) -> None:
     (rule,) = (rule for rule in findings.RULES if rule.name == "rarely_chosen")
     remark = item_views.RemarkView(
-        rule.seen, {"share": 0.04, "option": "{share} of 2"}, rule.meaning, rule.advice, False, None
+        rule.seen,
+        {"share": 0.04, "option": "{share} of 2"},
+        rule.meaning,
+        rule.advice,
+        False,
+        None,
+        rule.name,
     )
     assert rendering.PageTexts(load_translations(language)).words(remark) == seen
 

@@ -20,6 +20,7 @@ from models.reports.tables import File
 from models.reports.variants import CLASSIC_FORMATS, ReportFormat
 from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Api, ApiResponse, reports_path
 from tests.provenance import PROVENANCE
+from workers.analysis.columns import Table
 from workers.formats import json
 
 BASE = "http://quiz-reports.test"
@@ -63,7 +64,9 @@ def test_fields(api: Api) -> None:
 @pytest.mark.contract("4 File", "its fields and names")
 def test_names_and_types_follow_the_format(api: Api, report_format: ReportFormat) -> None:
     # The description is checked against what is returned, so a JSON file has to be one.
-    content = b"".join(json.write([], iter([]), PROVENANCE)) if report_format is ReportFormat.JSON else CSV
+    content = (
+        b"".join(json.write(Table([], iter([])), PROVENANCE)) if report_format is ReportFormat.JSON else CSV
+    )
     file = file_of(api, content=content, format=report_format)
     response = api.get(path_of(file), None)
     assert file["display_name"] == f"Cells Quiz Student Analysis Report.{report_format}"

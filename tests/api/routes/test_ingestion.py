@@ -144,6 +144,25 @@ def test_a_broken_body_is_a_422_and_never_a_crash(api: Api, path: str, body: byt
     assert put(api, path, data=body, content_type="application/json").status_code == 422
 
 
+@pytest.mark.parametrize("key", ["submission_data", "quiz_data"])
+@pytest.mark.contract("6 Data in", "unsound JSON is invalid, never a crash")
+def test_data_that_begin_like_another_value_of_that_name_are_never_a_crash(api: Api, key: str) -> None:
+    put(api, QUIZ, json={"quiz": quiz(questions=[])})
+    valid, other = attempt(1, submission_data=[]), attempt(2, submission_data=[])
+    other.pop(key, None)
+    invalid = f'{msgspec.json.encode(other).decode()[:-1]},"odd":{{"{key}":12}},"{key}":1}}'
+    body = msgspec.json.encode(valid) + b"\n" + invalid.encode()
+
+    refused, checked, skipped = (
+        put(api, ATTEMPTS, data=body, content_type=NDJSON, query_string=how)
+        for how in ({}, {"check": "true"}, {"on_error": "skip"})
+    )
+
+    assert refused.status_code == 422
+    assert (checked.json["created"], checked.json["skipped"]) == (1, 1)
+    assert (skipped.json["created"], skipped.json["skipped"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "content_type", ["text/csv", "application/x-www-form-urlencoded", "multipart/form-data", None]
 )

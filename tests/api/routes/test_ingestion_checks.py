@@ -162,6 +162,36 @@ def test_unknown_users_and_sections_of_enrollments_are_skipped(pushed: Api) -> N
     assert values(pushed, "SELECT user_id FROM enrollments WHERE course_id = 101 ORDER BY 1") == [7, 8]
 
 
+@pytest.mark.contract("6 Data in", "what is skipped stays as it is stored, with what depends on it")
+@pytest.mark.parametrize(
+    ("of_skipped", "state", "is_skipped"),
+    [
+        ({"role_id": "x"}, "deleted", True),
+        ({"type": "Guest"}, "deleted", True),
+        ({"type": "TaEnrollment", "role_id": "x"}, "deleted", False),
+        # It counts, whatever the other one says.
+        ({"role_id": "x"}, "active", False),
+    ],
+    ids=["of the same row", "of an unknown type", "of another type", "the most active"],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_enrollment_that_shares_its_row_with_a_skipped_one_is_skipped(
+    pushed: Api, of_skipped: dict[str, str], state: str, is_skipped: bool, order: int
+) -> None:
+    put(pushed, COURSE, {"course": {"enrollments": [{**enrollment(7, 31), "enrollment_state": "invited"}]}})
+    valid = {**enrollment(7, 31), "role_id": 3, "enrollment_state": state}
+    enrollments = [valid, {**enrollment(7, 31), **of_skipped}][::order]
+
+    body = checked_then_skipped(pushed, COURSE, {"course": {"enrollments": enrollments}})
+
+    place = f"course.enrollments[{enrollments.index(valid)}]"
+    assert kinds(body).get("depends_on_skipped") == ([place] if is_skipped else None)
+    assert counts(body)["skipped"] == 1 + is_skipped
+    assert values(pushed, "SELECT enrollment_state FROM enrollments WHERE course_id = 101") == [
+        "invited" if is_skipped else state
+    ]
+
+
 def test_an_invalid_section_is_skipped_with_its_enrollments(pushed: Api) -> None:
     sections = [{"id": 31, "name": "A"}, {"id": 32, "name": None}]
 
@@ -259,6 +289,47 @@ def test_a_word_that_is_not_known_is_taken_and_named(pushed: Api) -> None:
     assert counts(body) == {"created": 1, "updated": 0, "unchanged": 0, "deleted": 0, "skipped": 0}
 
 
+def test_of_a_repeated_group_the_first_counts_and_its_questions_are_stored(pushed: Api) -> None:
+    group = {"entry_type": "quiz_group", "id": 77}
+    questions = [
+        question(3, quiz_group_id=77),
+        *({**group, "question_points": n} for n in (5.0, 6.0, "seven")),
+    ]
+
+    body = checked_then_skipped(pushed, QUIZ, {"quiz": {"questions": questions}})
+
+    assert kinds(body) == {
+        "repeated": ["quiz.questions[2].id"],
+        "invalid_value": ["quiz.questions[3].question_points"],
+    }
+    assert values(pushed, "SELECT question_groups FROM quizzes WHERE id = 201") == [{"77": 5.0}]
+    assert counts(body) == {"created": 1, "updated": 1, "unchanged": 0, "deleted": 2, "skipped": 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "fields", "is_assumed"),
+    [((4, 9), {}, True), ((4, 9), {"answer_id": 72}, False), ((4, 4), {}, False), ((4,), {}, False)],
+)
+def test_a_set_of_variables_that_an_attempt_does_not_name_is_assumed_and_named(
+    pushed: Api, values: Sequence[int], fields: dict[str, int], is_assumed: bool
+) -> None:
+    sets = [
+        {"id": 71 + number, "variables": [{"name": "x", "value": value}], "weight": 100}
+        for number, value in enumerate(values)
+    ]
+    calculated = question(3, question_type="calculated_question", answers=sets)
+    assert put(pushed, QUIZ, {"quiz": {"questions": [calculated]}}).status_code == 200
+    entries = [{"question_id": 3, "correct": False, "points": 0, "text": "", **fields}]
+
+    body = checked_then_skipped(
+        pushed, ATTEMPTS, {"quiz_submissions": [attempt(501, submission_data=entries)]}
+    )
+
+    place = "quiz_submissions[0].submission_data[0].answer_id"
+    assert kinds(body) == ({"assumed": [place]} if is_assumed else {})
+    assert counts(body) == {"created": 1, "updated": 0, "unchanged": 0, "deleted": 0, "skipped": 0}
+
+
 def test_a_question_of_a_skipped_group_is_skipped_and_its_stored_points_stay(pushed: Api) -> None:
     group = {"entry_type": "quiz_group", "id": 77, "question_points": 5.0}
     drawn = question(3, quiz_group_id=77)
@@ -341,6 +412,32 @@ def test_a_first_import_is_checked_before_anything_is_stored(api: Api, as_lines:
     assert stored(api) == before
     assert put(api, new_quiz, {"quiz": quiz()}, CHECK).status_code == 404
     assert put(api, new_quiz, known, SKIP).status_code == 404
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 100_000,
+        b'{"course": ' * 100_000,
+        b'{"\xff": 1}',
+        b'{"x": "\xff"}',
+        b'\xef\xbb\xbf{"course": {}}',
+    ],
+    ids=["deep", "open lists", "open objects", "a key", "a text", "a byte order mark"],
+)
+def test_what_comes_first_in_a_check_and_cannot_be_read_is_named(
+    pushed: Api, body: bytes, content_type: str
+) -> None:
+    how: dict[str, Any] = {"data": body, "content_type": content_type, "query_string": CHECK}
+
+    response = pushed.call("PUT", ATTEMPTS, "admin", **how)
+
+    if content_type == "application/json":
+        assert response.status_code == 422
+    else:
+        assert kinds(response.json) == {"invalid_json": ["quiz_submissions[0]"]}
 
 
 def test_other_values_of_the_parameters_are_a_400(api: Api) -> None:

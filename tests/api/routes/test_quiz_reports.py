@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.factories import (
     Api,
     reports_path,
 )
+from tests.statements import statements_of
 
 REPORTS = reports_path()
 BASE = "http://quiz-reports.test"
@@ -388,7 +390,18 @@ class TestShow:
         api.finish(int(path.rsplit("/", 1)[1]))
         assert api.get(path, headers={"If-None-Match": etag}).status_code == 200
 
-    def test_a_fresh_verifier_is_no_change(self, api: Api) -> None:
+    def test_takes_a_single_statement(self, api: Api) -> None:
+        path = f"{REPORTS}/{api.generated()['id']}"
+        assert len(statements_of(lambda: api.get(path))) == 1
+
+    def test_a_course_of_an_invalid_id_is_unknown_to_the_callers_of_valid_tokens_only(self, api: Api) -> None:
+        path = f"/api/v1/courses/first/quizzes/{QUIZ_ID}/reports/{create(api)['id']}"
+        assert api.get(path).status_code == 404
+        assert api.get(path, headers={"Authorization": "Bearer qr_invented"}).status_code == 401
+
+    def test_a_fresh_verifier_is_no_change(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        # A half-hour that does not end while the test runs: the next one has other ETags.
+        monkeypatch.setattr("api.responses.time", SimpleNamespace(time=lambda: 0.0))
         path = f"{REPORTS}/{api.generated()['id']}"
         first, second = api.get(path), api.get(path)
         assert first.json["file"]["url"] != second.json["file"]["url"]

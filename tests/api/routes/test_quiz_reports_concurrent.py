@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from api.app import create_app
 from api.services import Services
+from models.publisher import PUBLISH_TIMEOUTS
 from models.reports.tables import Progress, QuizReport, ReportState
 from ops.local.embedded import EmbeddedValkey
 from tests.factories import Api, reports_path
@@ -54,7 +55,8 @@ def test_of_a_hundred_requests_at_once_one_is_taken(api: Api) -> None:
 
 
 def test_listing_at_once_makes_each_report_once(api: Api) -> None:
-    with ThreadPoolExecutor(20) as threads:
+    # As many as a process has by default.
+    with ThreadPoolExecutor(16) as threads:
         lists = list(threads.map(lambda _: [report["id"] for report in api.get(REPORTS).json], range(40)))
     assert all(listed == lists[0] for listed in lists)
     assert rows(api) == (2, 0)
@@ -111,45 +113,64 @@ class TestBroker:
             yield server
 
     @pytest.fixture
-    def api(self, api: Api, valkey: EmbeddedValkey) -> Iterator[Api]:
+    def api(
+        self,
+        api: Api,
+        valkey: EmbeddedValkey,
+        seconds_to_publish: dict[str, float],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Iterator[Api]:
+        for name, seconds in seconds_to_publish.items():
+            monkeypatch.setitem(PUBLISH_TIMEOUTS, name, seconds)
         settings = replace(api.settings, redis_url=valkey.url)
         app = create_app(settings)
-        yield replace(api, app=app, settings=settings)
+        api = replace(api, app=app, settings=settings)
+        # The first request connects to the database and describes its tables to SQLAlchemy.
+        assert api.get(REPORTS).status_code == 200
+        yield api
         Services.of(app).close()
 
-    def answers_in_time(self, api: Api) -> None:
+    def answers_in_time(self, api: Api, usual_seconds: float) -> None:
+        """Compare with the time that the same requests take beside a broker that responds."""
+        # Half a second for each message that the broker does not take, and as much again for the machine, or
+        # more if it is slow. It may hold up one pair of requests, but not each of five.
+        assert any(self.seconds_of_a_job(api) < 2 + 5 * max(usual_seconds, 0.1) for _ in range(5))
+
+    @staticmethod
+    def seconds_of_a_job(api: Api) -> float:
+        """Request a report and abort it; return the seconds that both took."""
         began = time.monotonic()
         created = api.post(REPORTS, json=WISH)
         aborted = api.delete(f"{REPORTS}/{created.json['id']}")
         seconds = time.monotonic() - began
         assert (created.status_code, aborted.status_code) == (200, 204)
         assert api.report(created.json["id"]).state is ReportState.IDLE
-        # Half a second for each message that the broker does not take, and as much again for the machine.
-        assert seconds < 2.5
+        return seconds
 
     def test_one_that_is_away(self, api: Api, valkey: EmbeddedValkey) -> None:
-        self.answers_in_time(api)
+        usual = self.seconds_of_a_job(api)
         valkey.stop()
-        self.answers_in_time(api)
+        self.answers_in_time(api, usual)
 
     def test_one_that_is_frozen(self, api: Api, valkey: EmbeddedValkey) -> None:
-        self.answers_in_time(api)
+        usual = self.seconds_of_a_job(api)
         assert valkey.pid is not None
         os.kill(valkey.pid, signal.SIGSTOP)
         try:
-            self.answers_in_time(api)
+            self.answers_in_time(api, usual)
         finally:
             os.kill(valkey.pid, signal.SIGCONT)
 
     def test_one_that_is_full(self, api: Api, valkey: EmbeddedValkey) -> None:
+        usual = self.seconds_of_a_job(api)
         with redis.Redis.from_url(valkey.url) as broker:
             broker.config_set("maxmemory", "1")
-        self.answers_in_time(api)
+        self.answers_in_time(api, usual)
 
     def test_one_that_comes_back_is_used_again(self, api: Api, valkey: EmbeddedValkey) -> None:
-        self.answers_in_time(api)
+        usual = self.seconds_of_a_job(api)
         valkey.stop()
-        self.answers_in_time(api)
+        self.answers_in_time(api, usual)
         valkey.start()
         api.post(REPORTS, json=WISH)
         with redis.Redis.from_url(valkey.url) as broker:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
 
 from models.content.html_text import plain_text, strip_tags
+from tests.cost import cpu_seconds
 
 # The text is ten times as long; a hundred times the time would be quadratic.
 SHORT, LONG = 30_000, 300_000
@@ -61,19 +61,15 @@ MARKUP: dict[str, Callable[[int], str]] = {
 }
 
 
-def seconds(read: Callable[[str], str], html: str) -> float:
-    began = time.process_time()
-    read(html)
-    return time.process_time() - began
-
-
 @pytest.mark.no_cover
 @pytest.mark.parametrize("read", [plain_text, strip_tags])
 @pytest.mark.parametrize("markup", MARKUP.values(), ids=MARKUP.keys())
 def test_time_follows_the_size_of_the_text(markup: Callable[[int], str], read: Callable[[str], str]) -> None:
-    short = max(seconds(read, markup(SHORT)), 0.005)
+    short, long = markup(SHORT), markup(LONG)
+    most = min(max(cpu_seconds(lambda: read(short)), 0.005) * MOST_TIMES, MOST_SECONDS)
 
-    assert seconds(read, markup(LONG)) < min(short * MOST_TIMES, MOST_SECONDS)
+    # Others on the processor take its caches, at worst from one try of three.
+    assert any(cpu_seconds(lambda: read(long)) < most for _ in range(3))
 
 
 @pytest.mark.parametrize(

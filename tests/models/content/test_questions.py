@@ -242,5 +242,5 @@ def test_a_wrong_question_is_refused_at_its_place(entry: Any, path: str, reason:
 
 def test_a_question_that_is_given_twice_is_refused() -> None:
     assert issues(choice(A), choice(B)) == [
-        ValidationIssue(f"{PLACE}[1].id", "is also the id of an earlier question")
+        ValidationIssue(f"{PLACE}[1].id", "is also the id of an earlier question or group")
     ]

@@ -14,6 +14,7 @@ from models.content.responses import ResponseParser, Responses
 from models.errors import InvalidInputError, ValidationIssue
 from models.issues import RefusedWhole
 from models.lms.quizzes import QuestionType
+from models.payloads.entries import EntryReader, PushedEntry
 from models.payloads.questions import read_questions
 
 PLACE = "quiz_submissions[0].submission_data"
@@ -21,12 +22,16 @@ ATTACHMENTS = {9: "essay.pdf", 10: "second.pdf"}
 
 
 def parser(*questions: dict[str, Any]) -> ResponseParser:
+    return ResponseParser(normalised(*questions))
+
+
+def normalised(*questions: dict[str, Any]) -> list[Question]:
     policy = RefusedWhole()
     sources = [msgspec.Raw(msgspec.json.encode(q)) for q in questions]
     found, _ = read_questions(sources, "quiz.questions", policy)
     policy.finish()
     assert found is not None
-    return ResponseParser([Question.of(pushed) for pushed in found.entries.values()])
+    return [Question.of(pushed) for pushed in found.entries.values()]
 
 
 def question(kind: str, **fields: Any) -> dict[str, Any]:
@@ -37,8 +42,14 @@ def entry(**fields: Any) -> dict[str, Any]:
     return {"question_id": 1, "correct": True, "points": 1.0, **fields}
 
 
+def known(value: dict[str, Any]) -> PushedEntry:
+    """Read an entry as a push does, which knows it if another attempt has it as well."""
+    [found] = EntryReader().read(msgspec.json.encode([value]), PLACE)
+    return found
+
+
 def responses(asked: dict[str, Any], **fields: Any) -> Responses:
-    found, issues = parser(asked).read([entry(**fields)], ATTACHMENTS, PLACE)
+    found, issues = parser(asked).read([PushedEntry(entry(**fields))], ATTACHMENTS, PLACE)
     assert issues == []
     return found
 
@@ -48,7 +59,7 @@ def text(asked: dict[str, Any], **fields: Any) -> str | None:
 
 
 def issues(asked: dict[str, Any], *entries: Any) -> list[ValidationIssue]:
-    return parser(asked).read(entries, ATTACHMENTS, PLACE)[1]
+    return parser(asked).read([PushedEntry(value) for value in entries], ATTACHMENTS, PLACE)[1]
 
 
 CHOICE = question("multiple_choice", answers=[{"id": 8001, "text": "a"}, {"id": 8002, "text": "b"}])
@@ -251,14 +262,11 @@ def test_a_question_without_an_entry_has_nothing_and_counts_nowhere() -> None:
 def test_entries_come_in_any_order_and_stand_in_the_forms() -> None:
     asked = parser({**CHOICE, "id": 5}, question("essay", id=3))
 
-    found, _ = asked.read(
-        [
-            {"question_id": "3", "text": "b", "points": 2},
-            {"question_id": 5, "answer_id": 8001, "points": 1.5},
-        ],
-        {},
-        PLACE,
-    )
+    entries = [
+        PushedEntry({"question_id": "3", "text": "b", "points": 2}),
+        PushedEntry({"question_id": 5, "answer_id": 8001, "points": 1.5}),
+    ]
+    found, _ = asked.read(entries, {}, PLACE)
 
     assert found == Responses([8001, None], [None, "b"], [1.5, 2.0], n_incorrect=2)
 
@@ -382,7 +390,7 @@ VALUES = st.recursive(
 def test_any_entry_is_read_or_refused(question_type: QuestionType, fields: dict[str, Any]) -> None:
     asked = {**BLANKS, "question_type": question_type.value, "matches": MATCHING["matches"]}
 
-    found, _ = parser(asked).read([{"question_id": 1, **fields}], ATTACHMENTS, PLACE)
+    found, _ = parser(asked).read([PushedEntry({"question_id": 1, **fields})], ATTACHMENTS, PLACE)
 
     assert found.texts[0] is None or "\0" not in found.texts[0] or "\0" in str(fields)
 
@@ -393,3 +401,55 @@ def test_no_more_than_twenty_issues_of_an_attempt_are_named() -> None:
 
 def test_an_id_of_an_answer_may_have_leading_zeros() -> None:
     assert responses(CHOICE, answer_id="08001").answer_ids == [8001]
+
+
+def test_an_entry_is_read_again_for_another_wording_and_another_attachment() -> None:
+    shared = known(entry(answer_1="1"))
+    for label in ("one", "two", "one"):
+        asked = parser({**SEVERAL, "answers": [{"id": 1, "text": label}]})
+        assert asked.read([shared], {}, PLACE)[0].texts == [label]
+
+    uploads = parser(question("file_upload"))
+    shared = known(entry(attachment_ids=["9"]))
+    for name in ("a.pdf", "b.pdf"):
+        assert uploads.read([shared], {9: name}, PLACE)[0].texts == [name]
+
+
+@pytest.mark.parametrize("length", [1, 2_000])
+def test_what_an_entry_chose_is_kept_unless_it_is_long(length: int) -> None:
+    asked = parser({**SEVERAL, "answers": [{"id": 1, "text": "a" * length}]})
+    shared = known(entry(answer_1="1"))
+
+    for _ in range(2):
+        assert asked.read([shared], {}, PLACE)[0].texts == ["a" * length]
+    assert (shared.reading is None) == (length > 1)
+
+
+def test_what_an_entry_says_is_kept_for_the_question_it_was_last_read_for() -> None:
+    first, equal = normalised(CHOICE), normalised(CHOICE)
+    shared = known(entry(answer_id=8002))
+
+    for asked in (first, equal):
+        ResponseParser(asked).read([shared], {}, PLACE)
+        assert shared.reading.question() is asked[0]
+        kept = shared.reading
+        ResponseParser(asked).read([shared], {}, PLACE)
+        assert shared.reading is kept
+
+
+def test_an_entry_that_was_read_before_says_the_same_in_another_question_set() -> None:
+    choice, calculated = normalised(CHOICE, {**CALCULATED, "id": 2})
+    shared = [
+        known(entry(answer_id=8002, correct="odd")),
+        known(entry(question_id=2, text="5", correct=False, points=0.5)),
+    ]
+
+    first, _ = ResponseParser([choice, calculated]).read(shared, {}, PLACE)
+    second, _ = ResponseParser([calculated, choice]).read(shared, {}, PLACE)
+
+    assert (first.answer_ids, first.texts) == ([8002, None], [None, "x=>4.3,y=>21,5"])
+    assert (second.answer_ids, second.texts) == ([None, 8002], ["x=>4.3,y=>21,5", None])
+    assert (second.points, second.outcomes) == ([0.5, 1.0], "IC")
+    for found in (first, second):
+        assert (found.n_correct, found.n_incorrect) == (1, 1)
+        assert (found.unknown_words, found.assumed_sets) == ([0], [1])

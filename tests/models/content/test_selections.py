@@ -9,6 +9,7 @@ import pytest
 
 from models.content.questions import Question
 from models.content.responses import ResponseParser, Responses
+from models.payloads.entries import PushedEntry
 from models.payloads.questions import PushedQuestion, read_entry
 
 BLANKS = [
@@ -27,7 +28,7 @@ def read(kind: str, answers: list[Any], entry: dict[str, Any], **fields: Any) ->
     assert isinstance(question, PushedQuestion)
     assert not refused
     parser = ResponseParser([Question.of(question)])
-    found, issues = parser.read([{"question_id": 7, "correct": True, **entry}], {}, "")
+    found, issues = parser.read([PushedEntry({"question_id": 7, "correct": True, **entry})], {}, "")
     assert not issues
     return found
 

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, MetaData, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from models.db.base import MAX_ID, MIN_ID, Base, enum_by_value
+from models.db.base import Base, enum_by_value
 
 
 class Colour(StrEnum):
@@ -42,7 +42,3 @@ def test_constraints_are_named_after_their_table_and_columns() -> None:
     for name in ("ck_t_not_empty", "ck_t_colour", "fk_t_a_other", "uq_t_a"):
         assert f"CONSTRAINT {name} " in created(table)
     assert "CONSTRAINT pk_other PRIMARY KEY" in created(other)
-
-
-def test_ids_are_integers_of_64_bits() -> None:
-    assert (MIN_ID, MAX_ID) == (-(2**63), 2**63 - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -61,15 +61,27 @@ def test_a_statement_that_a_server_never_answers_is_given_up(relay: Relay, relay
             connection.execute(text("SELECT 1"))
 
 
-def test_a_server_that_speaks_again_is_used_again(relay: Relay, relayed: Database) -> None:
+@pytest.fixture
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Called when the server responds again: from then on it has as long as any machine may take."""
+    return lambda: monkeypatch.setattr(models.db.liveness, "_CONNECT_SECONDS", 60)
+
+
+def test_a_server_that_speaks_again_is_used_again(
+    relay: Relay, relayed: Database, slow_machine: Callable[[], None]
+) -> None:
     assert ask(relayed) == 1
     relay.silent.set()
     with pytest.raises(OperationalError):
         ask(relayed)
     relay.silent.clear()
+    slow_machine()
     assert ask(relayed) == 1
 
 
-def test_a_slow_statement_of_a_server_that_answers_others_is_waited_for(relayed: Database) -> None:
+def test_a_slow_statement_of_a_server_that_answers_others_is_waited_for(
+    relayed: Database, slow_machine: Callable[[], None]
+) -> None:
+    slow_machine()
     with relayed.transaction() as session:
         assert session.scalar(text("SELECT 1 FROM pg_sleep(2)")) == 1

@@ -154,7 +154,7 @@ def test_a_lock_ends_with_its_transaction(database: Database, end: Callable[[Ses
 
 
 def test_a_transaction_whose_client_falls_silent_loses_its_locks(empty_database_url: str) -> None:
-    silent = Database(empty_database_url, statement_timeout_seconds=0.2)
+    silent = Database(empty_database_url, statement_timeout_seconds=2)
     other = Database(empty_database_url)
     try:
         with silent.engine.connect() as connection:

@@ -36,11 +36,11 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
     barrier = threading.Barrier(len(calls))
 
     def call(function: Callable[[], Any]) -> Any:
-        barrier.wait(timeout=30)
+        barrier.wait(timeout=60)
         return function()
 
     with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result(timeout=60) for future in [pool.submit(call, function) for function in calls]]
+        return [future.result(timeout=180) for future in [pool.submit(call, function) for function in calls]]
 
 
 def total(counts: Iterable[PushCounts]) -> tuple[int, int, int, int]:
@@ -180,4 +180,4 @@ def test_a_change_of_the_assignment_waits_for_no_attempt_that_was_just_inserted(
     with ThreadPoolExecutor(1) as pool, school.database.transaction() as session:
         # As the foreign key of an inserted attempt does.
         session.execute(text("SELECT FROM quizzes FOR KEY SHARE"))
-        assert pool.submit(school.patch_quiz, assignment_id=5).result(timeout=10).updated == 1
+        assert pool.submit(school.patch_quiz, assignment_id=5).result(timeout=60).updated == 1

@@ -18,6 +18,7 @@ from models.ingestion.counts import PushCounts
 from models.issues import Skipped
 from models.payloads import attempts
 from models.payloads.attempts import read_lines
+from models.payloads.entries import EntryReader, PushedEntry
 from tests.lms import MEGABYTE, Lms
 from tests.payloads import COURSE_ID, QUIZ_ID, attempt, many_attempts, question
 
@@ -198,9 +199,9 @@ def test_no_more_responses_are_read_once_twenty_issues_are_found(
     read: list[str] = []
 
     class Counted(attempts.PushedAttempt):
-        def read_entries(self) -> list[Any]:
+        def read_entries(self, reader: EntryReader) -> list[PushedEntry]:
             read.append(self.path)
-            return super().read_entries()
+            return super().read_entries(reader)
 
     monkeypatch.setattr(attempts, "PushedAttempt", Counted)
     with pytest.raises(InvalidInputError):

@@ -236,6 +236,49 @@ def test_enrollments_are_read_in_canvas_s_own_words(lms: Lms) -> None:
     ]
 
 
+def observing(user_id: int | None, **fields: Any) -> dict[str, Any]:
+    return {**ENROLLMENT, "type": "ObserverEnrollment", "associated_user_id": user_id, **fields}
+
+
+@pytest.mark.parametrize(
+    ("enrollments", "stored"),
+    [
+        ([observing(7), observing(8)], ("ObserverEnrollment", "active")),
+        ([{**ENROLLMENT, "role_id": 3}, {**ENROLLMENT, "role_id": "19"}], ("StudentEnrollment", "active")),
+        (
+            [
+                observing(7, enrollment_state="deleted"),
+                observing(8, enrollment_state="invited"),
+                observing(None, enrollment_state="completed"),
+            ],
+            ("ObserverEnrollment", "invited"),
+        ),
+    ],
+    ids=["an observer of two students", "two custom roles", "states"],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_enrollments_of_one_type_in_one_section_the_one_most_in_force_counts(
+    lms: Lms, enrollments: list[dict[str, Any]], stored: tuple[str, str], order: int
+) -> None:
+    lms.put_course(enrollments=enrollments[::order])
+
+    assert lms.rows("SELECT type, enrollment_state FROM enrollments") == [stored]
+    assert lms.put_course(enrollments=enrollments).revision == 1
+    assert places(lambda: lms.patch_course(enrollments=[*enrollments, enrollments[0]])) == [
+        f"course.enrollments[{len(enrollments)}].user_id"
+    ]
+
+
+def test_null_is_what_is_left_out(lms: Lms) -> None:
+    enrollment = {**ENROLLMENT, "enrollment_state": None}
+
+    lms.put_course(include_root_accounts=None, enrollments=[enrollment])
+
+    assert lms.rows("SELECT include_root_accounts, enrollment_state FROM courses, enrollments") == [
+        (False, "active")
+    ]
+
+
 def test_a_new_course_needs_a_name(lms: Lms) -> None:
     assert places(lambda: lms.patch_course(OTHER_ID)) == ["course.name"]
 

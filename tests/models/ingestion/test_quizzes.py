@@ -139,11 +139,21 @@ def test_a_quiz_may_be_without_questions(lms: Lms) -> None:
     assert lms.put_attempts(attempt(submission_data=[])).created == 1
 
 
+GROUP = {"entry_type": "quiz_group", "id": 5, "name": "Group", "pick_count": 1}
+
+
 @pytest.mark.contract("6 Data in", "groups keep their id and their questions' points")
 def test_groups_are_skipped(lms: Lms) -> None:
-    group = {"entry_type": "quiz_group", "id": 5, "name": "Group", "pick_count": 1}
+    assert lms.put_quiz(questions=[GROUP, question(FIRST_QUESTION)]).created == 2
 
-    assert lms.put_quiz(questions=[group, question(FIRST_QUESTION)]).created == 2
+
+@pytest.mark.contract("6 Data in", "groups keep their id and their questions' points")
+def test_groups_that_a_later_push_does_not_name_are_dropped(lms: Lms) -> None:
+    lms.put_quiz(questions=[GROUP, question(1, quiz_group_id=6)])
+    assert lms.value("SELECT question_groups FROM quizzes") == {"5": None, "6": None}
+
+    lms.put_quiz(questions=[{**GROUP, "id": 7}, {"entry_type": "quiz_group"}, {"entry_type": "quiz_group"}])
+    assert lms.value("SELECT question_groups FROM quizzes") == {"7": None}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +166,7 @@ def test_groups_are_skipped(lms: Lms) -> None:
         ({"published_at": "1066-10-14T09:00:00Z"}, ["quiz.published_at"]),
         ({"assignment_id": 900}, ["quiz.assignment_id"]),
         ({"questions": [question(1), question(1)]}, ["quiz.questions[1].id"]),
+        ({"questions": [GROUP, question(5), {**GROUP, "question_points": 2.0}]}, ["quiz.questions[2].id"]),
         (
             {"questions": [question(1, question_type="riddle"), question(2, answers=[{"text": "a"}])]},
             ["quiz.questions[0].question_type", "quiz.questions[1].answers[0].id"],

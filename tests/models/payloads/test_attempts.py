@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +16,9 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.issues import Checked, Skipped
-from models.payloads import attempts
-from models.payloads.attempts import PushedAttempt, read_document, read_lines
+from models.payloads import attempts, entries
+from models.payloads.attempts import PushedAttempt, PushedState, read_document, read_lines
+from models.payloads.entries import EntryReader
 
 MOST_LINE_BYTES = 10_000
 
@@ -49,10 +53,14 @@ def of_line(source: bytes) -> list[ValidationIssue]:
     attempts, issues = lines(source)
     try:
         for found in attempts:
-            found.read_entries()
+            found.read_entries(EntryReader())
     except InvalidInputError as error:
         issues += error.issues
     return issues
+
+
+def values(found: PushedAttempt) -> list[Any]:
+    return [entry.value for entry in found.read_entries(EntryReader())]
 
 
 def read(**fields: Any) -> PushedAttempt:
@@ -162,6 +170,7 @@ def test_a_wrong_line_does_not_hide_what_is_wrong_with_others() -> None:
     [
         {"workflow_state": "settings_only", "attempt": None},
         {"workflow_state": "untaken", "submission_data": {}},
+        {"workflow_state": "unsubmitted", "attempt": 1},
         attempt(workflow_state="untaken"),
         attempt(workflow_state="settings_only", user_id=None, score="none"),
         attempt(attempt=None),
@@ -184,6 +193,20 @@ def test_a_row_that_holds_no_attempt_must_be_strict_json() -> None:
     source = b'{"workflow_state": "untaken", "submission_data": {"a": 1, "a": 2}}'
 
     assert [issue.path for issue in of_line(source)] == ["quiz_submissions[0].submission_data.a"]
+
+
+@pytest.mark.parametrize(
+    ("word", "stored"),
+    [("graded", PushedState.COMPLETE), ("submitted", PushedState.PENDING_REVIEW)],
+)
+@pytest.mark.contract("6 Data in", "Canvas's own words are understood")
+def test_the_states_of_an_assignment_s_submission_are_those_of_an_attempt(
+    word: str, stored: PushedState
+) -> None:
+    pushed = read(workflow_state=word)
+
+    assert pushed.submission.workflow_state is stored
+    assert pushed.digest([], b"") == read(workflow_state=stored).digest([], b"")
 
 
 def test_a_code_beside_a_user_is_history() -> None:
@@ -262,12 +285,12 @@ def test_sound_lines_are_read(sound: dict[str, Any]) -> None:
     found = read(**sound)
 
     assert json.loads(found.payload) == attempt(**sound)
-    assert found.read_entries() == sound.get("submission_data", [])
+    assert values(found) == sound.get("submission_data", [])
 
 
 def test_the_digest_is_that_of_the_content_not_of_its_spelling() -> None:
     def digest(found: PushedAttempt, form: bytes = b"form") -> bytes:
-        return found.digest(found.read_entries(), form)
+        return found.digest(found.read_entries(EntryReader()), form)
 
     entries = [{"question_id": 1, "points": 1.0}]
     first = read(submission_data=entries, score=None)
@@ -281,6 +304,40 @@ def test_the_digest_is_that_of_the_content_not_of_its_spelling() -> None:
     assert digest(first) != digest(
         read(submission_data=entries, attachments=[{"id": 9, "display_name": "a"}])
     )
+
+
+@pytest.mark.parametrize("data", [None, [], [{"question_id": 1, "points": 1.0}, {"text": "é", "a": [{}, 2]}]])
+def test_the_digest_is_that_of_one_list_of_json_as_stored_digests_are(data: Any) -> None:
+    found = read(submission_data=data, score=2, attachments=[{"id": "9", "display_name": "a"}])
+    digest = found.digest(found.read_entries(EntryReader()), b"form")
+
+    fields = ["complete", "2026-09-10T09:12:31Z", 7, None, 2.0, None, None, None, False]
+    content = msgspec.json.encode([fields, data, [[9, "a"]]], order="deterministic")
+    assert digest == hashlib.sha256(b"form" + content).digest()
+
+
+def test_the_digest_of_an_attempt_is_what_it_was() -> None:
+    found = read(submission_data=[{"question_id": 1, "points": 1.0, "text": "é"}])
+
+    digest = found.digest(found.read_entries(EntryReader()), b"form")
+
+    assert digest.hex() == "6047e810a5690e3a8a46cbf67ceac26292f4e6b87cb45feac287ca8f4029f064"
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_large_attempt_takes_little_more_memory_than_its_texts(count: int) -> None:
+    source = line(submission_data=[{"question_id": n, "text": "a" * 2**20} for n in range(count)])
+    [batch] = read_lines([source], 2**23)
+    [found] = batch.attempts
+    tracemalloc.start()
+    try:
+        found.digest(found.read_entries(EntryReader()), b"form")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 3.6 * len(source)
 
 
 PAIRS = st.lists(
@@ -311,6 +368,21 @@ def test_no_repeated_key_passes_the_quick_look(
     assert bool(of_line(source)) == repeats
 
 
+RAW_VALUES = ["1", "12", "1.5", "null", '"x"', '"[]"', '"[1,"', "{}", "[]", "[1]", "[[]]", '[",", ":1,"]']
+
+
+@pytest.mark.parametrize("key", ["submission_data", "quiz_data"])
+@pytest.mark.parametrize("colon", [":", ": ", ":  "])
+def test_a_line_is_read_or_refused_whatever_comes_before_its_data(key: str, colon: str) -> None:
+    for first, second in itertools.product(RAW_VALUES, repeat=2):
+        before, data = (f',"{key}"{colon}{value}' for value in (first, second))
+        nested = f',"odd":{{{before[1:]}}}'
+
+        assert lines(f"{line().decode()[:-1]}{nested}{data}}}".encode())[1] == []
+        [issue] = lines(f"{line().decode()[:-1]}{before}{data}}}".encode())[1]
+        assert issue.reason == "is given twice"
+
+
 def test_a_user_whose_id_is_zero_has_a_digest_of_their_own() -> None:
     found = read(user_id=0)
     assert found.digest([], b"form") != read(user_id=1).digest([], b"form")
@@ -323,7 +395,7 @@ def test_nothing_is_read_once_a_check_has_its_last_issue() -> None:
     batches = list(read_lines([body], MOST_LINE_BYTES, issues))
 
     assert [batch.attempts for batch in batches] == [[]]
-    assert (issues.n_issues, issues.is_complete) == (1, False)
+    assert (issues.n_invalid, issues.is_complete) == (1, False)
 
 
 @pytest.mark.parametrize("size", [1, 7, 5_000, 20_000])
@@ -343,9 +415,9 @@ ENTRY = {"question_id": 1, "text": "a", "attachment_ids": ["9"]}
 
 def test_many_responses_are_read_without_what_is_nested_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(submission_data=[{**ENTRY, "odd": {"deep": [1]}, "list": []}, ENTRY])
-    monkeypatch.setattr(attempts, "_MOST_OBJECTS", 1)
+    monkeypatch.setattr(entries, "_MOST_OBJECTS", 1)
 
-    assert found.read_entries() == [ENTRY, ENTRY]
+    assert values(found) == [ENTRY, ENTRY]
 
 
 @pytest.mark.parametrize(
@@ -359,11 +431,11 @@ def test_many_responses_are_refused_as_few_are(
     monkeypatch: pytest.MonkeyPatch, data: Any, reason: str
 ) -> None:
     found = read(submission_data=data)
-    monkeypatch.setattr(attempts, "_MOST_OBJECTS", 1)
-    monkeypatch.setattr(attempts, "MOST_QUESTIONS", 1)
+    monkeypatch.setattr(entries, "_MOST_OBJECTS", 1)
+    monkeypatch.setattr(entries, "MOST_QUESTIONS", 1)
 
     with pytest.raises(InvalidInputError) as caught:
-        found.read_entries()
+        found.read_entries(EntryReader())
     assert caught.value.issues == (ValidationIssue("quiz_submissions[0].submission_data", reason),)
 
 
@@ -372,9 +444,9 @@ def test_a_response_that_is_no_object_is_left_to_the_parser_of_responses(
     monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     found = read(submission_data=[{"question_id": 1, "text": "{"}, None])
-    monkeypatch.setattr(attempts, "_MOST_OBJECTS", limit)
+    monkeypatch.setattr(entries, "_MOST_OBJECTS", limit)
 
-    assert found.read_entries() == [{"question_id": 1, "text": "{"}, None]
+    assert values(found) == [{"question_id": 1, "text": "{"}, None]
 
 
 def test_responses_that_cannot_be_read_answer_no_question() -> None:

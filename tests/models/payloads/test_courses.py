@@ -39,7 +39,7 @@ def test_an_enrollment_is_active_unless_it_says_otherwise() -> None:
 
     assert course.enrollments is not None
     student, assistant = course.enrollments.entries.values()
-    assert student.key == (3, 7, EnrollmentType.STUDENT)
+    assert student.stored_key == (3, 7, EnrollmentType.STUDENT)
     assert student.enrollment_state is EnrollmentState.ACTIVE
     assert assistant.enrollment_state is EnrollmentState.COMPLETED
 

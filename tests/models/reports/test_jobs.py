@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from sqlalchemy import func, text, update
+from sqlalchemy.orm import Session
 
 from models.db.session import Database
 from models.errors import (
@@ -41,6 +42,18 @@ def test_one_of_many_workers_claims_a_job(database: Database) -> None:
     assert outcomes.count(None) == 9
 
 
+@pytest.mark.parametrize(("sent", "commit"), [(1, "off"), (2, "on")])
+def test_only_the_first_claim_does_not_wait_for_the_disk(database: Database, sent: int, commit: str) -> None:
+    message = must(request(database))
+    with database.transaction() as session:
+        session.execute(update(QuizReport).values(send_count=sent))
+    with database.transaction() as session:
+        session.execute(text("SET LOCAL synchronous_commit = on"))
+        ids = message.report_id, message.progress_id
+        assert jobs.claim(session, *ids, lease_seconds=60.0, max_tries=3) is not None
+        assert session.scalar(text("SHOW synchronous_commit")) == commit
+
+
 def test_a_job_of_an_earlier_request_claims_nothing(database: Database) -> None:
     earlier = must(request(database))
     abort(database, earlier.report_id)
@@ -73,6 +86,45 @@ def test_a_job_that_wants_a_newer_analysis_is_left_to_newer_workers(database: Da
 def test_a_job_that_no_newer_worker_has_taken_is_made_after_five_minutes(database: Database) -> None:
     message = request_version(database, PRESENT_VERSION + 1, minutes_ago=6)
     assert claim(database, message) is not None
+
+
+@pytest.mark.parametrize("column", ["report_type", "format"])
+def test_a_job_of_a_type_or_format_that_is_not_known_is_left_to_newer_workers(
+    database: Database, column: str
+) -> None:
+    message = request_version(database, PRESENT_VERSION, minutes_ago=6)
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE quiz_reports DROP CONSTRAINT ck_quiz_reports_reporttype"))
+        connection.execute(text(f"UPDATE quiz_reports SET {column} = 'newer'"))
+        assert (
+            jobs.claim(
+                Session(connection), message.report_id, message.progress_id, lease_seconds=60, max_tries=3
+            )
+            is None
+        )
+        connection.rollback()
+
+
+@pytest.mark.contract("3 Progress", "every Progress ends, also where workers die")
+def test_a_worker_goes_on_claiming_when_a_migration_has_added_a_column(database: Database) -> None:
+    message = must(request(database))
+    worker = Database(database.url)
+    try:
+        # After some executions, the driver prepares a statement.
+        for _ in range(8):
+            with worker.single_statement() as session:
+                assert jobs.claim(session, message.report_id, 0, lease_seconds=60, max_tries=3) is None
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE quiz_reports ADD COLUMN later integer"))
+        with worker.single_statement() as session:
+            claimed = jobs.claim(
+                session, message.report_id, message.progress_id, lease_seconds=60, max_tries=3
+            )
+    finally:
+        worker.dispose()
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE quiz_reports DROP COLUMN IF EXISTS later"))
+    assert claimed is not None
 
 
 def test_a_job_that_was_requested_of_an_older_analysis_is_made_by_the_present_one(database: Database) -> None:

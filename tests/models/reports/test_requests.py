@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from models.db.session import Database
 from models.errors import (
@@ -17,7 +18,6 @@ from models.errors import (
     CannotCancelError,
     NotFoundError,
 )
-from models.lms.courses import Course
 from models.lms.quizzes import Quiz
 from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
@@ -25,6 +25,7 @@ from models.reports.requests import (
     FAILURE_STANDS_SECONDS,
     Aborted,
     cancel_progress,
+    failure_stands_seconds,
     find_file_report,
     find_newest,
     find_progress_report,
@@ -33,7 +34,6 @@ from models.reports.requests import (
 from models.reports.tables import JobMessage, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
 from tests.models.reports.report_life import (
-    COURSE_ID,
     NOW,
     QUIZ_ID,
     TEACHER_ID,
@@ -238,9 +238,9 @@ def test_a_running_job_can_not_be_cancelled(database: Database) -> None:
 
 def recent_failure(database: Database) -> QuizReport | None:
     with database.transaction() as session:
-        course, quiz = session.get_one(Course, COURSE_ID), session.get_one(Quiz, QUIZ_ID)
+        quiz = session.get_one(Quiz, QUIZ_ID)
         variant = Variant.of(quiz, ReportType.STUDENT_ANALYSIS, all_versions=False, sis_ids=True)
-        return find_recent_failure(session, course, quiz, variant)
+        return find_recent_failure(session, variant)
 
 
 def test_a_failure_is_recent_for_ten_minutes(database: Database) -> None:
@@ -252,9 +252,30 @@ def test_a_failure_is_recent_for_ten_minutes(database: Database) -> None:
     assert must(recent_failure(database)).id == message.report_id
 
     with database.transaction() as session:
-        ten_minutes_ago = func.now() - text(f"interval '{FAILURE_STANDS_SECONDS} seconds'")
-        session.execute(update(QuizReport).values(updated_at=ten_minutes_ago))
+        failed_before(session, FAILURE_STANDS_SECONDS)
     assert recent_failure(database) is None
+
+
+def failed_before(session: Session, seconds: float) -> None:
+    ago = func.now() - text(f"interval '{seconds} seconds'")
+    session.execute(update(QuizReport).values(updated_at=ago))
+
+
+@pytest.mark.parametrize(
+    ("before", "remaining"),
+    [(0, 600), (0.5, 600), (590, 10), (599, 1), (599.9, 1), (600, None), (3600, None)],
+)
+def test_a_failure_stands_for_the_seconds_that_remain_of_ten_minutes(
+    database: Database, before: float, remaining: int | None
+) -> None:
+    message = must(request(database))
+    claimed = must(claim(database, message))
+    with database.transaction() as session:
+        assert failure_stands_seconds(session, message.report_id) is None
+        jobs.fail(session, claimed, "It was not to be.")
+        # The clock of a transaction stands still.
+        failed_before(session, before)
+        assert failure_stands_seconds(session, message.report_id) == remaining
 
 
 def test_a_failure_is_not_recent_if_data_have_come_in_since_the_claim(database: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from models.db.session import Database
 from models.reports.selected_attempts import all_attempts, first_attempts, kept_attempts
@@ -175,3 +176,35 @@ def test_sections_limit_a_report_to_their_students(mixed: Lms) -> None:
         (502, 1),
     ]
     assert selected(mixed, first_attempts(COURSE_ID, QUIZ_ID, [31])) == [(501, 1)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        all_attempts(COURSE_ID, QUIZ_ID),
+        all_attempts(COURSE_ID, QUIZ_ID, [31]),
+        first_attempts(COURSE_ID, QUIZ_ID),
+        *(kept_attempts(COURSE_ID, QUIZ_ID, policy) for policy in (HIGHEST, LATEST, AVERAGE)),
+    ],
+)
+def test_attempts_are_selected_by_their_index_alone(database: Database, query: str) -> None:
+    # Which index is cheapest depends on how many rows the server believes in, so there is no other.
+    with database.engine.connect() as connection:
+        others = connection.exec_driver_sql(
+            "SELECT indexrelid::regclass::text, conname FROM pg_index"
+            " LEFT JOIN pg_constraint ON conindid = indexrelid AND conrelid = indrelid"
+            " WHERE indrelid = 'attempts'::regclass AND indexrelid <> 'ix_attempts_selected'::regclass"
+        ).all()
+        for index, constraint in others:
+            connection.exec_driver_sql(
+                f"DROP INDEX {index}"
+                if constraint is None
+                else f"ALTER TABLE attempts DROP CONSTRAINT {constraint} CASCADE"
+            )
+        for way in ("seqscan", "bitmapscan"):
+            connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+        plan = connection.scalars(text("EXPLAIN " + query.replace(":", "\\:"))).all()
+        connection.rollback()
+
+    (scan,) = (step for step in plan if " on attempts" in step)
+    assert "Index Only Scan using ix_attempts_selected" in scan

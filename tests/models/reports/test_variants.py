@@ -92,11 +92,12 @@ def test_an_unknown_format_is_refused_with_those_that_there_are(name: object) ->
         parse_report_format(name, ReportType.ITEM_ANALYSIS)
 
 
-def test_new_quizzes_have_layouts_of_their_own_for_the_student_analysis_alone() -> None:
+def test_new_quizzes_have_layouts_of_their_own_but_for_the_csv_of_an_item_analysis() -> None:
     layouts = {name: parse_new_quizzes_format(name, STUDENT) for name in ("csv", "json")}
 
     assert layouts == {"csv": ReportFormat.NEW_QUIZZES_CSV, "json": ReportFormat.NEW_QUIZZES_JSON}
     assert parse_new_quizzes_format("csv", ReportType.ITEM_ANALYSIS) is CSV
+    assert parse_new_quizzes_format("json", ReportType.ITEM_ANALYSIS) is ReportFormat.NEW_QUIZZES_JSON
 
 
 @pytest.mark.parametrize("name", [None, "CSV", "xlsx", 7, ["csv"], "new_quizzes_csv"])

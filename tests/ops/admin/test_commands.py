@@ -33,11 +33,12 @@ def logging_as_it_was() -> Iterator[None]:
     """Undo what the commands configure: the stream of their log is closed after each."""
     root = logging.getLogger()
     handlers, level, hook = root.handlers[:], root.level, sys.excepthook
+    before = structlog.get_config()
     yield
     root.handlers[:], sys.excepthook = handlers, hook
     root.setLevel(level)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 PROGRESS, FILE = "url:GET|/api/v1/progress/:id", "url:GET|/api/v1/files/:id"

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import redis
 from psycopg import sql
+from sqlalchemy import text
 
 from models.broker import BrokerError
 from models.db.session import Database
@@ -27,7 +28,9 @@ from ops.admin.doctor import (
     check_texts,
     check_uploads,
     check_workers,
+    describe_waiting,
 )
+from tests.factories import COURSE_ID, OTHER_COURSE_ID, OTHER_QUIZ_ID, Api, reports_path
 from tests.school import School, Size
 
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -156,6 +159,20 @@ def test_texts_by_older_rules(settings: Settings, database: Database) -> None:
 def test_no_worker(settings: Settings) -> None:
     with pytest.raises(CheckFailedError, match="no worker responds: start quiz-reports worker"):
         check_workers(settings)
+
+
+def test_reports_that_wait_are_told_with_the_course_of_most(api: Api) -> None:
+    for report_type in ("student_analysis", "item_analysis"):
+        api.post(reports_path(), json={"quiz_report": {"report_type": report_type}})
+    other = reports_path(OTHER_QUIZ_ID, OTHER_COURSE_ID)
+    api.post(other, "admin", json={"quiz_report": {"report_type": "item_analysis"}})
+    assert not describe_waiting(api.settings)
+
+    with api.database.transaction() as session:
+        session.execute(text("UPDATE quiz_reports SET updated_at = now() - interval '2 minutes'"))
+
+    told = f"3 reports have waited for more than 60 seconds, 2 of them of course {COURSE_ID}"
+    assert describe_waiting(api.settings) == told
 
 
 @pytest.mark.contract("9 Commands", "doctor says what is wrong")

@@ -19,6 +19,7 @@ from models.reports.tables import JobMessage
 from models.settings import Settings
 from ops import cli
 from ops.client.http import Client
+from tests.servers import KeptRows
 from tests.serving import served
 from workers.generation import generate
 from workers.resources import Resources
@@ -44,12 +45,21 @@ class Ended:
 
 
 @pytest.fixture
-def service(app: Flask, database: Database) -> Iterator[Service]:
-    with database.transaction() as session:
-        token = create_token(session, user_id=1, admin=True)
+def service(app: Flask, database: Database, token_rows: KeptRows[str]) -> Iterator[Service]:
+    def add() -> str:
+        with database.transaction() as session:
+            return create_token(session, user_id=1, admin=True)
+
+    token = token_rows.put(add)
     # The logs of the service and its worker are not what the command writes.
     with served(app) as url, capture_logs():
         yield Service(url, token)
+
+
+@pytest.fixture(scope="session")
+def token_rows(migrated_database: Database) -> KeptRows[str]:
+    """The row of the administrator's token: always the same one, so that kept rows may include it."""
+    return KeptRows(migrated_database.engine, "token")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable
@@ -20,27 +21,66 @@ from ops.client.http import Client, Report
 from ops.sample.loading import write_sample
 from tests.ops.client.conftest import Ended, Service
 from tests.payloads import attempt
+from tests.plain_http import PLAIN_HTTP
 from tests.reference import compare
+from tests.servers import KeptRows, empty_tables
 from workers import generation
 
 Command = Callable[..., Ended]
 
 
+@pytest.fixture(scope="module")
+def written_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written") / "sample"
+    write_sample(folder)
+    return folder
+
+
 @pytest.fixture
-def imported(quiz_reports: Command, tmp_path: Path) -> Ended:
+def sample(written_sample: Path, tmp_path: Path) -> list[Path]:
+    """The files of the sample course, in a folder of the test."""
+    folder = shutil.copytree(written_sample, tmp_path / "sample")
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def imported_rows(migrated_database: Database) -> KeptRows[Ended]:
+    return KeptRows(migrated_database.engine, "imported")
+
+
+@pytest.fixture(scope="module")
+def quizzes_rows(migrated_database: Database) -> KeptRows[Ended]:
+    return KeptRows(migrated_database.engine, "quizzes")
+
+
+@pytest.fixture
+def imported(
+    quiz_reports: Command, sample: list[Path], database: Database, imported_rows: KeptRows[Ended]
+) -> Ended:
+    """The sample course in the service, and how its import ended."""
     # The other way round: course, quizzes and submissions find their order themselves.
-    paths = sorted(write_sample(tmp_path / "sample"), reverse=True)
-    ended = quiz_reports("import", *paths)
-    assert ended.status == 0, ended.err
-    return ended
+    return _put(imported_rows, database, quiz_reports, sample[::-1])
 
 
 @pytest.fixture
-def quizzes(quiz_reports: Command, tmp_path: Path) -> None:
+def quizzes(
+    quiz_reports: Command, sample: list[Path], database: Database, quizzes_rows: KeptRows[Ended]
+) -> None:
     """The sample's course and quizzes, without attempts."""
-    paths = write_sample(tmp_path / "sample")
-    ended = quiz_reports("import", *(path for path in paths if "submissions" not in path.name))
-    assert ended.status == 0, ended.err
+    _put(quizzes_rows, database, quiz_reports, [path for path in sample if "submissions" not in path.name])
+
+
+def _put(rows: KeptRows[Ended], database: Database, quiz_reports: Command, paths: list[Path]) -> Ended:
+    """Import files once; later the tables are filled with what that stored, the service's token included."""
+
+    def add() -> Ended:
+        ended = quiz_reports("import", *paths)
+        assert ended.status == 0, ended.err
+        return ended
+
+    if rows.are_kept:
+        empty_tables(database.engine)
+    return rows.put(add)
 
 
 def test_import_pushes_files_in_the_order_in_which_they_build_on_each_other(imported: Ended) -> None:
@@ -116,8 +156,8 @@ def test_a_first_import_is_checked_in_one_go_and_then_skips(
     assert quiz_reports("import", "--check", "--skip", *faulty).status == 2
 
 
-def test_a_check_of_valid_files_ends_well(quiz_reports: Command, tmp_path: Path) -> None:
-    ended = quiz_reports("import", "--check", *write_sample(tmp_path / "sample"))
+def test_a_check_of_valid_files_ends_well(quiz_reports: Command, sample: list[Path]) -> None:
+    ended = quiz_reports("import", "--check", *sample)
 
     assert ended.status == 0, ended.out
     assert b"submissions of quiz 201: would be" in ended.out
@@ -163,8 +203,8 @@ def test_a_refused_file_names_each_place_on_a_line(
     assert all(line.startswith("  quiz_submissions[") for line in lines[1:])
 
 
-def test_one_quiz_cannot_be_the_name_of_several_files(quiz_reports: Command, tmp_path: Path) -> None:
-    ended = quiz_reports("import", *write_sample(tmp_path / "sample"), "--quiz", "201")
+def test_one_quiz_cannot_be_the_name_of_several_files(quiz_reports: Command, sample: list[Path]) -> None:
+    ended = quiz_reports("import", *sample, "--quiz", "201")
 
     assert ended.status == 2
     assert "several of the files are quizzes" in ended.err
@@ -222,7 +262,7 @@ def test_a_report_that_is_being_made_is_joined(
     claim, wait_for = jobs.claim, Client.wait_for
 
     def late_claim(*arguments: Any, **options: Any) -> jobs.Claim | None:
-        assert somebody_waits.wait(30)
+        assert somebody_waits.wait(60)
         return claim(*arguments, **options)
 
     def noticed_wait(*arguments: Any) -> Report:
@@ -235,7 +275,8 @@ def test_a_report_that_is_being_made_is_joined(
         f"{service.url}/api/v1/courses/101/quizzes/201/reports",
         data={"quiz_report[report_type]": "item_analysis"},
         headers={"Authorization": f"Bearer {service.token}"},
-        trust_env=False,
+        **PLAIN_HTTP,
+        timeout=60,
     )
     ended = quiz_reports("report", "101", "201", "item_analysis")
 

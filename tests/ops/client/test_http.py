@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from flask import Flask, redirect
+from werkzeug import Response
+from werkzeug.serving import BaseWSGIServer, make_server, make_ssl_devcert
 
 from ops.client.http import Client, RefusedError, Report, ReportFailedError, ServiceError, UnreachableError
+from tests import serving
 
 BASE = "http://127.0.0.1:9"
 REPORTS = "/api/v1/courses/101/quizzes/201/reports"
@@ -273,3 +279,30 @@ def test_a_redirected_download_does_not_carry_the_token_to_another_host(
     assert to.getvalue() == b"a,b"
     assert asked[2].url.host == "store.example"
     assert "Authorization" not in asked[2].headers
+
+
+def test_a_redirect_to_https_needs_a_certificate_that_an_authority_has_signed(tmp_path: Path) -> None:
+    with self_signed_server(tmp_path) as store:
+        app = Flask(__name__)
+        app.add_url_rule("/api/v1/courses/101/quizzes/201/reports", "reports", lambda: [generated()])
+        app.add_url_rule("/files/5/download", "download", lambda: redirect(store_url(store)))
+        with serving.served(app) as url, Client(url, "secret") as client:
+            listed = client.reports(101, 201)[0]
+            with pytest.raises(UnreachableError, match="CERTIFICATE_VERIFY_FAILED"):
+                client.download(listed, io.BytesIO())
+
+
+def store_url(server: BaseWSGIServer) -> str:
+    return f"https://localhost:{server.port}/object"
+
+
+@contextmanager
+def self_signed_server(folder: Path) -> Iterator[BaseWSGIServer]:
+    make_ssl_devcert(str(folder / "store"), host="localhost")
+    context = (str(folder / "store.crt"), str(folder / "store.key"))
+    server = make_server("127.0.0.1", 0, Response("a,b"), ssl_context=context)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    yield server
+    thread.join()
+    server.server_close()

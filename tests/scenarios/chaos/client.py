@@ -123,7 +123,7 @@ class Client:
             except httpx.ConnectError:
                 if attempt == len(rotation) - 1:
                     raise
-        raise AssertionError("nobody is in the rotation")
+        raise httpx.ConnectError("no API process is in the rotation")
 
     def _note(self, answered: Answered) -> None:
         with self._lock:

@@ -18,6 +18,7 @@ from models.access.tokens import create_token
 from models.db.session import Database
 from models.reports.tables import Queue
 from ops.local.embedded import EmbeddedPostgres, EmbeddedServer, EmbeddedValkey, free_port
+from tests.plain_http import PLAIN_HTTP
 from tests.scenarios.chaos import stopping_worker
 from tests.scenarios.chaos.processes import START_SECONDS, ServiceProcess, send
 from tests.scenarios.chaos.releases import PRESENT
@@ -132,7 +133,7 @@ class Stack:
         def ready() -> bool:
             assert api.is_running(), api.log.read_text()[-2000:]
             try:
-                return httpx.get(f"{self.addresses[api]}/readyz", trust_env=False, timeout=5).is_success
+                return httpx.get(f"{self.addresses[api]}/readyz", **PLAIN_HTTP, timeout=5).is_success
             except httpx.TransportError:
                 return False
 

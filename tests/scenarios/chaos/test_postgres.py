@@ -137,12 +137,17 @@ def all_connections_taken(run: Run) -> Iterator[None]:
                 return True
             return False
 
-        wait_for(take)
-        owner.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'quiz-reports'"
-        )
-        # Theirs are free now, for whoever is first.
-        wait_for(take)
+        def service_has_none() -> bool:
+            """Take what is free, and drop what the service has; it may be the first to connect again."""
+            while not take():
+                continue
+            dropped = owner.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE application_name = 'quiz-reports'"
+            ).fetchall()
+            return not dropped
+
+        wait_for(service_has_none)
         yield
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from tests.plain_http import PLAIN_HTTP
 from tests.s3_server import S3Server, SpoiltWay
 from tests.scenarios.chaos.requests import failed
 from tests.scenarios.chaos.run import Run
@@ -121,7 +122,7 @@ def is_read_slowly(run: Run) -> None:
     file = run.client.wait_for_file(quiz_id, run.client.request(quiz_id))
     received, began = 0, time.monotonic()
     path = httpx.URL(file["url"]).raw_path.decode()
-    with httpx.stream("GET", f"{run.stack.rotation[0]}{path}", trust_env=False, timeout=60) as answer:
+    with httpx.stream("GET", f"{run.stack.rotation[0]}{path}", **PLAIN_HTTP, timeout=60) as answer:
         for chunk in answer.iter_bytes(2**20):
             received += len(chunk)
             # Longer in all than one request to the store may take.

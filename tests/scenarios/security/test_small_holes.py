@@ -20,6 +20,8 @@ from models.settings import Settings
 from tests.factories import COURSE_ID, QUIZ_ID, Api, reports_path
 from tests.web_process import WebProcess, running_web_process
 
+pytestmark = pytest.mark.exhaustive
+
 COURSE = f"/api/v1/courses/{COURSE_ID}"
 BROKEN_CHUNKS = (
     b"zz\r\n{}\r\n0\r\n\r\n",
@@ -70,14 +72,7 @@ def web(module_settings: Settings) -> Iterator[WebProcess]:
 
 def exchange(web: WebProcess, request: bytes) -> bytes:
     """Send bytes and nothing after them; return all that comes until the server closes the connection."""
-    with web.connect() as client:
-        try:
-            client.sendall(request)
-            client.shutdown(1)
-            return b"".join(iter(lambda: client.recv(65536), b""))
-        except ConnectionError:
-            # It has refused the request before reading all of it.
-            return b""
+    return web.exchange(request, sends_no_more=True)
 
 
 def statuses(response: bytes) -> list[int]:
@@ -103,6 +98,14 @@ def test_a_broken_chunk_without_a_token_is_a_4xx_on_every_route(
             assert all(status < 500 for status in found), (route.method, path, chunks)
             assert route.scope is None or found[0] >= 400, (route.method, path, chunks)
     Services.of(app).close()
+
+
+@pytest.mark.parametrize("coding", [b"xchunked", b"", b"chunked;a=b", b"identity, x", b"gzip", b"chunked, x"])
+def test_a_transfer_coding_that_is_not_known_is_a_400(web: WebProcess, coding: bytes) -> None:
+    head = b"PUT /api/v1/courses/101 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding
+
+    assert statuses(exchange(web, head + b"\r\n\r\n2\r\n{}\r\n0\r\n\r\n")) == [400]
+    assert web.answers()
 
 
 def test_no_bytes_make_a_5xx(web: WebProcess) -> None:

@@ -28,7 +28,7 @@ def refuse(command: list[str], **changes: str) -> str:
         env={**os.environ, **GOOD, **changes},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert ended.returncode == 1, ended.stderr
     assert ended.stdout == ""

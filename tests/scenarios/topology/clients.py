@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from models.reports.variants import PUBLIC_TYPES, ReportType
+from tests.plain_http import PLAIN_HTTP
 from tests.sample_reports import DIGESTS, KINDS, Kind, sample_pushes
 from tests.scenarios.topology.containers import Topology
 from tests.waiting import wait_for
@@ -48,7 +49,7 @@ class Clients:
         token = self.pusher if method == "PUT" else self.teacher
         url = path if path.startswith("http") else (base_url or self.topology.base_url) + path
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.request(method, url, headers=headers, trust_env=False, timeout=60, **options)
+        return httpx.request(method, url, headers=headers, **PLAIN_HTTP, timeout=60, **options)
 
     def served(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request as a patient client does: again, as long as it is not served."""
@@ -90,6 +91,10 @@ class Clients:
             return report.get("file")
 
         return self.served("GET", wait_for(file)["url"]).content
+
+    def file(self, kind: Kind) -> bytes:
+        """Download the file of a report that was requested before."""
+        return self.served("GET", self.served("GET", self.paths[kind]).json()["file"]["url"]).content
 
     def was_made_by(self, worker: str, kind: Kind) -> bool:
         """Whether the log of a worker speaks of a report that was requested."""

@@ -126,7 +126,7 @@ class Container:
         self._process.send_signal(self.description.stop_signal)
         status = self._process.wait(self.description.stop_seconds)
         assert status == 0, f"{self.name} ended with {status}: {self.log.read_text()[-2000:]}"
-        _, left = psutil.wait_procs(children, timeout=5)
+        _, left = psutil.wait_procs(children, timeout=60)
         assert left == []
         self.forget()
 

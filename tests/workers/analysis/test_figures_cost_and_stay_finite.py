@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
+from tests.cost import cpu_seconds
 from workers.analysis import moments
 from workers.analysis.columns import ColumnKind
 from workers.analysis.frames import Item, Option
@@ -33,11 +34,8 @@ def analysed(items: list[Item], scores: list[float], chosen: list[list[int]]) ->
 def seconds(n_options: int) -> float:
     options = tuple(Option(number, "a", 0.0) for number in range(1, n_options + 1))
     students = [*range(1, n_options + 1)] * 2
-    began = time.process_time()
-    analysed(
-        [Item(1, "a", 1.0, 1, True, options)], [float(n) for n in students], [[n] for n in students]
-    ).rows()
-    return time.process_time() - began
+    items, scores = [Item(1, "a", 1.0, 1, True, options)], [float(n) for n in students]
+    return cpu_seconds(lambda: analysed(items, scores, [[n] for n in students]).rows())
 
 
 @pytest.mark.no_cover
@@ -78,10 +76,13 @@ def test_moments_of_many_values_start_no_threads() -> None:
     # The threads of a library count in the time of the process, and not in that of this thread.
     x = np.random.default_rng(5).normal(size=200_000)
     moments.correlation(x, x[::-1])
-    process, thread = time.process_time(), time.thread_time()
 
-    for _ in range(20):
-        moments.correlation(x, x[::-1])
-        moments.covariance(x, x[::-1])
+    def takes_only_this_thread() -> bool:
+        process, thread = time.process_time(), time.thread_time()
+        for _ in range(20):
+            moments.correlation(x, x[::-1])
+            moments.covariance(x, x[::-1])
+        return time.process_time() - process < 1.2 * (time.thread_time() - thread)
 
-    assert time.process_time() - process < 1.2 * (time.thread_time() - thread)
+    # A thread that an earlier test left may work during one of them.
+    assert any(takes_only_this_thread() for _ in range(5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ops.benchmarks.findings import OF_KEYS, Choices, analyse, rates, simulate
+from ops.benchmarks.findings import Choices, analyse, rates, simulate
 from workers.analysis.findings import RULES, SHARES, Rank, Remark, as_json, words
 from workers.analysis.score_table import NO_OPTION
 
@@ -73,10 +73,24 @@ def test_findings_come_before_notes_by_their_weight(choices: Choices) -> None:
     assert [rule.rank for rule in RULES] == sorted((rule.rank for rule in RULES), key=list(Rank).index)
 
 
-def test_nineteen_students_raise_no_finding_about_a_correlation() -> None:
-    raised = analyse(simulate(np.random.default_rng(2), 19, 20), [2] * 20)
+@pytest.mark.parametrize("students", [1, 2, 3, 19])
+def test_below_twenty_students_no_rule_applies(students: int) -> None:
+    assert analyse(simulate(np.random.default_rng(2), students, 20), [2] * 20) == []
 
-    assert not {remark.rule for remark in raised} & (OF_KEYS | {"low_reliability"})
+
+def test_twenty_students_are_enough_for_a_rule() -> None:
+    assert analyse(simulate(np.random.default_rng(2), 20, 20), [2] * 20)
+
+
+def test_an_option_is_compared_with_the_key_among_the_students_who_answered(choices: Choices) -> None:
+    [remark] = of_first_item(choices, "wrong_key", key=2)
+
+    others = (choices[:, 1:] == 0).sum(axis=1)
+    answered = choices[:, 0] != NO_OPTION
+    totals = others + (choices[:, 0] == 2)
+    for figure, option in (("point_biserial_of_key", 2), ("point_biserial_of_option", 0)):
+        expected = np.corrcoef(choices[answered, 0] == option, totals[answered])[0, 1]
+        assert remark.figures[figure] == pytest.approx(expected, abs=1e-12)
 
 
 def test_long_answers_are_cut_in_a_sentence_and_braces_stay_as_they_are(choices: Choices) -> None:

@@ -327,6 +327,17 @@ def test_many_rows_and_columns_come_in_frames_of_limited_size() -> None:
     assert sum(map(len, options)) == 2 * 299 + 5_000
 
 
+def test_long_texts_come_in_frames_of_limited_size() -> None:
+    long = [question(n, position=n, title=f"{n} " * 2**20) for n in range(10)]
+    analysis = analysed(long, students((1.0, [10 * n for n in range(10)])))
+
+    rows, [options] = list(analysis.row_frames()), list(analysis.option_frames())
+
+    assert [len(frame) for frame in rows] == [4, 4, 2]
+    assert pd.concat(rows, ignore_index=True).equals(analysis.rows())
+    assert set(options["Question Title"].str.len()) == {200}
+
+
 def test_memory_does_not_grow_with_the_number_of_questions() -> None:
     items = [question(n) for n in range(1_000)]
     analysis = ItemAnalysis(items, {1: [item.id for item in items]}, np.zeros(4_000))

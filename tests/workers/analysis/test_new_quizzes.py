@@ -70,7 +70,7 @@ def written(*rows: dict[str, Any], **options: bool) -> list[list[str]]:
 def in_json(*rows: dict[str, Any], **options: bool) -> Any:
     made = analysis(**options)
     frames = iter([made.rows(attempt_frame([row], SCHEMA)) for row in rows])
-    return json.loads(b"".join(new_quizzes_json.write(made.columns, frames)))
+    return json.loads(b"".join(new_quizzes_json.write_attempts(made.columns, frames)))
 
 
 def test_the_frame_has_the_columns_that_are_read() -> None:
@@ -192,5 +192,5 @@ def test_json_without_an_attempt_or_an_item() -> None:
     bare = NewQuizzesAnalysis(NewQuizzesOptions(True, False), [], {1: []})
     empty = {"question_set_id": 1, "answer_ids": [], "texts": [], "points": [], "outcomes": ""}
     frame: pd.DataFrame = bare.rows(attempt_frame([row(**empty)], SCHEMA))
-    [attempt] = json.loads(b"".join(new_quizzes_json.write(bare.columns, iter([frame]))))
+    [attempt] = json.loads(b"".join(new_quizzes_json.write_attempts(bare.columns, iter([frame]))))
     assert (attempt["item_responses"], attempt["summary"]) == ([], {"score": 4.5, "points_possible": 0.0})

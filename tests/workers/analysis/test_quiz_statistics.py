@@ -18,16 +18,11 @@ from hypothesis import strategies as st
 from tests.reference.plain_statistics import PlainQuiz, Response, Row
 from workers.analysis.figures import CONVENTIONS, Figure, Reason
 from workers.analysis.findings import remarks
+from workers.analysis.item_figures import ItemFigures
 from workers.analysis.option_counts import OptionCounts
-from workers.analysis.quiz_statistics import (
-    ItemFigures,
-    ItemOption,
-    QuizFigures,
-    QuizStatistics,
-    ScoredItem,
-    Totals,
-)
+from workers.analysis.quiz_statistics import QuizFigures, QuizStatistics
 from workers.analysis.score_table import NO_OPTION, ScoreTable
+from workers.analysis.totals import ItemOption, ScoredItem, Totals
 
 OPTIONS = (11, 12, 13)
 
@@ -45,7 +40,7 @@ def item_of(number: int, points: float, options: Sequence[int] = OPTIONS) -> Sco
 
 
 def statistics_of(
-    quiz: PlainQuiz, minutes: Sequence[float] = (), chunk: int = 7
+    quiz: PlainQuiz, minutes: Sequence[float] = (), chunk: int = 7, scores: Sequence[float] = ()
 ) -> tuple[QuizFigures, list[ItemFigures]]:
     items = [item_of(number, points) for number, points in enumerate(quiz.possible)]
     table = ScoreTable(len(items))
@@ -53,7 +48,7 @@ def statistics_of(
         rows = quiz.rows[start : start + chunk]
         table.add(len(rows), long_frame(rows))
     times = np.array(minutes or [math.nan] * len(quiz.rows))
-    statistics = QuizStatistics(items, table, Totals(items, table), times, {})
+    statistics = QuizStatistics(items, table, Totals(items, table), times, {}, np.array(scores, float))
     quiz_figures, item_figures = statistics.quiz(), statistics.items()
     # Whatever the data, what is found can be put into words.
     remarks(quiz_figures, items, item_figures)
@@ -115,6 +110,8 @@ def test_every_figure_agrees_with_the_plain_computation(plain: PlainQuiz) -> Non
 
     analysed, weights = plain.analysed(), plain.weights()
     agrees(quiz.alpha, plain.alpha())
+    for name, expected in plain.summary().items():
+        agrees(getattr(quiz, name), expected)
     for number, figures in enumerate(items):
         assert figures.analysed == (number in analysed)
         agrees(figures.facility, plain.facility(number))
@@ -133,6 +130,10 @@ def test_every_figure_agrees_with_the_plain_computation(plain: PlainQuiz) -> Non
         )
         for option, its_figures in zip(OPTIONS, figures.options, strict=True):
             agrees(its_figures.point_biserial, plain.option(number, option)[1])
+            agrees(its_figures.mean_total, plain.mean_total(number, option))
+            for group in ("top", "middle", "bottom"):
+                found = getattr(its_figures, f"share_of_{group}")
+                agrees(found, plain.share_of_group(number, option, group))
 
 
 def agrees(figure: Figure, expected: float | None) -> None:
@@ -167,6 +168,11 @@ def require_in_range(quiz: QuizFigures, items: Sequence[ItemFigures]) -> None:
                 low, high = RANGES.get(name, (-math.inf, math.inf))
                 assert figure.value is None or low <= figure.value <= high, (name, figure)
                 assert figure.value is None or math.isfinite(figure.value), name
+                if figure.interval is not None:
+                    assert figure.value is not None
+                    lower, upper = figure.interval
+                    assert low <= lower <= upper <= high, (name, figure)
+                    assert lower <= figure.value <= upper, (name, figure)
     json.dumps([dataclasses.asdict(quiz), *map(dataclasses.asdict, items)], allow_nan=False)
 
 
@@ -181,6 +187,9 @@ RANGES = {
     "alpha": (-math.inf, 1.0),
     "alpha_if_deleted": (-math.inf, 1.0),
     "share": (0.0, 1.0),
+    "share_of_top": (0.0, 1.0),
+    "share_of_middle": (0.0, 1.0),
+    "share_of_bottom": (0.0, 1.0),
     "standard_deviation_sample": (0.0, math.inf),
     "standard_error_of_measurement": (0.0, math.inf),
 }
@@ -217,11 +226,55 @@ def test_from_twenty_respondents_on_coefficients_have_intervals() -> None:
         assert figure.interval[0] <= figure.value <= figure.interval[1]
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 19, 20, 99, 100])
+@pytest.mark.parametrize("score", [None, 0.0, 1.0])
+def test_every_number_of_respondents_has_figures_in_their_range(n: int, score: float | None) -> None:
+    plain = right_and_wrong(n)
+    if score is not None:
+        # All have the same points, so all totals tie and the best are everybody.
+        plain = PlainQuiz([[Response(score, option=11)] * 3] * n, [1.0] * 3)
+
+    quiz, items = statistics_of(plain)
+
+    require_in_range(quiz, items)
+    assert quiz.n == n
+    has_coefficients = n >= 20 and score is None
+    assert (quiz.alpha.value is not None) == has_coefficients
+    if score is not None and n >= 20:
+        assert {item.d27.reason for item in items} == {Reason.EMPTY_GROUP}
+        assert {item.effective_weight.reason for item in items} == {
+            Reason.ALL_CORRECT if score else Reason.ALL_WRONG
+        }
+        assert {option.share_of_bottom.reason for item in items for option in item.options} == {
+            Reason.SMALL_GROUP
+        }
+
+
 def test_no_attempts() -> None:
     quiz, items = statistics_of(PlainQuiz([], [1.0, 1.0]))
 
-    assert (quiz.n, quiz.score_distribution, quiz.mean.reason) == (0, {}, Reason.NO_RESPONDENTS)
+    assert (quiz.n, quiz.score_distribution) == (0, {})
+    assert {quiz.mean.reason, quiz.skewness.reason, quiz.quiz_score_mean.reason} == {Reason.NO_RESPONDENTS}
     assert {item.facility.reason for item in items} == {Reason.NO_RESPONDENTS}
+
+
+def test_responses_without_a_question_that_is_analysed_say_so() -> None:
+    quiz, _ = statistics_of(PlainQuiz([[Response(1.0), Response(0.0, graded=False)]] * 30, [0.0, 5.0]))
+
+    assert (quiz.n, quiz.items, quiz.points_possible, quiz.score_distribution) == (30, 0, 0.0, {})
+    for figure in (quiz.mean, quiz.mean_percent, quiz.standard_deviation_sample, quiz.skewness):
+        assert figure == Figure(None, None, Reason.NO_ITEMS)
+
+
+def test_the_scores_of_the_quiz_itself_stand_beside_the_totals() -> None:
+    plain = PlainQuiz([[Response(1.0), Response(0.0)]] * 3, [1.0, 1.0])
+
+    quiz, _ = statistics_of(plain, scores=[2.0, math.nan, 5.0])
+
+    assert (quiz.mean.value, quiz.quiz_score_mean.value, quiz.quiz_score_maximum.value) == (1.0, 3.5, 5.0)
+    assert quiz.quiz_score_standard_deviation_population.value == 1.5
+    ungraded, _ = statistics_of(plain, scores=[math.nan] * 3)
+    assert ungraded.quiz_score_mean.reason is Reason.NO_SCORES
 
 
 def test_one_student() -> None:
@@ -354,6 +407,55 @@ def test_groups_of_fewer_than_five_are_not_broken_out() -> None:
     assert key.mean_total.value == pytest.approx(1.5)
 
 
+def test_totals_that_tie_leave_too_few_at_the_bottom_to_compare() -> None:
+    rows = [[Response(float(student > 1)), Response(float(student > 1))] for student in range(30)]
+
+    _, [item, _] = statistics_of(PlainQuiz(rows, [1.0, 1.0]))
+
+    assert item.d27.reason is Reason.FEW_IN_GROUP
+
+
+def test_a_question_that_few_of_the_best_were_shown_is_not_compared_between_groups() -> None:
+    others = [Response(float(n < 15)) for n in range(30)]
+    rows = [[Response(1.0) if 3 < n < 25 else None, other] for n, other in enumerate(others)]
+
+    _, [item, _] = statistics_of(PlainQuiz(rows, [1.0, 1.0]))
+
+    assert item.d27.reason in {Reason.FEW_IN_GROUP, Reason.EMPTY_GROUP}
+
+
+def test_fewer_than_twenty_students_with_other_points_leave_no_correlation_with_the_rest() -> None:
+    # All were shown the first question, twelve of them nothing else.
+    rows = [[Response(float(n % 2)), Response(float(n % 3 > 0)) if n >= 12 else None] for n in range(30)]
+
+    _, [item, _] = statistics_of(PlainQuiz(rows, [1.0, 1.0]))
+
+    assert item.point_biserial_total.value is not None
+    for figure in (item.item_rest_correlation, item.discriminative_efficiency, item.greatest_rest_covariance):
+        assert figure.reason is Reason.FEW_RESPONDENTS
+
+
+def test_fewer_than_twenty_answers_leave_no_correlation_of_an_option() -> None:
+    chose = [Response(float(n % 2), option=11 + n % 2) for n in range(19)]
+    rows = [[response, Response(float(n % 3 > 0))] for n, response in enumerate(chose)]
+    rows += [[Response(0.0, answered=False), Response(1.0)]] * 20
+
+    _, [item, _] = statistics_of(PlainQuiz(rows, [1.0, 1.0]))
+
+    assert item.item_rest_correlation.value is not None
+    assert item.options[0].point_biserial.reason is Reason.FEW_RESPONDENTS
+
+
+def test_alpha_without_a_question_has_an_interval_too() -> None:
+    _, items = statistics_of(right_and_wrong(40, items=4))
+
+    for item in items:
+        value, interval = item.alpha_if_deleted.value, item.alpha_if_deleted.interval
+        assert value is not None
+        assert interval is not None
+        assert interval[0] < value < interval[1]
+
+
 def test_times_have_a_median_and_quartiles() -> None:
     quiz, _ = statistics_of(right_and_wrong(5), minutes=[10.0, math.nan, 20.0, 30.0, 40.0])
 
@@ -367,6 +469,14 @@ def test_scores_are_counted_by_percent_rounded_half_up() -> None:
     quiz, _ = statistics_of(PlainQuiz(rows, [1.0] * 8))
 
     assert quiz.score_distribution == {"13": 1, "100": 2}
+    assert quiz.score_distribution_points == {"1": 1, "8": 2}
+
+
+def test_a_percent_that_floats_put_below_a_half_is_rounded_up_all_the_same() -> None:
+    quiz, _ = statistics_of(PlainQuiz([[Response(29.0)]], [200.0]))
+
+    # 29 / 200 * 100 is 14.499999999999998 in floats.
+    assert quiz.score_distribution == {"15": 1}
 
 
 @pytest.mark.no_cover

@@ -51,6 +51,18 @@ def test_a_student_with_several_submissions_counts_once() -> None:
     assert found["correct_count_average"] == 1.0
 
 
+def test_an_attempt_that_ends_before_it_begins_has_no_duration() -> None:
+    assert (
+        statistics_of(submissions([1.0, 2.0, 3.0], seconds=[-60.0, 60.0, 120.0]))["duration_average"] == 90.0
+    )
+    assert statistics_of(submissions([1.0], seconds=[-60.0]))["duration_average"] == 0
+
+
+def test_a_percent_that_floats_put_below_a_half_is_rounded_up_all_the_same() -> None:
+    # 29 / 200 * 100 is 14.499999999999998 in floats.
+    assert statistics_of(submissions([29.0]), points_possible=200.0)["scores"] == {"15": 1}
+
+
 def test_logged_out_takers_are_listed_by_their_codes_and_nobody_in_an_anonymous_survey() -> None:
     logged_out = submissions([1.0, 2.0], user_id=None, temporary_user_code=["b", "a"])
 

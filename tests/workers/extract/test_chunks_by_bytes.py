@@ -9,6 +9,7 @@ import numpy as np
 
 from models.content.questions import Question
 from models.content.responses import ResponseParser
+from models.payloads.entries import PushedEntry
 from models.payloads.json_values import convert_leaf
 from models.payloads.questions import PushedQuestion
 from workers.extract.selection import Selection
@@ -18,7 +19,8 @@ ESSAY = {"id": 1, "question_type": "essay_question"}
 
 def response_bytes(question: dict[str, Any], **entry: Any) -> int:
     pushed = msgspec.json.decode(msgspec.json.encode(question), type=PushedQuestion, dec_hook=convert_leaf)
-    responses, issues = ResponseParser([Question.of(pushed)]).read([{"question_id": 1, **entry}], {}, "")
+    entries = [PushedEntry({"question_id": 1, **entry})]
+    responses, issues = ResponseParser([Question.of(pushed)]).read(entries, {}, "")
     assert issues == []
     return responses.response_bytes
 

@@ -27,7 +27,12 @@ def test_an_active_and_an_invited_student_have_sections(lms: Lms) -> None:
         ],
     )
 
-    assert lms.rows(queries.section_ids(COURSE_ID).replace(":", "\\:")) == [(1, "31"), (2, "31"), (3, "31")]
+    def of(*user_ids: int) -> list[tuple[int, str]]:
+        return lms.rows(queries.section_ids(COURSE_ID, user_ids).replace(":", "\\:"))
+
+    assert of(3, 99, 2, *range(4, 8)) == [(2, "31"), (3, "31")]
+    assert of(1) == [(1, "31")]
+    assert of() == []
 
 
 @pytest.fixture
@@ -35,6 +40,15 @@ def mixed(lms: Lms) -> Lms:
     """An LMS that has pushed attempts of every kind of taker, in every state."""
     lms.put_attempts_of_every_kind()
     return lms
+
+
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_the_attempts_of_a_quiz_are_counted_up_to_a_limit(mixed: Lms, most: int) -> None:
+    quiz = queries.quiz(QUIZ_ID, most).replace(":", "\\:")
+
+    counted = mixed.value(f"SELECT counted_attempts FROM ({quiz}) AS read")
+
+    assert counted == min(most, mixed.value("SELECT count(*) FROM attempts"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from workers.extract.sections import StudentSections
+from workers.extract.sections import StudentSections, sections_by_id
 
 
 def sections_of(
@@ -19,20 +19,20 @@ def sections_of(
 
 
 def three_sections(enrolled: tuple[int, ...]) -> StudentSections:
-    return StudentSections(
-        pa.table(
-            {
-                "id": [31, 32, 33],
-                "name": ["Section A", "Section B", "Evening"],
-                "sis_section_id": ["BIO-A", None, "BIO-E"],
-            }
-        ),
-        [batch(enrolled[:2], ["31", "32"]), batch(enrolled[2:], ["31,32,33"])],
+    sections = pa.table(
+        {
+            "id": [31, 32, 33],
+            "name": ["Section A", "Section B", "Evening"],
+            "sis_section_id": ["BIO-A", None, "BIO-E"],
+        }
     )
+    return StudentSections(sections_by_id(sections), enrolled_in(enrolled, ["31", "32", "31,32,33"]))
 
 
-def batch(user_ids: Sequence[int], section_ids: list[str]) -> pa.RecordBatch:
-    return pa.record_batch({"user_id": pa.array(user_ids, pa.int64()), "section_ids": section_ids})
+def enrolled_in(user_ids: Sequence[int], section_ids: list[str]) -> pa.Table:
+    return pa.table(
+        {"user_id": pa.array(user_ids, pa.int64()), "section_ids": pa.array(section_ids, pa.string())}
+    )
 
 
 @pytest.mark.contract("7 Rows", "sections are joined in one order")
@@ -56,10 +56,7 @@ def test_a_logged_out_taker_gets_the_sections_of_no_user() -> None:
 
 
 def test_a_course_without_active_students_has_empty_texts() -> None:
-    nobody = StudentSections(
-        pa.table({"id": pa.array([], pa.int64()), "name": [], "sis_section_id": []}),
-        [],
-    )
+    nobody = StudentSections({}, enrolled_in([], []))
     assert nobody.of(pd.Series([7], dtype="int64[pyarrow]"))["section"].tolist() == [""]
 
 
@@ -84,7 +81,7 @@ def test_only_the_names_that_a_chunk_needs_are_joined() -> None:
     ]
     tracemalloc.start()
     try:
-        found = StudentSections(names, [batch(range(students), each_without_one)])
+        found = StudentSections(sections_by_id(names), enrolled_in(range(students), each_without_one))
         held, _ = tracemalloc.get_traced_memory()
         first = found.of(pd.Series([0], dtype="int64[pyarrow]"))["section"]
     finally:

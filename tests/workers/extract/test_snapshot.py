@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
 from adbc_driver_manager import Error as AdbcError
 
@@ -96,6 +99,27 @@ def test_batches_that_are_not_read_to_their_end_leave_the_connection_usable(
         assert snapshots.read("SELECT 1 AS one").to_pylist() == [{"one": 1}]
 
 
+def test_each_report_is_read_with_the_settings_of_its_connection(snapshots: SnapshotConnection) -> None:
+    for _ in range(2):
+        snapshots.begin()
+        shown = snapshots.read(
+            "SELECT current_setting('work_mem') AS memory, current_setting('timezone') AS zone"
+        )
+        snapshots.end()
+
+        assert shown.to_pylist() == [{"memory": "64MB", "zone": "UTC"}]
+
+
+def test_no_report_is_read_without_the_settings_of_its_connection(settings: Settings) -> None:
+    too_many_seconds = 1e9
+    with closing(
+        SnapshotConnection(settings.database_url, statement_timeout_seconds=too_many_seconds)
+    ) as snapshots:
+        for _ in range(2):
+            with pytest.raises(AdbcError, match="statement_timeout"):
+                snapshots.begin()
+
+
 def test_a_connection_that_is_lost_between_batches_is_an_error_of_the_database(
     snapshots: SnapshotConnection, settings: Settings, database: Database
 ) -> None:
@@ -128,12 +152,41 @@ def test_long_names_of_sections_make_small_chunks(settings: Settings, database: 
 
     with closing(snapshots), Extract(snapshots, claim, settings) as entered:
         selection = entered.select_rows()
-        chunks = list(entered.rows(selection, entered.items(selection)))
+        chunks = entered.rows(selection, entered.items(selection))
+        frames = [frame for chunk in chunks for frame in chunk()]
 
-    sizes = [chunk["section"].astype(str).str.len().sum() for chunk in chunks]
-    assert sum(map(len, chunks)) == 60
+    sizes = [frame["section"].astype(str).str.len().sum() for frame in frames]
+    assert sum(map(len, frames)) == 60
     assert sum(sizes) > 60 * 999 * 255 > CHUNK_BYTES
     assert max(sizes) <= CHUNK_BYTES
+
+
+def test_a_chunk_lets_go_of_the_bytes_of_its_arrays(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[weakref.ref[pa.Table]] = []
+    read_all = SnapshotConnection.read
+
+    def read_and_remember(*arguments: Any) -> pa.Table:
+        table = read_all(*arguments)
+        if "answer_ids" in table.column_names:
+            read.append(weakref.ref(table))
+        return table
+
+    monkeypatch.setattr(SnapshotConnection, "read", read_and_remember)
+    school = School(database.url)
+    quiz_id = school.add_quiz(Size(students=2, questions=1))
+    snapshots = SnapshotConnection(database.url, statement_timeout_seconds=30)
+    claim = Claim(1, 1, uuid.uuid4(), replace(_MISSING, quiz_id=quiz_id), school.course_id)
+
+    with closing(snapshots), Extract(snapshots, claim, settings) as entered:
+        selection = entered.select_rows()
+        items = entered.items(selection)
+        for chunks in (entered.choices(selection, items), entered.rows(selection, items)):
+            (chunk,) = chunks
+            frames = chunk()
+            assert len(next(frames)) == 2
+            assert read.pop()() is None
 
 
 def test_the_kernel_watches_over_the_connection(database: Database) -> None:

@@ -25,6 +25,7 @@ ARROW: dict[ColumnKind, Any] = {
 }
 ONE = Column("one", ColumnKind.INTEGER)
 QUOTES = '""'
+MANY = 300
 
 
 def written(*columns: tuple[Column, Any], **options: bool) -> str:
@@ -34,7 +35,12 @@ def written(*columns: tuple[Column, Any], **options: bool) -> str:
         for column, values in columns
     ]
     shown = [column for column, _ in columns]
-    return as_csv(shown, frame_of(shown, values), **options)
+    frame = frame_of(shown, values)
+    few, header = as_csv(shown, frame, **options), as_csv(shown, **options)
+    # Many rows are written by distinct values, few are not.
+    many = frame.take([*range(len(frame))] * MANY)
+    assert as_csv(shown, many, **options) == header + few.removeprefix(header) * MANY
+    return few
 
 
 def lines(*columns: tuple[Column, Any], **options: bool) -> str:
@@ -128,8 +134,9 @@ def test_zero_and_minus_zero_in_one_column_keep_their_signs() -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_finite_number_is_never_written(number: float) -> None:
-    column = pd.arrays.ArrowExtensionArray(pa.array([1.0, number]))
+@pytest.mark.parametrize("rows", [1, MANY])
+def test_what_is_no_finite_number_is_never_written(rows: int, number: float) -> None:
+    column = pd.arrays.ArrowExtensionArray(pa.array([1.0] * rows + [number]))
 
     with pytest.raises(ValueError, match="finite"):
         written((Column("x", ColumnKind.NUMBER), column))
@@ -291,35 +298,37 @@ def test_a_floats_text_reads_back_as_the_same_float(number: float) -> None:
     assert float(field) == number
 
 
-def mostly_blank_essays(frames: int) -> Iterator[pd.DataFrame]:
-    """Yield frames of 150 rows; two of three essays are blank, and no two others are alike."""
+def mostly_blank_essays(frames: int, rows: int) -> Iterator[pd.DataFrame]:
+    """Yield frames in which two of three essays are blank, and no two others are alike."""
     columns = [Column(f"essay {n}", ColumnKind.TEXT) for n in range(20)]
     for frame in range(frames):
         essays = [
-            ["" if row % 3 else f"{n} {frame} {row} {'word ' * 800}" for row in range(150)] for n in range(20)
+            ["" if row % 3 else f"{n} {frame} {row} {'word ' * 400}" for row in range(rows)]
+            for n in range(20)
         ]
         yield frame_of(columns, [pd.array(texts, dtype=ARROW[ColumnKind.TEXT]) for texts in essays])
 
 
-def illustrated_choices(frames: int) -> Iterator[pd.DataFrame]:
+def illustrated_choices(frames: int, rows: int) -> Iterator[pd.DataFrame]:
     """Yield frames of choices whose options are pictures, which have long addresses."""
     columns = [Column(f"choice {n}", ColumnKind.TEXT) for n in range(8)]
     for frame in range(frames):
         options = [f"{frame} {option} {'x' * 5_000}" for option in range(10)]
         generator = random.Random(frame)
-        yield frame_of(columns, [pd.Categorical(generator.choices(options, k=20)) for _ in columns])
+        yield frame_of(columns, [pd.Categorical(generator.choices(options, k=rows)) for _ in columns])
 
 
+@pytest.mark.parametrize("rows", [20, 150, MANY])
 @pytest.mark.parametrize("made", [mostly_blank_essays, illustrated_choices])
 def test_what_is_kept_from_frame_to_frame_does_not_grow_with_long_texts(
-    made: Callable[[int], Iterator[pd.DataFrame]],
+    made: Callable[[int, int], Iterator[pd.DataFrame]], rows: int
 ) -> None:
-    frame = next(made(1))
+    frame = next(made(1, rows))
     columns = [Column(name, ColumnKind.TEXT) for name in frame.columns]
     del frame
     tracemalloc.start()
     try:
-        for _ in csv.write(columns, made(12)):
+        for _ in csv.write(columns, made(12, rows)):
             pass
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.provenance import PROVENANCE
-from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.columns import Column, ColumnKind, Table, frame_of, frame_of_rows
 from workers.formats.json import write
 
 COLUMNS = [
@@ -29,7 +29,7 @@ def frame(*, points: Sequence[float | None] = (0.1 + 0.2, None)) -> pd.DataFrame
 
 
 def written(*frames: pd.DataFrame) -> Any:
-    return json.loads(b"".join(write(COLUMNS, iter(frames), PROVENANCE)))
+    return json.loads(b"".join(write(Table(COLUMNS, iter(frames)), PROVENANCE)))
 
 
 def test_cells_keep_their_types_and_their_digits() -> None:
@@ -67,12 +67,38 @@ def test_frames_are_written_one_after_another() -> None:
 
 
 def test_each_frame_is_a_part_of_its_own() -> None:
-    parts = write(COLUMNS, iter([frame(), frame()]), PROVENANCE)
+    parts = write(Table(COLUMNS, iter([frame(), frame()])), PROVENANCE)
 
     assert next(parts).endswith(b'"rows":[')
     assert next(parts).startswith(b'["=1+1"')
     assert next(parts).startswith(b',["=1+1"')
     assert list(parts) == [b"]}\n"]
+
+
+def test_further_tables_follow_the_rows() -> None:
+    columns = [Column("Figure", ColumnKind.TEXT), Column("Value", ColumnKind.NUMBER)]
+    supplements = {
+        "First": Table(columns, iter([frame_of_rows(columns, [("alpha", 0.5), ("d27", None)])])),
+        "Second": Table(columns, iter([])),
+    }
+
+    found = json.loads(b"".join(write(Table(COLUMNS, iter([frame()]), supplements), PROVENANCE)))
+
+    assert len(found["rows"]) == 2
+    assert [table["title"] for table in found["supplements"]] == ["First", "Second"]
+    assert [table["rows"] for table in found["supplements"]] == [[["alpha", 0.5], ["d27", None]], []]
+    assert [column["name"] for column in found["supplements"][0]["columns"]] == ["Figure", "Value"]
+    assert "supplements" not in written(frame())
+
+
+def test_an_empty_part_tells_that_rows_of_a_supplement_are_written() -> None:
+    columns = [Column("Figure", ColumnKind.TEXT)]
+    further = Table(columns, iter([frame_of_rows(columns, [("alpha",)]) for _ in range(2)]))
+
+    parts = [*write(Table(COLUMNS, iter([]), {"Further": further}), PROVENANCE)]
+
+    # After the head of the table, each of its frames, and its end.
+    assert parts.count(b"") == 4
 
 
 @pytest.mark.parametrize("infinite", [float("inf"), float("-inf")])

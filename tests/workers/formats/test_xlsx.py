@@ -153,6 +153,19 @@ def test_a_supplement_is_read_after_the_report_and_has_a_sheet() -> None:
     assert sheets(content)["Options"] == [["Option"], ["A"], ["B"]]
 
 
+def test_an_empty_part_follows_every_hundred_rows_of_a_supplement() -> None:
+    read = []
+
+    def options() -> Any:
+        for number in range(2):
+            read.append(number)
+            yield frame_of(OPTIONS, [["A"] * 250])
+
+    parts = xlsx.write(Table(COLUMNS, iter([]), {"Options": Table(OPTIONS, options())}), PROVENANCE)
+
+    assert [(next(parts), read[-1]) for _ in range(6)] == [*[(b"", 0)] * 3, *[(b"", 1)] * 3]
+
+
 OPTIONS = [Column("Option", ColumnKind.TEXT)]
 
 

@@ -482,10 +482,28 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_attempts_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
         sa.UniqueConstraint("submission_id", "attempt", name=op.f("uq_attempts_submission_id_attempt")),
-        postgresql_with={"toast_tuple_target": "8160"},
+        postgresql_with={"toast_tuple_target": "8160", "autovacuum_vacuum_insert_scale_factor": "0.02"},
     )
     op.create_index("ix_attempts_quiz_id_changed_in", "attempts", ["quiz_id", "changed_in"], unique=False)
-    op.create_index("ix_attempts_quiz_id_user_id", "attempts", ["quiz_id", "user_id"], unique=False)
+    op.create_index(
+        "ix_attempts_selected",
+        "attempts",
+        ["quiz_id", "user_id", "submission_id", "attempt"],
+        unique=False,
+        postgresql_include=[
+            "id",
+            "question_set_id",
+            "quiz_question_set_id",
+            "workflow_state",
+            "was_preview",
+            "score",
+            "kept_score",
+            "finished_at",
+            "updated_at",
+            "has_data",
+            "response_bytes",
+        ],
+    )
     op.create_index(op.f("ix_attempts_user_id"), "attempts", ["user_id"], unique=False)
     op.create_table(
         "attempt_payloads",
@@ -504,7 +522,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("attempt_payloads")
     op.drop_index(op.f("ix_attempts_user_id"), table_name="attempts")
-    op.drop_index("ix_attempts_quiz_id_user_id", table_name="attempts")
+    op.drop_index("ix_attempts_selected", table_name="attempts")
     op.drop_index("ix_attempts_quiz_id_changed_in", table_name="attempts")
     op.drop_table("attempts")
     op.drop_table("deleted_attempts")
