@@ -114,16 +114,18 @@ class Client:
             return self.answered[start:]
 
     def _send(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
-        rotation = list(self._stack.rotation)
-        first = next(self._turn)
-        for attempt in range(len(rotation)):
-            address = rotation[(first + attempt) % len(rotation)]
-            try:
-                return self._http.request(method, f"{address}{path}", **options)
-            except httpx.ConnectError:
-                if attempt == len(rotation) - 1:
-                    raise
-        raise httpx.ConnectError("no API process is in the rotation")
+        addresses = self._stack.rotation.addresses()
+        first = next(self._turn) % max(1, len(addresses))
+        failure = httpx.ConnectError("no API process is in the rotation")
+        for address in addresses[first:] + addresses[:first]:
+            with self._stack.rotation.sending(address) as is_there:
+                if not is_there:
+                    continue
+                try:
+                    return self._http.request(method, f"{address}{path}", **options)
+                except httpx.ConnectError as error:
+                    failure = error
+        raise failure
 
     def _note(self, answered: Answered) -> None:
         with self._lock:

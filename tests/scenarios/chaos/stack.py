@@ -22,6 +22,7 @@ from tests.plain_http import PLAIN_HTTP
 from tests.scenarios.chaos import stopping_worker
 from tests.scenarios.chaos.processes import START_SECONDS, ServiceProcess, send
 from tests.scenarios.chaos.releases import PRESENT
+from tests.scenarios.chaos.rotation import Rotation
 from tests.waiting import wait_for
 
 LEASE_SECONDS = 5.0
@@ -40,8 +41,7 @@ class Stack:
         self.apis: list[ServiceProcess] = []
         self.workers: list[ServiceProcess] = []
         self.sweepers: list[ServiceProcess] = []
-        # The addresses that the load balancer has in its rotation.
-        self.rotation: list[str] = []
+        self.rotation = Rotation()
         self.addresses: dict[ServiceProcess, str] = {}
         self.environ_changes: dict[str, str] = {}
         # What is started from now on is of this release.
@@ -138,10 +138,10 @@ class Stack:
                 return False
 
         wait_for(ready, seconds=START_SECONDS)
-        self.rotation.append(self.addresses[api])
+        self.rotation.add(self.addresses[api])
 
     def take_out(self, api: ServiceProcess) -> None:
-        """Take an API process out of the rotation, as a load balancer does before it is stopped."""
+        """Take an API process out of the rotation before it is stopped, as a load balancer does."""
         self.rotation.remove(self.addresses[api])
 
     def kill_workers(self) -> None:

@@ -24,7 +24,7 @@ def test_at_twice_the_load_it_answers_and_recovers(run: Run) -> None:
     """No proxy stamps these requests, so they wait in line instead of being refused."""
     seconds = run.rounds(20, 3)
     path = reports(run.school.add_quiz())
-    where = (run.stack.rotation, path, run.stack.admin_token)
+    where = (run.stack.rotation.addresses(), path, run.stack.admin_token)
     answers_of_few(*where, clients=4, seconds=1)
     capacity = answers_of_few(*where, clients=16, seconds=seconds)
     rate = len(capacity) / seconds

@@ -122,7 +122,8 @@ def is_read_slowly(run: Run) -> None:
     file = run.client.wait_for_file(quiz_id, run.client.request(quiz_id))
     received, began = 0, time.monotonic()
     path = httpx.URL(file["url"]).raw_path.decode()
-    with httpx.stream("GET", f"{run.stack.rotation[0]}{path}", **PLAIN_HTTP, timeout=60) as answer:
+    address = run.stack.rotation.addresses()[0]
+    with httpx.stream("GET", f"{address}{path}", **PLAIN_HTTP, timeout=60) as answer:
         for chunk in answer.iter_bytes(2**20):
             received += len(chunk)
             # Longer in all than one request to the store may take.
