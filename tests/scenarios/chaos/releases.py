@@ -91,7 +91,8 @@ def copy_later_release(folder: Path) -> Release:
 def first_release() -> str:
     """Name the commit of 0.1.0.
 
-    Without its tag, the commit that last changed the first migration stands for it: it has the same tables.
+    Without its tag, it is the commit of that name; before the release, the one that last changed the first
+    migration, which has the same tables.
     """
     if not (ROOT / ".git").exists() or _git("rev-parse", "--is-shallow-repository") != "false":
         raise MissingHistoryError(
@@ -99,6 +100,8 @@ def first_release() -> str:
         )
     if _git("tag", "--list", FIRST_TAG):
         return FIRST_TAG
+    if released := _git("log", "-1", "--format=%H", f"--grep=^Release {FIRST_TAG.removeprefix('v')}$"):
+        return released
     return _git("log", "-1", "--format=%H", "--", FIRST_MIGRATION)
 
 
