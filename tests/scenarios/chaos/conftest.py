@@ -97,7 +97,7 @@ def whole_run(directory: Path, findings: Findings) -> Iterator[Run]:
             stack.stop()
             if kept := os.environ.get("CHAOS_KEEP_LOGS"):
                 for log in directory.glob("*.log"):
-                    shutil.copy(log, kept)
+                    shutil.copy(log, Path(kept) / f"{directory.name}-{log.name}")
 
 
 @pytest.fixture
