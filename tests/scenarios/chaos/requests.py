@@ -62,7 +62,8 @@ def wait_for_files(run: Run, asked: dict[int, int]) -> float:
 
 
 def failed(run: Run, quiz_id: int, report_id: int) -> dict[str, str] | None:
-    """Return the Progress of a report that has failed."""
+    """Return the Progress of a report that has failed, and that may not be generated instead."""
     url = run.client.show(quiz_id, report_id)["progress_url"]
     progress = run.client.ask("GET", f"/api/v1/progress/{url.rsplit('/', 1)[1]}").json()
+    assert progress["workflow_state"] != "completed", "the report was generated"
     return dict(progress) if progress["workflow_state"] == "failed" else None

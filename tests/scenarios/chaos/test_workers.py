@@ -145,8 +145,9 @@ def test_a_rolling_restart_under_load_fails_no_request(run: Run) -> None:
 def test_a_quiz_that_kills_its_worker_fails_after_three_tries_and_harms_no_other(run: Run) -> None:
     rounds = run.rounds(3, 1)
     for _ in range(rounds):
-        # A worker reads at least one attempt at a time, so a single long one takes the memory.
-        poison = run.school.add_quiz(Size(students=1, questions=1, essay_characters=60_000_000))
+        # A worker reads at least one attempt at a time, so a single long one takes the memory, and takes it
+        # for so long that a killer on a busy machine sees it.
+        poison = run.school.add_quiz(Size(students=1, questions=1, essay_characters=200_000_000))
         others = run.school.add_quizzes(20)
         with out_of_memory_killer(run, most_bytes=400 * 2**20) as killed:
             report_id = run.client.request(poison)
