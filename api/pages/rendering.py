@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ _SHARES_OF_GROUPS: Final = ("share_of_top", "share_of_middle", "share_of_bottom"
 _HALF_A_PERCENT: Final = 0.005
 # Longer texts of answers are cut in a sentence.
 _MOST_CHARACTERS: Final = 80
+# In these whole numbers every language of the catalogues has all its forms of words.
+_FORMS: Final = range(101)
 _INDENT: Final = re.compile(r"\n\s+")
 
 
@@ -126,6 +129,14 @@ class PageTexts:
     def number(self, value: float) -> str:
         """Write a number."""
         return _number(value, None, self.translations.language)
+
+    def plural(self, value: float) -> int:
+        """Return a whole number that takes the form of a word that the value takes, such as 0 for 0.5 points.
+
+        Catalogues know the forms of whole numbers only, and languages differ in those of fractions.
+        """
+        form_of = self.translations.locale.plural_form
+        return next((n for n in _FORMS if form_of(n) == form_of(value)), math.ceil(value))
 
     def coefficient(self, value: float) -> str:
         """Write a number with two decimals, so that those beside each other are as long."""
@@ -251,6 +262,7 @@ def _html(template: str, status: int, **values: Any) -> Response:
         direction=locale.text_direction,
         parts_url=f"{links().base}/pages",
         number=texts.number,
+        plural=texts.plural,
         coefficient=texts.coefficient,
         percent=texts.percent,
         figures=texts.figures,

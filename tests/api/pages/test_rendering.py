@@ -32,3 +32,39 @@ def test_negative_numbers_of_a_formula_are_in_brackets(language: str, written: s
 )
 def test_nearly_all_are_not_written_as_all(share: float, written: str) -> None:
     assert PageTexts(load_translations("en")).percent(share) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "singular", "plural"),
+    [
+        ("en", [1.0], [0.0, 0.5, 1.5, 2.0, 38.5]),
+        ("de", [1.0], [0.0, 0.5, 1.5, 2.0]),
+        ("es", [1.0], [0.0, 0.5, 1.5, 2.0]),
+        ("fr", [0.0, 0.5, 1.0, 1.5], [2.0, 2.5]),
+        ("pt-BR", [0.0, 0.5, 1.0, 1.5], [2.0, 2.5]),
+    ],
+)
+def test_points_are_in_the_plural_where_the_language_has_it_for_fractions_too(
+    language: str, singular: list[float], plural: list[float]
+) -> None:
+    texts = PageTexts(load_translations(language))
+    forms = [
+        {
+            texts.translations.catalogue.ngettext("{n} point", "{n} points", texts.plural(value))
+            for value in values
+        }
+        for values in (singular, plural)
+    ]
+
+    assert [len(form) for form in forms] == [1, 1]
+    assert forms[0] != forms[1]
+
+
+@pytest.mark.parametrize("value", [0.5, 2.5, 3.5])
+def test_fractions_have_a_form_of_their_own_in_arabic(value: float) -> None:
+    catalogue = (texts := PageTexts(load_translations("ar"))).translations.catalogue
+
+    found = catalogue.ngettext("{n} point", "{n} points", texts.plural(value))
+
+    assert found == catalogue.ngettext("{n} point", "{n} points", 100)
+    assert found != catalogue.ngettext("{n} point", "{n} points", 3)
