@@ -228,5 +228,6 @@ def _received(*media_types: str) -> AbstractContextManager[Body]:
     if request.mimetype in media_types:
         return services().uploads.receive(settings.max_ndjson_bytes)
     if request.mimetype != JSON and not request.mimetype.endswith("+json"):
-        raise UnsupportedContentError("The body must be JSON.")
+        types = " or ".join((JSON, *media_types))
+        raise UnsupportedContentError(f"The body must be JSON, sent with Content-Type: {types}.")
     return services().uploads.receive(settings.max_json_bytes)

@@ -181,7 +181,9 @@ class _MultipleAnswers:
             return True
         if value in NOT_CHOSEN:
             return False
-        raise InvalidResponseError(key, f'must be "1" or "0"; {SEND_QUIZ_DATA}')
+        # Another value may be the match of a question that had another type.
+        remedy = "" if value in (0, 1) else f"; {SEND_QUIZ_DATA}"
+        raise InvalidResponseError(key, f'must be the text "1" or "0"{remedy}')
 
 
 class _Matching:

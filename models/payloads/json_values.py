@@ -12,6 +12,7 @@ import itertools
 import re
 import types
 from collections.abc import Iterator
+from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -45,6 +46,8 @@ Number = Annotated[float, msgspec.Meta(ge=-MOST_NUMBER, le=MOST_NUMBER)]
 Timestamp = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 
 _PATH_IN_MESSAGE: Final = re.compile(r" - at `\$(.*)`$", re.DOTALL)
+_ABOUT_A_TIME: Final = re.compile("Invalid RFC3339|Expected `datetime")
+_NOT_A_TIME: Final = "must be a date and a time with its time zone, such as 2026-09-10T09:12:31Z"
 
 Value = TypeVar("Value")
 
@@ -105,7 +108,7 @@ def find_issues(value: Any, kind: Any, path: str) -> Iterator[ValidationIssue]:
         msgspec.convert(value, kind, dec_hook=convert_leaf)
     except msgspec.ValidationError as error:
         inner = _inner_issues(value, kind, path)
-        yield next(inner, None) or _mismatch(error, path)
+        yield next(inner, None) or _mismatch(error, path, _words(kind))
         yield from inner
 
 
@@ -206,10 +209,21 @@ def _options(kind: Any) -> tuple[Any, ...]:
     return (kind,)
 
 
-def _mismatch(error: Exception, path: str) -> ValidationIssue:
+@cache
+def _words(kind: Any) -> str:
+    """List the words that a type allows; empty if it is not an enumeration."""
+    enums = (option for option in _options(kind) if isinstance(option, type) and issubclass(option, Enum))
+    return ", ".join(sorted(word.value for enum in enums for word in enum))
+
+
+def _mismatch(error: Exception, path: str, words: str = "") -> ValidationIssue:
     text = str(error)
     if found := _PATH_IN_MESSAGE.search(text):
         text, path = text[: found.start()], f"{path}{found[1]}" if path else found[1].removeprefix(".")
+    if _ABOUT_A_TIME.match(text):
+        text = _NOT_A_TIME
+    elif words and text.startswith("Invalid enum value"):
+        text = f"{text}, must be one of {words}"
     kind = IssueKind.INVALID_VALUE
     if text.startswith("Object missing required field"):
         kind = IssueKind.MISSING

@@ -96,11 +96,13 @@ PUT_QUIZ: Final = _push(
 )
 
 PUT_SUBMISSIONS: Final = _push(
-    "An entry of `submission_data` has further keys that depend on the question: `answer_<answer id>`,"
-    " `answer_for_<blank>`, `answer_id_for_<blank>`, `attachment_ids`. A row that holds no attempt (untaken,"
-    " unsubmitted, settings_only, attempt null) counts as unchanged, whatever its other fields. With `check`,"
-    " the `course` and the `quiz` that are to be pushed first may stand beside the attempts, or in the first"
-    " line.",
+    "An entry of `submission_data` has further keys by the type of its question. Multiple answers:"
+    ' `answer_<answer id>`, `"1"` or `"0"` for each answer. Matching: `answer_<answer id>`, the chosen'
+    " `match_id`. Blanks: `answer_for_<blank>`, the typed text. Dropdowns: `answer_for_<blank>` or"
+    " `answer_id_for_<blank>`, the id of the chosen answer. File upload: `attachment_ids`, of files that"
+    " `attachments` of the attempt names. A row that holds no attempt (untaken, unsubmitted, settings_only,"
+    " attempt null) counts as unchanged, whatever its other fields. With `check`, the `course` and the `quiz`"
+    " that are to be pushed first may stand beside the attempts, or in the first line.",
     {
         JSON: Content(SubmissionsBody, {"quiz_submissions": [_ATTEMPT]}),
         NDJSON: Content({"type": "string", "description": "One attempt in each line."}),

@@ -168,7 +168,11 @@ def test_data_that_begin_like_another_value_of_that_name_are_never_a_crash(api: 
 )
 @pytest.mark.parametrize("path", list(SCOPES))
 def test_a_body_of_another_type_is_a_415(api: Api, path: str, content_type: str | None) -> None:
-    assert put(api, path, data=b"a=b", content_type=content_type).status_code == 415
+    response = put(api, path, data=b"a=b", content_type=content_type)
+
+    assert response.status_code == 415
+    assert "Content-Type: application/json" in response.json["message"]
+    assert (NDJSON in response.json["message"]) == (path == ATTEMPTS)
 
 
 @pytest.mark.parametrize("path", [COURSE, QUIZ])

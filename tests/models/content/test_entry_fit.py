@@ -91,6 +91,13 @@ def test_the_id_of_a_choice_is_never_the_text_of_a_cell(
     assert "send its quiz_data" in issue.reason
 
 
+@pytest.mark.parametrize("value", [1, 0, True, False])
+def test_a_selection_that_is_not_written_as_a_text_is_told_so(value: object) -> None:
+    (issue,) = issues(NOW["multiple_answers"], entry(answer_1=value))
+
+    assert issue.reason == 'must be the text "1" or "0"'
+
+
 @pytest.mark.parametrize("now", NOW)
 @pytest.mark.parametrize(
     "nothing",

@@ -202,7 +202,11 @@ def test_an_answer_is_called_by_its_text_and_by_its_html_where_that_is_blank() -
 @pytest.mark.parametrize(
     ("entry", "path", "reason"),
     [
-        (choice(A, B, question_type="riddle"), "[0].question_type", "invalid enum value 'riddle'"),
+        (
+            choice(A, B, question_type="riddle"),
+            "[0].question_type",
+            f"invalid enum value 'riddle', must be one of {', '.join(sorted(QuestionType))}",
+        ),
         ({"id": 1}, "[0].question_type", "is missing"),
         ({"question_type": "essay_question"}, "[0].id", "is missing"),
         (choice(A, B, id=True), "[0].id", "must be an integer, or a string of digits"),
