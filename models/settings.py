@@ -29,21 +29,34 @@ def _boolean(text: str) -> bool:
     raise ValueError("must be true or false")
 
 
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        # Python's reason speaks of literals and bases.
+        raise ValueError("must be a whole number") from None
+
+
 def _positive(text: str) -> int:
-    if (number := int(text)) < 1:
+    if (number := _whole_number(text)) < 1:
         raise ValueError("must be at least 1")
     return number
 
 
 def _not_negative(text: str) -> int:
-    if (number := int(text)) < 0:
+    if (number := _whole_number(text)) < 0:
         raise ValueError("must not be negative")
     return number
 
 
 def _positive_seconds(text: str) -> float:
-    if not 0 < (number := float(text)) < 86_400 * 365:
-        raise ValueError("must be a number of seconds above 0")
+    reason = "must be a number of seconds above 0, and less than a year"
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(reason) from None
+    if not 0 < number < 86_400 * 365:
+        raise ValueError(reason)
     return number
 
 

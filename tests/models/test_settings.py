@@ -73,6 +73,22 @@ def test_what_cannot_be_read_names_its_variable(variable: str, text: str) -> Non
         Settings.from_env({variable: text})
 
 
+@pytest.mark.parametrize(
+    ("variable", "text", "reason"),
+    [
+        ("QUIZ_REPORTS_MAX_TRIES", "three", "must be a whole number"),
+        ("QUIZ_REPORTS_RATE_LIMIT", "1.5", "must be a whole number"),
+        ("QUIZ_REPORTS_LEASE_SECONDS", "1m", "must be a number of seconds above 0, and less than a year"),
+        ("QUIZ_REPORTS_LEASE_SECONDS", "1e9", "must be a number of seconds above 0, and less than a year"),
+    ],
+)
+def test_what_is_not_a_number_is_told_in_the_words_of_an_operator(
+    variable: str, text: str, reason: str
+) -> None:
+    with pytest.raises(InvalidSettingError, match=rf"^{variable} {reason}$"):
+        Settings.from_env({variable: text})
+
+
 def test_aws_variables_are_handed_to_the_store() -> None:
     settings = Settings.from_env({"AWS_REGION": "eu-north-1", "HOME": "/root"})
     assert settings.s3 == {"AWS_REGION": "eu-north-1"}
