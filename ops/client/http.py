@@ -39,7 +39,7 @@ _Decoded = TypeVar("_Decoded")
 
 _ADVICE = {
     401: "give a token with --token; `quiz-reports token create --user ID --admin` makes one",
-    403: "reading needs the token of a teacher of the course or of an administrator",
+    403: "reports are for teachers and teaching assistants of the course, and for administrators",
     404: "check the ids; `quiz-reports import` pushes courses, quizzes and submissions",
     413: "split it into smaller files",
 }

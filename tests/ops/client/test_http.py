@@ -216,6 +216,14 @@ def test_a_refusal_carries_the_reasons_and_what_to_do(service: Callable[..., Cli
     assert caught.value.reasons == ["Invalid access token."]
 
 
+def test_a_forbidden_request_says_for_whom_reports_are(service: Callable[..., Client]) -> None:
+    # The caller's token may be an administrator's, and the user of a link to the pages a student.
+    with pytest.raises(RefusedError, match="for teachers and teaching assistants") as caught:
+        service(refusal(403, "user not authorized to perform that action")).reports(101, 201)
+
+    assert "token" not in str(caught.value)
+
+
 def test_an_answer_that_is_no_json_is_a_refusal_too(service: Callable[..., Client]) -> None:
     with pytest.raises(RefusedError, match="502: Bad Gateway"):
         service(httpx.Response(502, text="<html>")).reports(101, 201)
