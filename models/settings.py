@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from models.errors import InvalidSettingError
 # Public, so only `quiz-reports up` accepts it, for the stack of one machine.
 DEFAULT_SECRET_KEY = "insecure-development-key"  # noqa: S105
 MINIMUM_SECRET_KEY_LENGTH = 32
+
+_PREFIX = "QUIZ_REPORTS_"
+# The share of characters that a misspelt name has in common with the right one.
+_NEARLY = 0.8
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -316,6 +321,22 @@ class Settings:
     def documented(cls) -> list[dataclasses.Field[Any]]:
         """List the fields that have their own variable; ops/settings.md describes each of them."""
         return [setting for setting in dataclasses.fields(cls) if "parse" in setting.metadata]
+
+    @classmethod
+    def find_misspelt(cls, environ: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
+        """Find variables that no process reads, each with the setting whose name is nearly the same.
+
+        Only near ones: Kubernetes adds variables such as QUIZ_REPORTS_API_SERVICE_HOST.
+        """
+        names = [setting.metadata["env"] for setting in cls.documented()]
+        names += [f"{name}_FILE" for name in names]
+        own = {name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)}
+        for variable in sorted(environ):
+            rest = variable.removeprefix(_PREFIX)
+            if rest == variable or rest in own:
+                continue
+            for near in difflib.get_close_matches(rest, own, n=1, cutoff=_NEARLY):
+                yield variable, f"{_PREFIX}{near}"
 
     def require(self, *names: str) -> Settings:
         """Return these settings if each named field is set and safe, else raise InvalidSettingError."""

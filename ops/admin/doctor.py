@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,11 @@ class Check:
         return passed
 
 
-def check_settings(settings: Settings) -> str:
-    """Check that every setting without a default is set."""
+def check_settings(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """Check that every setting without a default is set, and that none is misspelt."""
     settings.require("database_url", "redis_url", "storage_url", "secret_key")
+    for variable, meant in Settings.find_misspelt(environ):
+        raise CheckFailedError(f"{variable} is not a setting", f"write {meant}, or unset it")
     return "every required setting is set"
 
 

@@ -89,6 +89,33 @@ def test_what_is_not_a_number_is_told_in_the_words_of_an_operator(
         Settings.from_env({variable: text})
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("QUIZ_REPORTS_UPLODA_FOLDER", "QUIZ_REPORTS_UPLOAD_FOLDER"),
+        ("QUIZ_REPORTS_LOGLEVEL", "QUIZ_REPORTS_LOG_LEVEL"),
+        ("QUIZ_REPORTS_RETENTION_DAY", "QUIZ_REPORTS_RETENTION_DAYS"),
+        ("QUIZ_REPORTS_JWT_JWK_URL_FILE", "QUIZ_REPORTS_JWT_JWKS_URL_FILE"),
+    ],
+)
+def test_a_misspelt_variable_is_found_with_the_setting_that_it_means(variable: str, meant: str) -> None:
+    assert list(Settings.find_misspelt({variable: "1"})) == [(variable, meant)]
+
+
+def test_the_settings_and_the_variables_of_others_are_not_misspelt() -> None:
+    settings = [setting.metadata["env"] for setting in Settings.documented()]
+    # The client's, Kubernetes's for services of these names, and other programs'.
+    others = ["QUIZ_REPORTS_URL", "QUIZ_REPORTS_TOKEN", "MAX_TRIE"]
+    for service in ("QUIZ_REPORTS", "QUIZ_REPORTS_API", "QUIZ_REPORTS_POSTGRES", "QUIZ_REPORTS_REDIS"):
+        others += [
+            f"{service}_{end}" for end in ("PORT", "SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP")
+        ]
+        others += [f"{service}_PORT_8000_TCP{end}" for end in ("", "_ADDR", "_PORT", "_PROTO")]
+    names = [*settings, *(f"{name}_FILE" for name in settings), *others]
+
+    assert not list(Settings.find_misspelt(dict.fromkeys(names, "1")))
+
+
 def test_aws_variables_are_handed_to_the_store() -> None:
     settings = Settings.from_env({"AWS_REGION": "eu-north-1", "HOME": "/root"})
     assert settings.s3 == {"AWS_REGION": "eu-north-1"}

@@ -46,6 +46,13 @@ def test_a_healthy_service_is_well(settings: Settings) -> None:
         assert examine(settings)
 
 
+def test_a_misspelt_setting_is_named_with_the_right_one(settings: Settings) -> None:
+    with pytest.raises(
+        CheckFailedError, match=r"QUIZ_REPORTS_UPLODA_FOLDER .* write QUIZ_REPORTS_UPLOAD_FOLDER"
+    ):
+        check_settings(settings, {"QUIZ_REPORTS_UPLODA_FOLDER": "/data"})
+
+
 def test_the_storage_check_leaves_nothing_behind(settings: Settings) -> None:
     check_storage(settings)
     folder = Path(urlsplit(settings.storage_url).path)
