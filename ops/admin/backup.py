@@ -40,10 +40,13 @@ def backup_command(folder: Path, data_dir: Path) -> None:
     """Dump the database into a folder, and copy the store's objects that are not in it yet.
 
     Processes may go on meanwhile. Needs pg_dump, of the server's version or newer. A file that is deleted
-    after the dump was begun may be missing; quiz-reports restore names it.
+    after the dump was begun may be missing; quiz-reports restore names it. Only its owner may read what is
+    written, since it contains names.
     """
     settings = settings_here(data_dir).require("database_url", "storage_url")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # It goes for pg_dump, too.
+    os.umask(0o077)
+    folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{_DUMP}.draft"
     # The dump comes first: an object that a row of it names is then in the store already.
     target, environ = _target(settings)

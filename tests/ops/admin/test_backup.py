@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,14 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setenv("PATH", str(PROGRAMS), prepend=":")
 
     def call(settings: Settings, *arguments: str) -> Result:
+        # A command is a process of its own, and leaves no umask.
+        before = os.umask(0o022)
+        try:
+            return invoked(settings, *arguments)
+        finally:
+            os.umask(before)
+
+    def invoked(settings: Settings, *arguments: str) -> Result:
         monkeypatch.setenv("DATABASE_URL", settings.database_url)
         monkeypatch.setenv("STORAGE_URL", settings.storage_url)
         return CliRunner().invoke(cli, arguments)
@@ -126,6 +135,16 @@ def test_files_that_are_missing_after_a_restore_are_named(
 
     assert restored.exit_code == 1
     assert f"missing: report {report['id']} of quiz {report['quiz_id']}" in restored.output
+
+
+def test_only_its_owner_may_read_a_backup(api: Api, run: Callable[..., Result], tmp_path: Path) -> None:
+    api.generated()
+    folder = tmp_path / "backup"
+    folder.mkdir(mode=0o755)
+    backup(api, run, folder)
+    written = list(folder.rglob("*"))
+    assert written
+    assert all(path.stat().st_mode & 0o077 == 0 for path in written)
 
 
 def test_a_program_that_is_missing_is_named(
