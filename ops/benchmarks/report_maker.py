@@ -20,6 +20,9 @@ from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import ReportFormat, ReportType, Variant
 from ops.benchmarks.stack import BenchmarkError, BenchmarkStack
 
+# Of the end of a log: a traceback.
+_MOST_CHARACTERS = 5_000
+
 
 @dataclass(frozen=True)
 class GeneratedReport:
@@ -34,10 +37,11 @@ class GeneratedReport:
 class ReportGenerator:
     """A child process that generates reports, one after the other."""
 
-    def __init__(self, stack: BenchmarkStack, orders: IO[str], results: IO[str]) -> None:
+    def __init__(self, stack: BenchmarkStack, orders: IO[str], results: IO[str], log: Path) -> None:
         self._stack = stack
         self._orders = orders
         self._results = results
+        self._log = log
 
     def make(
         self, quiz_id: int, report_type: ReportType, report_format: ReportFormat = ReportFormat.CSV
@@ -50,7 +54,10 @@ class ReportGenerator:
         with self._stack.database.transaction() as session:
             report = session.get_one(QuizReport, report.id)
             if not line or report.state is not ReportState.GENERATED or report.file is None:
-                raise BenchmarkError(f"the {report_type} of quiz {quiz_id} was not generated: {report.state}")
+                said = self._log.read_text()[-_MOST_CHARACTERS:]
+                raise BenchmarkError(
+                    f"the {report_type} of quiz {quiz_id} was not generated: {report.state}\n{said}"
+                )
             file = self._stack.file_of(report.file.storage_key)
         return GeneratedReport(report_id=report.id, file=file, **json.loads(line))
 
@@ -72,7 +79,7 @@ def report_maker(stack: BenchmarkStack) -> Iterator[ReportGenerator]:
     with process:
         assert process.stdin is not None  # noqa: S101 - a pipe was asked for.
         assert process.stdout is not None  # noqa: S101
-        yield ReportGenerator(stack, process.stdin, process.stdout)
+        yield ReportGenerator(stack, process.stdin, process.stdout, log)
         process.stdin.close()
 
 
