@@ -47,8 +47,9 @@ class Table:
     """A report: its columns, and its rows as frames.
 
     A frame has the columns in their order and with their names. Texts are strings or Categoricals of strings,
-    numbers floats, times in UTC; a value is missing as pandas says by ``isna``. ``supplements`` are further
-    tables, by title, for formats that hold several; their frames are read after those of the report.
+    numbers floats, times in UTC; a value is missing as pandas says by ``isna``. A frame of few rows may be
+    what `cells.frame_of_cells` returns. ``supplements`` are further tables, by title, for formats that hold
+    several; their frames are read after those of the report.
     """
 
     columns: Sequence[Column]

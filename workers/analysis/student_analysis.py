@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from workers.analysis.cells import FEW_ROWS, Cell, cells_of, frame_of_cells
 from workers.analysis.columns import Column, ColumnKind, frame_of
 from workers.analysis.frames import Integers, Item, responses
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
@@ -32,6 +34,10 @@ _MEANINGS: Final = {
     "n incorrect": "How many responses count as incorrect.",
     "score": "The points given for the attempt; empty until it is graded.",
 }
+
+
+# The cells of an item, and the points given.
+_ItemCells = tuple[list[Cell], list[Cell]]
 
 
 def _column(name: str, kind: ColumnKind, missing: str | None = None) -> Column:
@@ -88,8 +94,45 @@ class StudentAnalysis:
         """
         logged_out = attempts["logged_out"].to_numpy(bool)
         leading = [_respondent(attempts[source], column, logged_out) for column, source in self._leading]
-        closing = [attempts[source].array for _, source in _CLOSING]
-        return frame_of(self.columns, [*leading, *self._cells_and_points(attempts), *closing])
+        closing = [attempts[source] for _, source in _CLOSING]
+        if len(attempts) <= FEW_ROWS:
+            return self._few_rows(attempts, leading, closing)
+        of_items = self._cells_and_points(attempts)
+        return frame_of(
+            self.columns, [*(values.array for values in leading), *of_items, *(v.array for v in closing)]
+        )
+
+    def _few_rows(
+        self, attempts: pd.DataFrame, leading: Sequence[pd.Series], closing: Sequence[pd.Series]
+    ) -> pd.DataFrame:
+        """Return the rows as a frame of cells: an array for each column would take longer than it saves."""
+        items = len(self.columns) - len(closing)
+        cells = [
+            *map(cells_of, self.columns, leading),
+            *self._cells_one_by_one(attempts),
+            *map(cells_of, self.columns[items:], closing),
+        ]
+        return frame_of_cells(self.columns, cells)
+
+    def _cells_one_by_one(self, attempts: pd.DataFrame) -> list[list[Cell]]:
+        """Return for each item its cells and the points given, like `_cells_and_points`."""
+        size = len(attempts)
+        shown: dict[int, _ItemCells] = {item.id: ([""] * size, [None] * size) for item in self._items}
+        not_shown: _ItemCells = [""] * size, [None] * size
+        labels: dict[int, Mapping[int | None, str]] = {}
+        lists = [attempts[name].tolist() for name in ("question_set_id", "answer_ids", "texts", "points")]
+        for row, (question_set_id, *responses_) in enumerate(zip(*lists, strict=True)):
+            versions = self._question_sets[question_set_id]
+            _require_fit(versions, responses_)
+            for version, answer_id, text, given in zip(versions, *responses_, strict=True):
+                cells, points = shown.get(version.id, not_shown)
+                if text is None:
+                    if id(version) not in labels:
+                        labels[id(version)] = _labels_by_id(version)
+                    text = labels[id(version)].get(answer_id, "")
+                cells[row] = text
+                points[row] = 0.0 if given is None else given
+        return list(chain.from_iterable(shown[item.id] for item in self._items))
 
     def item_responses(self, attempts: pd.DataFrame) -> "ItemResponses":
         """Return the cells and points of a chunk of attempts; raises as ``rows`` does."""
@@ -148,14 +191,28 @@ def _question_columns(item: Item) -> tuple[Column, Column]:
     )
 
 
-def _respondent(values: pd.Series, column: Column, logged_out: npt.NDArray[np.bool_]) -> Any:
+def _respondent(values: pd.Series, column: Column, logged_out: npt.NDArray[np.bool_]) -> pd.Series:
     """Return a column of the respondent: a logged-out taker has no id and empty texts."""
     if logged_out.any():
         if column.name == "id":
             values = values.mask(logged_out)
         elif column.kind is ColumnKind.TEXT:
             values = values.mask(logged_out, "")
-    return values.array
+    return values
+
+
+def _labels_by_id(version: Item) -> Mapping[int | None, str]:
+    """Return the labels of an item's options; if it has an id twice, the first option counts."""
+    return {option.id: option.text for option in reversed(version.options)}
+
+
+def _require_fit(versions: Sequence[Item], lists: Sequence[Sequence[Any]]) -> None:
+    """Raise ValueError if the lists of an attempt differ in length, or do not fit its question set."""
+    length, *others = map(len, lists)
+    if any(other != length for other in others):
+        raise ValueError("the lists of an attempt differ in length")
+    if length != len(versions):
+        raise ValueError("an attempt has more or fewer responses than its question set has questions")
 
 
 class _Labels:

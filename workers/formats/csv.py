@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from workers.analysis.cells import FEW_ROWS, Cell, by_column
 from workers.analysis.columns import Column, ColumnKind
 
 Codes = npt.NDArray[np.int64]
@@ -47,8 +48,6 @@ _NOT_FINITE: Final = "a file contains finite numbers only"
 # and to so many bytes: a text may be of any length.
 _MOST_KEPT: Final = 1_024
 _MOST_KEPT_BYTES: Final = 2**18
-# Up to so many rows, each field is written on its own.
-_FEW_ROWS: Final = 256
 # If more than half of the first rows of a column of texts differ, it is not searched for equal ones.
 _SAMPLE: Final = 64
 
@@ -81,6 +80,7 @@ class _Lines:
 
     def __init__(self, columns: Sequence[Column], text: Text) -> None:
         ends = [","] * (len(columns) - 1) + ["\n"]
+        self._shown = columns
         self._columns = [
             _ENCODERS[column.kind](column.missing, text, end)
             for column, end in zip(columns, ends, strict=True)
@@ -89,7 +89,7 @@ class _Lines:
 
     def of(self, frame: pd.DataFrame) -> list[bytes]:
         """Return the lines of a frame in pieces."""
-        if len(frame) <= _FEW_ROWS:
+        if len(frame) <= FEW_ROWS:
             return self._row_by_row(frame)
         encoded = (
             column.encode(values) for column, (_, values) in zip(self._columns, frame.items(), strict=True)
@@ -103,9 +103,8 @@ class _Lines:
 
     def _row_by_row(self, frame: pd.DataFrame) -> list[bytes]:
         """Return the lines of a few rows: arrays of distinct values would take longer than they save."""
-        fields = [
-            column.each(values) for column, (_, values) in zip(self._columns, frame.items(), strict=True)
-        ]
+        cells = by_column(self._shown, frame)
+        fields = [column.each(values) for column, values in zip(self._columns, cells, strict=True)]
         return list(chain.from_iterable(zip(*fields, strict=True)))
 
     def _joined(self, columns: Iterable[Encoded]) -> Iterator[Encoded]:
@@ -168,9 +167,14 @@ class _Column(ABC):
             return known[codes], self._fields
         return codes, _array([*self.written(distinct), self._missing])
 
+    def each(self, cells: Sequence[Cell]) -> list[bytes]:
+        """Return the field of each cell."""
+        fields = {cell: self._missing if cell is None else self.field(cell) for cell in {*cells}}
+        return [fields[cell] for cell in cells]
+
     @abstractmethod
-    def each(self, values: pd.Series) -> Iterable[bytes]:
-        """Return the field of each row."""
+    def field(self, cell: Cell) -> bytes:
+        """Return the field of a cell that is not missing."""
 
     @abstractmethod
     def keys(self, values: pd.Series) -> Any:
@@ -216,16 +220,8 @@ class _Texts(_Column):
         fields[values.isna().to_numpy()] = self._missing
         return np.arange(len(values)), fields
 
-    def each(self, values: pd.Series) -> Iterable[bytes]:
-        labels = values.array
-        if isinstance(labels, pd.Categorical):
-            codes, fields = self._labels(labels)
-            return list(fields[codes])
-        text, end, missing = self._text, self._end, self._missing
-        texts, absent = values.to_numpy(object, na_value="").tolist(), values.isna().tolist()
-        return [
-            missing if is_absent else text(value, end) for value, is_absent in zip(texts, absent, strict=True)
-        ]
+    def field(self, cell: Cell) -> bytes:
+        return self._text(cell, self._end)
 
     def _labels(self, labels: pd.Categorical) -> Encoded:
         categories = labels.dtype.categories
@@ -245,8 +241,13 @@ class _Texts(_Column):
 
 
 class _Numbers(_Column):
-    def each(self, values: pd.Series) -> Iterable[bytes]:
-        return self.written(self.keys(values))
+    def each(self, cells: Sequence[Cell]) -> list[bytes]:
+        # Not by distinct values, since 0.0 and -0.0 are equal.
+        missing, field = self._missing, self.field
+        return [missing if cell is None else field(cell) for cell in cells]
+
+    def field(self, cell: Cell) -> bytes:
+        return f"{cell!r}{self._end}".encode()
 
     def keys(self, values: pd.Series) -> Any:
         if isinstance(values.dtype, np.dtype):
@@ -272,11 +273,8 @@ class _Integers(_Column):
         codes[values.isna().to_numpy()] = len(fields) - 1
         return codes, fields
 
-    def each(self, values: pd.Series) -> Iterable[bytes]:
-        fields, absent = self.written(self.keys(values)), values.isna().tolist()
-        return [
-            self._missing if is_absent else field for field, is_absent in zip(fields, absent, strict=True)
-        ]
+    def field(self, cell: Cell) -> bytes:
+        return f"{cell}{self._end}".encode()
 
     def keys(self, values: pd.Series) -> Any:
         if isinstance(values.dtype, np.dtype):
@@ -288,8 +286,8 @@ class _Integers(_Column):
 
 
 class _Times(_Column):
-    def each(self, values: pd.Series) -> Iterable[bytes]:
-        return self.written(self.keys(values))
+    def field(self, cell: Cell) -> bytes:
+        return f"{cell} UTC{self._end}".encode()
 
     def keys(self, values: pd.Series) -> Any:
         return values.to_numpy("datetime64[s]", na_value=_NO_TIME).view(np.int64)

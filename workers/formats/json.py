@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
+from workers.analysis import cells
 from workers.analysis.columns import ColumnKind, Table
 from workers.analysis.provenance import Provenance
-from workers.formats import cells
 
 _ENCODER: Final = msgspec.json.Encoder()
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 import pandas as pd
 
+from workers.analysis import cells
 from workers.analysis.columns import Column, ColumnKind
-from workers.formats import cells
 
 _TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
 _COLUMNS_OF_ITEM: Final = 5

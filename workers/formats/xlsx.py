@@ -24,9 +24,9 @@ from xlsxwriter.exceptions import FileSizeError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from workers.analysis import cells
 from workers.analysis.columns import Column, ColumnKind, Table
 from workers.analysis.provenance import Provenance
-from workers.formats import cells
 from workers.formats.limits import DoesNotFitError
 
 MOST_ROWS: Final = 1_048_576

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.attempt_frames import STUDENT_ATTEMPTS, as_csv, attempt_frame
+from workers.analysis import cells
+from workers.analysis.cells import FEW_ROWS
 from workers.analysis.frames import Item, Option
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 
@@ -360,12 +362,13 @@ def plainly(
     return report
 
 
-def _none_if_missing(points: float) -> float | None:
-    return None if math.isnan(points) else points
+def _none_if_missing(points: float | None) -> float | None:
+    return None if points is None or math.isnan(points) else points
 
 
 labels = st.text(st.sampled_from('ab,"\n é😀'), max_size=3)
 answer_ids = st.none() | st.integers(1, 5)
+given_points = st.sampled_from([None, 0.0, -0.0, 0.1])
 
 
 @st.composite
@@ -391,7 +394,9 @@ def chunks(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Item], dict[int,
                 "question_set_id": question_set,
                 "answer_ids": draw(st.lists(answer_ids, min_size=size, max_size=size)),
                 "texts": draw(st.lists(st.none() | labels, min_size=size, max_size=size)),
-                "points": draw(st.lists(st.sampled_from([None, 0.0, 0.1]), min_size=size, max_size=size)),
+                "points": draw(
+                    st.lists(st.sampled_from([None, 0.0, -0.0, 0.1]), min_size=size, max_size=size)
+                ),
             }
         )
     return rows, questions, question_sets
@@ -412,3 +417,34 @@ def test_rows_are_those_of_a_plain_assembly(
         for row in range(len(rows))
     ]
     assert assembled == plainly(rows, questions, question_sets)
+
+
+respondents = st.fixed_dictionaries(
+    {
+        "name": st.none() | labels,
+        "user_id": st.none() | st.integers(1, 2**63 - 1),
+        "section": labels,
+        "section_sis_id": st.none() | labels,
+        "logged_out": st.booleans(),
+        "finished_at": st.none() | st.datetimes(datetime.fromisoformat("1900-01-01"), timezones=st.just(UTC)),
+        "score": st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    }
+)
+
+
+@settings(deadline=None)
+@given(chunks(), st.lists(respondents, min_size=6, max_size=6))
+def test_a_few_rows_are_those_of_many(
+    chunk: tuple[list[dict[str, Any]], list[Item], dict[int, list[Item]]], takers: list[dict[str, Any]]
+) -> None:
+    rows, questions, question_sets = chunk
+    everything = options(includes_all_versions=True, includes_sis_ids=True, includes_root_accounts=True)
+    analysis = StudentAnalysis(everything, questions, question_sets)
+    few = attempts(*({**row, **taker} for row, taker in zip(rows, takers, strict=False)))
+    times = 1 + FEW_ROWS // max(1, len(few))
+
+    many = analysis.rows(few.take([*range(len(few))] * times))
+
+    # Their texts tell 1 from 1.0 and 0.0 from -0.0, too.
+    shown = [repr(row) for row in cells.rows(analysis.columns, analysis.rows(few))]
+    assert [repr(row) for row in cells.rows(analysis.columns, many)] == shown * times

@@ -1,0 +1,72 @@
+"""Frames as Python values, which formats with typed cells write, and which a frame of few rows holds."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from workers.analysis.columns import Column, ColumnKind
+
+Cell = Any
+"""A str, int, float or, without a time zone, datetime; None for a missing value."""
+
+FEW_ROWS: Final = 256
+"""Up to so many rows, a call of pandas for each column takes longer than a step of Python for each cell."""
+
+# The stubs of pandas leave it out, although any object may stand for a missing one.
+_NONE: Any = None
+_NO_TIME: Final = np.datetime64("NaT", "s")
+
+
+def rows(columns: Sequence[Column], frame: pd.DataFrame) -> list[tuple[Cell, ...]]:
+    """Return the rows of a frame; times are in UTC, cut to seconds.
+
+    Raises ValueError for numbers that are not finite.
+
+    >>> from workers.analysis.columns import frame_of
+    >>> columns = [Column("id", ColumnKind.INTEGER), Column("1.0", ColumnKind.NUMBER, missing="")]
+    >>> rows(columns, frame_of(columns, [[7, 8], [0.5, None]]))
+    [(7, 0.5), (8, None)]
+    """
+    return list(zip(*by_column(columns, frame), strict=True))
+
+
+def by_column(columns: Sequence[Column], frame: pd.DataFrame) -> list[list[Cell]]:
+    """Return the cells of each column of a frame; raises as `rows` does."""
+    if len(frame.columns) and all(dtype == np.object_ for dtype in frame.dtypes):
+        cells: list[list[Cell]] = frame.to_numpy().T.tolist()
+    else:
+        cells = [cells_of(column, values) for column, (_, values) in zip(columns, frame.items(), strict=True)]
+    for column, values in zip(columns, cells, strict=True):
+        if column.kind is ColumnKind.NUMBER and not all(v is None or math.isfinite(v) for v in values):
+            raise ValueError("a file contains finite numbers only")
+    return cells
+
+
+def cells_of(column: Column, values: pd.Series) -> list[Cell]:
+    """Return a column of values as cells."""
+    if column.kind is ColumnKind.TIME:
+        times: list[Cell] = values.to_numpy("datetime64[s]", na_value=_NO_TIME).tolist()
+        return times
+    labels = values.array
+    if isinstance(labels, pd.Categorical):
+        of_code = np.array([*labels.categories, None], dtype=object)
+        texts: list[Cell] = of_code[labels.codes].tolist()
+        return texts
+    cells: list[Cell] = values.to_numpy(object, na_value=_NONE).tolist()
+    return cells
+
+
+def frame_of_cells(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> pd.DataFrame:
+    """Return columns of cells as a frame, which holds them as they are, in one block of objects.
+
+    >>> columns = [Column("name", ColumnKind.TEXT), Column("score", ColumnKind.NUMBER)]
+    >>> rows(columns, frame_of_cells(columns, [["Ann", "Ben"], [0.5, None]]))
+    [('Ann', 0.5), ('Ben', None)]
+    """
+    block = np.empty((len(cells), len(cells[0])), dtype=object)
+    block[:] = cells
+    names = pd.Index([column.name for column in columns], dtype=object)
+    return pd.DataFrame(block.T, columns=names, dtype=object, copy=False)
