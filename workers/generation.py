@@ -46,7 +46,7 @@ UNFORESEEN = (
 
 
 class _OutcomeUnknownError(Exception):
-    """The connection was lost during the commit of the finish, which may or may not have succeeded."""
+    """The connection was lost during the statement of the finish, which may or may not be committed."""
 
 
 def generate(resources: Resources, report_id: int, progress_id: int) -> None:
@@ -203,7 +203,7 @@ def _counted(chunks: Iterator[Chunk], completion: Completion) -> Frames:
 def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
     """Make what was stored the report's file; raise LeaseLostError if the claim no longer holds."""
     try:
-        with resources.database.transaction() as session:
+        with resources.database.single_statement() as session:
             jobs.finish(session, claim, snapshot, size=file.size, sha256=file.sha256)
     except (DBAPIError, PoolTimeoutError) as error:
         raise _OutcomeUnknownError from error

@@ -44,20 +44,19 @@ def report(database: Database) -> QuizReport:
 
 
 class LosesLastAnswer:
-    """A database that has lost its connection when the transaction in which a report ends was committed."""
+    """A database that has lost its connection when the statement by which a report ends was committed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        # The claim is one; it is committed before the end that is meant here.
-        self.single_statement = database.single_statement
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        with self._database.transaction() as session:
+    def single_statement(self) -> Iterator[Session]:
+        with self._database.single_statement() as session:
             yield session
             ended = session.scalar(text("SELECT state IN ('generated', 'failed') FROM quiz_reports"))
+        # The claim is one, too.
         if ended:
-            raise OperationalError("COMMIT", {}, psycopg.OperationalError("the connection is lost"))
+            raise OperationalError("WITH quiz", {}, psycopg.OperationalError("the connection is lost"))
 
 
 def test_an_object_is_kept_whose_row_may_have_been_committed(

@@ -103,19 +103,33 @@ def has_several_attempts(course_id: int, quiz_id: int) -> str:
     return f"SELECT EXISTS (SELECT FROM ({attempts}) AS submitted WHERE attempt > 1) AS several"  # noqa: S608
 
 
-def question_sets(question_set_ids: Iterable[int]) -> str:
-    """Select (id, question_version_ids) of question sets."""
-    return f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({id_list(question_set_ids)})"  # noqa: S608
+def items(question_set_ids: Iterable[int], version_ids: Iterable[int]) -> str:
+    """Select (id, question_version_ids, content) of question sets, and of question versions.
+
+    These are the versions of the sets and the given ones. A set has no content; that of a version is text,
+    and it has no versions.
+    """
+    sets = f"SELECT id, question_version_ids FROM question_sets WHERE id = ANY({id_list(question_set_ids)})"  # noqa: S608
+    return f"""
+        WITH sets AS ({sets})
+        SELECT id, question_version_ids, NULL AS content FROM sets
+        UNION ALL
+        SELECT id, NULL, content::text FROM question_versions
+        WHERE id = ANY(ARRAY(
+            SELECT unnest(question_version_ids) FROM sets UNION SELECT unnest({id_list(version_ids)})))"""  # noqa: S608
 
 
-def question_versions(version_ids: Iterable[int]) -> str:
-    """Select (id, content) of question versions, the content as text."""
-    return f"SELECT id, content::text FROM question_versions WHERE id = ANY({id_list(version_ids)})"  # noqa: S608
+def sections(course_id: int, user_ids: Iterable[int]) -> str:
+    """Select the rows of `section_ids`, and behind them those of the course's sections, without a user.
 
-
-def sections(course_id: int) -> str:
-    """Select (id, name, sis_section_id) of a course's sections."""
-    return f"SELECT id, name, sis_section_id FROM sections WHERE course_id = {course_id:d}"  # noqa: S608
+    A section has its id, name and sis_section_id in further columns.
+    """
+    return f"""
+        SELECT user_id, section_ids, NULL::bigint AS id, NULL AS name, NULL AS sis_section_id
+        FROM ({section_ids(course_id, user_ids)}) AS enrolled
+        UNION ALL
+        SELECT NULL, NULL, id, name, sis_section_id FROM sections WHERE course_id = {course_id:d}
+        ORDER BY user_id NULLS LAST"""  # noqa: S608
 
 
 def section_ids(course_id: int, user_ids: Iterable[int]) -> str:

@@ -25,7 +25,7 @@ Sections = Mapping[str, Mapping[str, Any]]
 
 def sections_by_id(sections: pa.Table) -> Sections:
     """Return the sections of a table with the columns id, name and sis_section_id."""
-    return {str(row["id"]): row for row in sections.to_pylist()}
+    return {str(row["id"]): row for row in sections.select(["id", "name", "sis_section_id"]).to_pylist()}
 
 
 class StudentSections:

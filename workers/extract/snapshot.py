@@ -276,10 +276,15 @@ class Extract:
     def items(self, selection: Selection) -> QuizItems:
         """Read the items of the quiz and of the selected attempts' question sets."""
         set_ids = selection.question_set_ids
-        question_sets = self._by_id(queries.question_sets(set_ids), "question_version_ids", len(set_ids))
         present = self._quiz["question_version_ids"] or []
-        needed = {*present, *(version_id for ids in question_sets.values() for version_id in ids)}
-        contents = self._by_id(queries.question_versions(needed), "content", len(needed))
+        found = self._connection.read(queries.items(set_ids, present), len(set_ids) + len(present))
+        question_sets: dict[int, Sequence[int]] = {}
+        contents: dict[int, str] = {}
+        for id_, version_ids, content in zip(*(column.to_pylist() for column in found), strict=True):
+            if content is None:
+                question_sets[id_] = version_ids
+            else:
+                contents[id_] = content
         versions = {version_id: read_question(content) for version_id, content in contents.items()}
         return QuizItems(
             present=present,
@@ -310,10 +315,16 @@ class Extract:
     def _rows(
         self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]
     ) -> Generator[Chunk]:
-        names = sections_by_id(self._connection.read(queries.sections(self._course_id)))
+        names: Sections | None = None
         for attempts in self._chunks(selection, items, query):
             user_ids = attempts["user_id"].drop_null().unique().to_pylist()
-            section_ids = self._section_ids(user_ids)
+            if names is None:
+                # With those of the first chunk's students, since most reports have one chunk.
+                found = self._connection.read(queries.sections(self._course_id, user_ids), len(user_ids))
+                students = len(found) - found["user_id"].null_count
+                names, section_ids = sections_by_id(found.slice(students)), found.slice(0, students)
+            else:
+                section_ids = self._section_ids(user_ids)
             yield _chunk(partial(_frames_with_sections, names=names, section_ids=section_ids), attempts)
             # Kept until the next is here, it would be a chunk more.
             del attempts
@@ -365,10 +376,6 @@ class Extract:
             selection = Selection.read(batches, rule)
         self.attempt_count = len(selection.attempt_ids)
         return selection
-
-    def _by_id(self, sql: str, column: str, expected_rows: int) -> dict[int, Any]:
-        table = self._connection.read(sql, expected_rows)
-        return dict(zip(table["id"].to_pylist(), table[column].to_pylist(), strict=True))
 
     def _chunks(
         self, selection: Selection, items: QuizItems, query: Callable[[list[int]], str]

@@ -80,8 +80,10 @@ STEPS: dict[str, list[tuple[object, str, Callable[[_Function], _Function]]]] = {
     "half_computed": [(generation, "_counted", _after_half)],
     "object_written": [(BlobStore, "writer", _after_the_block)],
     "before_finish": [(generation, "finish", _before)],
-    "before_commit": [(jobs, "finish", _after)],
+    "after_finish": [(jobs, "finish", _after)],
 }
+# The finish is one statement, committed at once: after it, the report is generated.
+STEPS_BEFORE_THE_END = [step for step in STEPS if step != "after_finish"]
 
 
 if __name__ == "__main__":

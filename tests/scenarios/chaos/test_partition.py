@@ -51,7 +51,7 @@ class Network:
 # database that is silent: a network that is mended within them lets it ask for its lease.
 CASES = [
     ("half_computed", Network.drop_packets, {"lease_lost", "database_failed"}),
-    ("before_commit", Network.drop_packets, {"database_failed"}),
+    ("before_finish", Network.drop_packets, {"lease_lost", "database_failed"}),
     ("half_computed", Network.refuse, {"database_failed"}),
     ("before_finish", Network.refuse, {"database_failed"}),
 ]
