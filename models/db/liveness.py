@@ -44,9 +44,10 @@ class MonitoredConnection(psycopg.Connection[Any]):
         if time.monotonic() - self.last_used < _TRUSTED_SECONDS and not self._has_unread_data():
             return True
         try:
+            autocommit = self.autocommit
             self.autocommit = True
             self.execute("SELECT 1")
-            self.autocommit = False
+            self.autocommit = autocommit
         except psycopg.Error:
             return False
         return True

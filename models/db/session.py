@@ -28,11 +28,14 @@ class Database:
 
     def __init__(self, url: str, *, statement_timeout_seconds: float = 30.0, pool_size: int = 5) -> None:
         self.url = url
-        self.engine: Engine = create_engine(
+        autocommit = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5.0,
+            # A connection is changed for a transaction, and back: most sessions are of single statements.
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
             # Names and responses of people must not appear in a traceback.
             hide_parameters=True,
             connect_args={
@@ -51,13 +54,12 @@ class Database:
                 **KEEPALIVES,
             },
         )
-        monitor(self.engine)
-        event.listen(self.engine, "connect", _require_options)
-        event.listen(self.engine, "handle_error", _leave_a_standby)
+        monitor(autocommit)
+        event.listen(autocommit, "connect", _require_options)
+        event.listen(autocommit, "handle_error", _leave_a_standby)
+        self.engine: Engine = autocommit.execution_options(isolation_level="READ COMMITTED")
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._single_statements = sessionmaker(
-            self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
-        )
+        self._single_statements = sessionmaker(autocommit, expire_on_commit=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
