@@ -1,9 +1,10 @@
-"""Listing reports, and asking for one that is still current, cost the same for any quiz."""
+"""Listing reports, requesting one that is current, and making a small one cost the same for any quiz."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,12 +15,15 @@ from models.settings import Settings
 from tests.everyday import REPORT_TYPES, Everyday, open_everyday
 from tests.school import School, Size
 from tests.statements import statements_of
+from workers.extract.snapshot import SnapshotConnection
 
 SMALL, LARGE = Size(students=10, questions=2), Size(students=2_000, questions=2)
 # The caller (of a POST before its body is received); the course, the quiz and the caller's roles; then a
 # report of each type, or the lock of the variant, and its newest report with quiz and course as they are
 # under the lock. A job is queued by one statement more, which returns its report.
 INDEX_STATEMENTS, REUSE_STATEMENTS, QUEUE_STATEMENTS = 4, 4, 5
+# The claim and the finish; the quiz, the selection, the questions, the attempts and the sections.
+JOB_STATEMENTS, SNAPSHOT_STATEMENTS = 2, 5
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,20 @@ def reuse_item_analysis(quiz: Everyday) -> None:
 def test_no_statement_touches_attempts(quizzes: list[Everyday], action: Callable[[Everyday], Any]) -> None:
     for quiz in quizzes:
         assert [sql for sql in statements_of(partial(action, quiz)) if "attempts" in sql] == []
+
+
+def test_a_small_report_is_made_by_a_fixed_number_of_statements(
+    quizzes: list[Everyday], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, reads = SnapshotConnection.read, []
+
+    def noted(connection: SnapshotConnection, sql: str, expected_rows: int = 1) -> Any:
+        reads.append(sql)
+        return read(connection, sql, expected_rows)
+
+    monkeypatch.setattr(SnapshotConnection, "read", noted)
+    another = replace(quizzes[0], quiz_id=quizzes[0].school.add_quiz(SMALL))
+    report = another.request("student_analysis")
+
+    assert len(statements_of(partial(another.make, report))) == JOB_STATEMENTS
+    assert len(reads) == SNAPSHOT_STATEMENTS
