@@ -20,6 +20,7 @@ from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
 from models.issues import Issues
 from models.payloads.attempts import read_document, read_lines
+from models.payloads.compressed import decompressed
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
 from tests.payloads import COURSE_ID, QUIZ_ID, Json, attempt, course, enrollment, quiz, roster
@@ -116,6 +117,11 @@ class Lms(_Pushing):
             on(8, 507, user_id=None, temporary_user_code="a code"),
             on(9, 508, user_id=None, temporary_user_code="a code"),
         )
+
+    def payload(self) -> Json:
+        """Read the payload of the only stored attempt."""
+        pushed: Json = msgspec.json.decode(decompressed(self.value("SELECT payload FROM attempt_payloads")))
+        return pushed
 
     def stored(self) -> dict[str, list[str]]:
         """Return all that is stored, to be compared with what is stored later."""

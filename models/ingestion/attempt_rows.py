@@ -17,6 +17,7 @@ from models.content.responses import Responses
 from models.db.bulk import arrays, assignments, columns_of, from_arrays, names, run, send
 from models.lms.attempts import Attempt, AttemptPayload, DeletedAttempt
 from models.payloads.attempts import PushedAttempt, Submission
+from models.payloads.compressed import compressed
 
 Key = tuple[int, int]
 
@@ -76,9 +77,14 @@ class AttemptRow:
         return self.pushed.submission.id
 
     @property
-    def payload(self) -> str:
-        """The attempt's JSON as it was pushed."""
+    def payload(self) -> bytes:
+        """The attempt's JSON as it was pushed; the table has it compressed."""
         return self.pushed.payload
+
+    @property
+    def payload_bytes(self) -> int:
+        """How long the attempt's JSON is."""
+        return len(self.payload)
 
 
 @dataclass(frozen=True)
@@ -131,14 +137,19 @@ def send_attempts(
 ) -> None:
     """Send the statements that write attempts; a new one is no longer recorded as deleted."""
     if changed:
-        send(session, _UPDATE, **arrays(_COLUMNS, changed, GETTERS))
+        send(session, _UPDATE, **_arrays(changed))
     if new:
-        send(session, _INSERT, quiz_id=quiz_id, **arrays(_COLUMNS, new, GETTERS))
+        send(session, _INSERT, quiz_id=quiz_id, **_arrays(new))
 
 
 def send_deletions(session: Session, deleted: Sequence[Submission]) -> None:
     """Send the statement that deletes attempts; only the key and `updated_at` of each are kept."""
     send(session, _DELETE, **arrays(_DELETED, deleted, {"submission_id": attrgetter("id")}))
+
+
+def _arrays(rows: Sequence[AttemptRow]) -> dict[str, list[Any]]:
+    columns = arrays(_COLUMNS, rows, GETTERS)
+    return {**columns, "payload": list(compressed(columns["payload"]))}
 
 
 def _getter(name: str) -> Callable[[AttemptRow], Any]:
@@ -150,10 +161,8 @@ def _getter(name: str) -> Callable[[AttemptRow], Any]:
 _KEY: Final = ("submission_id", "attempt")
 # The database fills these.
 _FILLED: Final = frozenset({"quiz_id", "changed_in"})
-_COLUMNS: Final = [
-    *columns_of(Attempt, without=_FILLED),
-    *columns_of(AttemptPayload, without={"attempt_id"}),
-]
+_PAYLOAD: Final = columns_of(AttemptPayload, without={"attempt_id"})
+_COLUMNS: Final = [*columns_of(Attempt, without=_FILLED), *_PAYLOAD]
 GETTERS: Final = {column.name: _getter(column.name) for column in _COLUMNS}
 _INSERTED: Final = names(columns_of(Attempt, without={*_FILLED, "id"}))
 _DELETED: Final = columns_of(DeletedAttempt)
@@ -214,17 +223,17 @@ _INSERT: Final = f"""{_PUSHED},
         ORDER BY submission_id, attempt
         RETURNING id, submission_id, attempt
     )
-    INSERT INTO attempt_payloads (attempt_id, payload)
-    SELECT inserted.id, payload FROM inserted JOIN pushed USING (submission_id, attempt)"""  # noqa: S608
+    INSERT INTO attempt_payloads (attempt_id, {names(_PAYLOAD)})
+    SELECT inserted.id, {names(_PAYLOAD)} FROM inserted JOIN pushed USING (submission_id, attempt)"""  # noqa: S608
 
 _UPDATE: Final = f"""{_PUSHED},
     updated AS (
         UPDATE attempts SET {assignments(_UPDATED, "pushed")}, changed_in = DEFAULT
         FROM pushed WHERE attempts.id = pushed.id
     )
-    INSERT INTO attempt_payloads (attempt_id, payload)
-    SELECT id, payload FROM pushed
-    ON CONFLICT (attempt_id) DO UPDATE SET payload = excluded.payload"""  # noqa: S608
+    INSERT INTO attempt_payloads (attempt_id, {names(_PAYLOAD)})
+    SELECT id, {names(_PAYLOAD)} FROM pushed
+    ON CONFLICT (attempt_id) DO UPDATE SET {assignments(_PAYLOAD, "excluded")}"""  # noqa: S608
 
 _DELETE: Final = f"""
     WITH deleted AS MATERIALIZED ({from_arrays(_DELETED)}), removed AS (

@@ -138,7 +138,7 @@ class _Rebuild:
 
 def _fitting(session: Session, attempt_ids: Sequence[int]) -> Sequence[int]:
     """Return the first ids, as many as have payloads of a batch's size together, but at least one."""
-    sizes = {row.attempt_id: row.size for row in run(session, _SIZES, ids=list(attempt_ids))}
+    sizes = {row.attempt_id: row.payload_bytes for row in run(session, _SIZES, ids=list(attempt_ids))}
     total = 0
     for index, attempt_id in enumerate(attempt_ids):
         total += sizes.get(attempt_id, 0)
@@ -152,14 +152,13 @@ def _differs(row: AttemptRow, stored: Any) -> bool:
 
 
 _SIZES: Final = """
-    SELECT attempt_id, octet_length(payload::text) AS size
-    FROM attempt_payloads WHERE attempt_id = ANY(%(ids)b::bigint[])"""
+    SELECT attempt_id, payload_bytes FROM attempt_payloads WHERE attempt_id = ANY(%(ids)b::bigint[])"""
 
 _SUBMISSIONS: Final = "SELECT submission_id FROM attempts WHERE id = ANY(%(ids)b::bigint[])"
 
 # Only names of columns are put into this text.
 _ROWS: Final = f"""
-    SELECT {names(columns_of(Attempt))}, cardinality(points) AS n_responses, payload::text AS payload
+    SELECT {names(columns_of(Attempt))}, cardinality(points) AS n_responses, payload
     FROM attempts LEFT JOIN attempt_payloads ON attempt_id = id
     WHERE id = ANY(%(ids)b::bigint[])
     ORDER BY id"""  # noqa: S608

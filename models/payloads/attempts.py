@@ -10,9 +10,11 @@ from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
+from zstandard import ZstdError
 
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
 from models.issues import Issues, RefusedWhole
+from models.payloads.compressed import decompressed
 from models.payloads.entries import EntryReader, PushedEntry, encoded
 from models.payloads.json_values import (
     MOST_NAME_CHARACTERS,
@@ -126,7 +128,7 @@ class PushedAttempt:
 
     path: str
     submission: Submission
-    payload: str
+    payload: bytes
     is_skipped: bool = False
 
     @property
@@ -264,9 +266,12 @@ def read_lines(
     return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues, folder)
 
 
-def read_stored(payload: str | None, path: str) -> PushedAttempt:
-    """Read the JSON of a stored attempt again; raise InvalidInputError if it is no longer valid."""
-    attempt = None if payload is None else _read_attempt(payload.encode(), path)
+def read_stored(payload: bytes | None, path: str) -> PushedAttempt:
+    """Read a stored attempt again from its compressed JSON; raise InvalidInputError if it is not valid."""
+    try:
+        attempt = None if payload is None else _read_attempt(decompressed(payload), path)
+    except ZstdError:
+        attempt = None
     if attempt is None:
         raise InvalidInputError([ValidationIssue(path, "has no payload of an attempt")])
     return attempt
@@ -337,7 +342,9 @@ def _read_line(line: bytes, path: str) -> PushedAttempt | None:
 
 def _read_attempt(source: bytes, path: str) -> PushedAttempt | None:
     try:
-        attempt = PushedAttempt(path, _decode(source), source.decode())
+        attempt = PushedAttempt(path, _decode(source), source)
+        # Values of unknown keys are not decoded.
+        source.decode()
     except UNREADABLE as error:
         if _holds_no_attempt(source):
             return None

@@ -38,7 +38,7 @@ def test_a_new_attempt_is_stored_with_its_responses_and_as_it_came(school: Lms) 
     assert school.rows(
         "SELECT submission_id, attempt, user_id, workflow_state, score, kept_score FROM attempts"
     ) == [(501, 1, 7, "complete", 1.0, 1.0)]
-    assert school.value("SELECT payload FROM attempt_payloads") == attempt(kept_score=1, was_preview=False)
+    assert school.payload() == attempt(kept_score=1, was_preview=False)
 
 
 @pytest.mark.contract("6 Data in", "every PUT is an idempotent upsert")
@@ -71,7 +71,7 @@ def test_a_changed_attempt_takes_the_place_of_the_stored_one(school: Lms, change
     school.put_attempts(attempt())
 
     assert school.put_attempts(attempt(**changes)) == PushCounts(0, 1, 0, 0, revision=3)
-    assert school.value("SELECT payload FROM attempt_payloads") == attempt(**changes)
+    assert school.payload() == attempt(**changes)
 
 
 @pytest.mark.contract("6 Data in", "an older attempt does not undo a regrade; deleted takes one back")

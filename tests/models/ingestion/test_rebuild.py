@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
 from models.content.cell_text import TEXT_VERSION
 from models.ingestion import rebuild
 from models.ingestion.rebuild import RebuiltAttempts, count_attempts, list_attempts, rebuild_attempts
+from models.payloads.compressed import compressed
 from tests.lms import Lms
-from tests.payloads import COURSE_ID, QUIZ_ID, attempt, entry, essay, essay_entry, question
+from tests.payloads import COURSE_ID, QUIZ_ID, Json, attempt, entry, essay, essay_entry, question
 
 ESSAY, DRAWN = 9, 10
 OTHER_COURSE_ID, OTHER_QUIZ_ID = 102, 202
@@ -94,12 +96,18 @@ def test_questions_of_attempts_are_those_of_their_day(essays: Lms) -> None:
     )
 
 
+def stored_as(payload: Json) -> str:
+    (frame,) = compressed([msgspec.json.encode(payload)])
+    return rf"UPDATE attempt_payloads SET payload = '\x{frame.hex()}'"
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         "DELETE FROM attempt_payloads",
         "UPDATE attempt_payloads SET payload = '{}'",
-        "UPDATE attempt_payloads SET payload = jsonb_set(payload::jsonb, '{submission_data}', '[{}]')",
+        stored_as({}),
+        stored_as(attempt(501, submission_data=[{}])),
     ],
 )
 def test_an_attempt_that_can_not_be_derived_stays_as_it_was_and_is_named(essays: Lms, broken: str) -> None:
@@ -122,6 +130,18 @@ def test_a_batch_is_bounded_by_the_bytes_of_its_payloads(
     monkeypatch.setattr(rebuild, "MAX_BYTES", 1)
 
     assert rebuilt(essays).read == 1
+
+
+def test_payloads_that_compress_well_count_as_what_they_take_in_memory(
+    essays: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = [essay_entry(ESSAY, "a" * 10_000)]
+    essays.put_attempts(attempt(601, submission_data=long), attempt(602, submission_data=long))
+    monkeypatch.setattr(rebuild, "MAX_BYTES", 15_000)
+
+    assert essays.value("SELECT max(octet_length(payload)) FROM attempt_payloads") < 1_000
+    # The last of five attempts would be too much.
+    assert rebuilt(essays).read == 4
 
 
 def test_attempts_are_counted_of_a_course_or_of_all(essays: Lms) -> None:

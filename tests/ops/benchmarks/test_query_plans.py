@@ -34,7 +34,10 @@ def everyday(migrated_database: Database, module_settings: Settings) -> Iterator
     School(database.url, 1).add_quiz(LARGE)
     with database.transaction() as session:
         session.execute(
-            text("INSERT INTO attempt_payloads (attempt_id, payload) SELECT id, '{}' FROM attempts")
+            text(
+                "INSERT INTO attempt_payloads (attempt_id, payload, payload_bytes)"
+                " SELECT id, '', 0 FROM attempts"
+            )
         )
     school = School(database.url, 2)
     quiz_id = school.add_quiz(SMALL)

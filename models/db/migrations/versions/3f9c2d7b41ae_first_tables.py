@@ -508,7 +508,8 @@ def upgrade() -> None:
     op.create_table(
         "attempt_payloads",
         sa.Column("attempt_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("payload", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.Column("payload_bytes", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["attempt_id"],
             ["attempts.id"],
