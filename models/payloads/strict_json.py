@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
 
@@ -42,16 +42,17 @@ def require_strict(source: bytes, path: str, *, above: int = 0) -> None:
     is deep: its decoder will report where the error is.
     """
     text = _text(source, path)
+    holds_nul, may_be_built = "\\u0000" in text, is_small(source)
     if source.count(b",") >= MOST_ENTRIES:
         repeats_key = _scan(text, MOST_DEPTH - above, path)
     elif is_deep(text, MOST_DEPTH - above):
         raise InvalidInputError([_issue(path, f"is nested deeper than {MOST_DEPTH}")])
     else:
-        # This is faster, but builds what it reads.
-        repeats_key = _repeats_key(text)
-    if "\\u0000" not in text and not repeats_key:
+        # This is faster, but builds what it reads. What holds a NUL is examined closely anyway.
+        repeats_key = not (holds_nul and may_be_built) and _repeats_key(text)
+    if not holds_nul and not repeats_key:
         return
-    if not is_small(source):
+    if not may_be_built:
         reason = "holds a key twice" if repeats_key else "holds a NUL character"
         raise InvalidInputError([_issue(path, reason)])
     try:
@@ -194,8 +195,19 @@ class _Pairs(list[tuple[str, Any]]):
     """An object's keys and values as they were written, so that a repeated key is still there."""
 
 
+def _pairs_unless_strict(pairs: list[tuple[str, Any]]) -> _Pairs | Literal[True]:
+    # Most objects are strict, and need neither be kept nor examined again.
+    keys = set()
+    for key, value in pairs:
+        if key in keys or not (_is_plain(key) and _is_plain(value)):
+            return _Pairs(pairs)
+        keys.add(key)
+    return True
+
+
 def _tree(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_Pairs, parse_int=len)
+    """Parse JSON for `_not_strict`; True stands for an object that is surely strict."""
+    return json.loads(text, object_pairs_hook=_pairs_unless_strict, parse_int=len)
 
 
 def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
@@ -225,9 +237,10 @@ def _not_strict(value: Any, path: str) -> Iterator[ValidationIssue]:
 
 def _is_plain(value: Any) -> bool:
     """Whether a value is surely strict: neither an object nor a list, nor a suspicious text or number."""
-    if type(value) is str:
-        return _SUSPICIOUS.search(value) is None
-    return value is None or type(value) is int or type(value) is bool
+    kind = type(value)
+    if kind is str:
+        return (value.isascii() and "\0" not in value) or _SUSPICIOUS.search(value) is None
+    return value is None or kind is int or kind is bool or (kind is float and math.isfinite(value))
 
 
 def _not_strict_text(text: str, path: str) -> Iterator[ValidationIssue]:
