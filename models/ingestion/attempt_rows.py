@@ -187,21 +187,25 @@ _RELEASE: Final = """
         AND NOT EXISTS (SELECT FROM deleted_attempts AS deleted WHERE deleted.submission_id = claimed.id)
     RETURNING id"""
 
+# A subquery for each row is one index lookup, even if the table has just grown and its statistics are out of
+# date; the planner would then execute a join as a scan of a whole quiz, or course. LIMIT keeps it a subquery.
 _FIND: Final = """
     WITH pushed AS (
         SELECT * FROM unnest(%(submission_id)b::bigint[], %(attempt)b::integer[])
             AS keys (submission_id, attempt)
     )
-    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, quiz_question_set_id,
-        cardinality(points) AS n_responses
-    FROM attempts JOIN pushed USING (submission_id, attempt)
+    SELECT id, submission_id, attempt, updated_at, digest, question_set_id, quiz_question_set_id, n_responses
+    FROM pushed CROSS JOIN LATERAL (
+        SELECT id, quiz_id, updated_at, digest, question_set_id, quiz_question_set_id,
+            cardinality(points) AS n_responses
+        FROM attempts
+        WHERE attempts.submission_id = pushed.submission_id AND attempts.attempt = pushed.attempt
+        LIMIT 1) AS stored
     WHERE quiz_id = %(quiz_id)s
     UNION ALL
     SELECT NULL, submission_id, attempt, updated_at, NULL, NULL, NULL, 0
     FROM deleted_attempts JOIN pushed USING (submission_id, attempt)"""
 
-# A subquery for each row is one index lookup, even if the table has just grown and its statistics are out of
-# date; the planner would then execute a join as a scan of a whole course.
 _UNKNOWN_USERS: Final = """
     SELECT user_id FROM unnest(%(user_ids)b::bigint[]) AS pushed (user_id)
     WHERE (

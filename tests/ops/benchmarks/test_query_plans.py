@@ -105,6 +105,24 @@ def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
     assert [(table, sql) for table, sql in found if table in LARGE_TABLES] == []
 
 
+def test_a_push_reads_no_other_attempts_of_the_quiz(unknown_tables: Database) -> None:
+    migrate(unknown_tables.engine)
+    school = School(unknown_tables.url, 1)
+    quiz_id = school.add_quiz(LARGE)
+    pushed = [school.pushed_attempt(quiz_id, 1, LARGE.questions, attempt=10 + n) for n in range(BATCH)]
+
+    with unknown_tables.transaction() as session:
+        apply_attempts(session, 1, quiz_id, read_lines(map(line, pushed), 2**20))
+        read = session.scalar(
+            text("""
+                SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'attempts'
+            """)
+        )
+
+    # The foreign key of a payload reads the attempt that it belongs to.
+    assert read == BATCH
+
+
 def test_a_scan_would_be_found(module_settings: Settings, everyday: Everyday) -> None:
     statements = [Statement("SELECT count(*) FROM attempts WHERE n_correct = 2")]
 
