@@ -39,7 +39,8 @@ class SentStatement:
     def rows(self) -> Sequence[Any]:
         """Wait for the statement and return its rows; none if it returns nothing."""
         with _translated(self._sql):
-            if pipeline := self._session.info.get(_PIPELINE):
+            # A statement that was sent before another one that was waited for has its result already.
+            if self._cursor.pgresult is None and (pipeline := self._session.info.get(_PIPELINE)):
                 pipeline.sync()
             return self._cursor.fetchall() if self._cursor.description else ()
 

@@ -1,12 +1,13 @@
 """Rows of attempts: many are found, inserted, updated and deleted by one statement each.
 
-A transaction first claims and locks the submissions, so no other one changes their attempts meanwhile.
+A transaction first claims and locks the submissions, so no other one changes their attempts meanwhile. What
+looks something up sends its statements, and returns a function that waits for the result and returns it.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, Self
@@ -95,15 +96,25 @@ class Found:
     deleted_at: Mapping[Key, datetime.datetime]
 
 
-def claim_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> set[int]:
-    """Claim submissions for a quiz, and lock them; return those that belong to another quiz.
+@dataclass(frozen=True)
+class Write:
+    """A statement that writes attempts; to make its parameters takes longer than to send it."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+def claim_submissions(
+    session: Session, quiz_id: int, submission_ids: Collection[int]
+) -> Callable[[], set[int]]:
+    """Claim submissions for a quiz, and lock them; the result is those that belong to another quiz.
 
     If two transactions claim a submission for different quizzes, the second waits for the first.
     """
     ids = sorted(submission_ids)
     send(session, _CLAIM, quiz_id=quiz_id, ids=ids)
-    rows = run(session, _LOCK_OWN, quiz_id=quiz_id, ids=ids)
-    return set(submission_ids) - {row.id for row in rows}
+    locked = send(session, _LOCK_OWN, quiz_id=quiz_id, ids=ids)
+    return lambda: set(submission_ids) - {row.id for row in locked.rows()}
 
 
 def release_submissions(session: Session, quiz_id: int, submission_ids: Collection[int]) -> None:
@@ -111,10 +122,14 @@ def release_submissions(session: Session, quiz_id: int, submission_ids: Collecti
     run(session, _RELEASE, quiz_id=quiz_id, ids=sorted(submission_ids))
 
 
-def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Found:
+def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Callable[[], Found]:
     """Find the attempts with these keys, stored or deleted; their submissions must be locked."""
     submission_ids, attempts = [key[0] for key in keys], [key[1] for key in keys]
-    rows = run(session, _FIND, quiz_id=quiz_id, submission_id=submission_ids, attempt=attempts)
+    found = send(session, _FIND, quiz_id=quiz_id, submission_id=submission_ids, attempt=attempts)
+    return lambda: _found(found.rows())
+
+
+def _found(rows: Sequence[Any]) -> Found:
     stored: dict[Key, StoredAttempt] = {}
     deleted_at: dict[Key, datetime.datetime] = {}
     for row in rows:
@@ -126,25 +141,39 @@ def find_attempts(session: Session, quiz_id: int, keys: Collection[Key]) -> Foun
     return Found(stored, deleted_at)
 
 
-def find_unknown_users(session: Session, course_id: int, user_ids: Collection[int]) -> set[int]:
+def find_unknown_users(session: Session, course_id: int, user_ids: Collection[int]) -> Callable[[], set[int]]:
     """Find which of these users were not pushed with the course."""
-    rows = run(session, _UNKNOWN_USERS, course_id=course_id, user_ids=sorted(user_ids)) if user_ids else ()
-    return {row.user_id for row in rows}
+    if not user_ids:
+        return set
+    unknown = send(session, _UNKNOWN_USERS, course_id=course_id, user_ids=sorted(user_ids))
+    return lambda: {row.user_id for row in unknown.rows()}
 
 
-def send_attempts(
-    session: Session, quiz_id: int, *, new: Sequence[AttemptRow], changed: Sequence[AttemptRow]
-) -> None:
-    """Send the statements that write attempts; a new one is no longer recorded as deleted."""
+def make_writes(
+    quiz_id: int,
+    *,
+    new: Sequence[AttemptRow] = (),
+    changed: Sequence[AttemptRow] = (),
+    deleted: Sequence[Submission] = (),
+) -> Sequence[Write]:
+    """Make the statements that write attempts.
+
+    A new attempt is no longer recorded as deleted; of a deleted one, only the key and `updated_at` are kept.
+    """
+    writes = []
+    if deleted:
+        writes.append(Write(_DELETE, arrays(_DELETED, deleted, {"submission_id": attrgetter("id")})))
     if changed:
-        send(session, _UPDATE, **_arrays(changed))
+        writes.append(Write(_UPDATE, _arrays(changed)))
     if new:
-        send(session, _INSERT, quiz_id=quiz_id, **_arrays(new))
+        writes.append(Write(_INSERT, {"quiz_id": quiz_id, **_arrays(new)}))
+    return writes
 
 
-def send_deletions(session: Session, deleted: Sequence[Submission]) -> None:
-    """Send the statement that deletes attempts; only the key and `updated_at` of each are kept."""
-    send(session, _DELETE, **arrays(_DELETED, deleted, {"submission_id": attrgetter("id")}))
+def send_writes(session: Session, writes: Iterable[Write]) -> None:
+    """Send the statements that write attempts; within a pipeline, without waiting for them."""
+    for write in writes:
+        send(session, write.sql, **write.parameters)
 
 
 def _arrays(rows: Sequence[AttemptRow]) -> dict[str, list[Any]]:

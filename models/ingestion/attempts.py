@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,12 +19,13 @@ from models.ingestion.attempt_rows import (
     Found,
     Key,
     StoredAttempt,
+    Write,
     claim_submissions,
     find_attempts,
     find_unknown_users,
+    make_writes,
     release_submissions,
-    send_attempts,
-    send_deletions,
+    send_writes,
 )
 from models.ingestion.counts import PushCounter, PushCounts
 from models.issues import Issues
@@ -87,6 +88,16 @@ def _find_quiz(session: Session, course_id: int, quiz_id: int) -> _TargetQuiz:
 
 
 @dataclass(frozen=True)
+class _SentLookup:
+    """The results that a batch waits for."""
+
+    attempts: Sequence[PushedAttempt]
+    unknown_users: Callable[[], set[int]]
+    of_other_quizzes: Callable[[], set[int]]
+    found: Callable[[], Found]
+
+
+@dataclass(frozen=True)
 class _Lookup:
     """What the database knows of a batch: enough to derive the rows of its attempts without another query."""
 
@@ -135,19 +146,16 @@ class _AttemptPush:
 
     def _apply_batches(self, batches: Iterable[Batch]) -> None:
         # The server writes one batch while this process derives the rows of the next and reads the one after
-        # it, so neither waits for the other. The server executes statements in order: each batch is therefore
-        # looked up before the writes of the previous one are sent, or the lookup would wait for them.
+        # it, so neither waits for the other.
         writes = _Writes()
         for batch in batches:
             if len(self._skipped_submissions) >= _MOST_SKIPPED_SUBMISSIONS:
                 # Between two batches nothing is claimed of which nothing is written yet.
-                self._send(writes)
+                self._send(writes, self._statements(writes))
                 writes = _Writes()
                 self._release_skipped()
-            lookup = self._check_and_look_up(batch)
-            self._send(writes)
-            writes = self._derive(lookup)
-        self._send(writes)
+            writes = self._derive(self._look_up_and_send(batch, writes))
+        self._send(writes, self._statements(writes))
 
     def _lock(self, first: Batch, second: Batch | None) -> None:
         # A transaction that locks one submission and then only the quiz's row cannot deadlock. Several
@@ -161,10 +169,32 @@ class _AttemptPush:
         # The quiz may have got other questions while this transaction waited.
         self._quiz = _find_quiz(self._session, self._quiz.course_id, self._quiz.id)
 
-    def _check_and_look_up(self, batch: Batch) -> _Lookup:
+    def _look_up_and_send(self, batch: Batch, writes: _Writes) -> _Lookup:
+        """Look up a batch, then send the writes of the previous one."""
+        # The server executes statements in order, and the lookup would wait for these writes. While it looks
+        # up, their parameters are made.
+        sent = self._send_lookup(batch)
+        statements = self._statements(writes)
+        lookup = self._receive(sent)
+        self._send(writes, statements)
+        return lookup
+
+    def _send_lookup(self, batch: Batch) -> _SentLookup:
         self._counter.unchanged += batch.not_attempts
-        self._skip_unknown(batch.attempts)
-        return self._look_up(batch.attempts)
+        attempts = batch.attempts
+        submissions = [attempt.submission for attempt in attempts]
+        user_ids = {int(s.user_id) for s in submissions if s.user_id is not None and not s.is_deleted}
+        keys = [attempt.key for attempt in attempts]
+        return _SentLookup(
+            attempts,
+            find_unknown_users(self._session, self._quiz.course_id, user_ids),
+            claim_submissions(self._session, self._quiz.id, {submission_id for submission_id, _ in keys}),
+            find_attempts(self._session, self._quiz.id, keys),
+        )
+
+    def _receive(self, sent: _SentLookup) -> _Lookup:
+        self._skip_unknown(sent.attempts, sent.unknown_users(), sent.of_other_quizzes())
+        return self._look_up(sent.attempts, sent.found())
 
     def _skip(self, attempt: PushedAttempt, issues: Sequence[ValidationIssue]) -> None:
         """Skip an attempt, whose further issues are reported as well."""
@@ -181,14 +211,10 @@ class _AttemptPush:
             release_submissions(self._session, self._quiz.id, self._skipped_submissions)
         self._skipped_submissions = set()
 
-    def _skip_unknown(self, attempts: Sequence[PushedAttempt]) -> None:
+    def _skip_unknown(
+        self, attempts: Sequence[PushedAttempt], unknown_users: set[int], of_other_quizzes: set[int]
+    ) -> None:
         """Skip attempts of users who are not in the course, and those of other quizzes."""
-        submissions = [attempt.submission for attempt in attempts]
-        user_ids = {int(s.user_id) for s in submissions if s.user_id is not None and not s.is_deleted}
-        unknown_users = find_unknown_users(self._session, self._quiz.course_id, user_ids)
-        of_other_quizzes = claim_submissions(
-            self._session, self._quiz.id, {attempt.key[0] for attempt in attempts}
-        )
         is_first = True
         for attempt in attempts:
             submission = attempt.submission
@@ -207,8 +233,7 @@ class _AttemptPush:
                 )
                 self._skip(attempt, [issue])
 
-    def _look_up(self, attempts: Sequence[PushedAttempt]) -> _Lookup:
-        found = find_attempts(self._session, self._quiz.id, [attempt.key for attempt in attempts])
+    def _look_up(self, attempts: Sequence[PushedAttempt], found: Found) -> _Lookup:
         stored = found.stored
         # A skipped attempt is looked up as well, since it may have further issues.
         candidates = [attempt for attempt in attempts if attempt.is_skipped or _may_change(attempt, found)]
@@ -243,7 +268,8 @@ class _AttemptPush:
                 size += row.responses.response_bytes
             if size >= MAX_BYTES:
                 # A short attempt at a quiz of long labels, or of many questions, has a large row.
-                self._send(_Writes(new, changed))
+                early = _Writes(new, changed)
+                self._send(early, self._statements(early))
                 new, changed, size = [], [], 0
         return _Writes(new, changed, lookup.deleted, lookup.stored)
 
@@ -257,12 +283,15 @@ class _AttemptPush:
             path, reason = at(at(entries_path, number), "answer_id"), "is missing, so the first set is shown"
             self._issues.note(ValidationIssue(path, reason, IssueKind.ASSUMED))
 
-    def _send(self, writes: _Writes) -> None:
+    def _statements(self, writes: _Writes) -> Sequence[Write]:
+        deleted = [attempt.submission for attempt in writes.deleted]
+        if not self._issues.writes:
+            return ()
+        return make_writes(self._quiz.id, new=writes.new, changed=writes.changed, deleted=deleted)
+
+    def _send(self, writes: _Writes, statements: Sequence[Write]) -> None:
         """Send what is to be written and count it; the server may still be writing when this returns."""
-        if self._issues.writes:
-            if writes.deleted:
-                send_deletions(self._session, [attempt.submission for attempt in writes.deleted])
-            send_attempts(self._session, self._quiz.id, new=writes.new, changed=writes.changed)
+        send_writes(self._session, statements)
         deleted = [stored for a in writes.deleted if (stored := writes.stored.get(a.key))]
         self._counter.created += len(writes.new)
         self._counter.updated += len(writes.changed)

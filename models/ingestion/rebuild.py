@@ -20,7 +20,8 @@ from models.ingestion.attempt_rows import (
     Key,
     StoredAttempt,
     claim_submissions,
-    send_attempts,
+    make_writes,
+    send_writes,
 )
 from models.ingestion.attempts import lock_name
 from models.lms.attempts import Attempt
@@ -93,7 +94,7 @@ class _Rebuild:
         stored = {row.id: row for row in run(self._session, _ROWS, ids=attempt_ids)}
         rows = self._derive(stored.values())
         changed = [row for row in rows if _differs(row, stored[row.id])]
-        send_attempts(self._session, self._quiz_id, new=(), changed=changed)
+        send_writes(self._session, make_writes(self._quiz_id, changed=changed))
         run(self._session, _SET_VERSION, version=TEXT_VERSION, ids=[row.id for row in rows])
         if changed:
             self._raise_revision(sum(row.added_responses for row in changed))
