@@ -24,7 +24,7 @@ from models.errors import MigrationBlockedError, UnreleasedSchemaError
 _log = structlog.stdlib.get_logger(__name__)
 
 # Revisions of versions that were never released; no migration leads on from them.
-_UNRELEASED_REVISIONS: Final = frozenset({"0001"})
+_UNRELEASED_REVISIONS: Final = frozenset({"0001", "3f9c2d7b41ae"})
 
 
 def migration_config(connection: Connection | None = None, tables: MetaData = Base.metadata) -> Config:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 FIRST_TAG = "v0.1.0"
 VARIANTS = "models/reports/variants.py"
 MIGRATIONS = "models/db/migrations/versions"
-FIRST_MIGRATION = f"{MIGRATIONS}/3f9c2d7b41ae_first_tables.py"
+FIRST_MIGRATION = f"{MIGRATIONS}/7d1e5a90c3b6_first_tables.py"
 LATER_REVISION = "a1b2c3d4e5f6"
 _PACKAGES = ("api", "models", "ops", "workers")
 

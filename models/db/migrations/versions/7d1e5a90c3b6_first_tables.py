@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "3f9c2d7b41ae"
+revision = "7d1e5a90c3b6"
 down_revision = None
 branch_labels = None
 depends_on = None
