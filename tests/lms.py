@@ -120,7 +120,9 @@ class Lms(_Pushing):
 
     def payload(self) -> Json:
         """Read the payload of the only stored attempt."""
-        pushed: Json = msgspec.json.decode(decompressed(self.value("SELECT payload FROM attempt_payloads")))
+        pushed: Json = msgspec.json.decode(
+            decompressed(*self.rows("SELECT payload, payload_bytes FROM attempt_payloads")[0])
+        )
         return pushed
 
     def stored(self) -> dict[str, list[str]]:

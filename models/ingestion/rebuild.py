@@ -105,11 +105,17 @@ class _Rebuild:
         known: dict[Key, StoredAttempt] = {}
         for row in stored:
             path = f"submission {row.submission_id}, attempt {row.attempt}"
+            key = (row.submission_id, row.attempt)
+            known[key] = StoredAttempt.of(row)
             try:
-                pushed.append(read_stored(row.payload, path))
+                attempt = read_stored(row.payload, row.payload_bytes, path)
             except InvalidInputError as error:
                 self._issues += error.issues[:1]
-            known[row.submission_id, row.attempt] = StoredAttempt.of(row)
+                continue
+            if attempt.key == key:
+                pushed.append(attempt)
+            else:
+                self._issues.append(ValidationIssue(path, "has the payload of another attempt"))
         present = self._session.execute(select(Quiz.question_set_id).where(Quiz.id == self._quiz_id)).scalar()
         questions = AttemptQuestions(self._session, self._quiz_id, present).find(pushed, known, self._skip)
         found = [(attempt, questions[attempt.key]) for attempt in pushed if attempt.key in questions]
@@ -138,8 +144,8 @@ class _Rebuild:
 
 
 def _fitting(session: Session, attempt_ids: Sequence[int]) -> Sequence[int]:
-    """Return the first ids, as many as have payloads of a batch's size together, but at least one."""
-    sizes = {row.attempt_id: row.payload_bytes for row in run(session, _SIZES, ids=list(attempt_ids))}
+    """Return the first ids, as many as take the memory of a batch together, but at least one."""
+    sizes = {row.id: row.size for row in run(session, _SIZES, ids=list(attempt_ids))}
     total = 0
     for index, attempt_id in enumerate(attempt_ids):
         total += sizes.get(attempt_id, 0)
@@ -152,14 +158,17 @@ def _differs(row: AttemptRow, stored: Any) -> bool:
     return any(GETTERS[column.name](row) != getattr(stored, column.name) for column in _COMPARED)
 
 
+# A row is in memory as it is stored, and as it is derived. It may be much larger than its payload.
 _SIZES: Final = """
-    SELECT attempt_id, payload_bytes FROM attempt_payloads WHERE attempt_id = ANY(%(ids)b::bigint[])"""
+    SELECT id, coalesce(payload_bytes, 0)::bigint + 2 * response_bytes AS size
+    FROM attempts LEFT JOIN attempt_payloads ON attempt_id = id
+    WHERE id = ANY(%(ids)b::bigint[])"""
 
 _SUBMISSIONS: Final = "SELECT submission_id FROM attempts WHERE id = ANY(%(ids)b::bigint[])"
 
 # Only names of columns are put into this text.
 _ROWS: Final = f"""
-    SELECT {names(columns_of(Attempt))}, cardinality(points) AS n_responses, payload
+    SELECT {names(columns_of(Attempt))}, cardinality(points) AS n_responses, payload, payload_bytes
     FROM attempts LEFT JOIN attempt_payloads ON attempt_id = id
     WHERE id = ANY(%(ids)b::bigint[])
     ORDER BY id"""  # noqa: S608

@@ -266,12 +266,14 @@ def read_lines(
     return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues, folder)
 
 
-def read_stored(payload: bytes | None, path: str) -> PushedAttempt:
+def read_stored(payload: bytes | None, size: int | None, path: str) -> PushedAttempt:
     """Read a stored attempt again from its compressed JSON; raise InvalidInputError if it is not valid."""
     try:
-        attempt = None if payload is None else _read_attempt(decompressed(payload), path)
+        attempt = (
+            None if payload is None or size is None else _read_attempt(decompressed(payload, size), path)
+        )
     except ZstdError:
-        attempt = None
+        raise InvalidInputError([ValidationIssue(path, "has a damaged payload")]) from None
     if attempt is None:
         raise InvalidInputError([ValidationIssue(path, "has no payload of an attempt")])
     return attempt

@@ -1,11 +1,11 @@
-"""Payloads as they are stored: each a frame of Zstandard, which its command line reads, too."""
+"""Payloads as they are stored: each a frame of Zstandard with a checksum, which its `zstd` reads, too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from zstandard import ZstdCompressor, ZstdDecompressor
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError, frame_content_size
 
 # The next levels take more time and save two percent.
 _LEVEL: Final = 1
@@ -14,9 +14,12 @@ _LEVEL: Final = 1
 def compressed(payloads: Iterable[bytes]) -> Iterator[bytes]:
     """Compress payloads one after the other, each by itself."""
     # Threads must not share one, and a new one is cheap.
-    return map(ZstdCompressor(level=_LEVEL).compress, payloads)
+    return map(ZstdCompressor(level=_LEVEL, write_checksum=True).compress, payloads)
 
 
-def decompressed(payload: bytes) -> bytes:
-    """Return a payload as it was; raise ZstdError if it was not compressed here."""
-    return ZstdDecompressor().decompress(payload)
+def decompressed(payload: bytes, size: int) -> bytes:
+    """Return a payload of so many bytes as it was; raise ZstdError if it is damaged."""
+    # A damaged frame may claim any size, for which memory would be reserved.
+    if frame_content_size(payload) != size:
+        raise ZstdError("the frame is of another size")
+    return ZstdDecompressor().decompress(payload, allow_extra_data=False)

@@ -98,7 +98,8 @@ def test_questions_of_attempts_are_those_of_their_day(essays: Lms) -> None:
 
 def stored_as(payload: Json) -> str:
     (frame,) = compressed([msgspec.json.encode(payload)])
-    return rf"UPDATE attempt_payloads SET payload = '\x{frame.hex()}'"
+    size = len(msgspec.json.encode(payload))
+    return rf"UPDATE attempt_payloads SET payload = '\x{frame.hex()}', payload_bytes = {size}"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,8 @@ def stored_as(payload: Json) -> str:
         "UPDATE attempt_payloads SET payload = '{}'",
         stored_as({}),
         stored_as(attempt(501, submission_data=[{}])),
+        stored_as(attempt(502, submission_data=[essay_entry(ESSAY, "<p>of another</p>")])),
+        stored_as(attempt(999, submission_data=[essay_entry(ESSAY, "<p>of nobody</p>")])),
     ],
 )
 def test_an_attempt_that_can_not_be_derived_stays_as_it_was_and_is_named(essays: Lms, broken: str) -> None:
@@ -137,11 +140,25 @@ def test_payloads_that_compress_well_count_as_what_they_take_in_memory(
 ) -> None:
     long = [essay_entry(ESSAY, "a" * 10_000)]
     essays.put_attempts(attempt(601, submission_data=long), attempt(602, submission_data=long))
-    monkeypatch.setattr(rebuild, "MAX_BYTES", 15_000)
+    # A long one takes some 30,000: its payload, its row as it is stored, and its row as it is derived.
+    monkeypatch.setattr(rebuild, "MAX_BYTES", 45_000)
 
     assert essays.value("SELECT max(octet_length(payload)) FROM attempt_payloads") < 1_000
     # The last of five attempts would be too much.
     assert rebuilt(essays).read == 4
+
+
+def test_a_batch_is_bounded_by_its_rows_however_short_the_payloads(
+    school: Lms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = {"id": 1, "left": "a" * 10_000, "match_id": 1}
+    school.put_quiz(questions=[question(ESSAY, question_type="matching_question", answers=[label])])
+    school.put_attempts(*(attempt(id_, submission_data=[{"question_id": ESSAY}]) for id_ in range(501, 505)))
+    monkeypatch.setattr(rebuild, "MAX_BYTES", 50_000)
+
+    assert school.value("SELECT max(payload_bytes) FROM attempt_payloads") < 1_000
+    # Each row is in memory twice.
+    assert rebuilt(school).read == 2
 
 
 def test_attempts_are_counted_of_a_course_or_of_all(essays: Lms) -> None:
