@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, Final
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
@@ -41,13 +42,13 @@ class MonitoredConnection(psycopg.Connection[Any]):
 
     def is_usable(self) -> bool:
         """Whether a pooled connection may be used again; only after a pause is the server asked."""
+        if self.info.transaction_status != TransactionStatus.IDLE:
+            # An error that is none of the database's left it in the middle of a statement.
+            return False
         if time.monotonic() - self.last_used < _TRUSTED_SECONDS and not self._has_unread_data():
             return True
         try:
-            autocommit = self.autocommit
-            self.autocommit = True
             self.execute("SELECT 1")
-            self.autocommit = autocommit
         except psycopg.Error:
             return False
         return True

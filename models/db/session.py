@@ -47,6 +47,7 @@ class Database:
                     datestyle="ISO",
                     timezone="UTC",
                     client_encoding="UTF8",
+                    default_transaction_isolation=r"read\ committed",
                     statement_timeout=str(int(statement_timeout_seconds * 1000)),
                     # A client that the network cuts off would keep its locks until TCP gives up, after hours.
                     idle_in_transaction_session_timeout=str(int(statement_timeout_seconds * 1000)),

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,6 +19,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from models.db.failures import connection_failure
+from models.db.liveness import MonitoredConnection
 from models.db.session import Database, lock, lock_shared
 from ops.local.ports import free_port
 from tests.waiting import wait_for
@@ -44,6 +46,41 @@ def test_the_defaults_of_a_database_change_nothing(empty_database_url: str, sett
     finally:
         database.dispose()
     assert tuple(row) == (datetime(2026, 9, 10, 9, 12, 31, tzinfo=UTC), "é€")
+
+
+def test_every_session_sees_what_others_have_committed(empty_database_url: str) -> None:
+    set_default(empty_database_url, "default_transaction_isolation", "serializable")
+    database = Database(empty_database_url)
+    try:
+        for session_of in (database.transaction, database.reading, database.single_statement):
+            with session_of() as session:
+                assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
+    finally:
+        database.dispose()
+
+
+def test_a_connection_that_was_left_in_a_statement_is_not_used_again(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(empty_database_url, pool_size=1)
+
+    def fails(connection: MonitoredConnection, generator: Any, *args: Any, **options: Any) -> Any:
+        # The statement is sent, and nobody reads its result.
+        next(generator)
+        raise MemoryError
+
+    try:
+        with database.single_statement() as session:
+            session.execute(text("SELECT 1"))
+        with database.single_statement() as session, monkeypatch.context() as patched:
+            session.connection()
+            patched.setattr(MonitoredConnection, "wait", fails)
+            with pytest.raises(MemoryError):
+                session.execute(text("SELECT pg_sleep(0.5)"))
+        with database.single_statement() as session:
+            assert session.scalar(text("SELECT 42")) == 42
+    finally:
+        database.dispose()
 
 
 def test_after_a_failover_the_connection_to_the_standby_is_dropped(empty_database_url: str) -> None:
