@@ -12,11 +12,11 @@ from workers.analysis.columns import Column, ColumnKind
 Cell = Any
 """A str, int, float or, without a time zone, datetime; None for a missing value."""
 
-FEW_ROWS: Final = 256
+FEW_ROWS: Final = 100
 """Up to so many rows, a call of pandas for each column takes longer than a step of Python for each cell."""
 
-# The stubs of pandas leave it out, although any object may stand for a missing one.
-_NONE: Any = None
+# The attribute of a frame that holds cells.
+_HOLDS_CELLS: Final = "holds_cells"
 _NO_TIME: Final = np.datetime64("NaT", "s")
 
 
@@ -35,7 +35,7 @@ def rows(columns: Sequence[Column], frame: pd.DataFrame) -> list[tuple[Cell, ...
 
 def by_column(columns: Sequence[Column], frame: pd.DataFrame) -> list[list[Cell]]:
     """Return the cells of each column of a frame; raises as `rows` does."""
-    if len(frame.columns) and all(dtype == np.object_ for dtype in frame.dtypes):
+    if frame.attrs.get(_HOLDS_CELLS):
         cells: list[list[Cell]] = frame.to_numpy().T.tolist()
     else:
         cells = [cells_of(column, values) for column, (_, values) in zip(columns, frame.items(), strict=True)]
@@ -55,7 +55,15 @@ def cells_of(column: Column, values: pd.Series) -> list[Cell]:
         of_code = np.array([*labels.categories, None], dtype=object)
         texts: list[Cell] = of_code[labels.codes].tolist()
         return texts
-    cells: list[Cell] = values.to_numpy(object, na_value=_NONE).tolist()
+    if column.kind is ColumnKind.NUMBER:
+        cells: list[Cell] = values.to_numpy(np.float64, na_value=np.nan).tolist()
+    elif column.kind is ColumnKind.INTEGER:
+        cells = values.to_numpy(np.int64, na_value=0).tolist()
+    else:
+        cells = values.to_numpy(object).tolist()
+    missing = values.isna().to_numpy()
+    if missing.any():
+        return [None if absent else cell for cell, absent in zip(cells, missing, strict=True)]
     return cells
 
 
@@ -69,4 +77,6 @@ def frame_of_cells(columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -
     block = np.empty((len(cells), len(cells[0])), dtype=object)
     block[:] = cells
     names = pd.Index([column.name for column in columns], dtype=object)
-    return pd.DataFrame(block.T, columns=names, dtype=object, copy=False)
+    frame = pd.DataFrame(block.T, columns=names, dtype=object, copy=False)
+    frame.attrs[_HOLDS_CELLS] = True
+    return frame

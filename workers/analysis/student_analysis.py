@@ -131,7 +131,10 @@ class StudentAnalysis:
                         labels[id(version)] = _labels_by_id(version)
                     text = labels[id(version)].get(answer_id, "")
                 cells[row] = text
-                points[row] = 0.0 if given is None else given
+                if given is None:
+                    points[row] = 0.0
+                elif given == given:
+                    points[row] = given
         return list(chain.from_iterable(shown[item.id] for item in self._items))
 
     def item_responses(self, attempts: pd.DataFrame) -> "ItemResponses":

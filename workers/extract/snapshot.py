@@ -277,7 +277,9 @@ class Extract:
         """Read the items of the quiz and of the selected attempts' question sets."""
         set_ids = selection.question_set_ids
         present = self._quiz["question_version_ids"] or []
-        found = self._connection.read(queries.items(set_ids, present), len(set_ids) + len(present))
+        # Question sets mostly have as many versions as the quiz, and may share none of them.
+        expected = (len(set_ids) + 1) * (len(present) + 1) if present else _FEW_ROWS + 1
+        found = self._connection.read(queries.items(set_ids, present), expected)
         question_sets: dict[int, Sequence[int]] = {}
         contents: dict[int, str] = {}
         for id_, version_ids, content in zip(*(column.to_pylist() for column in found), strict=True):
