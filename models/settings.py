@@ -19,6 +19,7 @@ DEFAULT_SECRET_KEY = "insecure-development-key"  # noqa: S105
 MINIMUM_SECRET_KEY_LENGTH = 32
 
 _PREFIX = "QUIZ_REPORTS_"
+_LIKE_PREFIX = re.compile("quiz_?reports?_", re.IGNORECASE)
 # The share of characters that a misspelt name has in common with the right one.
 _NEARLY = 0.8
 
@@ -330,13 +331,14 @@ class Settings:
         """
         names = [setting.metadata["env"] for setting in cls.documented()]
         names += [f"{name}_FILE" for name in names]
-        own = {name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)}
+        by_rest = {name.removeprefix(_PREFIX): name for name in names}
         for variable in sorted(environ):
-            rest = variable.removeprefix(_PREFIX)
-            if rest == variable or rest in own:
+            prefix = _LIKE_PREFIX.match(variable)
+            if prefix is None or variable in names:
                 continue
-            for near in difflib.get_close_matches(rest, own, n=1, cutoff=_NEARLY):
-                yield variable, f"{_PREFIX}{near}"
+            rest = variable[prefix.end() :].upper()
+            for near in difflib.get_close_matches(rest, by_rest, n=1, cutoff=_NEARLY):
+                yield variable, by_rest[near]
 
     def require(self, *names: str) -> Settings:
         """Return these settings if each named field is set and safe, else raise InvalidSettingError."""

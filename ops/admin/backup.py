@@ -44,10 +44,13 @@ def backup_command(folder: Path, data_dir: Path) -> None:
     written, since it contains names.
     """
     settings = settings_here(data_dir).require("database_url", "storage_url")
+    folder.parent.mkdir(parents=True, exist_ok=True)
     # It goes for pg_dump, too.
     os.umask(0o077)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     draft = folder / f"{_DUMP}.draft"
+    # One that is there would keep its mode.
+    draft.unlink(missing_ok=True)
     # The dump comes first: an object that a row of it names is then in the store already.
     target, environ = _target(settings)
     options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={draft}")
@@ -172,6 +175,7 @@ def _copy_objects(store: BlobStore, folder: Path) -> tuple[int, int]:
             path.parent.mkdir(parents=True, exist_ok=True)
             # Beside the objects, so that one that a crash leaves is not restored as an object.
             draft = folder.with_name(f"{_OBJECTS}.draft")
+            draft.unlink(missing_ok=True)
             try:
                 with draft.open("wb") as file:
                     for part in store.read(stored.key, 0, stored.size):

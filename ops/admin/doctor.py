@@ -66,8 +66,10 @@ class Check:
 def check_settings(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
     """Check that every setting without a default is set, and that none is misspelt."""
     settings.require("database_url", "redis_url", "storage_url", "secret_key")
-    for variable, meant in Settings.find_misspelt(environ):
-        raise CheckFailedError(f"{variable} is not a setting", f"write {meant}, or unset it")
+    if misspelt := dict(Settings.find_misspelt(environ)):
+        raise CheckFailedError(
+            f"no settings: {', '.join(misspelt)}", f"unset them, or write {', '.join(misspelt.values())}"
+        )
     return "every required setting is set"
 
 

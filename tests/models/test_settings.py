@@ -96,6 +96,9 @@ def test_what_is_not_a_number_is_told_in_the_words_of_an_operator(
         ("QUIZ_REPORTS_LOGLEVEL", "QUIZ_REPORTS_LOG_LEVEL"),
         ("QUIZ_REPORTS_RETENTION_DAY", "QUIZ_REPORTS_RETENTION_DAYS"),
         ("QUIZ_REPORTS_JWT_JWK_URL_FILE", "QUIZ_REPORTS_JWT_JWKS_URL_FILE"),
+        ("QUIZ_REPORT_LOG_LEVEL", "QUIZ_REPORTS_LOG_LEVEL"),
+        ("quiz_reports_log_level", "QUIZ_REPORTS_LOG_LEVEL"),
+        ("QUIZ_REPORTS_DATABASE_URL", "DATABASE_URL"),
     ],
 )
 def test_a_misspelt_variable_is_found_with_the_setting_that_it_means(variable: str, meant: str) -> None:

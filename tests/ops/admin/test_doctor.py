@@ -47,10 +47,12 @@ def test_a_healthy_service_is_well(settings: Settings) -> None:
 
 
 def test_a_misspelt_setting_is_named_with_the_right_one(settings: Settings) -> None:
-    with pytest.raises(
-        CheckFailedError, match=r"QUIZ_REPORTS_UPLODA_FOLDER .* write QUIZ_REPORTS_UPLOAD_FOLDER"
-    ):
-        check_settings(settings, {"QUIZ_REPORTS_UPLODA_FOLDER": "/data"})
+    named = (
+        "QUIZ_REPORTS_UPLODA_FOLDER, QUIZ_REPORT_MAX_UPLOADS: .* "
+        "write QUIZ_REPORTS_UPLOAD_FOLDER, QUIZ_REPORTS_MAX_UPLOADS"
+    )
+    with pytest.raises(CheckFailedError, match=named):
+        check_settings(settings, {"QUIZ_REPORT_MAX_UPLOADS": "2", "QUIZ_REPORTS_UPLODA_FOLDER": "/data"})
 
 
 def test_the_storage_check_leaves_nothing_behind(settings: Settings) -> None:
