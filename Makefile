@@ -33,7 +33,7 @@ test: $(DEVELOPED) ## run the tests in parallel against a real PostgreSQL and a 
 coverage: $(DEVELOPED) ## run the tests and count the branches that they take
 	@$(BIN)/python -m pytest $(IN_PARALLEL) $(WITH_COVERAGE)
 
-check: static ## format, lint, types, import contract, unit tests: half a minute
+check: static ## format, lint, types, import contract, unit tests: under a minute
 	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios $(IN_PARALLEL)
 
 static: $(DEVELOPED) ## format, lint, types, import contract
