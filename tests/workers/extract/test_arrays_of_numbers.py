@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from workers.extract.number_arrays import number_lists
+from workers.extract.arrays import number_lists
 from workers.extract.snapshot import SnapshotConnection
 
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from workers.extract.arrays import text_lists
 from workers.extract.snapshot import SnapshotConnection
-from workers.extract.text_arrays import text_lists
 
 TEXTS = [
     pytest.param([["Mitosis", "Meiosis"], ["a", "bc"]], id="no nulls"),
