@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from workers.analysis.columns import Column
+from workers.analysis.frames import Column
 from workers.formats import csv
 
 ITEM_ATTEMPTS = pa.schema(

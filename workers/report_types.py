@@ -13,7 +13,7 @@ import pandas as pd
 
 from models.reports.variants import FORMATS, ReportFormat, ReportType, Variant
 from workers.analysis import item_analysis, student_analysis
-from workers.analysis.columns import Column, ColumnKind, Table
+from workers.analysis.frames import Column, ColumnKind, Table
 from workers.analysis.item_analysis import OPTION_COLUMNS, ItemAnalysis
 from workers.analysis.new_quizzes import NewQuizzesAnalysis, NewQuizzesOptions
 from workers.analysis.provenance import Provenance

@@ -8,8 +8,7 @@ import pytest
 
 from tests.attempt_frames import STUDENT_ATTEMPTS, as_csv, attempt_frame
 from tests.reference import DATA
-from workers.analysis.columns import Column, ColumnKind, frame_of
-from workers.analysis.frames import Item, Option
+from workers.analysis.frames import Column, ColumnKind, Item, Option, frame_of
 from workers.analysis.student_analysis import StudentAnalysis, StudentAnalysisOptions
 
 Line = list[str | None]

@@ -27,7 +27,7 @@ from tests.description import check
 from tests.provenance import PROVENANCE
 from tests.sample_reports import DIGESTS, KINDS, Kind, sample_pushes
 from tests.workbooks import HOSTILE, saved_by_libreoffice, sheets
-from workers.analysis.columns import Column, ColumnKind, Table, frame_of
+from workers.analysis.frames import Column, ColumnKind, Table, frame_of
 from workers.formats import xlsx
 from workers.generation import generate
 from workers.resources import Resources

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from workers.analysis.columns import Column, ColumnKind
+from workers.analysis.frames import Column, ColumnKind
 
 Cell = Any
 """A str, int, float or, without a time zone, datetime; None for a missing value."""
@@ -25,7 +25,7 @@ def rows(columns: Sequence[Column], frame: pd.DataFrame) -> list[tuple[Cell, ...
 
     Raises ValueError for numbers that are not finite.
 
-    >>> from workers.analysis.columns import frame_of
+    >>> from workers.analysis.frames import frame_of
     >>> columns = [Column("id", ColumnKind.INTEGER), Column("1.0", ColumnKind.NUMBER, missing="")]
     >>> rows(columns, frame_of(columns, [[7, 8], [0.5, None]]))
     [(7, 0.5), (8, None)]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from workers.analysis.columns import shortened
 from workers.analysis.figures import FEWEST_RESPONDENTS
+from workers.analysis.frames import shortened
 from workers.analysis.item_figures import ItemFigures, OptionFigures
 from workers.analysis.quiz_statistics import QuizFigures
 from workers.analysis.totals import ScoredItem

@@ -8,8 +8,17 @@ import numpy as np
 import pandas as pd
 
 from workers.analysis import psychometrics
-from workers.analysis.columns import Cell, Column, ColumnKind, frame_of_rows, frames_of, shortened
-from workers.analysis.frames import Integers, Item, responses
+from workers.analysis.frames import (
+    Cell,
+    Column,
+    ColumnKind,
+    Integers,
+    Item,
+    frame_of_rows,
+    frames_of,
+    responses,
+    shortened,
+)
 from workers.analysis.psychometrics import Floats, Moments
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
 

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from workers.analysis.columns import Column, ColumnKind, frame_of
-from workers.analysis.frames import Item
+from workers.analysis.frames import Column, ColumnKind, Item, frame_of
 from workers.analysis.student_analysis import ItemResponses, StudentAnalysis, StudentAnalysisOptions
 
 # A question type that is not listed has no responses and no columns.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workers.analysis.columns import Cell, Column, ColumnKind, Table, frames_of, shortened
 from workers.analysis.figures import CONVENTIONS, Figure, convention_of
 from workers.analysis.findings import Remark
+from workers.analysis.frames import Cell, Column, ColumnKind, Table, frames_of, shortened
 from workers.analysis.item_analysis import OPTION, QUESTION_COLUMNS
 from workers.analysis.item_figures import ItemFigures
 from workers.analysis.quiz_statistics import QuizFigures

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workers.analysis.cells import FEW_ROWS, Cell, cells_of, frame_of_cells
-from workers.analysis.columns import Column, ColumnKind, frame_of
-from workers.analysis.frames import Integers, Item, responses
+from workers.analysis.frames import Column, ColumnKind, Integers, Item, frame_of, responses
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
 
 CONVENTIONS: Final = (

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from workers.analysis.cells import FEW_ROWS, Cell, by_column
-from workers.analysis.columns import Column, ColumnKind
+from workers.analysis.frames import Column, ColumnKind
 
 Codes = npt.NDArray[np.int64]
 # Fields of a line as bytes, in an array of objects.
@@ -59,7 +59,7 @@ def write(
 
     Raises ValueError for numbers that are not finite.
 
-    >>> from workers.analysis.columns import frame_of
+    >>> from workers.analysis.frames import frame_of
     >>> columns = [Column("id", ColumnKind.INTEGER), Column("1.0", ColumnKind.NUMBER, missing="")]
     >>> b"".join(map(b"".join, write(columns, iter([frame_of(columns, [[7, 8], [0.5, None]])]))))
     b'id,1.0\\n7,0.5\\n8,""\\n'

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from workers.analysis import cells
-from workers.analysis.columns import ColumnKind, Table
+from workers.analysis.frames import ColumnKind, Table
 from workers.analysis.provenance import Provenance
 
 _ENCODER: Final = msgspec.json.Encoder()

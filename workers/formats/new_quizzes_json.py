@@ -13,7 +13,7 @@ import msgspec
 import pandas as pd
 
 from workers.analysis import cells
-from workers.analysis.columns import Column, ColumnKind
+from workers.analysis.frames import Column, ColumnKind
 
 _TIME: Final = "%Y-%m-%d %H:%M:%S UTC"
 _COLUMNS_OF_ITEM: Final = 5

@@ -25,7 +25,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from workers.analysis import cells
-from workers.analysis.columns import Column, ColumnKind, Table
+from workers.analysis.frames import Column, ColumnKind, Table
 from workers.analysis.provenance import Provenance
 from workers.formats.limits import DoesNotFitError
 

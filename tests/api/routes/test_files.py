@@ -20,7 +20,7 @@ from models.reports.tables import File
 from models.reports.variants import CLASSIC_FORMATS, ReportFormat
 from tests.factories import CALLERS, CSV, QUIZ_ID, SURVEY_ID, Api, ApiResponse, reports_path
 from tests.provenance import PROVENANCE
-from workers.analysis.columns import Table
+from workers.analysis.frames import Table
 from workers.formats import json
 
 BASE = "http://quiz-reports.test"

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tests.attempt_frames import ITEM_ATTEMPTS, as_csv, attempt_frame
 from tests.cost import cpu_seconds
 from workers.analysis import moments
-from workers.analysis.columns import ColumnKind
-from workers.analysis.frames import Item, Option
+from workers.analysis.frames import ColumnKind, Item, Option
 from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.psychometrics import population_variance
 

@@ -13,9 +13,9 @@ from tests.provenance import PROVENANCE
 from tests.reference.plain_statistics import PlainQuiz, Response
 from tests.workers.analysis.test_quiz_statistics import figures, item_of, statistics_of
 from workers.analysis import cells
-from workers.analysis.columns import Table
 from workers.analysis.figures import CONVENTIONS, Reason
 from workers.analysis.findings import remarks
+from workers.analysis.frames import Table
 from workers.analysis.statistics_tables import Statistics, statistics_tables
 from workers.formats import json
 

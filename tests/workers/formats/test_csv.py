@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.attempt_frames import as_csv
-from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.frames import Column, ColumnKind, frame_of
 from workers.formats import csv
 
 ARROW: dict[ColumnKind, Any] = {

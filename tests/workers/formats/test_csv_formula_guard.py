@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.attempt_frames import as_csv
-from workers.analysis.columns import Column, ColumnKind, frame_of
+from workers.analysis.frames import Column, ColumnKind, frame_of
 
 # OWASP's list, with what Superset and others add; behind blanks and quotes, too.
 DANGEROUS = re.compile(r'[\s"]*[=+\-@|%＝＋－＠]|[\t\r\n\0]')

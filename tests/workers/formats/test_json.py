@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.provenance import PROVENANCE
-from workers.analysis.columns import Column, ColumnKind, Table, frame_of, frame_of_rows
+from workers.analysis.frames import Column, ColumnKind, Table, frame_of, frame_of_rows
 from workers.formats.json import write
 
 COLUMNS = [

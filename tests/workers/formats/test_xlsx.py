@@ -15,7 +15,7 @@ import pytest
 
 from tests.provenance import PROVENANCE
 from tests.workbooks import HOSTILE, sheets
-from workers.analysis.columns import Column, ColumnKind, Table, frame_of
+from workers.analysis.frames import Column, ColumnKind, Table, frame_of
 from workers.formats import xlsx
 from workers.formats.limits import DoesNotFitError
 
