@@ -10,9 +10,9 @@ from werkzeug import Response
 
 from api.services import services
 from models.errors import NotFoundError
-from models.reports.filenames import content_disposition
 from models.reports.requests import mark_file_lost
 from models.reports.tables import File
+from models.storage import content_disposition
 
 _PRESIGNED_SECONDS: Final = 300
 

@@ -12,9 +12,8 @@ from models.access.page_links import NewPageLink
 from models.lms.attempts import Attempt
 from models.lms.courses import Course, Section
 from models.lms.quizzes import QuestionVersion, Quiz
-from models.reports.filenames import file_name
 from models.reports.tables import File, Progress, QuizReport, ReportState
-from models.reports.variants import FORMATS, is_generatable
+from models.reports.variants import FORMATS, file_name, is_generatable
 
 _JOB = "Quizzes::QuizStatistics"
 _PROGRESS_STATES = {

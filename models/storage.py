@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
@@ -36,6 +37,12 @@ _PART_BYTES = 8 * 2**20
 _PROBE = b"quiz-reports"
 # The store's own errors, and those of the file system below a local folder.
 _FAILURES = (BaseError, OSError)
+
+# Proxies may refuse a longer header line, and file systems a longer name.
+_MOST_NAME_BYTES: Final = 200
+# Path separators, and marks that change the direction of writing.
+_UNSAFE: Final = frozenset("/\\\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CONTROLS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 _FIRST_PAUSE = datetime.timedelta(milliseconds=250)
 _LONGEST_PAUSE = datetime.timedelta(seconds=2)
@@ -92,15 +99,15 @@ class BlobStore:
         self._store = store
 
     def writer(
-        self, key: str, *, content_type: str | None = None, content_disposition: str | None = None
+        self, key: str, *, content_type: str | None = None, file_name: str | None = None
     ) -> ObjectWriter:
-        """Open an object for writing; S3 sends the two headers itself when it serves the object."""
+        """Open an object for writing; S3 serves it as this type and under this name."""
         try:
             return ObjectWriter(
                 obstore.open_writer(
                     self._store,
                     key,
-                    attributes=self._attributes(content_type, content_disposition),
+                    attributes=self._attributes(content_type, file_name),
                     buffer_size=_PART_BYTES,
                     max_concurrency=2,
                 )
@@ -108,15 +115,15 @@ class BlobStore:
         except _FAILURES as error:
             raise _failure("write", error) from error
 
-    def _attributes(self, content_type: str | None, content_disposition: str | None) -> Attributes | None:
+    def _attributes(self, content_type: str | None, file_name: str | None) -> Attributes | None:
         # A local folder keeps no headers. The API serves its files and sets them itself.
         if isinstance(self._store, LocalStore):
             return None
         attributes: Attributes = {"Cache-Control": "private, no-store"}
         if content_type is not None:
             attributes["Content-Type"] = content_type
-        if content_disposition is not None:
-            attributes["Content-Disposition"] = content_disposition
+        if file_name is not None:
+            attributes["Content-Disposition"] = content_disposition(file_name)
         return attributes
 
     def size(self, key: str) -> int:
@@ -265,3 +272,29 @@ def _failure(operation: str, error: BaseException) -> StorageError:
 def _reason(error: BaseException) -> str:
     # The first line says what happened; the rest dumps the library's structures.
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def content_disposition(name: str) -> str:
+    """Return the Content-Disposition header (RFC 6266) of a download, safe for any title of a quiz."""
+    name = _shortened(_made_safe(name))
+    plain = _made_safe(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
+    if plain.strip().startswith("."):
+        plain = f"report{plain}"
+    header = f'attachment; filename="{_escaped(plain)}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='!#$&+-.^_`|~')}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace('"', '\\"')
+
+
+def _made_safe(name: str) -> str:
+    return "".join("_" if c in _UNSAFE or unicodedata.category(c) in _CONTROLS else c for c in name)
+
+
+def _shortened(name: str) -> str:
+    encoded = name.encode()
+    if len(encoded) <= _MOST_NAME_BYTES:
+        return name
+    head, tail = encoded[: _MOST_NAME_BYTES - 80], encoded[-77:]
+    return f"{head.decode(errors='ignore')}…{tail.decode(errors='ignore')}"

@@ -14,7 +14,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
-from models.reports.filenames import content_disposition
 from models.reports.jobs import Claim, Snapshot
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Chunk, Extract
@@ -133,7 +132,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
         resources.store.writer(
             claim.storage_key,
             content_type=claim.variant.content_type,
-            content_disposition=content_disposition(claim.file_name),
+            file_name=claim.file_name,
         ) as writer,
         write_behind(partial(_store, writer), _is_short) as write,
         closing(_parts(extract, heartbeat, formula_guard=settings.formula_guard)) as parts,

@@ -17,8 +17,7 @@ from models.errors import IssueKind
 from models.issues import MOST_EXAMPLES
 from models.lms.attempts import AttemptState
 from models.lms.quizzes import QuestionType, QuizType, ScoringPolicy
-from models.reports.filenames import file_name
-from models.reports.variants import FORMATS, PUBLIC_TYPES, ReportFormat
+from models.reports.variants import FORMATS, PUBLIC_TYPES, ReportFormat, file_name
 
 Number64 = Annotated[int, Meta(ge=MIN_ID, le=MAX_ID)]
 Moment = Annotated[

@@ -18,8 +18,7 @@ from babel.messages.pofile import read_po
 from flask import request
 
 from models.lms.quizzes import Quiz
-from models.reports.filenames import display_name
-from models.reports.variants import TYPES, ReportType, Variant
+from models.reports.variants import TYPES, ReportType, Variant, display_name
 
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "es", "fr", "de", "pt-BR", "ja", "ar")

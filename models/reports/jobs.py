@@ -20,11 +20,10 @@ from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
-from models.reports.filenames import display_name
 from models.reports.requests import clear
 from models.reports.tables import File, JobMessage, Progress, Queue, QuizReport, ReportState
-from models.reports.variants import TYPES, ReportFormat, ReportType, Variant
-from models.reports.withdrawal import MAY_HAVE, may_have_parameters
+from models.reports.variants import TYPES, ReportFormat, ReportType, Variant, display_name
+from models.reports.withdrawal import MAY_HAVE
 
 # Identifies a claim in the log. Teachers see it, too, and can quote it to their administrator.
 REFERENCE = "report {report_id}, job {progress_id}"
@@ -208,7 +207,9 @@ def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha
         {
             "report_id": claim.report_id,
             "token": claim.token,
-            **may_have_parameters(claim.variant),
+            "quiz_id": claim.variant.quiz_id,
+            "is_item_analysis": claim.variant.report_type is ReportType.ITEM_ANALYSIS,
+            "is_anonymous": claim.variant.anonymous,
             **vars(snapshot),
             "uuid": uuid.uuid4(),
             "storage_key": claim.storage_key,

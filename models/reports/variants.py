@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from models.errors import InvalidReportFormatError, InvalidReportTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from models.lms.quizzes import Quiz
+    from models.lms.quizzes import Quiz, QuizType
 
 
 class ReportType(StrEnum):
@@ -266,3 +266,17 @@ def require_generatable(report_type: ReportType, quiz: Quiz) -> None:
 def is_generatable(report_type: ReportType, quiz: Quiz) -> bool:
     """Whether a quiz can have a report: a survey has no correct answers, so it has no item analysis."""
     return TYPES[report_type].covers_surveys or not quiz.quiz_type.is_survey
+
+
+def display_name(
+    title: str, quiz_type: QuizType, variant: Variant, translate: Callable[[str], str] = str
+) -> str:
+    """Return the display name of a report's file, in English unless its pattern is translated."""
+    spec = TYPES[variant.report_type]
+    pattern = translate(spec.survey_file if quiz_type.is_survey else spec.quiz_file)
+    return f"{pattern.replace('{title}', title)}.{FORMATS[variant.format].ending}"
+
+
+def file_name(report_type: ReportType, report_format: ReportFormat) -> str:
+    """Return the name of a report's file that is the same for every quiz, in every language."""
+    return f"quiz_{report_type}_report.{FORMATS[report_format].ending}"

@@ -6,8 +6,8 @@ takes a shared lock of that row and compares the quiz, so if a change and a job 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import and_, false, func, not_, or_, select, update
 from sqlalchemy.orm import Session
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.lms.quizzes import Quiz, QuizType
 from models.reports.requests import clear
 from models.reports.tables import File, Progress, QuizReport, ReportState
-from models.reports.variants import ReportType, Variant
+from models.reports.variants import ReportType
 
 WITHDRAWN: Final = (
     "The quiz has become a survey that may not have this report. Ask for its reports again: in an anonymous"
@@ -26,7 +26,7 @@ _SURVEYS: Final = ", ".join(f"'{kind.value}'" for kind in QuizType if kind.is_su
 MAY_HAVE: Final = f"""NOT (
     quiz_type IN ({_SURVEYS}) AND (:is_item_analysis OR anonymous_submissions AND NOT :is_anonymous)
 )"""
-"""The condition of a quiz that may have a report, with the parameters of `may_have_parameters`.
+"""The condition of a quiz that may have a report of a type, with or without names.
 
 A transaction that finishes a job checks it on the locked row of the quiz.
 """
@@ -69,12 +69,3 @@ def withdraw_reports(session: Session, quiz: Quiz) -> Sequence[str]:
     if generated:
         clear(session, [row.progress_id for row in generated], [row.file_id for row in generated])
     return [row.storage_key for row in generated]
-
-
-def may_have_parameters(variant: Variant) -> Mapping[str, Any]:
-    """Return the parameters of `MAY_HAVE`."""
-    return {
-        "quiz_id": variant.quiz_id,
-        "is_item_analysis": variant.report_type is ReportType.ITEM_ANALYSIS,
-        "is_anonymous": variant.anonymous,
-    }

@@ -1,4 +1,4 @@
-"""Which options apply to which report, and which quizzes can have it."""
+"""Which options apply to which report, which quizzes can have it, and what its file is called."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from models.reports.variants import (
     ReportFormat,
     ReportType,
     Variant,
+    display_name,
+    file_name,
     is_generatable,
     parse_new_quizzes_format,
     parse_report_format,
@@ -121,3 +123,35 @@ def test_an_unknown_name_is_refused(name: object) -> None:
 def test_statistics_cannot_be_requested_as_a_report() -> None:
     with pytest.raises(InvalidReportTypeError, match="invalid quiz report type"):
         parse_report_type("statistics", quiz())
+
+
+def plain_variant(report_type: ReportType, report_format: ReportFormat = CSV) -> Variant:
+    return Variant(201, report_type, report_format, False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("quiz_type", "report_type", "expected"),
+    [
+        (QuizType.ASSIGNMENT, ReportType.STUDENT_ANALYSIS, "Cells Quiz Student Analysis Report.csv"),
+        (QuizType.PRACTICE, ReportType.ITEM_ANALYSIS, "Cells Quiz Item Analysis Report.csv"),
+        (QuizType.GRADED_SURVEY, ReportType.STUDENT_ANALYSIS, "Cells Survey Student Analysis Report.csv"),
+    ],
+)
+def test_the_name_says_quiz_or_survey(quiz_type: QuizType, report_type: ReportType, expected: str) -> None:
+    assert display_name("Cells", quiz_type, plain_variant(report_type)) == expected
+
+
+@pytest.mark.parametrize("report_format", ReportFormat)
+def test_both_names_end_in_the_format(report_format: ReportFormat) -> None:
+    name = display_name("Cells", QuizType.SURVEY, plain_variant(ReportType.STUDENT_ANALYSIS, report_format))
+
+    assert name == f"Cells Survey Student Analysis Report.{FORMATS[report_format].ending}"
+    assert file_name(ReportType.STUDENT_ANALYSIS, report_format) == (
+        f"quiz_student_analysis_report.{FORMATS[report_format].ending}"
+    )
+
+
+def test_braces_of_a_title_stay() -> None:
+    name = display_name("{0} {title}", QuizType.ASSIGNMENT, plain_variant(ReportType.ITEM_ANALYSIS))
+
+    assert name == "{0} {title} Quiz Item Analysis Report.csv"

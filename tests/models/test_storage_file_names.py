@@ -1,44 +1,10 @@
-"""Names of files: any title makes a header that browsers read and nothing can break."""
+"""Names of files in headers: any title makes a header that browsers read and nothing can break."""
 
 from __future__ import annotations
 
 import pytest
 
-from models.lms.quizzes import QuizType
-from models.reports.filenames import content_disposition, display_name, file_name
-from models.reports.variants import FORMATS, ReportFormat, ReportType, Variant
-
-
-def variant(report_type: ReportType, report_format: ReportFormat = ReportFormat.CSV) -> Variant:
-    return Variant(201, report_type, report_format, False, False, False)
-
-
-@pytest.mark.parametrize(
-    ("quiz_type", "report_type", "expected"),
-    [
-        (QuizType.ASSIGNMENT, ReportType.STUDENT_ANALYSIS, "Cells Quiz Student Analysis Report.csv"),
-        (QuizType.PRACTICE, ReportType.ITEM_ANALYSIS, "Cells Quiz Item Analysis Report.csv"),
-        (QuizType.GRADED_SURVEY, ReportType.STUDENT_ANALYSIS, "Cells Survey Student Analysis Report.csv"),
-    ],
-)
-def test_the_name_says_quiz_or_survey(quiz_type: QuizType, report_type: ReportType, expected: str) -> None:
-    assert display_name("Cells", quiz_type, variant(report_type)) == expected
-
-
-@pytest.mark.parametrize("report_format", ReportFormat)
-def test_both_names_end_in_the_format(report_format: ReportFormat) -> None:
-    name = display_name("Cells", QuizType.SURVEY, variant(ReportType.STUDENT_ANALYSIS, report_format))
-
-    assert name == f"Cells Survey Student Analysis Report.{FORMATS[report_format].ending}"
-    assert file_name(ReportType.STUDENT_ANALYSIS, report_format) == (
-        f"quiz_student_analysis_report.{FORMATS[report_format].ending}"
-    )
-
-
-def test_braces_of_a_title_stay() -> None:
-    name = display_name("{0} {title}", QuizType.ASSIGNMENT, variant(ReportType.ITEM_ANALYSIS))
-
-    assert name == "{0} {title} Quiz Item Analysis Report.csv"
+from models.storage import content_disposition
 
 
 @pytest.mark.parametrize(
