@@ -19,8 +19,8 @@ from models.ingestion.counts import PushCounts
 from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
 from models.issues import Issues
-from models.payloads.attempts import read_document, read_lines
-from models.payloads.compressed import decompressed
+from models.payloads.attempts import decompressed
+from models.payloads.batches import read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.quizzes import read_quiz
 from tests.payloads import COURSE_ID, QUIZ_ID, Json, attempt, course, enrollment, quiz, roster

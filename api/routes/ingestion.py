@@ -31,7 +31,7 @@ from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
 from models.issues import Issues, Skipped
 from models.lms.courses import find_course
-from models.payloads.attempts import Batches, read_document, read_lines
+from models.payloads.batches import Batches, read_document, read_lines
 from models.payloads.courses import CourseChanges, read_course
 from models.payloads.preceding import Preceding, find_preceding
 from models.payloads.quizzes import read_quiz

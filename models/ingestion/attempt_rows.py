@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from models.content.responses import Responses
 from models.db.bulk import arrays, assignments, columns_of, from_arrays, names, run, send
 from models.lms.attempts import Attempt, AttemptPayload, DeletedAttempt
-from models.payloads.attempts import PushedAttempt, Submission
-from models.payloads.compressed import compressed
+from models.payloads.attempts import PushedAttempt, Submission, compressed
 
 Key = tuple[int, int]
 

@@ -30,7 +30,8 @@ from models.ingestion.attempt_rows import (
 from models.ingestion.counts import PushCounter, PushCounts
 from models.issues import Issues
 from models.lms.quizzes import Quiz
-from models.payloads.attempts import MAX_BYTES, Batch, Batches, PushedAttempt
+from models.payloads.attempts import PushedAttempt
+from models.payloads.batches import MAX_BYTES, Batch, Batches
 from models.payloads.entries import EntryReader
 from models.payloads.json_values import at
 

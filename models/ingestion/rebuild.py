@@ -26,7 +26,8 @@ from models.ingestion.attempt_rows import (
 from models.ingestion.attempts import lock_name
 from models.lms.attempts import Attempt
 from models.lms.quizzes import Quiz
-from models.payloads.attempts import MAX_BYTES, PushedAttempt, read_stored
+from models.payloads.attempts import PushedAttempt, read_stored
+from models.payloads.batches import MAX_BYTES
 from models.payloads.entries import EntryReader
 
 # The other columns say how an attempt is stored: a change of one of them alone shows in no report.

@@ -137,7 +137,7 @@ class Attempt(Base):
 class AttemptPayload(Base):
     """An attempt as it was pushed, so that its row can be derived again; no report reads it.
 
-    `payload` is its JSON, unchanged, as `models.payloads.compressed` compresses it, and `payload_bytes` what
+    `payload` is its JSON, unchanged, as `models.payloads.attempts` compresses it, and `payload_bytes` what
     the JSON takes in memory.
     """
 

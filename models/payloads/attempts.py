@@ -1,20 +1,21 @@
-"""Attempts as the LMS pushes them: parsed from one JSON document or line by line, in batches."""
+"""Attempts as the LMS pushes them: parsed from JSON, and the same JSON compressed, as it is stored.
+
+Each stored payload is a frame of Zstandard with a checksum, which its `zstd` reads, too.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
-from zstandard import ZstdError
+from zstandard import ZstdCompressor, ZstdDecompressor, ZstdError, frame_content_size
 
 from models.errors import InvalidInputError, IssueKind, ValidationIssue
-from models.issues import Issues, RefusedWhole
-from models.payloads.compressed import decompressed
 from models.payloads.entries import EntryReader, PushedEntry, encoded
 from models.payloads.json_values import (
     MOST_NAME_CHARACTERS,
@@ -26,21 +27,15 @@ from models.payloads.json_values import (
     Timestamp,
     at,
     convert_leaf,
-    decode_document,
     decoder,
     find_invalid_time,
     refusal,
 )
-from models.payloads.key_set import KeySet
-from models.payloads.strict_json import may_hide_something, require_strict
 
-_LIST: Final = "quiz_submissions"
+# The next levels take more time and save two percent.
+_LEVEL: Final = 1
 
 _NULL: Final = msgspec.Raw(b"null")
-
-# A batch is written by one statement; a few batches are in memory at a time.
-MAX_ATTEMPTS: Final = 500
-MAX_BYTES: Final = 8 * 2**20
 
 
 class PushedState(StrEnum):
@@ -179,170 +174,8 @@ class PushedAttempt:
         return content.digest()
 
 
-@dataclass
-class Batch:
-    """Some attempts of a request, with the size of their JSON.
-
-    `not_attempts` counts the rows that hold no attempt.
-    """
-
-    attempts: list[PushedAttempt] = field(default_factory=list)
-    not_attempts: int = 0
-    size: int = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it should be processed before more is read."""
-        return len(self.attempts) >= MAX_ATTEMPTS or self.size >= MAX_BYTES
-
-
-# None for a row that holds no attempt.
-_Read = Callable[[bytes, str], PushedAttempt | None]
-
-
-class Batches:
-    """The attempts of a request, read in batches while they are iterated over.
-
-    `issues` takes what is wrong with them, here and in the use case; invalid attempts are in no batch. The
-    keys of many attempts go to a file in `folder`, that of the system's temporary files if it is None.
-    """
-
-    def __init__(
-        self, sources: Iterable[tuple[str, bytes]], read: _Read, issues: Issues, folder: str | None
-    ) -> None:
-        self._sources = sources
-        self._read = read
-        self._folder = folder
-        self.issues = issues
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Read until the end, or until the issues are full."""
-        batch = Batch()
-        with KeySet(self._folder) as keys:
-            for path, source in self._sources:
-                if self.issues.is_full:
-                    break
-                self._add(batch, source, path, keys)
-                batch.size += len(source)
-                if batch.is_full:
-                    yield batch
-                    batch = Batch()
-        if batch.size:
-            yield batch
-
-    def _add(self, batch: Batch, source: bytes, path: str, keys: KeySet) -> None:
-        issues: list[ValidationIssue] = []
-        attempt: PushedAttempt | None = None
-        try:
-            attempt = self._read(source, path)
-        except InvalidInputError as error:
-            issues += error.issues
-        if attempt is None and not issues:
-            batch.not_attempts += 1
-            return
-        key = attempt.key if attempt else _read_key(source)
-        if key and not keys.add(key):
-            issues.append(
-                ValidationIssue(path, "repeats an earlier attempt of this request", IssueKind.REPEATED)
-            )
-        if attempt is None or issues:
-            self.issues.skip(issues)
-        else:
-            batch.attempts.append(attempt)
-
-
-def read_document(body: bytes, issues: Issues | None = None, folder: str | None = None) -> Batches:
-    """Read `{"quiz_submissions": [...]}`; raise InvalidInputError if the document has another shape."""
-    attempts = decode_document(body, _Document).quiz_submissions
-    sources = ((at(_LIST, index), bytes(source)) for index, source in enumerate(attempts))
-    return Batches(sources, _read_attempt, issues or RefusedWhole(), folder)
-
-
-def read_lines(
-    chunks: Iterable[bytes], max_line_bytes: int, issues: Issues | None = None, folder: str | None = None
-) -> Batches:
-    """Read one attempt a line while the bytes arrive; empty lines are skipped."""
-    issues = issues or RefusedWhole()
-    return Batches(_split(chunks, max_line_bytes, issues), _read_line, issues, folder)
-
-
-def read_stored(payload: bytes | None, size: int | None, path: str) -> PushedAttempt:
-    """Read a stored attempt again from its compressed JSON; raise InvalidInputError if it is not valid."""
-    try:
-        attempt = (
-            None if payload is None or size is None else _read_attempt(decompressed(payload, size), path)
-        )
-    except ZstdError:
-        raise InvalidInputError([ValidationIssue(path, "has a damaged payload")]) from None
-    if attempt is None:
-        raise InvalidInputError([ValidationIssue(path, "has no payload of an attempt")])
-    return attempt
-
-
-class _Document(msgspec.Struct):
-    quiz_submissions: list[msgspec.Raw]
-
-
-class _Key(msgspec.Struct):
-    id: Id
-    # An invalid number makes a key as well, but for one that no database can hold.
-    attempt: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-
-
-def _read_key(source: bytes) -> tuple[int, int] | None:
-    """Read the key of an attempt that is invalid otherwise."""
-    try:
-        key = _decode_key(source)
-    except UNREADABLE:
-        return None
-    return int(key.id), key.attempt
-
-
-class _Row(msgspec.Struct):
-    workflow_state: msgspec.Raw = msgspec.Raw()
-    attempt: msgspec.Raw = msgspec.Raw()
-
-
-_NOT_TAKEN: Final = frozenset({PushedState.UNTAKEN, PushedState.SETTINGS_ONLY, PushedState.UNSUBMITTED})
-
-
-class _EntryOfQuestion(msgspec.Struct):
-    question_id: Id | None = None
-
-
-def _split(chunks: Iterable[bytes], max_line_bytes: int, issues: Issues) -> Iterator[tuple[str, bytes]]:
-    """Split chunks into lines with their paths; a line that is too long is reported, and not kept."""
-    number, size = 0, 0
-    unfinished: list[bytes] = []
-    for chunk in itertools.chain(chunks, [b"\n"]):
-        first, *others = chunk.split(b"\n")
-        was_too_long = size > max_line_bytes
-        size += len(first)
-        if size <= max_line_bytes:
-            unfinished.append(first)
-        elif not was_too_long:
-            unfinished = []
-            reason = f"is longer than {max_line_bytes} bytes"
-            issues.skip([ValidationIssue(at(_LIST, number), reason, IssueKind.TOO_LONG)])
-            # The rest of the line may be endless, and need not be read to refuse it.
-            issues.finish()
-        if others:
-            *finished, last = b"".join(unfinished), *others
-            for line in finished:
-                if line.strip():
-                    yield at(_LIST, number), line
-                number += 1
-            unfinished, size = [last], len(last)
-
-
-def _read_line(line: bytes, path: str) -> PushedAttempt | None:
-    attempt = _read_attempt(line, path)
-    if attempt is None or not _is_surely_strict_outside(line, attempt.submission):
-        require_strict(line, path)
-    return attempt
-
-
-def _read_attempt(source: bytes, path: str) -> PushedAttempt | None:
+def read_attempt(source: bytes, path: str) -> PushedAttempt | None:
+    """Read the JSON of an attempt; None if it holds none. Raises InvalidInputError."""
     try:
         attempt = PushedAttempt(path, _decode(source), source)
         # Values of unknown keys are not decoded.
@@ -356,6 +189,43 @@ def _read_attempt(source: bytes, path: str) -> PushedAttempt | None:
     if issues := list(itertools.islice(_check(attempt.submission, path), InvalidInputError.MOST_ISSUES)):
         raise InvalidInputError(issues)
     return attempt
+
+
+def read_stored(payload: bytes | None, size: int | None, path: str) -> PushedAttempt:
+    """Read a stored attempt again from its compressed JSON; raise InvalidInputError if it is not valid."""
+    try:
+        attempt = None if payload is None or size is None else read_attempt(decompressed(payload, size), path)
+    except ZstdError:
+        raise InvalidInputError([ValidationIssue(path, "has a damaged payload")]) from None
+    if attempt is None:
+        raise InvalidInputError([ValidationIssue(path, "has no payload of an attempt")])
+    return attempt
+
+
+def compressed(payloads: Iterable[bytes]) -> Iterator[bytes]:
+    """Compress payloads one after the other, each by itself."""
+    # Threads must not share one, and a new one is cheap.
+    return map(ZstdCompressor(level=_LEVEL, write_checksum=True).compress, payloads)
+
+
+def decompressed(payload: bytes, size: int) -> bytes:
+    """Return a payload of so many bytes as it was; raise ZstdError if it is damaged."""
+    # A damaged frame may claim any size, for which memory would be reserved.
+    if frame_content_size(payload) != size:
+        raise ZstdError("the frame is of another size")
+    return ZstdDecompressor().decompress(payload, allow_extra_data=False)
+
+
+class _Row(msgspec.Struct):
+    workflow_state: msgspec.Raw = msgspec.Raw()
+    attempt: msgspec.Raw = msgspec.Raw()
+
+
+_NOT_TAKEN: Final = frozenset({PushedState.UNTAKEN, PushedState.SETTINGS_ONLY, PushedState.UNSUBMITTED})
+
+
+class _EntryOfQuestion(msgspec.Struct):
+    question_id: Id | None = None
 
 
 def _holds_no_attempt(source: bytes) -> bool:
@@ -389,42 +259,8 @@ def _check(submission: Submission, path: str) -> Iterator[ValidationIssue]:
         yield from find_invalid_time(getattr(submission, name), at(path, name))
 
 
-# Counting proves that most JSON has no repeated key, no NUL and no deep nesting. Each pair of an object has
-# one colon, and the colons in strings can be counted, too. A decoded object lacks one pair of a repeated key,
-# so the text then has more colons than the decoded values explain. What is not proven is examined closely.
-
-
-def _is_surely_strict_outside(line: bytes, submission: Submission) -> bool:
-    """Whether a line is surely strict, apart from responses and questions, which are checked when parsed."""
-    outside = _without(line, b'"submission_data":', submission.submission_data)
-    outside = _without(outside, b'"quiz_data":', submission.quiz_data)
-    try:
-        values = [bytes(value) for value in _decode_top(outside).values()]
-    except UNREADABLE:
-        return False
-    if may_hide_something(outside) or any(value.startswith((b"{", b"[")) for value in values):
-        return False
-    return outside.count(b":") == len(values) + sum(value.count(b":") for value in values)
-
-
-def _without(line: bytes, key: bytes, raw: msgspec.Raw) -> bytes:
-    """Replace a list by null, if it is written without space or with one space after the colon.
-
-    The key may also be found elsewhere, before another value. That value cannot be longer than the list if it
-    begins with it, since a list ends with its bracket; but 12 begins with 1.
-    """
-    value = bytes(raw)
-    start = line.find(key) + len(key)
-    if start < len(key) or not value.startswith(b"["):
-        return line
-    start += line.startswith(b" ", start)
-    return line[:start] + b"null" + line[start + len(value) :] if line.startswith(value, start) else line
-
-
 _decode: Final = decoder(Submission).decode
-_decode_key: Final = decoder(_Key).decode
 _decode_row: Final = decoder(_Row).decode
-_decode_top: Final = decoder(dict[str, msgspec.Raw]).decode
 _decode_question_ids: Final[Callable[[bytes], list[_EntryOfQuestion] | None]] = msgspec.json.Decoder(
     list[_EntryOfQuestion] | None, dec_hook=convert_leaf
 ).decode

@@ -22,7 +22,7 @@ from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.quiz_data import QuizDataReader
 from models.issues import MOST_CHECK_SECONDS, Checked
-from models.payloads.attempts import Batches, read_document, read_lines
+from models.payloads.batches import Batches, read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.entries import EntryReader
 from models.payloads.json_values import convert_leaf

@@ -358,7 +358,7 @@ def test_what_is_stored_does_not_depend_on_what_is_remembered(
     school: Lms, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     monkeypatch.setattr(f"models.ingestion.{limit}", 1)
-    monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("models.payloads.batches.MAX_ATTEMPTS", 2)
 
     school.put_attempts(
         *(

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
-from models.payloads.attempts import read_lines
+from models.payloads.batches import read_lines
 from tests.lms import MEGABYTE, Lms
 from tests.payloads import (
     COURSE_ID,
@@ -93,7 +93,7 @@ def test_the_newest_of_many_regrades_at_once_stands(school: Lms) -> None:
 def test_streams_and_single_attempts_of_one_quiz_never_wait_in_a_ring(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 5)
+    monkeypatch.setattr("models.payloads.batches.MAX_ATTEMPTS", 5)
     attempts = list(many_attempts(30))
     asked = [question(FIRST_QUESTION, question_text="as seen"), question(SECOND_QUESTION)]
     singles = [lambda n=n: school.put_attempts(attempt(1000 + n, score=n)) for n in range(6)]

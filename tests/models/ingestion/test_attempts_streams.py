@@ -16,8 +16,8 @@ from models.ingestion import attempts as attempts_applied
 from models.ingestion.attempts import apply_attempts
 from models.ingestion.counts import PushCounts
 from models.issues import Skipped
-from models.payloads import attempts
-from models.payloads.attempts import read_lines
+from models.payloads import attempts, batches
+from models.payloads.batches import read_lines
 from models.payloads.entries import EntryReader, PushedEntry
 from tests.lms import MEGABYTE, Lms
 from tests.payloads import COURSE_ID, QUIZ_ID, attempt, many_attempts, question
@@ -27,7 +27,7 @@ BATCH = 50
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", BATCH)
+    monkeypatch.setattr(batches, "MAX_ATTEMPTS", BATCH)
 
 
 def test_a_stream_of_many_batches_raises_the_revision_once(school: Lms) -> None:
@@ -50,7 +50,7 @@ def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> Non
 def test_the_same_key_twice_is_invalid_also_where_the_keys_are_in_a_file(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.payloads.key_set.MOST_IN_MEMORY", BATCH)
+    monkeypatch.setattr("models.payloads.batches.MOST_IN_MEMORY", BATCH)
     issues = Skipped()
     lines = [*many_attempts(3 * BATCH), attempt(1000), attempt(1001, user_id="x"), attempt(1000, 2)]
 
@@ -137,7 +137,7 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
 def test_memory_stays_level_however_many_short_attempts(
     school: Lms, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("models.payloads.key_set.MOST_IN_MEMORY", BATCH)
+    monkeypatch.setattr("models.payloads.batches.MOST_IN_MEMORY", BATCH)
     monkeypatch.setattr(attempts_applied, "_MOST_SKIPPED_SUBMISSIONS", BATCH)
     short = {"submission_data": [], **fault}
 
@@ -173,7 +173,7 @@ def test_memory_stays_level_however_large_the_rows_of_short_attempts(
 def test_memory_stays_level_however_many_long_questions_attempts_send(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(batches, "MAX_ATTEMPTS", 1)
     monkeypatch.setattr("models.ingestion.quiz_data._MAX_BYTES", MEGABYTE)
     monkeypatch.setattr("models.ingestion.question_sets._MAX_CHARACTERS", MEGABYTE)
 

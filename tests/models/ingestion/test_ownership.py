@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from models.errors import InvalidInputError
 from models.ingestion.attempts import apply_attempts
-from models.payloads.attempts import read_document
+from models.payloads.batches import read_document
 from tests.lms import COURSES, OTHER_STUDENT, QUIZZES, STUDENT, ApiLms
 from tests.payloads import Json, attempt, quiz, roster
 from tests.races import ROUNDS, together
@@ -141,7 +141,7 @@ def _is_waiting(connection: Any) -> bool:
 def test_streams_that_meet_each_others_submissions_in_another_order(
     api_lms: ApiLms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.payloads.attempts.MAX_ATTEMPTS", 2)
+    monkeypatch.setattr("models.payloads.batches.MAX_ATTEMPTS", 2)
     for round_ in range(max(2, ROUNDS // 10)):
         ids = range(100 * round_, 100 * round_ + 40)
         responses = together(

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from models.content.cell_text import TEXT_VERSION
 from models.ingestion import rebuild
 from models.ingestion.rebuild import RebuiltAttempts, count_attempts, list_attempts, rebuild_attempts
-from models.payloads.compressed import compressed
+from models.payloads.attempts import compressed
 from tests.lms import Lms
 from tests.payloads import COURSE_ID, QUIZ_ID, Json, attempt, entry, essay, essay_entry, question
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from models.errors import InvalidInputError
-from models.payloads.attempts import Batches, read_document, read_lines
+from models.payloads.batches import Batches, read_document, read_lines
 from models.payloads.courses import read_course
 from models.payloads.entries import EntryReader
 from models.payloads.quizzes import read_quiz

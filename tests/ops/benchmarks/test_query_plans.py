@@ -12,7 +12,7 @@ from sqlalchemy import text
 from models.db.schema import migrate
 from models.db.session import Database
 from models.ingestion.attempts import apply_attempts
-from models.payloads.attempts import read_lines
+from models.payloads.batches import read_lines
 from models.settings import Settings
 from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
 from tests.everyday import Everyday, open_everyday

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.errors import TemporaryFileError
-from models.payloads import key_set
-from models.payloads.key_set import KeySet
+from models.payloads import batches
+from models.payloads.batches import KeySet
 from tests.full_disk import largest_file
 from tests.lms import MEGABYTE
 
@@ -18,7 +18,7 @@ IN_MEMORY = 100
 
 @pytest.fixture(autouse=True)
 def _few_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_set, "MOST_IN_MEMORY", IN_MEMORY)
+    monkeypatch.setattr(batches, "MOST_IN_MEMORY", IN_MEMORY)
 
 
 def add(keys: KeySet, count: int) -> None:

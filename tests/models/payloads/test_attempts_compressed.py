@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from zstandard import ZstdError
 
-from models.payloads.compressed import compressed, decompressed
+from models.payloads.attempts import compressed, decompressed
 from tests.payloads import many_attempts
 
 PAYLOAD = b"an essay" * 100
