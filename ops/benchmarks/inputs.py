@@ -19,8 +19,8 @@ from models.content.html_text import plain_text, strip_tags
 from models.content.questions import Question
 from models.content.responses import ResponseParser
 from models.errors import InvalidInputError
+from models.ingestion.attempt_questions import QuizDataReader
 from models.ingestion.attempts import apply_attempts
-from models.ingestion.quiz_data import QuizDataReader
 from models.issues import MOST_CHECK_SECONDS, Checked
 from models.payloads.batches import Batches, read_document, read_lines
 from models.payloads.courses import read_course

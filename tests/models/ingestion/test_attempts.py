@@ -349,7 +349,7 @@ def test_no_attempts_are_no_change(school: Lms) -> None:
 @pytest.mark.parametrize(
     "limit",
     [
-        *("quiz_data._MAX_BYTES", "quiz_data._MAX_QUESTION_SETS", "quiz_data._MAX_QUESTIONS"),
+        *(f"attempt_questions.{name}" for name in ("_MAX_BYTES", "_MAX_QUESTION_SETS", "_MAX_QUESTIONS")),
         *("question_sets._MAX_PARSERS", "question_sets._MAX_VERSIONS", "question_sets._MAX_CHARACTERS"),
         "attempts.MAX_BYTES",
     ],

@@ -174,7 +174,7 @@ def test_memory_stays_level_however_many_long_questions_attempts_send(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batches, "MAX_ATTEMPTS", 1)
-    monkeypatch.setattr("models.ingestion.quiz_data._MAX_BYTES", MEGABYTE)
+    monkeypatch.setattr("models.ingestion.attempt_questions._MAX_BYTES", MEGABYTE)
     monkeypatch.setattr("models.ingestion.question_sets._MAX_CHARACTERS", MEGABYTE)
 
     def push(count: int, first: int) -> None:
