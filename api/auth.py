@@ -24,6 +24,7 @@ from models.access.permissions import (
     Roles,
     find_active_roles,
     find_caller_and_report,
+    find_course,
     find_quiz_context,
     find_report_context,
     may_read_statistics,
@@ -31,7 +32,7 @@ from models.access.permissions import (
 )
 from models.access.tokens import PREFIX, Caller, find_caller
 from models.errors import NotFoundError
-from models.lms.courses import Course, find_course
+from models.lms.courses import Course
 from models.lms.quizzes import Quiz, find_quiz_and_course, find_quiz_by_assignment
 from models.reports.requests import find_file_report, find_progress_report
 from models.reports.tables import QuizReport

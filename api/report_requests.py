@@ -8,7 +8,7 @@ from flask import g
 from api.auth import QuizAccess, RequestContext
 from api.params import ReportParams
 from api.services import services
-from models.lms.courses import require_sections
+from models.access.permissions import require_sections
 from models.reports.requests import Requested, request_report
 from models.reports.variants import (
     ReportFormat,

@@ -24,13 +24,13 @@ from api.params import PushParams, course_key, object_id, push_params
 from api.responses import serialized_response
 from api.services import services
 from api.uploads import Body, chunks_of, first_line
+from models.access.permissions import find_course
 from models.errors import NotFoundError
 from models.ingestion.attempts import apply_attempts, lock_quiz
 from models.ingestion.counts import PushCounts
 from models.ingestion.courses import apply_course
 from models.ingestion.quizzes import apply_quiz
 from models.issues import Issues, Skipped
-from models.lms.courses import find_course
 from models.payloads.batches import Batches, read_document, read_lines
 from models.payloads.courses import CourseChanges, read_course
 from models.payloads.preceding import Preceding, find_preceding

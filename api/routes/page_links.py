@@ -15,9 +15,8 @@ from api.responses import json_response
 from api.serializers import page_link_json
 from api.services import services
 from models.access.page_links import create_page_link
-from models.access.permissions import find_quiz_context, may_read_statistics
+from models.access.permissions import find_course, find_course_user, find_quiz_context, may_read_statistics
 from models.errors import NotFoundError
-from models.lms.courses import find_course, find_course_user
 
 page_links = Blueprint("page_links", __name__, url_prefix="/api/v1/page_links")
 

@@ -16,7 +16,7 @@ from api.responses import conditional, retry_later, serialized_response, wants
 from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import translations
-from models.lms.courses import require_sections
+from models.access.permissions import require_sections
 from models.lms.quizzes import Quiz
 from models.reports.requests import abort_report, list_reports
 from models.reports.tables import QuizReport

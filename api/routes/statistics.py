@@ -15,7 +15,7 @@ from api.responses import conditional, serialized_response, wants
 from api.serializers import statistics_json, statistics_json_api
 from api.services import services
 from api.statistics_documents import await_document, find_statistics
-from models.lms.courses import require_sections
+from models.access.permissions import require_sections
 from models.reports.variants import Variant
 
 statistics = Blueprint(

@@ -1,8 +1,11 @@
-"""The rights of a user in a course, and the objects that a request names, found by one statement."""
+"""The rights of a user in a course, and the objects that a request names.
+
+A quiz or a report is found with its course and the user's roles by one statement.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,8 +14,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, Session, defer, joinedload, load_only
 
 from models.access.tokens import CALLER, IS_VALID, AccessToken, Caller, sha256
-from models.errors import NotFoundError
-from models.lms.courses import Course, Enrollment, EnrollmentState, EnrollmentType
+from models.errors import NotFoundError, UnknownSectionError
+from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import Quiz
 from models.reports.tables import IS_PUBLIC, File, Progress, QuizReport
 from models.reports.variants import Variant
@@ -83,6 +86,43 @@ def find_caller_and_report(
     if row is None:
         return None, None
     return Caller.of(row), None if row.Course is None else _context(row)
+
+
+def find_course(session: Session, key: int | str) -> Course:
+    """Find a course by its id, or by its SIS id if the key is a string; raise NotFoundError."""
+    column = Course.id if isinstance(key, int) else Course.sis_course_id
+    course = session.scalar(select(Course).where(column == key))
+    if course is None:
+        raise NotFoundError
+    return course
+
+
+def find_course_user(session: Session, course_id: int, key: int | str) -> int:
+    """Find a user of a course by id, or by SIS id if the key is a string; raise NotFoundError.
+
+    Users of several institutions may have the same SIS id, which then names none of them.
+    """
+    column = User.id if isinstance(key, int) else User.sis_user_id
+    found = session.scalars(
+        select(User.id)
+        .join(CourseUser, CourseUser.user_id == User.id)
+        .where(CourseUser.course_id == course_id, column == key)
+        .limit(2)
+    ).all()
+    if len(found) != 1:
+        raise NotFoundError
+    return found[0]
+
+
+def require_sections(session: Session, course: Course, section_ids: Collection[int]) -> None:
+    """Raise UnknownSectionError if one of the ids is not that of a section of the course."""
+    if not section_ids:
+        return
+    known = session.scalars(
+        select(Section.id).where(Section.course_id == course.id, Section.id.in_(section_ids))
+    )
+    if unknown := set(section_ids) - set(known):
+        raise UnknownSectionError(f"section_ids: {min(unknown)} is not a section of the course")
 
 
 def _find_context(

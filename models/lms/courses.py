@@ -10,7 +10,6 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Text, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.db.base import Base, CreatedAt, LmsId, enum_by_value
-from models.errors import NotFoundError, UnknownSectionError
 
 
 class EnrollmentType(StrEnum):
@@ -94,43 +93,6 @@ class Enrollment(Base):
     type: Mapped[EnrollmentType] = mapped_column(enum_by_value(EnrollmentType), primary_key=True)
     enrollment_state: Mapped[EnrollmentState] = mapped_column(enum_by_value(EnrollmentState))
     course_id: Mapped[int] = mapped_column(ForeignKey("courses.id", ondelete="CASCADE"))
-
-
-def find_course(session: Session, key: int | str) -> Course:
-    """Find a course by its id, or by its SIS id if the key is a string; raise NotFoundError."""
-    column = Course.id if isinstance(key, int) else Course.sis_course_id
-    course = session.scalar(select(Course).where(column == key))
-    if course is None:
-        raise NotFoundError
-    return course
-
-
-def find_course_user(session: Session, course_id: int, key: int | str) -> int:
-    """Find a user of a course by id, or by SIS id if the key is a string; raise NotFoundError.
-
-    Users of several institutions may have the same SIS id, which then names none of them.
-    """
-    column = User.id if isinstance(key, int) else User.sis_user_id
-    found = session.scalars(
-        select(User.id)
-        .join(CourseUser, CourseUser.user_id == User.id)
-        .where(CourseUser.course_id == course_id, column == key)
-        .limit(2)
-    ).all()
-    if len(found) != 1:
-        raise NotFoundError
-    return found[0]
-
-
-def require_sections(session: Session, course: Course, section_ids: Collection[int]) -> None:
-    """Raise UnknownSectionError if one of the ids is not that of a section of the course."""
-    if not section_ids:
-        return
-    known = session.scalars(
-        select(Section.id).where(Section.course_id == course.id, Section.id.in_(section_ids))
-    )
-    if unknown := set(section_ids) - set(known):
-        raise UnknownSectionError(f"section_ids: {min(unknown)} is not a section of the course")
 
 
 def list_sections(session: Session, course_id: int, *, offset: int, limit: int) -> Sequence[Section]:

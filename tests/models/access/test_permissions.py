@@ -1,4 +1,4 @@
-"""What roles may see; routes are tested with every kind of caller in tests/api/test_auth.py."""
+"""What roles may see, and how a course is found; every kind of caller is in tests/api/test_auth.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from models.access.permissions import (
     find_active_roles,
+    find_course,
     find_quiz_context,
     find_report_context,
     may_cancel,
@@ -107,3 +108,14 @@ def test_a_report_of_another_quiz_is_none(api: Api) -> None:
 def test_an_unknown_course_is_not_found(api: Api, course_key: int | str) -> None:
     with api.database.transaction() as session, pytest.raises(NotFoundError):
         find_quiz_context(session, course_key, QUIZ_ID, 7)
+
+
+def test_a_course_is_found_by_its_id_and_by_its_sis_id(api: Api) -> None:
+    with api.database.transaction() as session:
+        assert find_course(session, COURSE_ID) is find_course(session, SIS_COURSE_ID)
+
+
+@pytest.mark.parametrize("key", [999, str(COURSE_ID), "", SIS_COURSE_ID.lower()])
+def test_another_key_finds_none(api: Api, key: int | str) -> None:
+    with api.database.transaction() as session, pytest.raises(NotFoundError):
+        find_course(session, key)
