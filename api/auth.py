@@ -20,7 +20,7 @@ from api.media_types import FORMS
 from api.params import course_key, course_key_or_none, object_id, object_id_or_none
 from api.services import services
 from models.access.permissions import (
-    QuizContext,
+    ReportContext,
     Roles,
     find_active_roles,
     find_caller_and_report,
@@ -35,7 +35,9 @@ from models.errors import NotFoundError
 from models.lms.courses import Course
 from models.lms.quizzes import Quiz, find_quiz_and_course, find_quiz_by_assignment
 from models.reports.requests import find_file_report, find_progress_report
+from models.reports.shown import ShownQuiz, ShownReport
 from models.reports.tables import QuizReport
+from models.reports.variants import Variant
 
 _BEARER: Final = re.compile(r"Bearer +(\S+) *", re.IGNORECASE)
 _VIEW_SCOPE: Final = "quiz_reports_scope"
@@ -61,9 +63,18 @@ class QuizAccess(CourseAccess):
 
 
 @dataclass(frozen=True)
-class ReportAccess(QuizAccess):
-    """Such a quiz, and one of its reports, whose file the caller may read."""
+class ReportAccess:
+    """A report whose file the caller may read, and its quiz, as responses show them."""
 
+    quiz: ShownQuiz
+    report: ShownReport
+
+
+@dataclass(frozen=True)
+class StoredReportAccess:
+    """The same as rows of a session: with the file's place in the store."""
+
+    quiz: Quiz
     report: QuizReport
 
 
@@ -82,14 +93,14 @@ class RequestContext:
         """Find a course."""
         course = find_course(self.session, course_key(course_id))
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
-        return CourseAccess(course, self._sees_sis_ids(course, roles))
+        return CourseAccess(course, self._sees_sis_ids(course.id, roles))
 
     def quiz(self, course_id: str, quiz_id: str) -> QuizAccess:
         """Find a quiz of a course."""
         found = find_quiz_context(
             self.session, course_key(course_id), object_id_or_none(quiz_id), self.caller.user_id
         )
-        sees_sis_ids = self._sees_sis_ids(found.course, found.roles)
+        sees_sis_ids = self._sees_sis_ids(found.course.id, found.roles)
         if found.quiz is None:
             raise NotFoundError
         return QuizAccess(found.course, sees_sis_ids, found.quiz)
@@ -111,36 +122,38 @@ class RequestContext:
         )
         return self.report_of(found)
 
-    def report_of(self, found: QuizContext) -> ReportAccess:
+    def report_of(self, found: ReportContext) -> ReportAccess:
         """Return the report that was found, if the caller may access it."""
-        sees_sis_ids = self._sees_sis_ids(found.course, found.roles)
+        sees_sis_ids = self._sees_sis_ids(found.course_id, found.roles)
         if found.quiz is None or found.report is None:
             raise NotFoundError
-        return _report_access(found.course, sees_sis_ids, found.quiz, found.report)
+        _require_sis_ids(found.report.variant, sees_sis_ids=sees_sis_ids)
+        return ReportAccess(found.quiz, found.report)
 
-    def report_of_progress(self, progress_id: str) -> ReportAccess:
+    def report_of_progress(self, progress_id: str) -> StoredReportAccess:
         """Find the report of a Progress."""
         return self._report_without_course(find_progress_report(self.session, object_id(progress_id)))
 
-    def report_of_file(self, file_id: str) -> ReportAccess:
+    def report_of_file(self, file_id: str) -> StoredReportAccess:
         """Find the report of a file."""
         return self._report_without_course(find_file_report(self.session, object_id(file_id)))
 
-    def _report_without_course(self, report: QuizReport) -> ReportAccess:
+    def _report_without_course(self, report: QuizReport) -> StoredReportAccess:
         quiz, course = find_quiz_and_course(self.session, report.quiz_id)
         roles = find_active_roles(self.session, course.id, self.caller.user_id)
         if not self.caller.may_access(course.id) or not (roles or self.caller.is_admin):
             # The path names no course, so a 403 would tell an outsider that the id exists.
             raise NotFoundError
-        return _report_access(course, self._sees_sis_ids(course, roles), quiz, report)
+        _require_sis_ids(report.variant, sees_sis_ids=self._sees_sis_ids(course.id, roles))
+        return StoredReportAccess(quiz, report)
 
     def require_course(self, course_id: int) -> None:
         """Raise ForbiddenError if the token is limited to other courses."""
         if not self.caller.may_access(course_id):
             raise ForbiddenError
 
-    def _sees_sis_ids(self, course: Course, roles: Roles) -> bool:
-        self.require_course(course.id)
+    def _sees_sis_ids(self, course_id: int, roles: Roles) -> bool:
+        self.require_course(course_id)
         if self.caller.is_admin:
             return True
         if not may_read_statistics(roles):
@@ -267,7 +280,7 @@ def _token_outside_body() -> str | None:
     return request.args.get("access_token") or None
 
 
-def _report_access(course: Course, sees_sis_ids: bool, quiz: Quiz, report: QuizReport) -> ReportAccess:
-    if report.includes_sis_ids and not sees_sis_ids:
+def _require_sis_ids(variant: Variant, *, sees_sis_ids: bool) -> None:
+    """Raise ForbiddenError if the file has SIS ids and the caller may not see them."""
+    if variant.includes_sis_ids and not sees_sis_ids:
         raise ForbiddenError
-    return ReportAccess(course, sees_sis_ids, quiz, report)

@@ -12,8 +12,7 @@ from api.params import Page
 from api.services import services
 from api.verifiers import Verifiers
 from models.lms.courses import Course
-from models.lms.quizzes import Quiz
-from models.reports.tables import File, Progress, QuizReport
+from models.reports.shown import AnyFile, AnyProgress, AnyQuiz, AnyReport
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Links:
     verifiers: Verifiers
     rate_limit_key: str = ""
 
-    def quiz(self, quiz: Quiz) -> str:
+    def quiz(self, quiz: AnyQuiz) -> str:
         """Return the URL of a quiz."""
         return f"{self.base}/api/v1/courses/{quiz.course_id}/quizzes/{quiz.id}"
 
@@ -32,31 +31,31 @@ class Links:
         """Return the URL of the page of a course's quizzes for people."""
         return f"{self.base}/courses/{course.id}/quizzes"
 
-    def quiz_page(self, quiz: Quiz) -> str:
+    def quiz_page(self, quiz: AnyQuiz) -> str:
         """Return the URL of a quiz's page for people."""
         return f"{self.base}/courses/{quiz.course_id}/quizzes/{quiz.id}"
 
-    def sign_in(self, quiz: Quiz, secret: str) -> str:
+    def sign_in(self, quiz: AnyQuiz, secret: str) -> str:
         """Return the URL that signs a browser in to the pages of a quiz."""
         return f"{self.quiz_page(quiz)}/sign_in?{urlencode({'link': secret})}"
 
-    def report(self, report: QuizReport, quiz: Quiz) -> str:
+    def report(self, report: AnyReport, quiz: AnyQuiz) -> str:
         """Return the URL of a report."""
         return f"{self.quiz(quiz)}/reports/{report.id}"
 
-    def statistics(self, quiz: Quiz) -> str:
+    def statistics(self, quiz: AnyQuiz) -> str:
         """Return the URL of a quiz's statistics."""
         return f"{self.quiz(quiz)}/statistics"
 
-    def statistics_page(self, quiz: Quiz) -> str:
+    def statistics_page(self, quiz: AnyQuiz) -> str:
         """Return the URL of the page of a quiz's statistics for people."""
         return f"{self.quiz_page(quiz)}/statistics"
 
-    def progress(self, progress: Progress) -> str:
+    def progress(self, progress: AnyProgress) -> str:
         """Return the URL of a Progress."""
         return f"{self.base}/api/v1/progress/{progress.id}"
 
-    def download(self, file: File) -> str:
+    def download(self, file: AnyFile) -> str:
         """Return the URL of a file's bytes, with a fresh verifier."""
         verifier = self.verifiers.issue(file.id, file.uuid, self.rate_limit_key)
         query = urlencode({"download_frd": 1, "verifier": verifier})

@@ -13,7 +13,7 @@ from flask import request
 from werkzeug import Response
 
 from api.media_types import JSON, STRING_IDS
-from models.reports.tables import QuizReport
+from models.reports.shown import AnyReport
 
 # Each response has new verifiers, valid for an hour. For half of that time, bodies that differ only in them
 # have the same ETag.
@@ -37,7 +37,7 @@ def serialized_response(
     return response
 
 
-def retry_later(report: QuizReport) -> Mapping[str, str]:
+def retry_later(report: AnyReport) -> Mapping[str, str]:
     """Make the header that says when to ask for a report again, while its job is queued or running."""
     return {"Retry-After": "1"} if report.state.is_live else {}
 

@@ -12,7 +12,8 @@ from models.access.page_links import NewPageLink
 from models.lms.attempts import Attempt
 from models.lms.courses import Course, Section
 from models.lms.quizzes import QuestionVersion, Quiz
-from models.reports.tables import File, Progress, QuizReport, ReportState
+from models.reports.shown import AnyFile, AnyProgress, AnyQuiz, AnyReport
+from models.reports.tables import QuizReport, ReportState
 from models.reports.variants import FORMATS, file_name, is_generatable
 
 _JOB = "Quizzes::QuizStatistics"
@@ -31,7 +32,7 @@ def utc(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def report_json(report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:
+def report_json(report: AnyReport, quiz: AnyQuiz, links: Links, translations: Translations) -> Json:
     """Write a QuizReport as plain JSON, with `file` and `progress_url` once they exist."""
     body = {"id": report.id, "quiz_id": quiz.id, **_report_fields(report, quiz, links, translations)}
     if report.file is not None:
@@ -42,7 +43,7 @@ def report_json(report: QuizReport, quiz: Quiz, links: Links, translations: Tran
 
 
 def reports_json_api(
-    reports: Sequence[QuizReport], quiz: Quiz, links: Links, translations: Translations, include: Set[str]
+    reports: Sequence[AnyReport], quiz: AnyQuiz, links: Links, translations: Translations, include: Set[str]
 ) -> Json:
     """Write QuizReports in Canvas's early JSON-API; `include` names what is embedded."""
     return {
@@ -50,7 +51,7 @@ def reports_json_api(
     }
 
 
-def progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
+def progress_json(report: AnyReport, progress: AnyProgress, links: Links) -> Json:
     """Write the Progress of a report's job, with the file's URL in `results` once it is completed."""
     body = _progress_fields(report, progress, _PROGRESS_STATES[report.state], links)
     if report.file is not None:
@@ -58,22 +59,25 @@ def progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
     return body
 
 
-def cancelled_progress_json(report: QuizReport, progress: Progress, links: Links) -> Json:
+def cancelled_progress_json(report: AnyReport, progress: AnyProgress, links: Links) -> Json:
     """Write the Progress of a cancelled job as it ended; its report no longer refers to it."""
     return _progress_fields(report, progress, "failed", links)
 
 
-def file_json(file: File, report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:
+def file_json(
+    file: AnyFile, report: AnyReport, quiz: AnyQuiz, links: Links, translations: Translations
+) -> Json:
     """Write a File; its `url` carries a fresh verifier."""
     made_at = utc(file.created_at)
+    variant = report.variant
     return {
         "id": file.id,
         "uuid": str(file.uuid),
         "folder_id": None,
-        "display_name": translations.display_name(quiz, report.variant),
-        "filename": file_name(report.report_type, report.format),
+        "display_name": translations.display_name(quiz, variant),
+        "filename": file_name(variant.report_type, variant.format),
         "upload_status": "success",
-        "content-type": FORMATS[report.format].media_type,
+        "content-type": FORMATS[variant.format].media_type,
         "url": links.download(file),
         "size": file.size,
         "created_at": made_at,
@@ -188,14 +192,15 @@ def _statistics_fields(shown: Json, quiz: Quiz, links: Links) -> Json:
     }
 
 
-def _report_fields(report: QuizReport, quiz: Quiz, links: Links, translations: Translations) -> Json:
+def _report_fields(report: AnyReport, quiz: AnyQuiz, links: Links, translations: Translations) -> Json:
+    variant = report.variant
     return {
-        "report_type": report.report_type.value,
-        "readable_type": translations.readable_type(report.report_type),
-        "includes_all_versions": report.includes_all_versions,
-        "includes_sis_ids": report.includes_sis_ids,
-        "anonymous": report.anonymous,
-        "generatable": is_generatable(report.report_type, quiz),
+        "report_type": variant.report_type.value,
+        "readable_type": translations.readable_type(variant.report_type),
+        "includes_all_versions": variant.includes_all_versions,
+        "includes_sis_ids": variant.includes_sis_ids,
+        "anonymous": variant.anonymous,
+        "generatable": is_generatable(variant.report_type, quiz.quiz_type),
         "created_at": utc(report.created_at),
         "updated_at": utc(report.updated_at),
         "url": links.report(report, quiz),
@@ -203,7 +208,7 @@ def _report_fields(report: QuizReport, quiz: Quiz, links: Links, translations: T
 
 
 def _report_json_api(
-    report: QuizReport, quiz: Quiz, links: Links, translations: Translations, include: Set[str]
+    report: AnyReport, quiz: AnyQuiz, links: Links, translations: Translations, include: Set[str]
 ) -> Json:
     body = {
         "id": str(report.id),
@@ -217,7 +222,7 @@ def _report_json_api(
     return body
 
 
-def _progress_fields(report: QuizReport, progress: Progress, state: str, links: Links) -> Json:
+def _progress_fields(report: AnyReport, progress: AnyProgress, state: str, links: Links) -> Json:
     return {
         "id": progress.id,
         "context_id": report.id,

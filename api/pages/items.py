@@ -100,7 +100,7 @@ def index(course_id: str, quiz_id: str) -> Response:
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.quiz(course_id, quiz_id)
-        if not is_generatable(ReportType.ITEM_ANALYSIS, found.quiz):
+        if not is_generatable(ReportType.ITEM_ANALYSIS, found.quiz.quiz_type):
             return page_response("items_of_survey.html", found)
         choices, listed = _choices(session, found)
         variant = choices.variant(found.quiz)

@@ -104,7 +104,7 @@ def index(course_id: str) -> Response:
 
 
 def _row(found: CourseAccess, quiz: Quiz, report: QuizReport | None) -> QuizRow:
-    has_item_analysis = is_generatable(ReportType.ITEM_ANALYSIS, quiz)
+    has_item_analysis = is_generatable(ReportType.ITEM_ANALYSIS, quiz.quiz_type)
     return QuizRow(
         quiz,
         links().quiz_page(quiz),

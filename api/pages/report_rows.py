@@ -103,7 +103,7 @@ def report_groups(context: RequestContext, found: QuizAccess) -> list[ReportGrou
         ReportGroup(
             TYPES[kind].readable_name,
             _PURPOSES[kind],
-            is_generatable(kind, found.quiz),
+            is_generatable(kind, found.quiz.quiz_type),
             [
                 _row(variant, context.caller, found, with_file, without_file)
                 for variant in _variants(kind, found)

@@ -20,7 +20,7 @@ from models.access.permissions import may_cancel
 from models.errors import AlreadyBeingGeneratedError, CannotCancelError, NotFoundError
 from models.lms.quizzes import find_quiz_and_course
 from models.reports.requests import cancel_progress
-from models.reports.tables import JobMessage, QuizReport
+from models.reports.tables import JobMessage
 
 reports = Blueprint("reports", __name__)
 
@@ -111,9 +111,10 @@ def cancel(course_id: str, quiz_id: str, report_id: str) -> Response:
     with services().database.transaction() as session:
         context = signed_in(session, course_id)
         found = context.report(course_id, quiz_id, report_id)
-        if found.report.progress is not None and not may_cancel(context.caller, found.report.progress):
+        progress = found.report.progress
+        if progress is not None and not may_cancel(context.caller, progress):
             raise ForbiddenError
-        message = _cancel_if_queued(session, found.report)
+        message = None if progress is None else _cancel_if_queued(session, progress.id)
     services().publisher.revoke(message)
     return redirect(f"{links().quiz_page(found.quiz)}/reports", 303)
 
@@ -125,11 +126,9 @@ def _listed(template: str, context: RequestContext, course_id: str, quiz_id: str
     return page_response(template, found, groups=groups, is_live=is_live)
 
 
-def _cancel_if_queued(session: Session, report: QuizReport) -> JobMessage | None:
-    if report.progress_id is None:
-        return None
+def _cancel_if_queued(session: Session, progress_id: int) -> JobMessage | None:
     try:
-        return cancel_progress(session, report.progress_id, None).message
+        return cancel_progress(session, progress_id, None).message
     except (CannotCancelError, NotFoundError):
         # It has begun or ended since the page was made.
         return None

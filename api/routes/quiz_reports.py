@@ -17,9 +17,8 @@ from api.serializers import report_json, reports_json_api
 from api.services import services
 from api.translations import translations
 from models.access.permissions import require_sections
-from models.lms.quizzes import Quiz
 from models.reports.requests import abort_report, list_reports
-from models.reports.tables import QuizReport
+from models.reports.shown import AnyQuiz, AnyReport
 
 quiz_reports = Blueprint(
     "quiz_reports", __name__, url_prefix="/api/v1/courses/<course_id>/quizzes/<quiz_id>/reports"
@@ -92,7 +91,7 @@ def abort(course_id: str, quiz_id: str, report_id: str) -> Response:
     return Response(status=204)
 
 
-def _report_response(report: QuizReport, quiz: Quiz, include: frozenset[str]) -> Response:
+def _report_response(report: AnyReport, quiz: AnyQuiz, include: frozenset[str]) -> Response:
     headers = retry_later(report)
     if wants(JSON_API):
         body = reports_json_api([report], quiz, links(), translations(), include)

@@ -17,7 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import request
 
-from models.lms.quizzes import Quiz
+from models.reports.shown import AnyQuiz
 from models.reports.variants import TYPES, ReportType, Variant, display_name
 
 ENGLISH = "en"
@@ -40,7 +40,7 @@ class Translations:
         """Return the name of a report type."""
         return self.catalogue.gettext(TYPES[report_type].readable_name)
 
-    def display_name(self, quiz: Quiz, variant: Variant) -> str:
+    def display_name(self, quiz: AnyQuiz, variant: Variant) -> str:
         """Return the name of a report's file."""
         return display_name(quiz.title, quiz.quiz_type, variant, self.catalogue.gettext)
 

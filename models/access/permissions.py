@@ -5,20 +5,20 @@ A quiz or a report is found with its course and the user's roles by one statemen
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, Text, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, Text, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import InstrumentedAttribute, Session, defer, joinedload, load_only
+from sqlalchemy.orm import Session
 
 from models.access.tokens import CALLER, IS_VALID, AccessToken, Caller, sha256
 from models.errors import NotFoundError, UnknownSectionError
 from models.lms.courses import Course, CourseUser, Enrollment, EnrollmentState, EnrollmentType, Section, User
 from models.lms.quizzes import Quiz
+from models.reports.shown import SHOWN, AnyProgress, ShownQuiz, ShownReport, read_shown
 from models.reports.tables import IS_PUBLIC, File, Progress, QuizReport
-from models.reports.variants import Variant
 
 Roles = frozenset[EnrollmentType]
 
@@ -33,7 +33,7 @@ def may_see_sis_ids(roles: Roles) -> bool:
     return EnrollmentType.TEACHER in roles
 
 
-def may_cancel(caller: Caller, progress: Progress) -> bool:
+def may_cancel(caller: Caller, progress: AnyProgress) -> bool:
     """Whether a caller may cancel a job: the user who asked for it may, and administrators."""
     return caller.is_admin or caller.user_id == progress.user_id
 
@@ -45,15 +45,27 @@ def find_active_roles(session: Session, course_id: int, user_id: int) -> Roles:
 
 @dataclass(frozen=True)
 class QuizContext:
-    """The course, quiz and report that a request names, and the user's roles in the course.
+    """The course and the quiz that a request names, and the user's roles in the course.
 
-    Quiz and report are None if the course has no such quiz, or the quiz no such report.
+    The quiz is None if the course has no such quiz.
     """
 
     course: Course
     roles: Roles
     quiz: Quiz | None
-    report: QuizReport | None
+
+
+@dataclass(frozen=True)
+class ReportContext:
+    """The course, quiz and report that a request names, and the user's roles in the course.
+
+    Quiz and report are None if the course has no such quiz, or the quiz no such report.
+    """
+
+    course_id: int
+    roles: Roles
+    quiz: ShownQuiz | None
+    report: ShownReport | None
 
 
 def find_quiz_context(
@@ -64,19 +76,27 @@ def find_quiz_context(
     Raises NotFoundError if there is no such course. Whether the user may learn that the quiz exists is the
     caller's decision.
     """
-    return _find_context(session, _QUIZ, course_key, quiz_id=quiz_id, user_id=user_id)
+    parameters = {"course_key": course_key, "quiz_id": quiz_id, "user_id": user_id}
+    row = session.execute(_QUIZ[type(course_key)], parameters).first()
+    if row is None:
+        raise NotFoundError
+    return QuizContext(row.Course, _roles(row), row.Quiz)
 
 
 def find_report_context(
     session: Session, course_key: int | str, quiz_id: int | None, report_id: int | None, user_id: int
-) -> QuizContext:
+) -> ReportContext:
     """Find a course as `find_quiz_context` does, and a report of the quiz as well."""
-    return _find_context(session, _REPORT, course_key, quiz_id=quiz_id, report_id=report_id, user_id=user_id)
+    ids = {"quiz_id": quiz_id, "report_id": report_id, "user_id": user_id}
+    row = session.execute(_REPORT[type(course_key)], {"course_key": course_key, **ids}).first()
+    if row is None:
+        raise NotFoundError
+    return _report_context(row)
 
 
 def find_caller_and_report(
     session: Session, token: str, course_key: int | str, quiz_id: int | None, report_id: int | None
-) -> tuple[Caller | None, QuizContext | None]:
+) -> tuple[Caller | None, ReportContext | None]:
     """Find the caller of a token, as `find_caller` does, and a report, as `find_report_context` does.
 
     The caller is None if the token is not valid, and the context if there is no such course.
@@ -85,7 +105,7 @@ def find_caller_and_report(
     row = session.execute(_REPORT_OF_TOKEN[type(course_key)], {"course_key": course_key, **ids}).first()
     if row is None:
         return None, None
-    return Caller.of(row), None if row.Course is None else _context(row)
+    return Caller.of(row), None if row.course_key is None else _report_context(row)
 
 
 def find_course(session: Session, key: int | str) -> Course:
@@ -125,89 +145,71 @@ def require_sections(session: Session, course: Course, section_ids: Collection[i
         raise UnknownSectionError(f"section_ids: {min(unknown)} is not a section of the course")
 
 
-def _find_context(
-    session: Session,
-    statements: Mapping[type, Select[*tuple[Any, ...]]],
-    course_key: int | str,
-    **ids: int | None,
-) -> QuizContext:
-    row = session.execute(statements[type(course_key)], {"course_key": course_key, **ids}).first()
-    if row is None:
-        raise NotFoundError
-    return _context(row)
+def _report_context(row: Row[*tuple[Any, ...]]) -> ReportContext:
+    return ReportContext(row.course_key, _roles(row), *read_shown(row))
 
 
-def _context(row: Row[*tuple[Any, ...]]) -> QuizContext:
-    return QuizContext(
-        course=row.Course,
-        roles=frozenset(EnrollmentType(role) for role in row.roles),
-        quiz=row.Quiz,
-        report=row._mapping.get("QuizReport"),
-    )
+def _roles(row: Row[*tuple[Any, ...]]) -> Roles:
+    return frozenset(EnrollmentType(role) for role in row.roles)
 
 
 def _active_roles(course_id: Any, user_id: Any) -> Select[EnrollmentType]:
-    return select(Enrollment.type).where(
-        Enrollment.course_id == course_id,
-        Enrollment.user_id == user_id,
-        Enrollment.enrollment_state == EnrollmentState.ACTIVE,
+    return select(_enrollments.type).where(
+        _enrollments.course_id == course_id,
+        _enrollments.user_id == user_id,
+        _enrollments.enrollment_state == EnrollmentState.ACTIVE,
     )
 
 
-def _quiz_statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+def _roles_of(user_id: Any) -> ColumnElement[Any]:
+    roles = _active_roles(_courses.id, user_id)
+    return func.array(roles.scalar_subquery(), type_=ARRAY(Text)).label("roles")
+
+
+def _quiz_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     return (
-        select(*_with_roles_of(bindparam("user_id")))
+        select(Course, Quiz, _roles_of(bindparam("user_id")))
         .outerjoin(Quiz, _IS_THE_QUIZ)
         .where(course_column == bindparam("course_key"))
     )
 
 
-def _with_report(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    return statement.add_columns(QuizReport).outerjoin(QuizReport, _IS_THE_REPORT).options(*_SHOWN)
-
-
-def _token_statement(course_column: InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+def _report_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    found = _with_report(_courses_table)
     return (
-        select(*CALLER, *_with_roles_of(AccessToken.user_id), QuizReport)
-        .select_from(AccessToken)
-        .outerjoin(Course, course_column == bindparam("course_key"))
-        .outerjoin(Quiz, _IS_THE_QUIZ)
-        .outerjoin(QuizReport, _IS_THE_REPORT)
-        .where(IS_VALID)
-        .options(*_SHOWN)
+        select(_courses.id.label("course_key"), _roles_of(bindparam("user_id")), *SHOWN)
+        .select_from(found)
+        .where(course_column == bindparam("course_key"))
     )
 
 
-def _with_roles_of(user_id: Any) -> tuple[Any, ...]:
-    roles = _active_roles(Course.id, user_id)
-    return Course, Quiz, func.array(roles.scalar_subquery(), type_=ARRAY(Text)).label("roles")
+def _token_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    token = AccessToken.__table__
+    found = _with_report(token.outerjoin(_courses_table, course_column == bindparam("course_key")))
+    return (
+        select(*CALLER, _courses.id.label("course_key"), _roles_of(token.c.user_id), *SHOWN)
+        .select_from(found)
+        .where(IS_VALID)
+    )
 
 
-_IS_THE_QUIZ = and_(Quiz.course_id == Course.id, Quiz.id == bindparam("quiz_id"))
-_IS_THE_REPORT = and_(QuizReport.quiz_id == Quiz.id, QuizReport.id == bindparam("report_id"), IS_PUBLIC)
-# Clients poll with this, and each column costs time: it reads what a report shows, and what a cancel needs.
-_SHOWN = (
-    load_only(Course.id, raiseload=True),
-    load_only(
-        Quiz.id, Quiz.course_id, Quiz.title, Quiz.quiz_type, Quiz.anonymous_submissions, raiseload=True
-    ),
-    load_only(
-        *(getattr(QuizReport, field.name) for field in fields(Variant)),
-        QuizReport.state,
-        QuizReport.progress_id,
-        QuizReport.file_id,
-        QuizReport.created_at,
-        QuizReport.updated_at,
-        raiseload=True,
-    ),
-    joinedload(QuizReport.progress).options(defer(Progress.request_id, raiseload=True)),
-    joinedload(QuizReport.file).options(
-        *(defer(column, raiseload=True) for column in (File.storage_key, File.sha256, File.node))
-    ),
-)
+def _with_report(found: FromClause) -> FromClause:
+    reports, progress, files = QuizReport.__table__, Progress.__table__, File.__table__
+    return (
+        found.outerjoin(Quiz.__table__, _IS_THE_QUIZ)
+        .outerjoin(reports, _IS_THE_REPORT)
+        .outerjoin(progress, progress.c.id == reports.c.progress_id)
+        .outerjoin(files, files.c.id == reports.c.file_id)
+    )
+
+
+_courses_table, _enrollments = Course.__table__, Enrollment.__table__.c
+_courses, _quizzes, _reports = Course.__table__.c, Quiz.__table__.c, QuizReport.__table__.c
+_IS_THE_QUIZ = and_(_quizzes.course_id == _courses.id, _quizzes.id == bindparam("quiz_id"))
+_IS_THE_REPORT = and_(_reports.quiz_id == _quizzes.id, _reports.id == bindparam("report_id"), IS_PUBLIC)
 
 
 # Built once, since every request for a report executes one of them.
-_QUIZ = {int: _quiz_statement(Course.id), str: _quiz_statement(Course.sis_course_id)}
-_REPORT = {key: _with_report(statement) for key, statement in _QUIZ.items()}
-_REPORT_OF_TOKEN = {int: _token_statement(Course.id), str: _token_statement(Course.sis_course_id)}
+_QUIZ = {int: _quiz_statement(_courses.id), str: _quiz_statement(_courses.sis_course_id)}
+_REPORT = {int: _report_statement(_courses.id), str: _report_statement(_courses.sis_course_id)}
+_REPORT_OF_TOKEN = {int: _token_statement(_courses.id), str: _token_statement(_courses.sis_course_id)}

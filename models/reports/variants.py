@@ -259,13 +259,13 @@ def parse_new_quizzes_format(name: object, report_type: ReportType) -> ReportFor
 
 def require_generatable(report_type: ReportType, quiz: Quiz) -> None:
     """Raise InvalidReportTypeError if the quiz cannot have a report of this type."""
-    if not is_generatable(report_type, quiz):
+    if not is_generatable(report_type, quiz.quiz_type):
         raise InvalidReportTypeError(f"{report_type} can not be generated for a survey")
 
 
-def is_generatable(report_type: ReportType, quiz: Quiz) -> bool:
+def is_generatable(report_type: ReportType, quiz_type: QuizType) -> bool:
     """Whether a quiz can have a report: a survey has no correct answers, so it has no item analysis."""
-    return TYPES[report_type].covers_surveys or not quiz.quiz_type.is_survey
+    return TYPES[report_type].covers_surveys or not quiz_type.is_survey
 
 
 def display_name(

@@ -110,8 +110,8 @@ def test_new_quizzes_name_csv_or_json(name: object) -> None:
 
 @pytest.mark.parametrize("quiz_type", QuizType)
 def test_a_survey_has_no_item_analysis(quiz_type: QuizType) -> None:
-    assert is_generatable(STUDENT, quiz(quiz_type))
-    assert is_generatable(ITEM, quiz(quiz_type)) is (quiz_type not in SURVEYS)
+    assert is_generatable(STUDENT, quiz_type)
+    assert is_generatable(ITEM, quiz_type) is (quiz_type not in SURVEYS)
 
 
 @pytest.mark.parametrize("name", ["Student_Analysis", "student_analysis ", "", None, 7, ["student_analysis"]])
