@@ -25,6 +25,8 @@ from models.payloads.quizzes import COLUMNS, DEFAULTS, QuizChanges
 from models.reports.withdrawal import withdraw_reports
 
 _NO_QUESTIONS: Final = PushedList[PushedQuestion]("quiz.questions", {})
+# No report shows these, so a change of them alone leaves reports current.
+_NOT_IN_REPORTS: Final = frozenset({"published_at", "assignment_id"})
 _REQUIRED: Final = tuple(name for name in COLUMNS if name not in DEFAULTS)
 _ASSIGNMENT_CONSTRAINT: Final = "uq_quizzes_course_id_assignment_id"
 _ASSIGNMENT_IN_USE: Final = ValidationIssue(
@@ -44,8 +46,8 @@ def apply_quiz(session: Session, course_id: int, quiz_id: int, payload: QuizChan
     """Store a quiz, and its questions if they are given; what is left out stays as it is.
 
     If it becomes a survey, the reports that it may no longer have are withdrawn. The revision rises if
-    anything changed, even the order of questions or answers alone. Raises NotFoundError if there is no such
-    course, and InvalidInputError; the transaction must then be rolled back.
+    anything changed that a report shows, even the order of questions or answers alone. Raises NotFoundError
+    if there is no such course, and InvalidInputError; the transaction must then be rolled back.
     """
     # A push of several attempts takes the same lock, so one transaction at a time adds question versions.
     lock(session, lock_name(quiz_id))
@@ -71,7 +73,7 @@ class _QuizPush:
         self._counter = PushCounter()
 
     def apply(self, payload: QuizChanges) -> AppliedQuiz:
-        """Store the quiz and its questions, and raise its revision if anything changed."""
+        """Store the quiz and its questions, and raise its revision if a report would change."""
         stored = self._find()
         columns = {**DEFAULTS, **(stored or {}), **(payload.columns or {})}
         is_valid = self._is_valid(payload, columns, stored)
@@ -91,6 +93,9 @@ class _QuizPush:
             columns["question_groups"] = _points_of_groups(
                 pushed, payload.groups, stored.get("question_groups", {})
             )
+        changes_reports = self._counter.has_changes or any(
+            name not in stored or columns[name] != stored[name] for name in columns.keys() - _NOT_IN_REPORTS
+        )
         self._count_quiz(stored, columns, is_valid=is_valid)
         of_quiz = Quiz.id == self._id
         if not self._counter.has_changes:
@@ -99,7 +104,7 @@ class _QuizPush:
         quiz = self._session.scalars(
             update(Quiz)
             .where(of_quiz)
-            .values(**columns, revision=Quiz.revision + 1)
+            .values(**columns, revision=Quiz.revision + int(changes_reports))
             .returning(Quiz)
             .execution_options(synchronize_session=False, populate_existing=True)
         ).one()

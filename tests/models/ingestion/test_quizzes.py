@@ -73,7 +73,7 @@ def test_the_same_quiz_again_changes_nothing(lms: Lms) -> None:
     [
         ({"title": "Cells and more"}, (0, 1, 2, 0)),
         ({"points_possible": 3}, (0, 1, 2, 0)),
-        ({"published_at": "2026-09-01T08:00:00Z"}, (0, 1, 2, 0)),
+        ({"published_at": "2026-09-01T08:00:00Z", "points_possible": 3}, (0, 1, 2, 0)),
         ({"anonymous_submissions": True}, (0, 1, 2, 0)),
         ({"scoring_policy": "keep_latest"}, (0, 1, 2, 0)),
         ({"questions": [question(FIRST_QUESTION)]}, (0, 0, 2, 1)),
@@ -94,6 +94,17 @@ def test_what_changed_is_counted_and_raises_the_revision_once(
 
     assert lms.put_quiz(**changes) == PushCounts(*counts, revision=2)
     assert lms.put_quiz(**changes).revision == 2
+
+
+@pytest.mark.parametrize("changes", [{"published_at": "2026-09-01T08:00:00Z"}, {"assignment_id": 901}])
+def test_what_no_report_shows_is_counted_and_leaves_the_revision(lms: Lms, changes: dict[str, Any]) -> None:
+    lms.put_quiz()
+
+    assert lms.put_quiz(**changes) == PushCounts(0, updated=1, unchanged=2, deleted=0, revision=1)
+    assert lms.put_quiz(**changes) == PushCounts(0, 0, unchanged=3, deleted=0, revision=1)
+    assert lms.rows("SELECT assignment_id, published_at IS NULL FROM quizzes") == [
+        (changes.get("assignment_id", 900), "published_at" not in changes)
+    ]
 
 
 def test_what_is_left_out_stays(lms: Lms) -> None:
