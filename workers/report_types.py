@@ -115,7 +115,8 @@ def _statistics(data: ReportData) -> Table:
         report = StatisticsReport(data.extract, data.selection, data.items, data.done)
         for frame in data.chunks:
             report.add(frame)
-        yield pd.DataFrame({"document": [report.document()]})
+        for part in report.document():
+            yield pd.DataFrame({"document": [part]})
 
     return Table([Column("document", ColumnKind.TEXT)], document_frames())
 

@@ -26,6 +26,7 @@ from workers.analysis.item_analysis import ItemAnalysis
 from workers.analysis.long_frames import ItemColumns
 from workers.analysis.option_counts import OptionCounts
 from workers.analysis.quiz_statistics import QuizStatistics
+from workers.analysis.samples import Tally
 from workers.analysis.score_table import ScoreTable
 from workers.analysis.statistics_tables import Statistics
 from workers.analysis.submissions import SubmissionStatistics
@@ -61,7 +62,7 @@ class StatisticsReport:
         self._columns = ItemColumns([item.id for item in self._items], items.ids_by_question_set)
         share = self._respondents / (_TIMES_GATHERED * max(1, len(self._items)))
         self._table = ScoreTable(len(self._items), on_item=lambda: done(share))
-        self._minutes = np.empty(self._respondents)
+        self._minutes = Tally()
         self.item_analysis = ItemAnalysis(
             [item for item in items.in_order if item.is_choice], items.ids_by_question_set, selection.scores
         )
@@ -75,15 +76,14 @@ class StatisticsReport:
             self._option_counts.add(self._counted, self._columns.selection_frame(frame))
             self._counted += len(frame)
             return
-        begin = self._table.respondents
         self._table.add(len(frame), self._columns.score_frame(frame))
         self.item_analysis.add(frame)
-        self._minutes[begin : self._table.respondents] = _minutes(frame)
+        self._minutes.add(_minutes(frame))
         if self._table.respondents == self._respondents:
             self._finish_totals()
 
-    def document(self) -> bytes:
-        """Return the statistics as JSON, once all frames are added; it can be called once."""
+    def document(self) -> Iterator[bytes]:
+        """Yield the statistics as JSON in parts, once all frames are added; it can be called once."""
         variant = self._extract.variant
         document: Json = {"attempts": variant.attempt_choice.value, "psychometrics": self._psychometrics()}
         del self.statistics
@@ -91,6 +91,7 @@ class StatisticsReport:
             questions = list(self._question_statistics()) if self._respondents else []
             # What follows takes about as much memory as these do.
             del self._table, self._totals, self._option_counts, self._minutes
+            submissions = self._submissions()
             document["quiz_statistics"] = {
                 "multiple_attempts_exist": self._extract.has_several_attempts,
                 "includes_all_versions": variant.includes_all_versions,
@@ -98,9 +99,13 @@ class StatisticsReport:
                 "points_possible": self._extract.points_possible,
                 "anonymous_survey": variant.anonymous,
                 "question_statistics": questions,
-                "submission_statistics": self._submission_statistics(),
+                "submission_statistics": submissions.as_json(),
             }
-        return msgspec.json.encode(document)
+        encoded = msgspec.json.encode(document)
+        if variant.attempt_choice is AttemptChoice.FIRST and not variant.anonymous:
+            yield from _with_user_ids(encoded, submissions)
+        else:
+            yield encoded
 
     def _finish_totals(self) -> None:
         self._totals = Totals(self._items, self._table)
@@ -113,7 +118,7 @@ class StatisticsReport:
             self._items,
             self._table,
             self._totals,
-            self._minutes,
+            self._minutes.ascending(),
             self._option_counts.by_item,
             self._quiz_scores,
         )
@@ -141,14 +146,14 @@ class StatisticsReport:
                 rows[question.id] if question.question_type.is_choice else None,
             )
 
-    def _submission_statistics(self) -> Json:
+    def _submissions(self) -> SubmissionStatistics:
         statistics = SubmissionStatistics(
             self._extract.points_possible, anonymous=self._extract.variant.anonymous
         )
         for part in self._extract.submissions():
             statistics.add(part)
             self._done(0)
-        return statistics.as_json()
+        return statistics
 
 
 def _questions(items: QuizItems) -> list[Question]:
@@ -161,10 +166,24 @@ def _questions(items: QuizItems) -> list[Question]:
 
 
 def _minutes(attempts: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Return the minutes of each attempt, NaN if a time is missing, or if it ends before it begins."""
+    """Return the minutes of the attempts that have both times and do not end before they begin."""
     taken = (attempts["finished_at"] - attempts["started_at"]).astype("timedelta64[us]")
     minutes = taken.dt.total_seconds().to_numpy(np.float64, na_value=np.nan) / 60
-    return np.where(minutes >= 0, minutes, np.nan)
+    return minutes[minutes >= 0]
+
+
+def _with_user_ids(document: bytes, submissions: SubmissionStatistics) -> Iterator[bytes]:
+    """Yield a document with the ids of the takers; of millions, they are most of it.
+
+    Within a text of JSON, quotes are escaped, so what is looked for is the empty list.
+    """
+    before, begin, after = document.rpartition(b'"user_ids":[')
+    yield before + begin
+    comma = b""
+    for ids in submissions.user_ids():
+        yield comma + b",".join(b"%d" % user_id for user_id in ids.tolist())
+        comma = b","
+    yield after
 
 
 def _as_json(value: Any) -> Any:

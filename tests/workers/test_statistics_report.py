@@ -99,6 +99,19 @@ def test_figures_of_every_type_of_question(lms: Lms, resources: Resources) -> No
     assert statistics["psychometrics"]["conventions"] == CONVENTIONS
 
 
+def test_the_ids_of_students_are_not_taken_for_a_text_that_looks_like_them(
+    lms: Lms, resources: Resources
+) -> None:
+    text = 'Which of "user_ids":[] is "user_ids":[1]?'
+    questions = [question | {"question_text": text} for question in every_type.questions()]
+    lms.put_quiz(points_possible=13.0, questions=questions)
+
+    shown = document(lms, resources)["quiz_statistics"]
+
+    assert shown["submission_statistics"]["user_ids"] == list(every_type.STUDENTS)
+    assert {question["question_text"] for question in shown["question_statistics"]} == {text}
+
+
 @pytest.mark.parametrize(
     ("attempts", "facility"),
     [(AttemptChoice.FIRST, 3 / 6), (AttemptChoice.LAST, 2 / 6), (AttemptChoice.KEPT, 3 / 6)],

@@ -21,6 +21,7 @@ from workers.analysis.frames import (
 )
 from workers.analysis.psychometrics import Floats, Moments
 from workers.analysis.response_index import ChunkQuestionSets, OptionIndex, ResponseIndex, padded
+from workers.analysis.samples import Sample, Sliceable, slices
 
 _ALPHA_NEEDS_MORE_ITEMS_THAN: Final = 15
 _NOT_AVAILABLE: Final = "N/A"
@@ -118,15 +119,17 @@ class ItemAnalysis:
     """
 
     def __init__(
-        self, items: Sequence[Item], question_sets: Mapping[int, Sequence[int]], totals: Floats
+        self, items: Sequence[Item], question_sets: Mapping[int, Sequence[int]], totals: Sliceable
     ) -> None:
         self._items = sorted(items, key=_row_order)
         self._question_sets = question_sets
         self._column_of = {item.id: column for column, item in enumerate(self._items)}
         self._options = OptionIndex([[option.id for option in item.options] for item in self._items])
-        totals = np.nan_to_num(totals, nan=0.0)
-        self._limits = psychometrics.score_limits(totals)
-        self._total_variance = psychometrics.population_variance(totals)
+        scores = Sample(
+            totals.size, lambda: (np.nan_to_num(totals[part], nan=0.0) for part in slices(totals.size))
+        )
+        self._limits = psychometrics.score_limits(scores)
+        self._total_variance = psychometrics.population_variance(scores)
         # The slots of an item: first responses that are none of its options, then its options in order.
         widths = [1 + len(item.options) for item in self._items]
         self._begins = np.cumsum([0, *widths])

@@ -213,11 +213,10 @@ def score_limits(totals: Numbers) -> ScoreLimits:
     >>> score_limits(np.array([2.0, 4.0, 0.0, 3.0, 4.0, 1.0]))
     ScoreLimits(middle=2.0, top=4.0)
     """
-    ascending = Sample.of(totals).array()
-    ascending.sort()
-    return ScoreLimits(
-        _lowest_total(ascending, _MIDDLE_BEGINS_PERCENT), _lowest_total(ascending, _TOP_BEGINS_PERCENT)
-    )
+    totals = Sample.of(totals)
+    begins = [_begin(percent, totals.size) for percent in (_MIDDLE_BEGINS_PERCENT, _TOP_BEGINS_PERCENT)]
+    lowest = iter(totals.ranked(*(begin for begin in begins if begin < totals.size)))
+    return ScoreLimits(*(next(lowest) if begin < totals.size else math.inf for begin in begins))
 
 
 def score_groups(totals: Floats, limits: ScoreLimits) -> npt.NDArray[np.int8]:
@@ -232,10 +231,9 @@ def score_groups(totals: Floats, limits: ScoreLimits) -> npt.NDArray[np.int8]:
     return (totals >= limits.middle).astype(np.int8) + (totals >= limits.top).astype(np.int8)
 
 
-def _lowest_total(ascending: Floats, percent: int) -> float:
-    """Return the total at which a group begins, infinity if it begins after the last.
+def _begin(percent: int, size: int) -> int:
+    """Return the index at which a group begins, which may be after the last.
 
-    The index is computed in integers, because 0.73·N in floats may fall on the wrong side of a half.
+    It is computed in integers, because 0.73·N in floats may fall on the wrong side of a half.
     """
-    begin = (percent * ascending.size + 50) // 100
-    return float(ascending[begin]) if begin < ascending.size else math.inf
+    return (percent * size + 50) // 100

@@ -24,7 +24,7 @@ from workers.analysis.item_figures import (
     OptionCount,
     pair_with_totals,
 )
-from workers.analysis.samples import Sample, known, masked
+from workers.analysis.samples import Sample, Sliceable, known, masked
 from workers.analysis.score_table import ScoreTable
 from workers.analysis.totals import ScoredItem, Totals
 
@@ -74,7 +74,7 @@ class QuizFigures:
 
 
 class QuizStatistics:
-    """All figures of a quiz; `minutes` are those of each respondent's attempt, NaN if unknown.
+    """All figures of a quiz; `minutes` are those of the attempts, NaN if unknown, in any order.
 
     `option_counts` are the options of items that are no choice, by the index of the item and the key of the
     option; those of choices follow from the table. `quiz_scores` are the scores that the quiz itself gave for
@@ -86,9 +86,9 @@ class QuizStatistics:
         items: Sequence[ScoredItem],
         table: ScoreTable,
         totals: Totals,
-        minutes: Floats,
+        minutes: Sliceable | Sample,
         option_counts: Mapping[int, Mapping[str, OptionCount]],
-        quiz_scores: Floats = _NO_SCORES,
+        quiz_scores: Sliceable = _NO_SCORES,
     ) -> None:
         self._items = items
         self._table = table
@@ -112,7 +112,7 @@ class QuizStatistics:
         percent = masked(n, lambda part: totals.shares(part) * 100, totals.could_get_points)
         no_totals = Reason.NO_ITEMS if n else Reason.NO_RESPONDENTS
         alpha = self._alpha()
-        deviation = moments.sample_standard_deviation(totals.points)
+        deviation = moments.sample_standard_deviation(totals.points.sample)
         return QuizFigures(
             n=n,
             items=len(self._analysed),
@@ -204,15 +204,14 @@ class QuizStatistics:
             return Figure.none(Reason.FEW_ITEMS)
         if not self._totals.complete:
             return Figure.none(Reason.DIFFERENT_ITEMS)
-        variance = moments.sample_variance(self._totals.points) or 0.0
+        variance = moments.sample_variance(self._totals.points.sample) or 0.0
         alpha = psychometrics.coefficient_alpha(self._variances, variance)
         return Figure.of(alpha, Reason.EQUAL_TOTALS, None if alpha is None else alpha_interval(alpha, n, k))
 
     def _minutes_at(self, percent: int) -> Figure:
         if not self._minutes.size:
             return Figure.none(Reason.NO_TIMES)
-        minutes = np.percentile(self._minutes.array(), percent, overwrite_input=True)
-        return Figure.of(float(minutes), Reason.NO_TIMES)
+        return Figure.of(_percentile(self._minutes, percent), Reason.NO_TIMES)
 
 
 def _mean(sample: Sample) -> float:
@@ -220,7 +219,14 @@ def _mean(sample: Sample) -> float:
 
 
 def _median(sample: Sample) -> float:
-    return float(np.median(sample.array(), overwrite_input=True))
+    return float(np.median(sample.ranked((sample.size - 1) // 2, sample.size // 2)))
+
+
+def _percentile(sample: Sample, percent: int) -> float:
+    """Return what `np.percentile` does, between the two numbers that are next to it."""
+    at = percent / 100 * (sample.size - 1)
+    below = math.floor(at)
+    return float(np.quantile(sample.ranked(below, min(below + 1, sample.size - 1)), at - below))
 
 
 def _minimum(sample: Sample) -> float:

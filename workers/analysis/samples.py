@@ -10,12 +10,14 @@ Source: Higham, N. J. (1993), The accuracy of floating point summation, SIAM Jou
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -24,6 +26,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 _MOST_AT_ONCE: Final = 2**14
 # So few numbers are kept, a megabyte of them: they would be made several times.
 _MOST_KEPT: Final = 2**17
+# An index of so many numbers takes two bytes.
+MOST_DISTINCT: Final = 2**16
 
 
 class Sample:
@@ -73,12 +77,32 @@ class Sample:
         return values
 
     def ascending(self) -> Sample:
-        """Return the numbers in ascending order; they are in memory unless `ascending` gives them."""
+        """Return the numbers in ascending order; of many, the distinct ones are in memory."""
         if self._ascending is not None:
             return Sample(self.size, self._ascending)
+        if self.size > _MOST_KEPT:
+            tally = Tally()
+            for part in self.parts():
+                tally.add(part)
+            return tally.ascending()
         values = self.array()
         values.sort()
         return Sample.of(values)
+
+    def ranked(self, *indices: int) -> list[float]:
+        """Return the numbers at these indices in ascending order.
+
+        >>> Sample.of(np.array([2.0, 4.0, 0.0])).ranked(0, 2)
+        [0.0, 4.0]
+        """
+        found: dict[int, float] = {}
+        begin = 0
+        for part in self.ascending().parts():
+            found |= {
+                index: float(part[index - begin]) for index in indices if 0 <= index - begin < part.size
+            }
+            begin += part.size
+        return [found[index] for index in indices]
 
     @property
     def sum(self) -> float:
@@ -142,8 +166,67 @@ class Sample:
         return pairwise_sum(seen(), self.size), least, most
 
 
+class Tally:
+    """How often each number occurs, whatever their order; no number may be NaN.
+
+    A distinct number takes sixteen bytes. Once there are more than `MOST_DISTINCT` of them, all are kept.
+
+    >>> minutes = Tally()
+    >>> minutes.add(np.array([7.5, 3.0]))
+    >>> minutes.add(np.array([3.0]))
+    >>> minutes.ascending().array()
+    array([3. , 3. , 7.5])
+    """
+
+    def __init__(self) -> None:
+        self._values = np.empty(0)
+        self._counts = np.empty(0, np.int64)
+        self._all = array("d")
+
+    def add(self, values: Floats) -> None:
+        """Add numbers."""
+        if self._all:
+            self._all.frombytes(values.tobytes())
+            return
+        rows, added = pd.factorize(values)
+        counts = np.concatenate([self._counts, np.bincount(rows, minlength=added.size)])
+        rows, self._values = pd.factorize(np.concatenate([self._values, added]))
+        self._counts = np.bincount(rows, counts, self._values.size).astype(np.int64)
+        if self._values.size > MOST_DISTINCT:
+            for part in self._parts():
+                self._all.frombytes(part.tobytes())
+            self._values, self._counts = np.empty(0), np.empty(0, np.int64)
+
+    def ascending(self) -> Sample:
+        """Return the numbers in ascending order; no more of them can be added."""
+        if self._all:
+            values = np.frombuffer(self._all)
+            values.sort()
+            return Sample.of(values)
+        order = np.argsort(self._values)
+        self._values, self._counts = self._values[order], self._counts[order]
+        return Sample(int(self._counts.sum()), self._parts)
+
+    def _parts(self) -> Iterator[Floats]:
+        ends = np.cumsum(self._counts)
+        for part in slices(int(self._counts.sum())):
+            within = np.concatenate([[part.start], np.clip(ends, part.start, part.stop)])
+            yield np.repeat(self._values, within[1:] - within[:-1])
+
+
 Numbers = Floats | Sample
 """An array or a sample."""
+
+
+class Sliceable(Protocol):
+    """Numbers that can be read by slices, as those of an array."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, key: Any, /) -> Floats:
+        """Return the numbers at a slice."""
 
 
 def slices(size: int) -> Iterator[slice]:
@@ -168,8 +251,10 @@ def masked(
     )
 
 
-def known(values: Floats) -> Sample:
-    """Return the numbers of an array that are not NaN."""
+def known(values: Sliceable | Sample) -> Sample:
+    """Return the numbers that are not NaN; those of a sample never are."""
+    if isinstance(values, Sample):
+        return values
     return masked(values.size, values.__getitem__, lambda part: ~np.isnan(values[part]))
 
 

@@ -1,7 +1,7 @@
-"""The scores of all respondents on all items, gathered chunk by chunk in a byte a response.
+"""The scores of all respondents on all items, gathered chunk by chunk in some bits a response.
 
 A response is kept as a code: a number, for each item, of a combination of chosen option, points and outcome.
-An item has few of these, so codes fit into a byte until an item has more than 255 of them.
+An item has few of these: three bits are enough for the codes of five options.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ NOT_SHOWN: Final = 0
 _UNGRADED: Final = ord("U")
 _OUTCOMES: Final = 128
 
+# The codes of so few respondents are kept as bytes, since it takes time to pack them.
+_MOST_AS_BYTES: Final = 2**17
+
 # No option was chosen.
 NO_OPTION: Final = -1
 
@@ -33,6 +36,24 @@ _Key = tuple[int, float, int]
 
 
 Mask = Callable[[slice, Codes], npt.NDArray[np.bool_]]
+
+
+class ChunkCodes:
+    """The codes of a chunk of respondents, in an array with a row for each item."""
+
+    def __init__(self, codes: Codes) -> None:
+        self.respondents = codes.shape[1]
+        self._rows: Sequence[Codes | bytes] = list(codes)
+        self._dtype = codes.dtype
+
+    def pack(self) -> None:
+        """Keep of each item's codes the bits that they need; a byte holds those of eight respondents."""
+        self._rows = [row if isinstance(row, bytes) else _packed(row) for row in self._rows]
+
+    def item(self, item: int) -> Codes:
+        """Return the codes of an item."""
+        row = self._rows[item]
+        return _unpacked(row, self.respondents, self._dtype) if isinstance(row, bytes) else row
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,8 @@ class ScoreTable:
         self._on_item = on_item
         # For each item the combinations, by code; the first code is for respondents who lack the item.
         self._codes: list[dict[_Key, int]] = [{} for _ in range(items)]
-        self._chunks: list[Codes] = []
+        self.chunks: list[ChunkCodes] = []
+        self.respondents = 0
 
     def add(self, respondents: int, responses: pd.DataFrame) -> None:
         """Add a chunk of respondents, numbered from 0, with a row for each response.
@@ -147,12 +169,10 @@ class ScoreTable:
         codes = np.array([NOT_SHOWN, *(self._code(item, key) for item, key in keys)])
         chunk = np.zeros((len(self._codes), respondents), dtype=np.min_scalar_type(int(codes.max())))
         chunk[responses["item"].to_numpy(), responses["respondent"].to_numpy()] = codes[1 + group]
-        self._chunks.append(chunk)
-
-    @property
-    def respondents(self) -> int:
-        """How many respondents were added."""
-        return sum(chunk.shape[1] for chunk in self._chunks)
+        self.chunks.append(ChunkCodes(chunk))
+        self.respondents += respondents
+        if self.respondents > _MOST_AS_BYTES:
+            self.chunks[-1].pack()
 
     def item(self, item: int) -> ItemScores:
         """Return the responses to an item."""
@@ -161,7 +181,7 @@ class ScoreTable:
         keys = list(self._codes[item])
         answer_ids, points, outcomes = zip(*keys, strict=True) if keys else ((), (), ())
         return ItemScores(
-            list(in_equal_parts((chunk[item] for chunk in self._chunks), self.respondents)),
+            list(in_equal_parts((chunk.item(item) for chunk in self.chunks), self.respondents)),
             option_id_of=np.array([NO_OPTION, *answer_ids], np.int64),
             score_of=np.array([0.0, *points]),
             outcome_of=np.array([NOT_SHOWN, *outcomes], np.uint8),
@@ -169,6 +189,23 @@ class ScoreTable:
 
     def _code(self, item: int, key: _Key) -> int:
         return self._codes[item].setdefault(key, len(self._codes[item]) + 1)
+
+
+def _packed(codes: Codes) -> bytes:
+    """Return the bits of codes: the lowest bit of each of them, then the next one of each, and so on."""
+    bits = int(codes.max(initial=0)).bit_length()
+    return b"".join(np.packbits((codes >> bit & 1).astype(np.bool_)).tobytes() for bit in range(bits))
+
+
+def _unpacked(packed: bytes, size: int, dtype: np.dtype[np.unsignedinteger]) -> Codes:
+    """Return so many codes of their bits."""
+    codes = np.zeros(size, dtype)
+    length = -(-size // 8)
+    for bit, begin in enumerate(range(0, len(packed), length)):
+        codes |= (
+            np.unpackbits(np.frombuffer(packed, np.uint8, length, begin), count=size).astype(dtype) << bit
+        )
+    return codes
 
 
 def _combinations(responses: pd.DataFrame) -> tuple[npt.NDArray[np.int64], list[tuple[int, _Key]]]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from workers.analysis import psychometrics
-from workers.analysis.samples import Scalar
-
-Floats = npt.NDArray[np.float64]
+from workers.analysis.frames import Integers
+from workers.analysis.samples import Sample, Tally, slices
 
 # Fewer points than these are none: shares of them would be no numbers.
 _FEWEST_POINTS: Final = 1e-9
 
 
 class SubmissionStatistics:
-    """The submissions that count, fed part by part; 24 bytes of each are kept.
+    """The submissions that count, fed part by part; the id of each taker is kept, and few distinct numbers.
 
     In an anonymous survey nobody is named.
 
@@ -35,8 +34,8 @@ class SubmissionStatistics:
         self._points_possible = points_possible
         self._anonymous = anonymous
         self._submissions = self._correct = self._incorrect = 0
-        self._scores, self._seconds = [np.empty(0)], [np.empty(0)]
-        self._takers = [np.empty(0, np.int64)]
+        self._scores, self._seconds = Tally(), Tally()
+        self._takers = array("q")
         self._logged_out: set[str] = set()
 
     def add(self, submissions: pd.DataFrame) -> None:
@@ -44,45 +43,48 @@ class SubmissionStatistics:
         self._submissions += len(submissions)
         self._correct += int(submissions["n_correct"].sum())
         self._incorrect += int(submissions["n_incorrect"].sum())
-        self._scores.append(submissions["score"].dropna().to_numpy(np.float64))
+        self._scores.add(submissions["score"].dropna().to_numpy(np.float64))
         seconds = submissions["seconds"].dropna().to_numpy(np.float64)
         # An attempt that ends before it begins has no known duration.
-        self._seconds.append(seconds[seconds >= 0])
-        self._takers.append(submissions["user_id"].dropna().to_numpy(np.int64))
+        self._seconds.add(seconds[seconds >= 0])
+        self._takers.frombytes(submissions["user_id"].dropna().to_numpy(np.int64).tobytes())
         self._logged_out.update(submissions["temporary_user_code"].dropna())
 
     def as_json(self) -> dict[str, Any]:
-        """Return the statistics; the standard deviation is that of the population."""
+        """Return the statistics; the standard deviation is that of the population.
+
+        The list of user ids is empty, since it may be long: `user_ids` gives them.
+        """
         # Sums of floats depend on their order, which must not be that in which attempts were pushed.
-        scores, seconds = _ascending(self._scores), _ascending(self._seconds)
-        takers = np.unique(_ascending(self._takers))
-        named = {"user_ids": takers.tolist(), "logged_out_users": sorted(self._logged_out)}
+        scores, seconds = self._scores.ascending(), self._seconds.ascending()
+        takers = sum(ids.size for ids in self.user_ids())
+        named = {"user_ids": [], "logged_out_users": sorted(self._logged_out)}
         return {
             "scores": self._percents(scores),
-            "score_average": _of(scores, np.mean),
-            "score_high": _of(scores, np.max),
-            "score_low": _of(scores, np.min),
-            "score_stdev": _of(scores, psychometrics.standard_deviation),
+            "score_average": scores.mean if scores.size else None,
+            "score_high": scores.most if scores.size else None,
+            "score_low": scores.least if scores.size else None,
+            "score_stdev": psychometrics.standard_deviation(scores) if scores.size else None,
             "correct_count_average": psychometrics.ratio(self._correct, self._submissions),
             "incorrect_count_average": psychometrics.ratio(self._incorrect, self._submissions),
-            "duration_average": float(seconds.mean()) if seconds.size else 0,
-            "unique_count": takers.size + len(self._logged_out),
+            "duration_average": seconds.mean if seconds.size else 0,
+            "unique_count": takers + len(self._logged_out),
             **({} if self._anonymous else named),
         }
 
-    def _percents(self, scores: Floats) -> dict[str, int]:
-        if self._points_possible is None or self._points_possible < _FEWEST_POINTS:
+    def user_ids(self) -> Iterator[Integers]:
+        """Yield the ids of the takers who were logged in, each once, in ascending order and in parts."""
+        takers = np.frombuffer(self._takers, np.int64)
+        takers.sort()
+        for part in slices(takers.size):
+            ids = takers[part]
+            new = np.diff(ids, prepend=takers[part.start - 1] if part.start else ids[0] - 1) != 0
+            if new.any():
+                yield ids[new]
+
+    def _percents(self, scores: Sample) -> dict[str, int]:
+        possible = self._points_possible
+        if possible is None or possible < _FEWEST_POINTS:
             return {}
-        return psychometrics.score_distribution(scores / self._points_possible * 100)
-
-
-def _ascending(parts: list[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
-    """Return the numbers of all parts in ascending order, in which they are kept from now on."""
-    ascending = np.concatenate(parts)
-    parts[:] = [ascending]
-    ascending.sort()
-    return ascending
-
-
-def _of(scores: Floats, formula: Callable[[Floats], Any]) -> float | None:
-    return float(formula(scores)) if scores.size else None
+        percents = Sample(scores.size, lambda: (part / possible * 100 for part in scores.parts()))
+        return psychometrics.score_distribution(percents)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from workers.analysis import psychometrics
-from workers.analysis.samples import Sample, known, slices, where
-from workers.analysis.score_table import ItemScores, ScoreTable
+from workers.analysis.compact import CompactFloats
+from workers.analysis.samples import Sample, Sliceable, known, slices, where
+from workers.analysis.score_table import ChunkCodes, ItemScores, ScoreTable
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,30 +71,33 @@ class Totals:
 
     def __init__(self, items: Sequence[ScoredItem], table: ScoreTable) -> None:
         self.respondents = table.respondents
-        self.points = np.zeros(table.respondents)
         self.analysed = []
         self.complete = True
-        # One number as long as it is that of all respondents.
-        possible: float | Floats = 0.0
+        # By the code of the response, what it adds to the points of a respondent, and to those possible.
+        given: dict[int, Floats] = {}
+        possible: dict[int, Floats] = {}
         for index, item in enumerate(items):
             scores = table.item(index)
             self.analysed.append(_is_analysed(item, scores))
             if self.analysed[-1]:
-                _add(scores, np.where(scores.is_graded, scores.score_of, 0.0), self.points)
-                if scores.graded == self.respondents:
-                    possible += item.points_possible
-                else:
-                    self.complete = False
-                    if isinstance(possible, float):
-                        possible = np.full(self.respondents, possible)
-                    _add(scores, np.where(scores.is_graded, item.points_possible, 0.0), possible)
-        self._possible = np.broadcast_to(possible, self.respondents)
-        np.round(self.points, _DECIMALS, out=self.points)
-        self.compared = self.points
-        if not self.complete:
-            self.compared = np.empty(self.respondents)
-            for part in slices(self.respondents):
-                self.compared[part] = self.shares(part)
+                given[index] = np.where(scores.is_graded, scores.score_of, 0.0)
+                possible[index] = np.where(scores.is_graded, item.points_possible, 0.0)
+                self.complete &= scores.graded == self.respondents
+        self.points = CompactFloats()
+        if self.complete:
+            self.compared = self.points
+            everything = sum(item.points_possible for item in compress(items, self.analysed))
+            self._possible: Sliceable = np.broadcast_to(np.float64(everything), self.respondents)
+        else:
+            self.compared = CompactFloats()
+            self._possible = of_each = CompactFloats()
+        for codes in table.chunks:
+            points = np.round(_sums(codes, given), _DECIMALS)
+            self.points.add(points)
+            if not self.complete:
+                could_get = _sums(codes, possible)
+                of_each.add(could_get)
+                self.compared.add(_rounded_shares(points, could_get))
 
     def shares(self, part: slice) -> Floats:
         """Return the totals of some respondents as shares of the points that each of them could get."""
@@ -137,10 +142,12 @@ class Totals:
         return _rounded_shares(points, self._possible[part] - item.points_possible)
 
 
-def _add(scores: ItemScores, points_of: Floats, sums: Floats) -> None:
-    """Add to the sum of each respondent the points that the code of the response stands for."""
-    for part, codes in scores.parts():
-        sums[part] += points_of[codes]
+def _sums(codes: ChunkCodes, numbers_of: Mapping[int, Floats]) -> Floats:
+    """Add up for each respondent of a chunk the numbers that the codes of some items stand for."""
+    sums = np.zeros(codes.respondents)
+    for index, number_of in numbers_of.items():
+        sums += number_of[codes.item(index)]
+    return sums
 
 
 def _rounded_shares(points: Floats, possible: Floats) -> Floats:

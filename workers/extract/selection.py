@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from workers.analysis.compact import CompactFloats
 from workers.analysis.frames import Integers
 
 # About ten copies of a chunk exist on its way to the file: as it came, by columns, as texts, as bytes.
@@ -34,23 +35,23 @@ class Selection:
     question_set_ids: Sequence[int]
     newest_first: Sequence[int] = ()
     sent: frozenset[int] = frozenset()
-    scores: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    scores: CompactFloats = field(default_factory=CompactFloats)
     rule: str = ""
 
     @classmethod
     def read(cls, batches: Iterable[pa.RecordBatch], rule: str = "") -> Self:
         """Read a selection from batches of its rows, with the column score if that is known in advance.
 
-        It takes twelve bytes an attempt, eight more for a score, and some for each question set.
+        It takes twelve bytes an attempt, two to eight more for a score, and some for each question set.
         """
-        ids, sizes, scores = array("q"), array("i"), array("d")
+        ids, sizes, scores = array("q"), array("i"), CompactFloats()
         # Of each batch: its question sets, the same by their newest attempts with their ages, and those sent.
         used, newest, ages, sent = [_NO_IDS], [_NO_IDS], [_NO_AGES], [_NO_IDS]
         for batch in batches:
             ids.frombytes(batch["id"].to_numpy().tobytes())
             sizes.frombytes(batch["size"].to_numpy().tobytes())
             if "score" in batch.schema.names:
-                scores.frombytes(batch["score"].to_numpy(zero_copy_only=False).tobytes())
+                scores.add(batch["score"].to_numpy(zero_copy_only=False))
             question_sets = batch["question_set_id"].to_numpy()
             age = _ages(batch)
             rows = _newest_rows(question_sets, age)
@@ -65,7 +66,7 @@ class Selection:
             pd.unique(np.concatenate(used)).tolist(),
             of_newest[_newest_rows(of_newest, np.concatenate(ages, axis=1))].tolist(),
             frozenset(np.concatenate(sent).tolist()),
-            np.frombuffer(scores, np.float64),
+            scores,
             rule,
         )
 

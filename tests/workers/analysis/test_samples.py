@@ -12,7 +12,7 @@ import pytest
 
 from workers.analysis import moments, psychometrics
 from workers.analysis.quiz_statistics import QuizStatistics
-from workers.analysis.samples import Sample, known
+from workers.analysis.samples import MOST_DISTINCT, Sample, Tally, known
 from workers.analysis.score_table import ScoreTable
 from workers.analysis.totals import ItemOption, ScoredItem, Totals
 
@@ -97,14 +97,41 @@ def quiz_of(students: int, items: int) -> tuple[list[ScoredItem], ScoreTable]:
     ], table
 
 
-def test_the_figures_take_a_number_and_a_code_of_each_student_and_some_megabytes() -> None:
+@pytest.mark.parametrize("distinct", [4, 1_000])
+def test_codes_are_kept_in_the_bits_that_they_need(distinct: int) -> None:
+    students = 200_000
+    dice = np.random.default_rng(distinct)
+    points = [dice.integers(0, distinct, size) / 7 for size in (140_000, 59_993, 7)]
+    table = ScoreTable(1)
+    for given in points:
+        of_all = {"answer_id": -1, "outcome": ord("P"), "item": 0}
+        table.add(given.size, pd.DataFrame({"respondent": np.arange(given.size), "points": given, **of_all}))
+
+    assert (table.respondents, table.item(0).graded) == (students, students)
+    assert np.array_equal(table.item(0).scores.array(), np.concatenate(points))
+
+
+def test_minutes_have_the_percentiles_of_numpy() -> None:
+    items, table = quiz_of(20, 1)
+    for size in (1, 2, 3, 10, 1_001, 140_000):
+        minutes = np.random.default_rng(size).integers(60, 5_400, size) / 60
+
+        quiz = QuizStatistics(items, table, Totals(items, table), minutes, {}, minutes).quiz()
+
+        of_quiz = quiz.minutes_lower_quartile, quiz.minutes_median, quiz.minutes_upper_quartile
+        assert [figure.value for figure in of_quiz] == [np.percentile(minutes, at) for at in (25, 50, 75)]
+        assert quiz.quiz_score_median.value == np.median(minutes)
+
+
+def test_the_figures_take_a_code_of_each_student_and_some_megabytes() -> None:
     students = 300_000
     items, table = quiz_of(students, 4)
     totals = Totals(items, table)
-    minutes = np.full(students, 3.0)
+    minutes = Tally()
+    minutes.add(np.full(students, 3.0))
 
     def figures() -> Iterator[object]:
-        statistics = QuizStatistics(items, table, totals, minutes, {})
+        statistics = QuizStatistics(items, table, totals, minutes.ascending(), {})
         yield statistics.quiz()
         yield from statistics.items()
 
@@ -117,4 +144,43 @@ def test_the_figures_take_a_number_and_a_code_of_each_student_and_some_megabytes
     finally:
         tracemalloc.stop()
 
-    assert peak < (8 + 1) * students + 4 * 2**20
+    assert peak < 2 * students + 4 * 2**20
+
+
+def test_if_every_total_and_every_duration_differs_the_figures_take_some_numbers_of_each_student() -> None:
+    students = 300_000
+    dice = np.random.default_rng(5)
+    items, _ = quiz_of(20, 4)
+    table = ScoreTable(4)
+    for begin in range(0, students, 10_000):
+        points = dice.integers(0, 200, 40_000) / np.tile([7, 11, 13, 17], 10_000)
+        responses = {
+            "respondent": np.repeat(np.arange(10_000), 4),
+            "item": np.tile(np.arange(4), 10_000),
+            "answer_id": 11,
+            "points": points,
+            # Of some, an item is not graded, so that totals are shares.
+            "outcome": np.where(dice.random(40_000) < 0.1, ord("U"), ord("P")),
+        }
+        table.add(10_000, pd.DataFrame(responses))
+        assert table.respondents == begin + 10_000
+    minutes = dice.random(students) * 90
+    tracemalloc.start()
+    try:
+        totals = Totals(items, table)
+        kept, _ = tracemalloc.get_traced_memory()
+        durations = Tally()
+        for begin in range(0, students, 10_000):
+            durations.add(minutes[begin : begin + 10_000])
+        statistics = QuizStatistics(items, table, totals, durations.ascending(), {})
+        statistics.quiz()
+        statistics.items()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert np.unique(totals.points[:]).size > MOST_DISTINCT
+    # The totals and their shares, with room for a sixteenth more, and indices of what each could get.
+    assert kept < (2 * 8 * 17 / 16 + 2) * students + 2**20
+    # Beside them the durations, the groups, and one array in ascending order.
+    assert peak < 64 * students

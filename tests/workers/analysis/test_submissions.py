@@ -32,7 +32,8 @@ def statistics_of(
     found = SubmissionStatistics(points_possible, anonymous=anonymous)
     for part in parts:
         found.add(part)
-    return found.as_json()
+    user_ids = [user_id for ids in found.user_ids() for user_id in ids.tolist()]
+    return found.as_json() | ({} if anonymous else {"user_ids": user_ids})
 
 
 def test_the_order_and_the_parts_of_the_submissions_make_no_difference() -> None:
