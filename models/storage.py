@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import secrets
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 from prometheus_client import Counter
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from obstore import Attributes, WritableFile
 
+_log = structlog.stdlib.get_logger(__name__)
 _ERRORS: Final = Counter("quiz_reports_storage_errors", "Failures of the store.", ["operation"])
 _PART_BYTES = 8 * 2**20
 _PROBE = b"quiz-reports"
@@ -202,8 +205,16 @@ class BlobStore:
         return obstore.sign(self._store, "GET", key, datetime.timedelta(seconds=seconds))
 
 
+def missing_folder(settings: Settings) -> Path | None:
+    """Return the local folder that the settings name if it does not exist."""
+    parts = urlsplit(settings.storage_url)
+    # Not of pathlib: that raises below a folder that this user may not enter.
+    exists = os.path.exists(parts.path)  # noqa: PTH110
+    return Path(parts.path) if parts.scheme == "file" and not exists else None
+
+
 def open_store(settings: Settings) -> BlobStore:
-    """Open the store that the settings name; a local folder is created if it is missing.
+    """Open the store that the settings name; a local folder is created if it is missing, and that is logged.
 
     A request that times out is retried, and all tries together take less than half a lease, so a worker that
     waits for the store keeps its claim.
@@ -211,7 +222,11 @@ def open_store(settings: Settings) -> BlobStore:
     parts = urlsplit(settings.storage_url)
     try:
         if parts.scheme == "file":
-            return BlobStore(LocalStore(parts.path, mkdir=True, automatic_cleanup=True))
+            folder = missing_folder(settings)
+            store = LocalStore(parts.path, mkdir=True, automatic_cleanup=True)
+            if folder:
+                _log.warning("storage_folder_created", folder=str(folder))
+            return BlobStore(store)
         patience = datetime.timedelta(seconds=settings.lease_seconds / 2)
         return BlobStore(
             S3Store(

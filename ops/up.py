@@ -96,6 +96,8 @@ class LocalStack:
         return token
 
     def _start_processes(self, database_url: str, redis_url: str) -> None:
+        # Else the worker would create it and warn.
+        self.directory.storage_folder.mkdir(exist_ok=True)
         environ = {
             **os.environ,
             "DATABASE_URL": database_url,

@@ -25,7 +25,7 @@ from models.lms.quizzes import Quiz
 from models.reports.stored_files import newest_files
 from models.reports.tables import QuizReport, ReportState
 from models.settings import Settings
-from models.storage import check_store, open_store
+from models.storage import check_store, missing_folder, open_store
 from ops.admin.connection import opened_database
 from ops.admin.files import fault_of
 from ops.local.data_directory import data_dir_option, settings_here
@@ -119,8 +119,8 @@ def check_broker(settings: Settings) -> str:
 
 
 def check_storage(settings: Settings) -> str:
-    """Write, read and delete an object."""
-    settings.require("storage_url")
+    """Write, read and delete an object, in a store that exists."""
+    _require_folder(settings)
     try:
         check_store(settings)
     except StorageError as error:
@@ -135,7 +135,8 @@ def check_files(settings: Settings) -> str:
     """Check that the objects of the newest files exist."""
     with _database(settings) as database, database.transaction() as session:
         files = newest_files(session, most=_FILES_CHECKED)
-    store = open_store(settings.require("storage_url"))
+    _require_folder(settings)
+    store = open_store(settings)
     lost = [file for file in files if fault_of(file, store) is not None]
     if lost:
         raise CheckFailedError(
@@ -143,6 +144,15 @@ def check_files(settings: Settings) -> str:
             "check that all processes use the same store; quiz-reports files check names all of them",
         )
     return f"the {len(files)} newest files are in the store"
+
+
+def _require_folder(settings: Settings) -> None:
+    """Refuse a folder that does not exist: opening the store would create it, and a misspelt path pass."""
+    if folder := missing_folder(settings.require("storage_url")):
+        raise CheckFailedError(
+            f"{settings.storage_url} cannot be used (there is no such folder)",
+            f"correct STORAGE_URL, or mount its disk; for a new service, create {folder}",
+        )
 
 
 def check_uploads(settings: Settings) -> str:

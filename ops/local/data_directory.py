@@ -48,9 +48,14 @@ class DataDirectory:
         self.path = path.resolve()
 
     @property
+    def storage_folder(self) -> Path:
+        """The folder of report files unless STORAGE_URL is set."""
+        return self.path / "files"
+
+    @property
     def storage_url(self) -> str:
-        """The store of report files unless STORAGE_URL is set."""
-        return f"file://{self.path}/files"
+        """The address of that folder."""
+        return f"file://{self.storage_folder}"
 
     @property
     def secret_key(self) -> str:

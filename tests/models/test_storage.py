@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 
 import models.storage
 from models.errors import NotFoundError, StorageError
@@ -46,3 +47,14 @@ def test_an_object_that_was_cut_short_is_not_taken_for_a_whole_one(
 
     with pytest.raises(StorageError):
         b"".join(store.read("reports/1/whole", 0, 60))
+
+
+def test_a_folder_that_is_created_is_logged(tmp_path: Path) -> None:
+    settings = Settings(storage_url=f"file://{tmp_path}/files")
+
+    with structlog.testing.capture_logs() as logs:
+        open_store(settings)
+        open_store(settings)
+
+    folder = str(tmp_path / "files")
+    assert logs == [{"event": "storage_folder_created", "folder": folder, "log_level": "warning"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from ops.admin.doctor import (
     CheckFailedError,
     check_broker,
     check_database,
+    check_files,
     check_migrations,
     check_settings,
     check_storage,
@@ -34,6 +36,13 @@ from tests.factories import COURSE_ID, OTHER_COURSE_ID, OTHER_QUIZ_ID, Api, repo
 from tests.school import School, Size
 
 NOBODY_LISTENS = "127.0.0.1:1"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings whose store exists, as once the service has been started."""
+    Path(urlsplit(settings.storage_url).path).mkdir()
+    return settings
 
 
 @pytest.mark.contract("9 Commands", "doctor says what is wrong")
@@ -135,6 +144,18 @@ def test_a_folder_that_cannot_be_written(settings: Settings, tmp_path: Path) -> 
     (tmp_path / "a file").touch()
     with pytest.raises(CheckFailedError, match="STORAGE_URL"):
         check_storage(replace(settings, storage_url=f"file://{tmp_path}/a file/folder"))
+
+
+@pytest.mark.parametrize("examine", [check_storage, check_files])
+def test_a_folder_that_does_not_exist_is_not_created(
+    examine: Callable[[Settings], str], settings: Settings, tmp_path: Path
+) -> None:
+    misspelt = replace(settings, storage_url=f"file://{tmp_path}/flies")
+
+    with pytest.raises(CheckFailedError, match=r"no such folder.*correct STORAGE_URL"):
+        examine(misspelt)
+
+    assert not (tmp_path / "flies").exists()
 
 
 @pytest.mark.parametrize("name", ["missing", "a file"])
