@@ -91,7 +91,7 @@ def create_app(settings: Settings) -> Flask:
 
 def from_env() -> Flask:
     """Make the application from the environment, for a WSGI server."""
-    settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    settings = Settings.from_env(require=("database_url", "redis_url", "storage_url", "secret_key"))
     configure_logging(settings)
     return create_app(settings)
 

@@ -12,7 +12,10 @@ class QuizReportsError(Exception):
 
 
 class InvalidSettingError(QuizReportsError):
-    """A setting is missing or cannot be read."""
+    """Settings are missing or cannot be read; the message names all of them, in one line."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
 
 
 class UnreleasedSchemaError(QuizReportsError):

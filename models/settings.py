@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -302,21 +302,28 @@ class Settings:
     s3: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"env": "AWS_*"})
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings; an empty variable counts as absent. Raises InvalidSettingError.
+    def from_env(cls, environ: Mapping[str, str] = os.environ, require: Collection[str] = ()) -> Settings:
+        """Read the settings; an empty variable counts as absent, and each field of `require` must be set.
 
         Instead of a variable, one whose name has `_FILE` added may name a file that contains the value.
+        Raises InvalidSettingError, which names all that is wrong.
         """
         values: dict[str, Any] = {"s3": {k: v for k, v in environ.items() if k.startswith("AWS_")}}
+        invalid: dict[str, str] = {}
         for setting in cls.documented():
             env = setting.metadata["env"]
-            if not (text := environ.get(env, "") or _content(f"{env}_FILE", environ)):
-                continue
             try:
-                values[setting.name] = setting.metadata["parse"](text)
+                if text := environ.get(env, "") or _content(f"{env}_FILE", environ):
+                    values[setting.name] = setting.metadata["parse"](text)
+            except InvalidSettingError as error:
+                invalid[setting.name] = str(error)
             except ValueError as error:
-                raise InvalidSettingError(f"{env} {error}") from None
-        return cls(**values)
+                invalid[setting.name] = f"{env} {error}"
+        settings = cls(**values)
+        missing = settings._missing([name for name in require if name not in invalid])
+        if reasons := [*invalid.values(), *missing]:
+            raise InvalidSettingError(*reasons)
+        return settings
 
     @classmethod
     def documented(cls) -> list[dataclasses.Field[Any]]:
@@ -342,14 +349,17 @@ class Settings:
 
     def require(self, *names: str) -> Settings:
         """Return these settings if each named field is set and safe, else raise InvalidSettingError."""
+        if reasons := list(self._missing(names)):
+            raise InvalidSettingError(*reasons)
+        return self
+
+    def _missing(self, names: Collection[str]) -> Iterator[str]:
+        """Say which of the named fields are not set, or not safe."""
         for name in names:
             if not getattr(self, name):
                 env = next(f.metadata["env"] for f in dataclasses.fields(self) if f.name == name)
-                raise InvalidSettingError(f"{env} is not set")
-        if "secret_key" in names and (
-            self.secret_key == DEFAULT_SECRET_KEY or len(self.secret_key) < MINIMUM_SECRET_KEY_LENGTH
-        ):
-            raise InvalidSettingError(
-                f"SECRET_KEY must be a secret of at least {MINIMUM_SECRET_KEY_LENGTH} characters"
-            )
-        return self
+                yield f"{env} is not set"
+            elif name == "secret_key" and (
+                self.secret_key == DEFAULT_SECRET_KEY or len(self.secret_key) < MINIMUM_SECRET_KEY_LENGTH
+            ):
+                yield f"SECRET_KEY must be a secret of at least {MINIMUM_SECRET_KEY_LENGTH} characters"

@@ -31,7 +31,7 @@ def api_command(host: str, port: int, processes: int, threads: int) -> None:
     Needs DATABASE_URL, REDIS_URL, STORAGE_URL and SECRET_KEY. In production, put a proxy that buffers in
     front of it, as docker-compose.yml does, and set QUIZ_REPORTS_TRUSTED_PROXIES.
     """
-    settings = Settings.from_env().require("database_url", "redis_url", "storage_url", "secret_key")
+    settings = Settings.from_env(require=("database_url", "redis_url", "storage_url", "secret_key"))
     configure_logging(settings)
     require_broker_user(settings)
     serve(host, port, "--workers", str(processes), "--threads", str(threads))

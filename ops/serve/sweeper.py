@@ -30,7 +30,7 @@ def sweeper_command(heartbeat_file: Path | None, metrics_host: str, metrics_port
     belong to no report or have outlived QUIZ_REPORTS_RETENTION_DAYS. Needs DATABASE_URL, REDIS_URL and
     STORAGE_URL.
     """
-    settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
+    settings = Settings.from_env(require=("database_url", "redis_url", "storage_url"))
     configure_logging(settings)
     require_broker_user(settings)
     from workers import sweeper

@@ -67,7 +67,7 @@ def worker_command(
     One slot takes both queues, small reports first. Of two slots or more, one takes only small reports, so
     these never wait behind large ones. Needs DATABASE_URL, REDIS_URL and STORAGE_URL.
     """
-    settings = Settings.from_env().require("database_url", "redis_url", "storage_url")
+    settings = Settings.from_env(require=("database_url", "redis_url", "storage_url"))
     configure_logging(settings)
     if not one_node:
         require_broker_user(settings)

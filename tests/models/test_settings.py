@@ -145,6 +145,30 @@ def test_a_required_setting_that_is_missing_is_named() -> None:
         Settings(database_url="postgresql://h/d").require("database_url", "redis_url")
 
 
+def test_all_that_is_wrong_is_named_at_once_in_one_line(tmp_path: Path) -> None:
+    environ = {
+        "REDIS_URL": "redis+cluster://h",
+        "STORAGE_URL_FILE": str(tmp_path),
+        "QUIZ_REPORTS_MAX_TRIES": "three",
+        "SECRET_KEY": "short",
+    }
+    required = ("database_url", "redis_url", "storage_url", "secret_key")
+
+    with pytest.raises(InvalidSettingError) as error:
+        Settings.from_env(environ, required)
+
+    assert [reason.split()[0] for reason in str(error.value).split("; ") if reason.split()[0].isupper()] == [
+        "REDIS_URL",
+        "STORAGE_URL_FILE",
+        "QUIZ_REPORTS_MAX_TRIES",
+        "DATABASE_URL",
+        "SECRET_KEY",
+    ]
+    assert "\n" not in str(error.value)
+    with pytest.raises(InvalidSettingError, match=r"^DATABASE_URL is not set; SECRET_KEY is not set$"):
+        Settings(redis_url="redis://h").require("database_url", "redis_url", "secret_key")
+
+
 @pytest.mark.parametrize("key", [DEFAULT_SECRET_KEY, "short"])
 @pytest.mark.contract("9 Settings", "SECRET_KEY is required outside up")
 def test_a_secret_key_that_others_could_know_is_refused(key: str) -> None:
