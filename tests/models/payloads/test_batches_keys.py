@@ -69,10 +69,11 @@ def test_memory_stays_level_however_many_keys_there_are(tmp_path: Path) -> None:
     assert many < few + MEGABYTE
 
 
-def test_a_full_disk_is_reported(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_CACHE_KIB", 2**8)
     with KeySet(str(tmp_path)) as keys, largest_file(2**20), pytest.raises(TemporaryFileError):
         # More than the cache of the file holds.
-        add(keys, 2_000_000)
+        add(keys, 200_000)
 
 
 def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:

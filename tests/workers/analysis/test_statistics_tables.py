@@ -128,7 +128,7 @@ def test_texts_are_cut_where_only_their_row_is_meant() -> None:
 
 @pytest.mark.no_cover
 def test_a_long_title_is_not_repeated_in_memory_for_each_answer() -> None:
-    found = with_texts(found_in(easy_and_hard(30)), "T" * 10**6, [f"Answer {n}" for n in range(5_000)])
+    found = with_texts(found_in(easy_and_hard(30)), "T" * 10**6, [f"Answer {n}" for n in range(1_000)])
     found = replace(found, remarks=[*found.remarks] * 1_000)
     report = Table([], iter([]), statistics_tables(lambda: found))
     tracemalloc.start()
@@ -138,9 +138,9 @@ def test_a_long_title_is_not_repeated_in_memory_for_each_answer() -> None:
     finally:
         tracemalloc.stop()
 
-    # Once for each of the 35,000 rows of answers, the title would take 35 GB.
-    assert size < 30 * 2**20
-    assert peak < 100 * 2**20
+    # Once for each of the 7,000 rows of answers, the title would take 7 GB.
+    assert size < 6 * 2**20
+    assert peak < 20 * 2**20
 
 
 def test_totals_are_counted_and_findings_named() -> None:
