@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import subprocess
 import sys
 
 import pytest
+
+pytestmark = pytest.mark.integration
 
 PROGRAM = """
 import logging, structlog
@@ -27,6 +30,7 @@ for log in (structlog.stdlib.get_logger("ours"), logging.getLogger("celery")):
 """
 
 
+@functools.cache
 def written(log_format: str) -> str:
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM.format(format=log_format)],

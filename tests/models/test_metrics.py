@@ -19,6 +19,7 @@ Counter("test_things", "Things.").inc()
 """
 
 
+@pytest.mark.integration
 def test_processes_that_share_a_folder_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     for name in ("first", "first", "second"):

@@ -19,6 +19,7 @@ def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> int:
     return int(exit_.value.code or 0)
 
 
+@pytest.mark.integration
 def test_help_names_all_commands_and_imports_none_of_the_heavy_libraries() -> None:
     script = (
         "import sys; from ops.cli import cli; cli(['--help'], standalone_mode=False);"

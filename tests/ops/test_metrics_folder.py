@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from models.settings import Settings
 from ops.serve.metrics_folder import make_metrics_folder
 from tests.web_process import running_web_process
@@ -33,6 +35,7 @@ def running_server(parent: Path, *, children: int = 0) -> Iterator[subprocess.Po
         process.kill()
 
 
+@pytest.mark.integration
 def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path) -> None:
     with running_server(tmp_path):
         (left,) = folders(tmp_path)
@@ -46,6 +49,7 @@ def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path) -> Non
         assert len(folders(tmp_path)) == 1
 
 
+@pytest.mark.integration
 def test_a_child_that_outlives_its_server_keeps_the_folder(tmp_path: Path) -> None:
     with running_server(tmp_path, children=1) as server:
         server.kill()
@@ -62,6 +66,7 @@ def test_a_child_that_outlives_its_server_keeps_the_folder(tmp_path: Path) -> No
             assert left not in folders(tmp_path)
 
 
+@pytest.mark.integration
 def test_servers_that_start_at_once_leave_each_other_their_folders(tmp_path: Path) -> None:
     # Locks belong to open files, so threads are like processes here, and start closer together.
     script = (

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.integration
+
 # Allocates in three threads at a time, and prints the C library's description of its heaps.
 _PROGRAM = """
 import ctypes, sys, threading

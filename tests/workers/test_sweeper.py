@@ -72,6 +72,7 @@ def objects(api: Api) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.integration
 def test_the_sweeper_loads_neither_pandas_nor_what_comes_with_it() -> None:
     heavy = "{'numpy', 'pandas', 'polars', 'pyarrow'}"
     program = f"import sys, workers.sweeper; print({heavy} & set(sys.modules) or 'none')"

@@ -39,12 +39,14 @@ def assert_is_a_command(words: list[str]) -> None:
     command.make_context(words[0], [str(word) for word in words[1:]])
 
 
+@pytest.mark.integration
 def test_the_file_is_valid_by_the_schema_of_compose() -> None:
     options = ["--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
     ended = subprocess.run([BIN / "check-jsonschema", *options], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.integration
 def test_the_linter_of_dockerfiles_finds_nothing() -> None:
     command = [BIN / "hadolint", ROOT / "ops" / "docker" / "Dockerfile"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -169,6 +171,7 @@ def test_every_part_has_limits_of_memory_and_logs(name: str) -> None:
     assert service.get("init", False) is (name in OURS)
 
 
+@pytest.mark.integration
 def test_the_secrets_are_made_once_and_are_those_of_the_file(tmp_path: Path) -> None:
     script = tmp_path / "ops" / "docker" / "make-secrets"
     script.parent.mkdir(parents=True)

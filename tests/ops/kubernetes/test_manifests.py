@@ -26,6 +26,9 @@ from ops.serve.worker_node import STOP_SECONDS
 from tests.factories import Api, reports_path
 from tests.ops.prometheus.test_rules import promtool
 
+# They ask kubectl.
+pytestmark = pytest.mark.integration
+
 FOLDER = Path(__file__).parents[3] / "ops" / "kubernetes"
 # The schemas of the newest release and of the oldest that its makers still support.
 VERSIONS = ("1.37", "1.34")

@@ -44,11 +44,13 @@ def promtool(*arguments: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.integration
 def test_the_rules_are_valid_and_fire_when_they_must() -> None:
     promtool("check", "rules", str(RULES))
     promtool("test", "rules", str(OPS / "prometheus" / "rules_test.yml"))
 
 
+@pytest.mark.integration
 def test_the_configuration_is_valid() -> None:
     promtool("check", "config", str(OPS / "prometheus" / "prometheus.yml"))
 
@@ -83,6 +85,7 @@ def test_every_expression_names_metrics_that_exist(expression: str) -> None:
     assert named or "up{" in expression
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("expression", PANEL_EXPRESSIONS)
 def test_every_panel_can_be_queried(expression: str, tmp_path: Path) -> None:
     # promtool reads expressions in rules only.
