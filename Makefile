@@ -33,8 +33,8 @@ test: $(DEVELOPED) ## run the tests in parallel against a real PostgreSQL and a 
 coverage: $(DEVELOPED) ## run the tests and count the branches that they take
 	@$(BIN)/python -m pytest $(IN_PARALLEL) $(WITH_COVERAGE)
 
-check: static ## format, lint, types, import contract, unit tests: under a minute
-	@$(BIN)/python -m pytest --quiet -m unit --ignore tests/scenarios $(IN_PARALLEL)
+check: static ## format, lint, types, import contract, quick unit tests: half a minute
+	@$(BIN)/python -m pytest --quiet -m "unit and not cost" --ignore tests/scenarios $(IN_PARALLEL)
 
 static: $(DEVELOPED) ## format, lint, types, import contract
 	@$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted: run make format" >&2; exit 1; }

@@ -65,9 +65,10 @@ _SCENARIOS = Path(__file__).parent / "scenarios"
 _SERVERS = frozenset({"server_directory", "postgres_url", "valkey_url"})
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Run one process more than there are cores, since tests often wait for servers."""
-    return min((os.cpu_count() or 1) + 1, 4)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run one process more than there are cores, since tests often wait for servers; unit tests do not."""
+    waits = not config.option.markexpr.startswith("unit")
+    return min((os.cpu_count() or 1) + waits, 4)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -21,6 +21,7 @@ def parts(count: int) -> bytes:
     return b'--x\r\nContent-Disposition: form-data; name="include[]"\r\n\r\nfile\r\n' * count + b"--x--\r\n"
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("content_type", "body"),
@@ -48,6 +49,7 @@ def test_a_form_within_the_bounds_is_read() -> None:
         assert list_params().include == {"file"}
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("content_type", "body"),

@@ -210,6 +210,7 @@ def test_what_a_browser_does_not_show_is_dropped() -> None:
     assert plain_text(f"a{hidden}b") == "ab"
 
 
+@pytest.mark.cost
 @pytest.mark.parametrize(
     "html",
     [

@@ -61,6 +61,7 @@ MARKUP: dict[str, Callable[[int], str]] = {
 }
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize("read", [plain_text, strip_tags])
 @pytest.mark.parametrize("markup", MARKUP.values(), ids=MARKUP.keys())

@@ -150,6 +150,7 @@ def test_the_digest_of_an_attempt_is_what_it_was() -> None:
     assert digest.hex() == "6047e810a5690e3a8a46cbf67ceac26292f4e6b87cb45feac287ca8f4029f064"
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_large_attempt_takes_little_more_memory_than_its_texts(count: int) -> None:

@@ -51,6 +51,7 @@ def test_the_file_has_no_name(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 def test_memory_stays_level_however_many_keys_there_are(tmp_path: Path) -> None:
     def peak(count: int) -> int:

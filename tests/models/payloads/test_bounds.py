@@ -178,6 +178,7 @@ ENDLESS: dict[str, tuple[Callable[[bytes], object], bytes]] = {
 }
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize(("read", "body"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_refusal_takes_little_time_and_memory(
@@ -186,6 +187,7 @@ def test_a_refusal_takes_little_time_and_memory(
     require_cheap(read, body(LARGE))
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize(("read", "source"), ENDLESS.values(), ids=ENDLESS.keys())
 def test_the_refusal_of_an_endless_list_takes_little_time_and_memory(

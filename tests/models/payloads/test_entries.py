@@ -118,6 +118,7 @@ DISTINCT: dict[str, tuple[int, Callable[[int], bytes]]] = {
 }
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 @pytest.mark.parametrize(("count", "entry"), DISTINCT.values(), ids=DISTINCT.keys())
 def test_known_entries_take_no_more_memory_than_their_bound(

@@ -145,6 +145,7 @@ def test_texts_are_read_from_numbers_as_python_writes_them() -> None:
     assert pupil('"id": 1, "name": "a", "nickname": null').nickname == ""
 
 
+@pytest.mark.cost
 @pytest.mark.parametrize(
     "body",
     [

@@ -37,6 +37,7 @@ def seconds(n_options: int) -> float:
     return cpu_seconds(lambda: analysed(items, scores, [[n] for n in students]).rows())
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 def test_time_follows_the_number_of_options() -> None:
     seconds(100)
@@ -70,6 +71,7 @@ def test_no_file_holds_what_is_no_number(
     assert "nan" not in as_csv(analysis.columns, rows)
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 def test_moments_of_many_values_start_no_threads() -> None:
     # The threads of a library count in the time of the process, and not in that of this thread.

@@ -338,6 +338,7 @@ def test_long_texts_come_in_frames_of_limited_size() -> None:
     assert set(options["Question Title"].str.len()) == {200}
 
 
+@pytest.mark.cost
 def test_memory_does_not_grow_with_the_number_of_questions() -> None:
     items = [question(n) for n in range(1_000)]
     analysis = ItemAnalysis(items, {1: [item.id for item in items]}, np.zeros(4_000))

@@ -479,6 +479,7 @@ def test_a_percent_that_floats_put_below_a_half_is_rounded_up_all_the_same() -> 
     assert quiz.score_distribution == {"15": 1}
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 def test_three_hundred_questions_and_five_thousand_options_take_seconds_at_most() -> None:
     dice = np.random.default_rng(3)

@@ -123,6 +123,7 @@ def test_minutes_have_the_percentiles_of_numpy() -> None:
         assert quiz.quiz_score_median.value == np.median(minutes)
 
 
+@pytest.mark.cost
 def test_the_figures_take_a_code_of_each_student_and_some_megabytes() -> None:
     students = 300_000
     items, table = quiz_of(students, 4)

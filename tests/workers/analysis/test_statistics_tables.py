@@ -126,6 +126,7 @@ def test_texts_are_cut_where_only_their_row_is_meant() -> None:
     assert of_answers == {(1, title, 1, "A" * 200, "A" * 200), (1, title, 2, cut, cut)}
 
 
+@pytest.mark.cost
 @pytest.mark.no_cover
 def test_a_long_title_is_not_repeated_in_memory_for_each_answer() -> None:
     found = with_texts(found_in(easy_and_hard(30)), "T" * 10**6, [f"Answer {n}" for n in range(1_000)])

@@ -66,6 +66,7 @@ def test_the_sizes_are_those_of_the_names_and_ids() -> None:
     assert sizes.tolist() == [9 + 2 + 5, 9 + 2, 9 + 9 + 7 + 8 + 5 + 5, 0, 0]
 
 
+@pytest.mark.cost
 def test_only_the_names_that_a_chunk_needs_are_joined() -> None:
     students, sections = 500, 200
     names = pa.table(

@@ -318,6 +318,7 @@ def illustrated_choices(frames: int, rows: int) -> Iterator[pd.DataFrame]:
         yield frame_of(columns, [pd.Categorical(generator.choices(options, k=rows)) for _ in columns])
 
 
+@pytest.mark.cost
 @pytest.mark.parametrize("rows", [20, 150, MANY])
 @pytest.mark.parametrize("made", [mostly_blank_essays, illustrated_choices])
 def test_what_is_kept_from_frame_to_frame_does_not_grow_with_long_texts(
