@@ -24,6 +24,7 @@ from workers.app import create_celery
 from workers.transport import Transport
 
 _HEARTBEAT_SECONDS = 10
+_REPLACE_SECONDS = 0.1
 # How long running jobs may take to finish after SIGTERM. The rest return to the queue.
 STOP_SECONDS = 25.0
 
@@ -42,6 +43,7 @@ def run_node(
     app = create_celery(settings)
     if heartbeat_file is not None:
         _touch_regularly(app, heartbeat_file.with_name(f"{heartbeat_file.name}-{names}"))
+    replace_ended_children(app)
     _limit_stopping()
     worker = app.Worker(
         hostname=f"{names}-{secrets.token_hex(4)}@{platform.node()}",
@@ -58,6 +60,23 @@ def run_node(
     # computing and, on a busy machine, most of the time of a stop.
     gc.freeze()
     sys.exit(worker.exitcode)
+
+
+def replace_ended_children(app: Celery) -> None:
+    """Let the node look for ended children many times a second, and replace them.
+
+    Celery looks when a child closes its pipe. Often the child has not quite ended then, and Celery looks
+    again up to five seconds later, while the job that it has given to that child waits:
+    https://github.com/celery/celery/issues/9588.
+    """
+
+    class Replacement(bootsteps.StartStopStep):
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, worker: Any) -> None:
+            worker.timer.call_repeatedly(_REPLACE_SECONDS, worker.pool.maintain_pool)
+
+    app.steps["worker"].add(Replacement)
 
 
 def _limit_stopping() -> None:

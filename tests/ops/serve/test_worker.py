@@ -11,17 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import psycopg
 import pytest
 from celery import Celery
+from kombu.asynchronous.timer import Timer
 
 from models.reports.tables import ReportState
 from models.settings import Settings
 from ops.local.ports import free_port
-from ops.serve.worker_node import STOP_SECONDS
+from ops.serve.worker_node import STOP_SECONDS, replace_ended_children
 from tests.factories import Api, reports_path
 from tests.waiting import still_running, wait_for
 
@@ -169,3 +171,16 @@ def test_the_heartbeat_goes_on_while_the_broker_is_absent(settings: Settings, tm
         wait_for(lambda: heartbeat.stat().st_mtime > 0)
     assert process.returncode == 0
     assert_json(tmp_path / "log")
+
+
+def test_a_node_looks_for_ended_children_many_times_a_second() -> None:
+    app = Celery("test", set_as_current=False)
+    replace_ended_children(app)
+    looked: list[None] = []
+    pool = SimpleNamespace(maintain_pool=lambda: looked.append(None))
+    node = SimpleNamespace(timer=Timer(), pool=pool)
+    for step in app.steps["worker"]:
+        step(node).start(node)
+    started = time.monotonic()
+    wait_for(lambda: [entry() for _, entry in [next(iter(node.timer))] if entry] and len(looked) == 5)
+    assert time.monotonic() - started < 5
