@@ -189,6 +189,7 @@ class Api:
                 Snapshot(quiz.revision, course.roster_revision, version),
                 size=len(content),
                 sha256=hashlib.sha256(content).digest(),
+                most_of_course=self.settings.course_jobs,
             )
 
     def fail(self, report_id: int, message: str) -> None:

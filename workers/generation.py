@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from models.errors import LeaseLostError, StorageError
 from models.reports import jobs
 from models.reports.jobs import Claim, Snapshot
+from models.reports.tables import JobMessage
 from models.storage import ObjectWriter
 from workers.extract.snapshot import Chunk, Extract
 from workers.formats.limits import DoesNotFitError
@@ -48,9 +49,10 @@ class _OutcomeUnknownError(Exception):
     """The connection was lost during the statement of the finish, which may or may not be committed."""
 
 
-def generate(resources: Resources, report_id: int, progress_id: int) -> None:
+def generate(resources: Resources, report_id: int, progress_id: int) -> Sequence[JobMessage] | None:
     """Make the file of a report, if its job can be claimed; a failure ends the job with a message.
 
+    Returns the messages to send of jobs that were handed out with the file; None if no file was made.
     A failure of the database cannot be recorded: the lease expires, and the sweeper publishes the job again.
     After a failure of the store, the job goes to another worker while it has tries left.
     """
@@ -66,7 +68,7 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
         )
     if claim is None:
         log.info("job_not_claimable", report_id=report_id, job_id=progress_id)
-        return
+        return None
     with structlog.contextvars.bound_contextvars(
         reference=claim.reference,
         report_id=report_id,
@@ -74,53 +76,57 @@ def generate(resources: Resources, report_id: int, progress_id: int) -> None:
         request_id=claim.request_id,
         **{"try": claim.try_number},
     ):
-        outcome = _try_to_make(resources, claim)
+        outcome, handed_out = _try_to_make(resources, claim)
         variant = claim.variant
         REPORTS.labels(variant.report_type.value, variant.format.value, outcome).inc()
         if claim.try_number > 1:
             LEASES_EXPIRED.inc()
+    return handed_out
 
 
-def _try_to_make(resources: Resources, claim: Claim) -> str:
-    """Make the file of a claimed report, and handle what fails; return the outcome for the metrics."""
+def _try_to_make(resources: Resources, claim: Claim) -> tuple[str, Sequence[JobMessage] | None]:
+    """Make the file of a claimed report, and handle what fails.
+
+    Returns the outcome for the metrics, and the messages of jobs that were handed out with the file.
+    """
     try:
-        _make_file(resources, claim)
+        return "generated", _make_file(resources, claim)
     except LeaseLostError:
         log.warning("lease_lost")
         _discard_object(resources, claim)
-        return "lease_lost"
+        return "lease_lost", None
     except _OutcomeUnknownError:
         # The object may have become the report's file. If not, the sweeper deletes it.
         log.exception("database_failed")
-        return "database_failed"
+        return "database_failed", None
     except (DBAPIError, AdbcError, PoolTimeoutError):
         log.exception("database_failed")
         _discard_object(resources, claim)
-        return "database_failed"
+        return "database_failed", None
     except StorageError:
         log.exception("storage_failed")
         resources.distrust_store()
         _give_back(resources, claim)
-        return "storage_failed"
+        return "storage_failed", None
     except DoesNotFitError as error:
         log.warning("report_does_not_fit", report_format=claim.variant.format.value)
         _end_as_failed(resources, claim, str(error))
-        return "does_not_fit"
+        return "does_not_fit", None
     except Exception:
         # Anything else is a fault of the program, which another try would repeat, so the report is failed
         # at once. If it were not caught, the report would seem to run until its lease has expired.
         log.exception("job_failed")
         _end_as_failed(resources, claim, UNFORESEEN.format(reference=claim.reference))
-        return "failed"
-    return "generated"
+        return "failed", None
 
 
-def _make_file(resources: Resources, claim: Claim) -> None:
+def _make_file(resources: Resources, claim: Claim) -> Sequence[JobMessage]:
     with STEP_SECONDS.labels("file").time():
         snapshot, file = write_file(resources, claim)
     with STEP_SECONDS.labels("finish").time():
-        finish(resources, claim, snapshot, file)
+        handed_out = finish(resources, claim, snapshot, file)
     log.info("report_generated", size=file.size)
+    return handed_out
 
 
 def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWriter]:
@@ -199,11 +205,23 @@ def _counted(chunks: Iterator[Chunk], completion: Completion) -> Frames:
         del chunk
 
 
-def finish(resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter) -> None:
-    """Make what was stored the report's file; raise LeaseLostError if the claim no longer holds."""
+def finish(
+    resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter
+) -> Sequence[JobMessage]:
+    """Make what was stored the report's file; return the messages of jobs that are handed out with it.
+
+    Raises LeaseLostError if the claim no longer holds.
+    """
     try:
         with resources.database.single_statement() as session:
-            jobs.finish(session, claim, snapshot, size=file.size, sha256=file.sha256)
+            return jobs.finish(
+                session,
+                claim,
+                snapshot,
+                size=file.size,
+                sha256=file.sha256,
+                most_of_course=resources.settings.course_jobs,
+            )
     except (DBAPIError, PoolTimeoutError) as error:
         raise _OutcomeUnknownError from error
 

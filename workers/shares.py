@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.reports.jobs import hand_out
+from models.reports.tables import JobMessage
 from workers.resources import Resources
 
 log = structlog.get_logger(__name__)
 
 
 def hand_out_next(resources: Resources) -> None:
-    """Send the messages of jobs that were held back and whose turn it is.
+    """Mark the jobs that were held back and whose turn it is as sent, and send their messages.
 
     A failure is only logged: the sweeper does the same at its next turn.
     """
@@ -23,6 +26,11 @@ def hand_out_next(resources: Resources) -> None:
     except (DBAPIError, PoolTimeoutError):
         log.exception("database_failed")
         return
+    send_handed_out(resources, messages)
+
+
+def send_handed_out(resources: Resources, messages: Sequence[JobMessage]) -> None:
+    """Send the messages of jobs that are marked as sent; the sweeper sends those that the broker refuses."""
     for message in messages:
         if not resources.publisher.send(message):
             # The publisher has logged it. To the sweeper, the rest are jobs whose messages were lost.

@@ -7,7 +7,7 @@ from celery import Celery
 from models.publisher import GENERATE_REPORT
 from workers.generation import generate
 from workers.resources import Resources
-from workers.shares import hand_out_next
+from workers.shares import hand_out_next, send_handed_out
 
 
 def register_tasks(app: Celery, resources: Resources) -> None:
@@ -15,6 +15,9 @@ def register_tasks(app: Celery, resources: Resources) -> None:
 
     @app.task(name=GENERATE_REPORT)
     def generate_report(report_id: int, progress_id: int) -> None:
-        generate(resources, report_id, progress_id)
-        # This job has left room for another one of its course.
-        hand_out_next(resources)
+        # A job leaves room for another one of its course; if it ends with a file, it hands that out itself.
+        handed_out = generate(resources, report_id, progress_id)
+        if handed_out is None:
+            hand_out_next(resources)
+        else:
+            send_handed_out(resources, handed_out)

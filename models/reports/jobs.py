@@ -11,9 +11,9 @@ import datetime
 import json
 import platform
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.orm import Session
@@ -170,6 +170,41 @@ def heartbeat(session: Session, claim: Claim, completion: float, *, lease_second
         raise LeaseLostError(claim.reference)
 
 
+_MOST_HANDED_OUT: Final = 100
+# `ended` has the report of a job that ends with this statement, or a row without one; without a row, nothing
+# is handed out. A job that another transaction changes is left to it, so that no job waits to end.
+# Unlike a claim, this is on the disk before the message is sent: the number of sends tells a job that was
+# sent again, which may have crashed the database, from one that was not.
+_HANDED_OUT: Final = """
+    sent AS (
+        SELECT quizzes.course_id, count(*) AS jobs
+        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
+        WHERE state IN ('queued', 'running') AND enqueued_at IS NOT NULL
+            AND quiz_reports.id <> ALL (SELECT report_id FROM ended)
+        GROUP BY quizzes.course_id
+    ), waiting AS (
+        SELECT quiz_reports.id, coalesce(sent.jobs, 0) + row_number() OVER (
+                   PARTITION BY quizzes.course_id ORDER BY quiz_reports.progress_id
+               ) AS turn
+        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
+            LEFT JOIN sent ON sent.course_id = quizzes.course_id
+        WHERE state = 'queued' AND enqueued_at IS NULL
+    ), next AS (
+        SELECT id, turn FROM waiting WHERE turn <= :most_of_course ORDER BY turn, id LIMIT :most
+    ), free AS (
+        SELECT quiz_reports.id, turn FROM quiz_reports JOIN next ON next.id = quiz_reports.id
+        WHERE state = 'queued' AND enqueued_at IS NULL
+        FOR UPDATE OF quiz_reports SKIP LOCKED
+    ), handed_out AS (
+        UPDATE quiz_reports SET enqueued_at = now(), send_count = send_count + 1
+        FROM free
+        WHERE quiz_reports.id = free.id AND state = 'queued' AND enqueued_at IS NULL
+            AND EXISTS (SELECT FROM ended)
+        RETURNING turn, quiz_reports.id, progress_id, queue, send_count
+    )
+"""
+_HAND_OUT: Final = text(f"WITH ended AS (SELECT 0 AS report_id), {_HANDED_OUT} SELECT * FROM handed_out")  # noqa: S608
+
 # The report takes the id of the file before there is one, so that a file without a report is never made.
 _FINISH: Final = text(
     f"""
@@ -185,24 +220,27 @@ _FINISH: Final = text(
         FROM quiz
         WHERE quiz_reports.id = :report_id AND state = 'running' AND claim_token = :token
             AND quiz_id = quiz.id
-        RETURNING progress_id, file_id
+        RETURNING quiz_reports.id AS report_id, progress_id, file_id
     ), file AS (
         INSERT INTO files (id, uuid, storage_key, size, sha256, node)
         SELECT file_id, :uuid, :storage_key, :size, :sha256, :node FROM ended
-    )
-    UPDATE progress SET completion = 100, message = NULL, updated_at = now()
-    FROM ended WHERE progress.id = ended.progress_id
-    RETURNING progress.id
+    ), completed AS (
+        UPDATE progress SET completion = 100, message = NULL, updated_at = now()
+        FROM ended WHERE progress.id = ended.progress_id
+    ), {_HANDED_OUT}
+    SELECT handed_out.* FROM ended LEFT JOIN handed_out ON true
     """  # noqa: S608 - the condition is a constant.
 )
 
 
-def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes) -> None:
-    """Make the stored object the report's file.
+def finish(
+    session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes, most_of_course: int
+) -> Sequence[JobMessage]:
+    """Make the stored object the report's file, and hand out jobs as `hand_out` does.
 
     Raises LeaseLostError if the claim no longer holds, or if the quiz may no longer have such a report.
     """
-    finished = session.execute(
+    handed_out = session.execute(
         _FINISH,
         {
             "report_id": claim.report_id,
@@ -216,10 +254,13 @@ def finish(session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha
             "size": size,
             "sha256": sha256,
             "node": platform.node(),
+            "most_of_course": most_of_course,
+            "most": _MOST_HANDED_OUT,
         },
-    ).first()
-    if finished is None:
+    ).all()
+    if not handed_out:
         raise LeaseLostError(claim.reference)
+    return _messages(row for row in handed_out if row.id is not None)
 
 
 def fail(session: Session, claim: Claim, message: str) -> None:
@@ -313,41 +354,19 @@ def take_unclaimed_jobs(
     ]
 
 
-# Unlike a claim, this is on the disk before the message is sent: the number of sends tells a job that was
-# sent again, which may have crashed the database, from one that was not.
-_HAND_OUT = text(
-    """
-    WITH sent AS (
-        SELECT quizzes.course_id, count(*) AS jobs
-        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
-        WHERE state IN ('queued', 'running') AND enqueued_at IS NOT NULL
-        GROUP BY quizzes.course_id
-    ), waiting AS (
-        SELECT quiz_reports.id, coalesce(sent.jobs, 0) + row_number() OVER (
-                   PARTITION BY quizzes.course_id ORDER BY quiz_reports.progress_id
-               ) AS turn
-        FROM quiz_reports JOIN quizzes ON quizzes.id = quiz_reports.quiz_id
-            LEFT JOIN sent ON sent.course_id = quizzes.course_id
-        WHERE state = 'queued' AND enqueued_at IS NULL
-    ), next AS (
-        SELECT id, turn FROM waiting WHERE turn <= :most_of_course ORDER BY turn, id LIMIT :most
-    )
-    UPDATE quiz_reports SET enqueued_at = now(), send_count = send_count + 1
-    FROM next WHERE quiz_reports.id = next.id AND state = 'queued' AND enqueued_at IS NULL
-    RETURNING turn, quiz_reports.id, progress_id, queue, send_count
-    """
-)
-
-
-def hand_out(session: Session, *, most_of_course: int, most: int = 100) -> Sequence[JobMessage]:
+def hand_out(session: Session, *, most_of_course: int) -> Sequence[JobMessage]:
     """Return the jobs that were held back and whose turn has come, courses in turn, and mark them enqueued.
 
     Afterwards the broker and the workers have at most `most_of_course` jobs of each course.
     """
-    rows = session.execute(_HAND_OUT, {"most_of_course": most_of_course, "most": most}).all()
+    rows = session.execute(_HAND_OUT, {"most_of_course": most_of_course, "most": _MOST_HANDED_OUT})
+    return _messages(rows.all())
+
+
+def _messages(handed_out: Iterable[Sequence[Any]]) -> Sequence[JobMessage]:
     return [
         JobMessage(report_id, progress_id, Queue(queue), send)
-        for _, report_id, progress_id, queue, send in sorted(rows)
+        for _, report_id, progress_id, queue, send in sorted(map(tuple, handed_out))
     ]
 
 

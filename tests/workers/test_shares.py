@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 import redis
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.db.session import Database
+from models.errors import LeaseLostError
 from models.lms.quizzes import Quiz
 from models.reports import jobs
+from models.reports.jobs import Claim, Snapshot
 from models.reports.requests import abort_report
 from models.reports.tables import JobMessage, Progress, Queue, QuizReport, ReportState
 from models.reports.variants import ReportType, Variant
@@ -50,11 +53,25 @@ def hold_back(database: Database, school: School, count: int) -> None:
 
 def fail(database: Database, message: JobMessage) -> int:
     """Take a job as a worker does, and end it; return its quiz's id."""
+    claim = take(database, message)
+    with database.transaction() as session:
+        jobs.fail(session, claim, "ended")
+    return claim.variant.quiz_id
+
+
+def take(database: Database, message: JobMessage) -> Claim:
     with database.transaction() as session:
         claim = jobs.claim(session, message.report_id, message.progress_id, lease_seconds=60, max_tries=3)
         assert claim is not None
-        jobs.fail(session, claim, "ended")
-        return claim.variant.quiz_id
+        return claim
+
+
+def finish(database: Database, claim: Claim) -> Sequence[JobMessage]:
+    """End a claimed job with a file; return what is handed out with it."""
+    with database.transaction() as session:
+        return jobs.finish(
+            session, claim, Snapshot(1, 1, "1"), size=3, sha256=b"x" * 32, most_of_course=SHARE
+        )
 
 
 def hand_out(database: Database) -> Sequence[JobMessage]:
@@ -82,6 +99,42 @@ def test_after_a_thousand_jobs_of_one_course_ten_others_wait_for_a_few(database:
 
     # Those of the large course that were sent before them, and the ten themselves.
     assert done == SHARE + len(others)
+
+
+def test_a_job_that_ends_with_a_file_hands_out_as_many_as_one_that_fails(database: Database) -> None:
+    school = School(database.url)
+    first, *_ = request_all(database, school, SHARE)
+    hold_back(database, school, 2)
+    claim = take(database, first)
+    assert hand_out(database) == []
+    (handed_out,) = finish(database, claim)
+    assert hand_out(database) == []
+    assert take(database, handed_out).variant.quiz_id == school.last_quiz_id - 1
+
+
+def test_a_worker_that_has_lost_its_lease_hands_out_nothing_as_it_ends(database: Database) -> None:
+    school = School(database.url)
+    hold_back(database, school, 1)
+    (only,) = hand_out(database)
+    claim = take(database, only)
+    hold_back(database, school, 1)
+    with pytest.raises(LeaseLostError):
+        finish(database, replace(claim, token=uuid.uuid4()))
+    assert len(hand_out(database)) == 1
+
+
+def test_a_job_does_not_wait_to_end_for_a_change_of_one_that_it_would_hand_out(database: Database) -> None:
+    school = School(database.url)
+    hold_back(database, school, 1)
+    (only,) = hand_out(database)
+    claim = take(database, only)
+    hold_back(database, school, 2)
+    with database.transaction() as session:
+        next_id = session.scalar(select(func.min(QuizReport.id)).where(QuizReport.enqueued_at.is_(None)))
+        session.execute(select(QuizReport.id).where(QuizReport.id == next_id).with_for_update())
+        handed_out = finish(database, claim)
+    assert [message.report_id for message in handed_out] != [next_id]
+    assert [message.report_id for message in hand_out(database)] == [next_id]
 
 
 def test_courses_take_turns(database: Database) -> None:

@@ -61,7 +61,7 @@ def claim(
 
 def finish(database: Database, claimed: Claim, snapshot: Snapshot = NOW) -> None:
     with database.transaction() as session:
-        jobs.finish(session, claimed, snapshot, size=3, sha256=b"x" * 32)
+        jobs.finish(session, claimed, snapshot, size=3, sha256=b"x" * 32, most_of_course=8)
 
 
 def abort(database: Database, report_id: int) -> Aborted:
