@@ -55,6 +55,10 @@ def run_node(
         without_gossip=True,
         quiet=True,
     )
+    # The objects of the libraries live as long as the node and its children. Searches for garbage go through
+    # them again and again, which took a tenth of the CPU time of a small report.
+    gc.collect()
+    gc.freeze()
     worker.start()
     # At its end the interpreter would search all objects of the libraries for garbage. That takes a second of
     # computing and, on a busy machine, most of the time of a stop.
