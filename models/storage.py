@@ -61,10 +61,14 @@ class StoredObject:
 
 
 class ObjectWriter:
-    """Writes one object as a stream, counting and hashing its bytes; the object exists once it is closed."""
+    """Writes one object as a stream, counting and hashing its bytes.
 
-    def __init__(self, file: WritableFile) -> None:
+    Once it is closed, the object exists, and a loss of power does not undo that.
+    """
+
+    def __init__(self, file: WritableFile, local_path: Path | None = None) -> None:
         self._file = file
+        self._local_path = local_path
         self._sha256 = hashlib.sha256()
         self.size = 0
 
@@ -90,6 +94,8 @@ class ObjectWriter:
     ) -> None:
         try:
             self._file.close()
+            if self._local_path and error is None:
+                _await_disk(self._local_path)
         except _FAILURES as failure:
             if error is None:
                 raise _failure("write", failure) from failure
@@ -113,10 +119,16 @@ class BlobStore:
                     attributes=self._attributes(content_type, file_name),
                     buffer_size=_PART_BYTES,
                     max_concurrency=2,
-                )
+                ),
+                self._local_path(key),
             )
         except _FAILURES as error:
             raise _failure("write", error) from error
+
+    def _local_path(self, key: str) -> Path | None:
+        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
+            return Path(self._store.prefix) / key
+        return None
 
     def _attributes(self, content_type: str | None, file_name: str | None) -> Attributes | None:
         # A local folder keeps no headers. The API serves its files and sets them itself.
@@ -186,11 +198,12 @@ class BlobStore:
         `list` does not show the files that a folder is still writing. On S3 such parts are invisible, and the
         bucket's own rule for incomplete uploads removes them.
         """
-        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+        folder = self._local_path(prefix)
+        if folder is None:
             return 0
         deleted = 0
         try:
-            for path in (Path(self._store.prefix) / prefix).rglob("*#*"):
+            for path in folder.rglob("*#*"):
                 if path.stat().st_mtime < before.timestamp():
                     path.unlink()
                     deleted += 1
@@ -276,6 +289,16 @@ def _s3_config(settings: Settings) -> Any:
         "AWS_ENDPOINT_URL": "endpoint_url",
     }
     return {name: settings.s3[variable] for variable, name in known.items() if settings.s3.get(variable)}
+
+
+def _await_disk(path: Path) -> None:
+    """Wait until a file is on the disk, and the folders that may be new with it."""
+    for opened in (path, path.parent, path.parent.parent):
+        descriptor = os.open(opened, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _failure(operation: str, error: BaseException) -> StorageError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,37 @@ def test_an_object_that_was_cut_short_is_not_taken_for_a_whole_one(
 
     with pytest.raises(StorageError):
         b"".join(store.read("reports/1/whole", 0, 60))
+
+
+def test_a_file_is_on_the_disk_with_its_folders_before_it_counts_as_stored(
+    store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, int]] = []
+    fsync = os.fsync
+
+    def noted_fsync(descriptor: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    with store.writer("reports/2/token") as writer:
+        writer.write(_CONTENT)
+        assert synced == []
+
+    folder = tmp_path / "files/reports"
+    assert synced[0] == (str(folder / "2/token"), len(_CONTENT))
+    assert [path for path, _ in synced[1:]] == [str(folder / "2"), str(folder)]
+
+
+def test_a_disk_that_does_not_take_a_file_is_a_failure_of_the_store(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_fsync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken_fsync)
+    with pytest.raises(StorageError, match="Input/output"), store.writer("reports/2/token") as writer:
+        writer.write(_CONTENT)
 
 
 def test_a_folder_that_is_created_is_logged(tmp_path: Path) -> None:
