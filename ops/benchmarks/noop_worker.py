@@ -12,6 +12,7 @@ from celery import Celery
 from kombu import Queue
 
 from models.settings import Settings
+from ops.serve.worker_node import replace_ended_children
 from workers.app import CONFIGURATION
 
 NAME = "noop"
@@ -37,4 +38,6 @@ def create_noop(settings: Settings, **configuration: Any) -> Celery:
 
 if __name__ == "__main__":
     arguments = ["worker", "--pool=prefork", "--concurrency=1", f"--queues={NAME}", "--loglevel=info"]
-    create_noop(Settings.from_env()).worker_main([*arguments, "--without-mingle", "--without-gossip"])
+    app = create_noop(Settings.from_env())
+    replace_ended_children(app)
+    app.worker_main([*arguments, "--without-mingle", "--without-gossip"])
