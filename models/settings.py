@@ -23,6 +23,9 @@ _LIKE_PREFIX = re.compile("quiz_?reports?_", re.IGNORECASE)
 # The share of characters that a misspelt name has in common with the right one.
 _NEARLY = 0.8
 
+# What a process that accepts JWTs needs beside the address of their keys.
+_WITH_KEYS = ("jwt_issuer", "jwt_audience")
+_STORE = re.compile("file:///[^?#]*[^?#/]/*|s3://[A-Za-z0-9._-]+(/[^?#]*)?")
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -101,8 +104,8 @@ def _redis_url(text: str) -> str:
 
 
 def _storage_url(text: str) -> str:
-    if not text.startswith(("file:///", "s3://")):
-        raise ValueError("must be file:///path or s3://bucket/prefix")
+    if not _STORE.fullmatch(text):
+        raise ValueError("must be file:///path or s3://bucket/prefix, without ? or #")
     return text.rstrip("/")
 
 
@@ -120,7 +123,11 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _key_set_url(text: str) -> str:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        # The library's reason would print a password.
+        raise ValueError("is no address") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _THIS_MACHINE):
         raise ValueError("must begin with https://, since an attacker could replace the keys on the way")
     return text
@@ -277,7 +284,7 @@ class Settings:
         "QUIZ_REPORTS_JWT_JWKS_URL",
         _key_set_url,
         "",
-        "where the LMS publishes its signing keys; empty: no JWT is accepted",
+        "where the LMS publishes its signing keys, beside the two above; empty: no JWT is accepted",
         is_secret=True,
     )
     page_frame_origins: tuple[str, ...] = _setting(
@@ -305,6 +312,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ, require: Collection[str] = ()) -> Settings:
         """Read the settings; an empty variable counts as absent, and each field of `require` must be set.
 
+        With the address of an LMS's keys, the issuer and the audience of its JWTs must be set, too.
         Instead of a variable, one whose name has `_FILE` added may name a file that contains the value.
         Raises InvalidSettingError, which names all that is wrong.
         """
@@ -320,7 +328,8 @@ class Settings:
             except ValueError as error:
                 invalid[setting.name] = f"{env} {error}"
         settings = cls(**values)
-        missing = settings._missing([name for name in require if name not in invalid])
+        needed = [*require, *(_WITH_KEYS if settings.jwt_jwks_url else ())]
+        missing = settings._missing([name for name in needed if name not in invalid])
         if reasons := [*invalid.values(), *missing]:
             raise InvalidSettingError(*reasons)
         return settings

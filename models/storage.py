@@ -108,7 +108,7 @@ class BlobStore:
         self._store = store
 
     def writer(
-        self, key: str, *, content_type: str | None = None, file_name: str | None = None
+        self, key: str, *, content_type: str | None = None, display_name: str | None = None
     ) -> ObjectWriter:
         """Open an object for writing; S3 serves it as this type and under this name."""
         try:
@@ -116,7 +116,7 @@ class BlobStore:
                 obstore.open_writer(
                     self._store,
                     key,
-                    attributes=self._attributes(content_type, file_name),
+                    attributes=self._attributes(content_type, display_name),
                     buffer_size=_PART_BYTES,
                     max_concurrency=2,
                 ),
@@ -130,15 +130,15 @@ class BlobStore:
             return Path(self._store.prefix) / key
         return None
 
-    def _attributes(self, content_type: str | None, file_name: str | None) -> Attributes | None:
+    def _attributes(self, content_type: str | None, display_name: str | None) -> Attributes | None:
         # A local folder keeps no headers. The API serves its files and sets them itself.
         if isinstance(self._store, LocalStore):
             return None
         attributes: Attributes = {"Cache-Control": "private, no-store"}
         if content_type is not None:
             attributes["Content-Type"] = content_type
-        if file_name is not None:
-            attributes["Content-Disposition"] = content_disposition(file_name)
+        if display_name is not None:
+            attributes["Content-Disposition"] = content_disposition(display_name)
         return attributes
 
     def size(self, key: str) -> int:
@@ -218,17 +218,51 @@ class BlobStore:
         return obstore.sign(self._store, "GET", key, datetime.timedelta(seconds=seconds))
 
 
+def content_disposition(name: str) -> str:
+    """Return the Content-Disposition header (RFC 6266) of a download, safe for any title of a quiz."""
+    name = _shortened(_made_safe(name))
+    plain = _made_safe(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
+    if plain.strip().startswith("."):
+        plain = f"report{plain}"
+    header = f'attachment; filename="{_escaped(plain)}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='!#$&+-.^_`|~')}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace('"', '\\"')
+
+
+def _made_safe(name: str) -> str:
+    return "".join("_" if c in _UNSAFE or unicodedata.category(c) in _CONTROLS else c for c in name)
+
+
+def _shortened(name: str) -> str:
+    encoded = name.encode()
+    if len(encoded) <= _MOST_NAME_BYTES:
+        return name
+    head, tail = encoded[: _MOST_NAME_BYTES - 80], encoded[-77:]
+    return f"{head.decode(errors='ignore')}…{tail.decode(errors='ignore')}"
+
+
 def missing_folder(settings: Settings) -> Path | None:
     """Return the local folder that the settings name if it does not exist."""
     parts = urlsplit(settings.storage_url)
-    # Not of pathlib: that raises below a folder that this user may not enter.
-    exists = os.path.exists(parts.path)  # noqa: PTH110
-    return Path(parts.path) if parts.scheme == "file" and not exists else None
+    folder = Path(parts.path)
+    try:
+        if parts.scheme == "file":
+            folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return folder
+    except OSError:
+        # One that this user may not enter is there, and whoever opens it says so.
+        return None
+    return None
 
 
-def open_store(settings: Settings) -> BlobStore:
-    """Open the store that the settings name; a local folder is created if it is missing, and that is logged.
+def open_store(settings: Settings, *, create: bool = True) -> BlobStore:
+    """Open the store that the settings name.
 
+    A local folder that is missing is created, which is logged; without `create`, it is a StorageError.
     A request that times out is retried, and all tries together take less than half a lease, so a worker that
     waits for the store keeps its claim.
     """
@@ -236,6 +270,8 @@ def open_store(settings: Settings) -> BlobStore:
     try:
         if parts.scheme == "file":
             folder = missing_folder(settings)
+            if folder and not create:
+                raise StorageError(f"there is no folder {folder}: correct STORAGE_URL, or mount its disk")
             store = LocalStore(parts.path, mkdir=True, automatic_cleanup=True)
             if folder:
                 _log.warning("storage_folder_created", folder=str(folder))
@@ -310,29 +346,3 @@ def _failure(operation: str, error: BaseException) -> StorageError:
 def _reason(error: BaseException) -> str:
     # The first line says what happened; the rest dumps the library's structures.
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
-
-
-def content_disposition(name: str) -> str:
-    """Return the Content-Disposition header (RFC 6266) of a download, safe for any title of a quiz."""
-    name = _shortened(_made_safe(name))
-    plain = _made_safe(unicodedata.normalize("NFKD", name)).encode("ascii", "ignore").decode()
-    if plain.strip().startswith("."):
-        plain = f"report{plain}"
-    header = f'attachment; filename="{_escaped(plain)}"'
-    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='!#$&+-.^_`|~')}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace('"', '\\"')
-
-
-def _made_safe(name: str) -> str:
-    return "".join("_" if c in _UNSAFE or unicodedata.category(c) in _CONTROLS else c for c in name)
-
-
-def _shortened(name: str) -> str:
-    encoded = name.encode()
-    if len(encoded) <= _MOST_NAME_BYTES:
-        return name
-    head, tail = encoded[: _MOST_NAME_BYTES - 80], encoded[-77:]
-    return f"{head.decode(errors='ignore')}…{tail.decode(errors='ignore')}"

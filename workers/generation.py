@@ -138,7 +138,7 @@ def write_file(resources: Resources, claim: Claim) -> tuple[Snapshot, ObjectWrit
         resources.store.writer(
             claim.storage_key,
             content_type=claim.variant.content_type,
-            file_name=claim.file_name,
+            display_name=claim.display_name,
         ) as writer,
         write_behind(partial(_store, writer), _is_short) as write,
         closing(_parts(extract, heartbeat, formula_guard=settings.formula_guard)) as parts,

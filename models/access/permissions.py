@@ -1,4 +1,4 @@
-"""The rights of a user in a course, and the objects that a request names.
+"""The rights of a user in a course, and the courses, quizzes and reports that they are for.
 
 A quiz or a report is found with its course and the user's roles by one statement.
 """
@@ -21,6 +21,9 @@ from models.reports.shown import SHOWN, AnyProgress, ShownQuiz, ShownReport, rea
 from models.reports.tables import IS_PUBLIC, File, Progress, QuizReport
 
 Roles = frozenset[EnrollmentType]
+
+_courses, _enrollments = Course.__table__.c, Enrollment.__table__.c
+_quizzes, _reports = Quiz.__table__.c, QuizReport.__table__.c
 
 
 def may_read_statistics(roles: Roles) -> bool:
@@ -175,7 +178,7 @@ def _quiz_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, ...
 
 
 def _report_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
-    found = _with_report(_courses_table)
+    found = _with_report(Course.__table__)
     return (
         select(_courses.id.label("course_key"), _roles_of(bindparam("user_id")), *SHOWN)
         .select_from(found)
@@ -185,7 +188,7 @@ def _report_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, .
 
 def _token_statement(course_column: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     token = AccessToken.__table__
-    found = _with_report(token.outerjoin(_courses_table, course_column == bindparam("course_key")))
+    found = _with_report(token.outerjoin(Course.__table__, course_column == bindparam("course_key")))
     return (
         select(*CALLER, _courses.id.label("course_key"), _roles_of(token.c.user_id), *SHOWN)
         .select_from(found)
@@ -203,8 +206,6 @@ def _with_report(found: FromClause) -> FromClause:
     )
 
 
-_courses_table, _enrollments = Course.__table__, Enrollment.__table__.c
-_courses, _quizzes, _reports = Course.__table__.c, Quiz.__table__.c, QuizReport.__table__.c
 _IS_THE_QUIZ = and_(_quizzes.course_id == _courses.id, _quizzes.id == bindparam("quiz_id"))
 _IS_THE_REPORT = and_(_reports.quiz_id == _quizzes.id, _reports.id == bindparam("report_id"), IS_PUBLIC)
 

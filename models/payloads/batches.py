@@ -27,7 +27,7 @@ MAX_BYTES: Final = 8 * 2**20
 _AttemptKey = tuple[int, int]
 
 # Some 15 MB of keys; most pushes are smaller, and need no file.
-MOST_IN_MEMORY: Final = 100_000
+MOST_KEYS_IN_MEMORY: Final = 100_000
 _CACHE_KIB: Final = 8 * 2**10
 
 
@@ -70,7 +70,7 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         """Read until the end, or until the issues are full."""
         batch = Batch()
-        with KeySet(self._folder) as keys:
+        with AttemptKeys(self._folder) as keys:
             for path, source in self._sources:
                 if self.issues.is_full:
                     break
@@ -82,7 +82,7 @@ class Batches:
         if batch.size:
             yield batch
 
-    def _add(self, batch: Batch, source: bytes, path: str, keys: KeySet) -> None:
+    def _add(self, batch: Batch, source: bytes, path: str, keys: AttemptKeys) -> None:
         issues: list[ValidationIssue] = []
         attempt: PushedAttempt | None = None
         try:
@@ -201,7 +201,7 @@ def _without(line: bytes, key: bytes, raw: msgspec.Raw) -> bytes:
     return line[:start] + b"null" + line[start + len(value) :] if line.startswith(value, start) else line
 
 
-class KeySet:
+class AttemptKeys:
     """The keys of attempts, first in memory, then in a file without a name in a folder.
 
     The file is deleted with `close`, or by the system if the process is killed. Raises TemporaryFileError if
@@ -227,16 +227,16 @@ class KeySet:
 
     def add(self, key: _AttemptKey) -> bool:
         """Add a key; return False if the set has it already."""
-        if self._file is None and len(self._in_memory) < MOST_IN_MEMORY:
+        if self._file is None and len(self._in_memory) < MOST_KEYS_IN_MEMORY:
             before = len(self._in_memory)
             self._in_memory.add(key)
             return len(self._in_memory) > before
         try:
             if self._file is None:
                 self._file = _new_file(self._folder)
-                self._file.executemany(_INSERT, sorted(self._in_memory))
+                self._file.executemany(_INSERT_KEY, sorted(self._in_memory))
                 self._in_memory = set()
-            return self._file.execute(_INSERT, key).rowcount == 1
+            return self._file.execute(_INSERT_KEY, key).rowcount == 1
         except (OSError, sqlite3.Error) as error:
             raise TemporaryFileError("The keys of a push cannot be written to a file.") from error
 
@@ -250,18 +250,18 @@ def _new_file(folder: str | None) -> sqlite3.Connection:
             file.execute("PRAGMA synchronous = OFF")
             file.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             file.execute("BEGIN EXCLUSIVE")
-            file.execute(_TABLE)
+            file.execute(_KEYS_TABLE)
         except BaseException:
             file.close()
             raise
     return file
 
 
-_TABLE: Final = """
+_KEYS_TABLE: Final = """
     CREATE TABLE keys (submission_id INTEGER, attempt INTEGER, PRIMARY KEY (submission_id, attempt))
     WITHOUT ROWID"""
 
-_INSERT: Final = "INSERT OR IGNORE INTO keys VALUES (?, ?)"
+_INSERT_KEY: Final = "INSERT OR IGNORE INTO keys VALUES (?, ?)"
 
 _decode_key: Final = decoder(_Key).decode
 _decode_top: Final = decoder(dict[str, msgspec.Raw]).decode

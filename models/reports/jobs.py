@@ -41,7 +41,7 @@ class Claim:
     token: uuid.UUID
     variant: Variant
     course_id: int
-    file_name: str = "report.csv"
+    display_name: str = "report.csv"
     try_number: int = 1
     request_id: str | None = None
 

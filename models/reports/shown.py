@@ -1,7 +1,7 @@
-"""What responses show of a report, of its job and its file, and of its quiz.
+"""A report that is found by its id, with its job, its file and its quiz, as the columns that responses show.
 
-Clients poll reports, and each column costs time, as does each object of a session: these are made of the
-columns of one row, and have nothing that a response does not show.
+Clients poll `GET …/reports/:id`, and each column costs time, as does each object of a session. Routes that
+change reports, list them or find them by a Progress or a file respond from the rows of a session instead.
 """
 
 from __future__ import annotations
@@ -84,10 +84,10 @@ def _names(kind: type[DataclassInstance]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-_REPORT: Final = ("id", "state", "created_at", "updated_at")
+_REPORT_NAMES: Final = ("id", "state", "created_at", "updated_at")
 _PARTS: Final = (
     _columns(Quiz, _names(ShownQuiz)),
-    _columns(QuizReport, _REPORT),
+    _columns(QuizReport, _REPORT_NAMES),
     _columns(QuizReport, _names(Variant)),
     _columns(Progress, _names(ShownProgress)),
     _columns(File, _names(ShownFile)),
@@ -104,7 +104,7 @@ def read_shown(row: Row[*tuple[Any, ...]]) -> tuple[ShownQuiz | None, ShownRepor
     if report[0] is None:
         return shown_quiz, None
     shown_report = ShownReport(
-        **dict(zip(_REPORT, report, strict=True)),
+        **dict(zip(_REPORT_NAMES, report, strict=True)),
         variant=Variant(*variant),
         progress=None if progress[0] is None else ShownProgress(*progress),
         file=None if file[0] is None else ShownFile(*file),

@@ -44,6 +44,7 @@ def backup_command(folder: Path, data_dir: Path) -> None:
     written, since it contains names.
     """
     settings = settings_here(data_dir).require("database_url", "storage_url")
+    store = open_store(settings, create=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # It goes for pg_dump, too.
     os.umask(0o077)
@@ -55,7 +56,7 @@ def backup_command(folder: Path, data_dir: Path) -> None:
     target, environ = _target(settings)
     options = ("--format=custom", "--no-owner", "--no-privileges", f"--file={draft}")
     _output([str(_program("pg_dump")), target, *options], environ)
-    copied, known = _copy_objects(open_store(settings), folder / _OBJECTS)
+    copied, known = _copy_objects(store, folder / _OBJECTS)
     draft.replace(folder / _DUMP)
     click.echo(f"{folder / _DUMP} is written; {copied} objects were copied, {known} were there already")
 

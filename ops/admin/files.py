@@ -38,7 +38,7 @@ def check_command(context: click.Context, data_dir: Path, *, hashes: bool, mark:
 
 def compare_files(settings: Settings, *, hashes: bool, mark: bool) -> int:
     """Name each file that the store has lost or changed; return their number."""
-    store = open_store(settings)
+    store = open_store(settings, create=False)
     lost = 0
     with opened_database(settings, statement_timeout_seconds=_STATEMENT_SECONDS) as database:
         with database.transaction() as session:
@@ -83,7 +83,7 @@ def orphans_command(data_dir: Path, *, delete: bool) -> None:
 
     settings = settings_here(data_dir).require("database_url", "storage_url")
     with opened_database(settings, statement_timeout_seconds=_STATEMENT_SECONDS) as database:
-        store = open_store(settings)
+        store = open_store(settings, create=False)
         orphans = find_orphans(store, database)
         for key in orphans.keys:
             click.echo(key)

@@ -291,6 +291,13 @@ class TestLog:
         assert api.tokens["teacher"] not in str(logs)
         assert "canary" not in str(logs)
 
+    def test_the_user_is_the_one_who_asks_not_the_one_who_asked_for_the_report(self, api: Api) -> None:
+        report_id = api.post(REPORTS, json={"quiz_report": {"report_type": "student_analysis"}}).json["id"]
+        with structlog.testing.capture_logs() as logs:
+            for caller in ("second_teacher", "teacher", "admin"):
+                api.get(f"{REPORTS}/{report_id}", caller)
+        assert [entry["user_id"] for entry in logs if entry["event"] == "request"] == [8, 7, 1]
+
 
 GOOD = {
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",

@@ -43,7 +43,8 @@ def test_an_empty_variable_counts_as_absent() -> None:
     ],
 )
 def test_a_setting_is_read(variable: str, text: str, field: str, value: object) -> None:
-    assert getattr(Settings.from_env({variable: text}), field) == value
+    with_keys = {"QUIZ_REPORTS_JWT_ISSUER": "i", "QUIZ_REPORTS_JWT_AUDIENCE": "a"}
+    assert getattr(Settings.from_env(with_keys | {variable: text}), field) == value
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,11 @@ def test_a_setting_is_read(variable: str, text: str, field: str, value: object) 
         ("REDIS_URL", "redis+cluster://h"),
         ("STORAGE_URL", "/var/files"),
         ("STORAGE_URL", "file://relative"),
+        ("STORAGE_URL", "file:///"),
+        ("STORAGE_URL", "file:///files?old"),
+        ("STORAGE_URL", "file:///files#old"),
+        ("STORAGE_URL", "s3://"),
+        ("STORAGE_URL", "s3://[x"),
         ("PUBLIC_URL", "reports.example.edu"),
         ("QUIZ_REPORTS_LEASE_SECONDS", "0"),
         ("QUIZ_REPORTS_LEASE_SECONDS", "nan"),
@@ -124,6 +130,12 @@ def test_aws_variables_are_handed_to_the_store() -> None:
     assert settings.s3 == {"AWS_REGION": "eu-north-1"}
 
 
+def test_an_address_of_keys_that_cannot_be_read_does_not_show_its_password() -> None:
+    with pytest.raises(InvalidSettingError) as error:
+        Settings.from_env({"QUIZ_REPORTS_JWT_JWKS_URL": "https://user:canary℀@h/keys"})
+    assert "canary" not in str(error.value)
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().max_tries = 4  # type: ignore[misc]
@@ -167,6 +179,15 @@ def test_all_that_is_wrong_is_named_at_once_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
     with pytest.raises(InvalidSettingError, match=r"^DATABASE_URL is not set; SECRET_KEY is not set$"):
         Settings(redis_url="redis://h").require("database_url", "redis_url", "secret_key")
+
+
+def test_keys_of_an_lms_need_its_issuer_and_audience_too() -> None:
+    environ = {"QUIZ_REPORTS_JWT_JWKS_URL": "https://lms.example.edu/keys", "QUIZ_REPORTS_JWT_AUDIENCE": "a"}
+
+    with pytest.raises(
+        InvalidSettingError, match=r"^DATABASE_URL is not set; QUIZ_REPORTS_JWT_ISSUER is not set$"
+    ):
+        Settings.from_env(environ, ("database_url",))
 
 
 @pytest.mark.parametrize("key", [DEFAULT_SECRET_KEY, "short"])

@@ -12,7 +12,7 @@ import structlog
 import models.storage
 from models.errors import NotFoundError, StorageError
 from models.settings import Settings
-from models.storage import BlobStore, open_store
+from models.storage import BlobStore, missing_folder, open_store
 
 _CONTENT = bytes(range(100))
 
@@ -80,6 +80,16 @@ def test_a_disk_that_does_not_take_a_file_is_a_failure_of_the_store(
     monkeypatch.setattr(os, "fsync", broken_fsync)
     with pytest.raises(StorageError, match="Input/output"), store.writer("reports/2/token") as writer:
         writer.write(_CONTENT)
+
+
+def test_a_path_that_cannot_be_entered_is_not_taken_for_a_missing_folder(tmp_path: Path) -> None:
+    # In place of a folder of another user, which root could enter.
+    (tmp_path / "circle").symlink_to("circle")
+    settings = Settings(storage_url=f"file://{tmp_path}/circle/files")
+
+    assert missing_folder(settings) is None
+    with pytest.raises(StorageError, match="symbolic links"):
+        open_store(settings)
 
 
 def test_a_folder_that_is_created_is_logged(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -389,6 +390,35 @@ class TestShow:
         assert (again.status_code, again.data) == (304, b"")
         api.finish(int(path.rsplit("/", 1)[1]))
         assert api.get(path, headers={"If-None-Match": etag}).status_code == 200
+
+    @pytest.mark.parametrize("state", ["idle", "queued", "running", "failed", "generated"])
+    @pytest.mark.parametrize("headers", [{}, JSON_API], ids=["plain", "JSON API"])
+    def test_shows_a_report_as_the_list_its_progress_and_its_file_do(
+        self, api: Api, state: str, headers: dict[str, str]
+    ) -> None:
+        report_id = api.get(REPORTS).json[0]["id"] if state == "idle" else create(api)["id"]
+        if state == "running":
+            api.start(report_id)
+        elif state == "failed":
+            api.fail(report_id, "a reason")
+        elif state == "generated":
+            api.finish(report_id)
+        include = "include[]=file&include[]=progress"
+
+        def read(path: str) -> Any:
+            """Read JSON; a verifier is fresh each time."""
+            text = re.sub(r"verifier=[^\"]+", "", api.get(path, headers=headers).text)
+            return json.loads(text)
+
+        listed = read(f"{REPORTS}?{include}")
+        shown = read(f"{REPORTS}/{report_id}?{include}")
+
+        if headers:
+            (shown,) = shown["quiz_reports"]
+            listed = listed["quiz_reports"]
+            for part, path in (("progress", "/api/v1/progress"), ("file", "/api/v1/files")):
+                assert part not in shown or shown[part] == read(f"{path}/{shown[part]['id']}")
+        assert shown == listed[0]
 
     def test_takes_a_single_statement(self, api: Api) -> None:
         path = f"{REPORTS}/{api.generated()['id']}"

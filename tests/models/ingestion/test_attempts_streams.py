@@ -50,7 +50,7 @@ def test_the_same_key_twice_is_invalid_also_in_another_batch(school: Lms) -> Non
 def test_the_same_key_twice_is_invalid_also_where_the_keys_are_in_a_file(
     school: Lms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.payloads.batches.MOST_IN_MEMORY", BATCH)
+    monkeypatch.setattr("models.payloads.batches.MOST_KEYS_IN_MEMORY", BATCH)
     issues = Skipped()
     lines = [*many_attempts(3 * BATCH), attempt(1000), attempt(1001, user_id="x"), attempt(1000, 2)]
 
@@ -137,7 +137,7 @@ def test_memory_stays_level_however_long_the_stream(school: Lms) -> None:
 def test_memory_stays_level_however_many_short_attempts(
     school: Lms, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("models.payloads.batches.MOST_IN_MEMORY", BATCH)
+    monkeypatch.setattr("models.payloads.batches.MOST_KEYS_IN_MEMORY", BATCH)
     monkeypatch.setattr(attempts_applied, "_MOST_SKIPPED_SUBMISSIONS", BATCH)
     short = {"submission_data": [], **fault}
 

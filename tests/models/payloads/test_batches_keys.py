@@ -9,7 +9,7 @@ import pytest
 
 from models.errors import TemporaryFileError
 from models.payloads import batches
-from models.payloads.batches import KeySet
+from models.payloads.batches import AttemptKeys
 from tests.full_disk import largest_file
 from tests.lms import MEGABYTE
 
@@ -18,10 +18,10 @@ IN_MEMORY = 100
 
 @pytest.fixture(autouse=True)
 def _few_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "MOST_IN_MEMORY", IN_MEMORY)
+    monkeypatch.setattr(batches, "MOST_KEYS_IN_MEMORY", IN_MEMORY)
 
 
-def add(keys: KeySet, count: int) -> None:
+def add(keys: AttemptKeys, count: int) -> None:
     for number in range(count):
         keys.add((number, 1))
 
@@ -29,7 +29,7 @@ def add(keys: KeySet, count: int) -> None:
 @pytest.mark.parametrize("count", [IN_MEMORY, IN_MEMORY + 1, 30 * IN_MEMORY])
 def test_a_key_is_added_once_in_memory_or_in_a_file(count: int, tmp_path: Path) -> None:
     given = [((-1) ** n * 10**18 + n * 7919 % count, 1 + n % 2) for n in range(count)]
-    with KeySet(str(tmp_path)) as keys:
+    with AttemptKeys(str(tmp_path)) as keys:
         assert all(keys.add(key) for key in given)
         assert not any(keys.add(key) for key in given)
         # The other attempt of each submission is another key.
@@ -38,14 +38,14 @@ def test_a_key_is_added_once_in_memory_or_in_a_file(count: int, tmp_path: Path) 
 
 def test_the_whole_range_of_keys_is_held_in_a_file(tmp_path: Path) -> None:
     extremes = [(-(2**63), -(2**63)), (2**63 - 1, 2**63 - 1)]
-    with KeySet(str(tmp_path)) as keys:
+    with AttemptKeys(str(tmp_path)) as keys:
         add(keys, 2 * IN_MEMORY)
 
         assert [keys.add(key) for key in [*extremes, *extremes]] == [True, True, False, False]
 
 
 def test_the_file_has_no_name(tmp_path: Path) -> None:
-    with KeySet(str(tmp_path)) as keys:
+    with AttemptKeys(str(tmp_path)) as keys:
         add(keys, 2 * IN_MEMORY)
 
         assert list(tmp_path.iterdir()) == []
@@ -56,7 +56,7 @@ def test_the_file_has_no_name(tmp_path: Path) -> None:
 def test_memory_stays_level_however_many_keys_there_are(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         tracemalloc.reset_peak()
-        with KeySet(str(tmp_path)) as keys:
+        with AttemptKeys(str(tmp_path)) as keys:
             add(keys, count)
         return tracemalloc.get_traced_memory()[1]
 
@@ -72,11 +72,11 @@ def test_memory_stays_level_however_many_keys_there_are(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "_CACHE_KIB", 2**8)
-    with KeySet(str(tmp_path)) as keys, largest_file(2**20), pytest.raises(TemporaryFileError):
+    with AttemptKeys(str(tmp_path)) as keys, largest_file(2**20), pytest.raises(TemporaryFileError):
         # More than the cache of the file holds.
         add(keys, 200_000)
 
 
 def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
-    with KeySet(str(tmp_path / "absent")) as keys, pytest.raises(TemporaryFileError):
+    with AttemptKeys(str(tmp_path / "absent")) as keys, pytest.raises(TemporaryFileError):
         add(keys, IN_MEMORY + 1)

@@ -21,6 +21,7 @@ from models.db.session import Database
 from models.errors import StorageError
 from models.lms.courses import Course
 from models.settings import Settings
+from models.storage import open_store
 from ops.admin.doctor import check_database, check_files, check_migrations, check_storage
 from ops.cli import cli
 from ops.local.embedded_server import in_wheel
@@ -47,6 +48,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     def invoked(settings: Settings, *arguments: str) -> Result:
         monkeypatch.setenv("DATABASE_URL", settings.database_url)
         monkeypatch.setenv("STORAGE_URL", settings.storage_url)
+        if arguments[0] == "backup":
+            # The processes of the service that is backed up have made its folder.
+            open_store(settings)
         return CliRunner().invoke(cli, arguments)
 
     return call

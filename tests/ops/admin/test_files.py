@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from models.errors import StorageError
 from ops.admin.doctor import CheckFailedError, check_files
 from ops.cli import cli
 from tests.factories import Api, reports_path
@@ -48,6 +49,24 @@ def test_a_lost_file_is_named_with_its_report_and_the_machine_that_wrote_it(
     assert f"written by {platform.node()}" in result.stdout
     with pytest.raises(CheckFailedError, match="1 of the 1 newest files are lost"):
         check_files(api.settings)
+
+
+@pytest.mark.parametrize("arguments", [("check", "--mark"), ("orphans",)])
+def test_files_are_not_lost_where_the_folder_itself_is_missing(
+    api: Api,
+    run: Callable[..., Result],
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    report = api.generated()
+    monkeypatch.setenv("STORAGE_URL", f"file://{tmp_path}/unmounted")
+
+    with pytest.raises(StorageError, match="correct STORAGE_URL, or mount its disk"):
+        run(*arguments)
+
+    assert not (tmp_path / "unmounted").exists()
+    assert "file" in api.get(f"{reports_path()}/{report['id']}").json
 
 
 def test_a_changed_file_is_found_by_its_size_or_its_hash(api: Api, run: Callable[..., Result]) -> None:

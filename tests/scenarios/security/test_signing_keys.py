@@ -149,7 +149,8 @@ def test_a_token_does_not_say_where_its_keys_are() -> None:
     ],
 )
 def test_keys_come_over_a_line_that_nobody_else_writes_to(url: str, *, is_good: bool) -> None:
-    environ = {"QUIZ_REPORTS_JWT_JWKS_URL": url}
+    with_keys = {"QUIZ_REPORTS_JWT_ISSUER": "i", "QUIZ_REPORTS_JWT_AUDIENCE": "a"}
+    environ = with_keys | {"QUIZ_REPORTS_JWT_JWKS_URL": url}
     if is_good:
         assert Settings.from_env(environ).jwt_jwks_url == url
     else:
