@@ -7,12 +7,14 @@ forked afterwards hangs, so each process opens its own store.
 from __future__ import annotations
 
 import datetime
+import errno
 import hashlib
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,9 +68,9 @@ class ObjectWriter:
     Once it is closed, the object exists, and a loss of power does not undo that.
     """
 
-    def __init__(self, file: WritableFile, local_path: Path | None = None) -> None:
+    def __init__(self, file: WritableFile, await_disk: Callable[[], None] | None = None) -> None:
         self._file = file
-        self._local_path = local_path
+        self._await_disk = await_disk
         self._sha256 = hashlib.sha256()
         self.size = 0
 
@@ -94,8 +96,8 @@ class ObjectWriter:
     ) -> None:
         try:
             self._file.close()
-            if self._local_path and error is None:
-                _await_disk(self._local_path)
+            if self._await_disk and error is None:
+                self._await_disk()
         except _FAILURES as failure:
             if error is None:
                 raise _failure("write", failure) from failure
@@ -106,6 +108,7 @@ class BlobStore:
 
     def __init__(self, store: LocalStore | S3Store) -> None:
         self._store = store
+        self._root = Path(store.prefix) if isinstance(store, LocalStore) and store.prefix else None
 
     def writer(
         self, key: str, *, content_type: str | None = None, display_name: str | None = None
@@ -120,15 +123,10 @@ class BlobStore:
                     buffer_size=_PART_BYTES,
                     max_concurrency=2,
                 ),
-                self._local_path(key),
+                partial(_await_disk, self._root / key, self._root) if self._root else None,
             )
         except _FAILURES as error:
             raise _failure("write", error) from error
-
-    def _local_path(self, key: str) -> Path | None:
-        if isinstance(self._store, LocalStore) and self._store.prefix is not None:
-            return Path(self._store.prefix) / key
-        return None
 
     def _attributes(self, content_type: str | None, display_name: str | None) -> Attributes | None:
         # A local folder keeps no headers. The API serves its files and sets them itself.
@@ -198,12 +196,11 @@ class BlobStore:
         `list` does not show the files that a folder is still writing. On S3 such parts are invisible, and the
         bucket's own rule for incomplete uploads removes them.
         """
-        folder = self._local_path(prefix)
-        if folder is None:
+        if self._root is None:
             return 0
         deleted = 0
         try:
-            for path in folder.rglob("*#*"):
+            for path in (self._root / prefix).rglob("*#*"):
                 if path.stat().st_mtime < before.timestamp():
                     path.unlink()
                     deleted += 1
@@ -304,13 +301,14 @@ def check_store(settings: Settings) -> None:
     """Write, read and delete an object; raise StorageError if the store cannot be used."""
     store = open_store(settings)
     key = f"check/{secrets.token_hex(8)}"
-    with store.writer(key) as writer:
-        writer.write(_PROBE)
     try:
+        with store.writer(key) as writer:
+            writer.write(_PROBE)
         found = b"".join(store.read(key))
     except NotFoundError:
         found = b""
-    store.delete(key)
+    finally:
+        store.delete(key)
     if found != _PROBE:
         raise StorageError("the store returned other bytes than were stored")
 
@@ -327,14 +325,28 @@ def _s3_config(settings: Settings) -> Any:
     return {name: settings.s3[variable] for variable, name in known.items() if settings.s3.get(variable)}
 
 
-def _await_disk(path: Path) -> None:
-    """Wait until a file is on the disk, and the folders that may be new with it."""
-    for opened in (path, path.parent, path.parent.parent):
-        descriptor = os.open(opened, os.O_RDONLY)
+def _await_disk(path: Path, root: Path) -> None:
+    """Wait until a file is on the disk, and the folders below a root that may be new with it."""
+    _sync(path)
+    for folder in path.parents:
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _sync(folder)
+        except OSError as error:
+            # Samba's file systems, and others, refuse it for a folder, as do folders that may not be read.
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EACCES}:
+                raise
+        if folder == root:
+            break
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(descriptor)
 
 
 def _failure(operation: str, error: BaseException) -> StorageError:

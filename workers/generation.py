@@ -52,7 +52,8 @@ class _OutcomeUnknownError(Exception):
 def generate(resources: Resources, report_id: int, progress_id: int) -> Sequence[JobMessage] | None:
     """Make the file of a report, if its job can be claimed; a failure ends the job with a message.
 
-    Returns the messages to send of jobs that were handed out with the file; None if no file was made.
+    Returns the messages to send of jobs that were handed out with the file; None if handing out is left to
+    the caller, as it is if no file was made.
     A failure of the database cannot be recorded: the lease expires, and the sweeper publishes the job again.
     After a failure of the store, the job goes to another worker while it has tries left.
     """
@@ -120,7 +121,7 @@ def _try_to_make(resources: Resources, claim: Claim) -> tuple[str, Sequence[JobM
         return "failed", None
 
 
-def _make_file(resources: Resources, claim: Claim) -> Sequence[JobMessage]:
+def _make_file(resources: Resources, claim: Claim) -> Sequence[JobMessage] | None:
     with STEP_SECONDS.labels("file").time():
         snapshot, file = write_file(resources, claim)
     with STEP_SECONDS.labels("finish").time():
@@ -207,9 +208,10 @@ def _counted(chunks: Iterator[Chunk], completion: Completion) -> Frames:
 
 def finish(
     resources: Resources, claim: Claim, snapshot: Snapshot, file: ObjectWriter
-) -> Sequence[JobMessage]:
+) -> Sequence[JobMessage] | None:
     """Make what was stored the report's file; return the messages of jobs that are handed out with it.
 
+    They are None if jobs wait, and none of them was handed out.
     Raises LeaseLostError if the claim no longer holds.
     """
     try:

@@ -15,7 +15,7 @@ def register_tasks(app: Celery, resources: Resources) -> None:
 
     @app.task(name=GENERATE_REPORT)
     def generate_report(report_id: int, progress_id: int) -> None:
-        # A job leaves room for another one of its course; if it ends with a file, it hands that out itself.
+        # A job leaves room for another one of its course; if it ends with a file, it mostly hands that out.
         handed_out = generate(resources, report_id, progress_id)
         if handed_out is None:
             hand_out_next(resources)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import LeaseLostError
@@ -228,19 +228,21 @@ _FINISH: Final = text(
         UPDATE progress SET completion = 100, message = NULL, updated_at = now()
         FROM ended WHERE progress.id = ended.progress_id
     ), {_HANDED_OUT}
-    SELECT handed_out.* FROM ended LEFT JOIN handed_out ON true
+    SELECT handed_out.*, EXISTS (SELECT FROM waiting) AS jobs_wait FROM ended LEFT JOIN handed_out ON true
     """  # noqa: S608 - the condition is a constant.
 )
 
 
 def finish(
     session: Session, claim: Claim, snapshot: Snapshot, *, size: int, sha256: bytes, most_of_course: int
-) -> Sequence[JobMessage]:
+) -> Sequence[JobMessage] | None:
     """Make the stored object the report's file, and hand out jobs as `hand_out` does.
 
+    Returns None if jobs wait and none was handed out: jobs that end at the same moment count each other, so
+    what is left to `hand_out` may be theirs.
     Raises LeaseLostError if the claim no longer holds, or if the quiz may no longer have such a report.
     """
-    handed_out = session.execute(
+    rows = session.execute(
         _FINISH,
         {
             "report_id": claim.report_id,
@@ -258,9 +260,10 @@ def finish(
             "most": _MOST_HANDED_OUT,
         },
     ).all()
-    if not handed_out:
+    if not rows:
         raise LeaseLostError(claim.reference)
-    return _messages(row for row in handed_out if row.id is not None)
+    messages = _messages(row for row in rows if row.id is not None)
+    return None if rows[0].jobs_wait and not messages else messages
 
 
 def fail(session: Session, claim: Claim, message: str) -> None:
@@ -363,10 +366,10 @@ def hand_out(session: Session, *, most_of_course: int) -> Sequence[JobMessage]:
     return _messages(rows.all())
 
 
-def _messages(handed_out: Iterable[Sequence[Any]]) -> Sequence[JobMessage]:
+def _messages(handed_out: Iterable[Row[*tuple[Any, ...]]]) -> Sequence[JobMessage]:
     return [
-        JobMessage(report_id, progress_id, Queue(queue), send)
-        for _, report_id, progress_id, queue, send in sorted(map(tuple, handed_out))
+        JobMessage(row.id, row.progress_id, Queue(row.queue), row.send_count)
+        for row in sorted(handed_out, key=lambda row: (row.turn, row.id))
     ]
 
 

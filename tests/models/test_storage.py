@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import structlog
 import models.storage
 from models.errors import NotFoundError, StorageError
 from models.settings import Settings
-from models.storage import BlobStore, missing_folder, open_store
+from models.storage import BlobStore, check_store, missing_folder, open_store
 
 _CONTENT = bytes(range(100))
 
@@ -68,18 +69,36 @@ def test_a_file_is_on_the_disk_with_its_folders_before_it_counts_as_stored(
 
     folder = tmp_path / "files/reports"
     assert synced[0] == (str(folder / "2/token"), len(_CONTENT))
-    assert [path for path, _ in synced[1:]] == [str(folder / "2"), str(folder)]
+    assert [path for path, _ in synced[1:]] == [str(folder / "2"), str(folder), str(folder.parent)]
+
+
+def test_a_file_system_that_syncs_no_folders_is_good_enough(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[int] = []
+
+    def fsync_of_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            refused.append(descriptor)
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync_of_files)
+    with store.writer("reports/2/token") as writer:
+        writer.write(_CONTENT)
+    assert b"".join(store.read("reports/2/token")) == _CONTENT
+    assert len(refused) == 3
 
 
 def test_a_disk_that_does_not_take_a_file_is_a_failure_of_the_store(
-    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken_fsync(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", broken_fsync)
-    with pytest.raises(StorageError, match="Input/output"), store.writer("reports/2/token") as writer:
-        writer.write(_CONTENT)
+    with pytest.raises(StorageError, match=r"Input/output error.*/files/check/"):
+        check_store(Settings(storage_url=f"file://{tmp_path}/files"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_path_that_cannot_be_entered_is_not_taken_for_a_missing_folder(tmp_path: Path) -> None:

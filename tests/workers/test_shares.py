@@ -66,9 +66,9 @@ def take(database: Database, message: JobMessage) -> Claim:
         return claim
 
 
-def finish(database: Database, claim: Claim) -> Sequence[JobMessage]:
-    """End a claimed job with a file; return what is handed out with it."""
-    with database.transaction() as session:
+def finish(database: Database, claim: Claim) -> Sequence[JobMessage] | None:
+    """End a claimed job with a file, as a worker does; return what is handed out with it."""
+    with database.single_statement() as session:
         return jobs.finish(
             session, claim, Snapshot(1, 1, "1"), size=3, sha256=b"x" * 32, most_of_course=SHARE
         )
@@ -107,9 +107,10 @@ def test_a_job_that_ends_with_a_file_hands_out_as_many_as_one_that_fails(databas
     hold_back(database, school, 2)
     claim = take(database, first)
     assert hand_out(database) == []
-    (handed_out,) = finish(database, claim)
+    handed_out = finish(database, claim)
+    assert handed_out is not None
     assert hand_out(database) == []
-    assert take(database, handed_out).variant.quiz_id == school.last_quiz_id - 1
+    assert take(database, *handed_out).variant.quiz_id == school.last_quiz_id - 1
 
 
 def test_a_worker_that_has_lost_its_lease_hands_out_nothing_as_it_ends(database: Database) -> None:
@@ -133,8 +134,22 @@ def test_a_job_does_not_wait_to_end_for_a_change_of_one_that_it_would_hand_out(d
         next_id = session.scalar(select(func.min(QuizReport.id)).where(QuizReport.enqueued_at.is_(None)))
         session.execute(select(QuizReport.id).where(QuizReport.id == next_id).with_for_update())
         handed_out = finish(database, claim)
+    assert handed_out is not None
     assert [message.report_id for message in handed_out] != [next_id]
     assert [message.report_id for message in hand_out(database)] == [next_id]
+
+
+def test_what_a_job_could_not_hand_out_as_it_ended_is_left_to_the_next_statement(database: Database) -> None:
+    school = School(database.url)
+    hold_back(database, school, 1)
+    (only,) = hand_out(database)
+    claim = take(database, only)
+    hold_back(database, school, 1)
+    with database.transaction() as session:
+        session.execute(select(QuizReport.id).where(QuizReport.enqueued_at.is_(None)).with_for_update())
+        assert finish(database, claim) is None
+    (left,) = hand_out(database)
+    assert finish(database, take(database, left)) == []
 
 
 def test_courses_take_turns(database: Database) -> None:
