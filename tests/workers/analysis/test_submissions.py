@@ -52,6 +52,16 @@ def test_a_student_with_several_submissions_counts_once() -> None:
     assert found["correct_count_average"] == 1.0
 
 
+def test_a_student_whose_submissions_are_in_two_parts_of_many_counts_once() -> None:
+    # A part has a power of two of them, so it ends among the three submissions of a student.
+    several = submissions([1.0] * 30_000, user_id=np.repeat(np.arange(10_000), 3))
+
+    found = statistics_of(several.sample(frac=1, random_state=5))
+
+    assert found["unique_count"] == 10_000
+    assert found["user_ids"] == list(range(10_000))
+
+
 def test_an_attempt_that_ends_before_it_begins_has_no_duration() -> None:
     assert (
         statistics_of(submissions([1.0, 2.0, 3.0], seconds=[-60.0, 60.0, 120.0]))["duration_average"] == 90.0
