@@ -63,6 +63,8 @@ _TAKE_MINUTES = {"endurance", "exhaustive"}
 _SCENARIOS = Path(__file__).parent / "scenarios"
 # Fixtures that start a server or a process; all others of the kind ask for one of these.
 _SERVERS = frozenset({"server_directory", "postgres_url", "valkey_url"})
+# What tests measure time and memory with.
+_MEASURES = frozenset({"cpu_seconds", "process_time", "thread_time", "tracemalloc"})
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -78,6 +80,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     needs_servers = not _SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
     is_scenario = item.path.is_relative_to(_SCENARIOS)
     item.add_marker("integration" if needs_servers or is_scenario else "unit")
+    names = item.function.__code__.co_names if isinstance(item, pytest.Function) else ()
+    is_quick = item.get_closest_marker("unit") and not item.get_closest_marker("cost")
+    if is_quick and not _MEASURES.isdisjoint(names):
+        raise pytest.UsageError(f"{item.nodeid} measures time or memory: mark it with pytest.mark.cost")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -91,6 +91,7 @@ def test_each_number_takes_two_bytes_or_eight_and_one_that_is_only_counted_none_
 @pytest.mark.parametrize("made", [few, many])
 @pytest.mark.parametrize("size", [1, 2, 7, 1_000, 150_001, 300_000])
 def test_ranks_are_those_of_all_numbers_in_ascending_order(made: Callable[[int], Floats], size: int) -> None:
+@pytest.mark.cost
     values = made(size)
     ranks = [size - 1, 0, size // 2, size // 2]
 

@@ -157,6 +157,7 @@ def test_if_every_total_and_every_duration_differs_the_figures_take_some_numbers
         points = dice.integers(0, 200, 40_000) / np.tile([7, 11, 13, 17], 10_000)
         responses = {
             "respondent": np.repeat(np.arange(10_000), 4),
+@pytest.mark.cost
             "item": np.tile(np.arange(4), 10_000),
             "answer_id": 11,
             "points": points,
