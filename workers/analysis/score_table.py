@@ -201,7 +201,7 @@ def _unpacked(packed: bytes, size: int, dtype: np.dtype[np.unsignedinteger]) -> 
     """Return so many codes of their bits."""
     codes = np.zeros(size, dtype)
     length = -(-size // 8)
-    for bit, begin in enumerate(range(0, len(packed), length)):
+    for bit, begin in enumerate(range(0, len(packed), length or 1)):
         codes |= (
             np.unpackbits(np.frombuffer(packed, np.uint8, length, begin), count=size).astype(dtype) << bit
         )

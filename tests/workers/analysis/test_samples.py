@@ -101,7 +101,7 @@ def quiz_of(students: int, items: int) -> tuple[list[ScoredItem], ScoreTable]:
 def test_codes_are_kept_in_the_bits_that_they_need(distinct: int) -> None:
     students = 200_000
     dice = np.random.default_rng(distinct)
-    points = [dice.integers(0, distinct, size) / 7 for size in (140_000, 59_993, 7)]
+    points = [dice.integers(0, distinct, size) / 7 for size in (140_000, 59_993, 0, 7)]
     table = ScoreTable(1)
     for given in points:
         of_all = {"answer_id": -1, "outcome": ord("P"), "item": 0}
