@@ -202,10 +202,10 @@ class Tally:
         if self._all:
             values = np.frombuffer(self._all)
             values.sort()
-            return Sample.of(values)
+            return Sample(values.size, lambda: [values], ascending=lambda: [values])
         order = np.argsort(self._values)
         self._values, self._counts = self._values[order], self._counts[order]
-        return Sample(int(self._counts.sum()), self._parts)
+        return Sample(int(self._counts.sum()), self._parts, ascending=self._parts)
 
     def _parts(self) -> Iterator[Floats]:
         ends = np.cumsum(self._counts)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from workers.analysis import samples
 from workers.analysis.compact import CompactFloats
 from workers.analysis.samples import MOST_DISTINCT, Sample, Tally
 
@@ -60,6 +61,17 @@ def test_unknown_numbers_and_the_sign_of_zero_are_kept() -> None:
 
     assert compact(values)[:].tobytes() == values.tobytes()
     assert compact(values)[np.array([2, 3])].tolist() == [-0.0, 1e-300]
+
+
+@pytest.mark.parametrize("made", [few, many])
+def test_numbers_that_are_in_ascending_order_are_not_counted_or_sorted_again(
+    made: Callable[[int], Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = made(200_000)
+    ascending = tally(values).ascending()
+    monkeypatch.setattr(samples, "Tally", None)
+
+    assert ascending.ranked(0, 199_999) == [values.min(), values.max()]
 
 
 @pytest.mark.parametrize("distinct", [MOST_DISTINCT, MOST_DISTINCT + 1])
