@@ -19,9 +19,10 @@ Floats = npt.NDArray[np.float64]
 
 
 class CompactFloats:
-    """Numbers in the order in which they were added, read like an array; NaN and the sign of zero are kept.
+    """Numbers in the order in which they were added, read like an array; NaN is kept, -0.0 becomes 0.0.
 
-    Each takes two bytes, or eight once there are more than `MOST_DISTINCT` different ones.
+    Each takes two bytes, or eight once there are more than `MOST_DISTINCT` different ones. Where the order
+    does not matter, `samples.Tally` only counts them, which takes no memory for those that are equal.
 
     >>> scores = CompactFloats()
     >>> scores.add(np.array([1.0, 0.5, np.nan]))
@@ -43,11 +44,13 @@ class CompactFloats:
 
     def add(self, values: Floats) -> None:
         """Add numbers at the end."""
+        # Which of two zeros a figure shows must not depend on the order.
+        values = values + 0.0
         if self._all:
             self._all.frombytes(values.tobytes())
             return
         # As integers of the same bits, which differ wherever two numbers do.
-        of_value, bits = pd.factorize(np.ascontiguousarray(values).view(np.int64))
+        of_value, bits = pd.factorize(values.view(np.int64))
         codes = pd.Index(self._values.view(np.int64)).get_indexer(pd.Index(bits))
         new = codes < 0
         if self._values.size + np.count_nonzero(new) > MOST_DISTINCT:

@@ -167,9 +167,10 @@ class Sample:
 
 
 class Tally:
-    """How often each number occurs, whatever their order; no number may be NaN.
+    """How often each number occurs, whatever their order; no number may be NaN, and -0.0 becomes 0.0.
 
     A distinct number takes sixteen bytes. Once there are more than `MOST_DISTINCT` of them, all are kept.
+    Where it matters whose number is which, `compact.CompactFloats` keeps the order for two bytes a number.
 
     >>> minutes = Tally()
     >>> minutes.add(np.array([7.5, 3.0]))
@@ -185,6 +186,8 @@ class Tally:
 
     def add(self, values: Floats) -> None:
         """Add numbers."""
+        # Which of two zeros is kept must not depend on the order.
+        values = values + 0.0
         if self._all:
             self._all.frombytes(values.tobytes())
             return

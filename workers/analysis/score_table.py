@@ -214,7 +214,7 @@ def _combinations(responses: pd.DataFrame) -> tuple[npt.NDArray[np.int64], list[
     The columns are combined into one integer, because grouping by four columns takes ten times as long.
     """
     answer, answer_ids = pd.factorize(responses["answer_id"].to_numpy())
-    given, points = pd.factorize(responses["points"].fillna(0.0).to_numpy())
+    given, points = pd.factorize(responses["points"].fillna(0.0).to_numpy() + 0.0)
     key = responses["item"].to_numpy().astype(np.int64)
     for part, size in ((answer, answer_ids.size), (given, points.size), (responses["outcome"], _OUTCOMES)):
         key = key * size + np.asarray(part)

@@ -111,6 +111,15 @@ def test_codes_are_kept_in_the_bits_that_they_need(distinct: int) -> None:
     assert np.array_equal(table.item(0).scores.array(), np.concatenate(points))
 
 
+@pytest.mark.parametrize("points", [[0.0, -0.0], [-0.0, 0.0]])
+def test_points_of_zero_have_one_sign_in_any_order(points: list[float]) -> None:
+    table = ScoreTable(1)
+    of_all = {"answer_id": -1, "outcome": ord("I"), "item": 0}
+    table.add(2, pd.DataFrame({"respondent": [0, 1], "points": points, **of_all}))
+
+    assert not np.signbit(table.item(0).scores.array()).any()
+
+
 def test_minutes_have_the_percentiles_of_numpy() -> None:
     items, table = quiz_of(20, 1)
     for size in (1, 2, 3, 10, 1_001, 140_000):
@@ -148,6 +157,7 @@ def test_the_figures_take_a_code_of_each_student_and_some_megabytes() -> None:
     assert peak < 2 * students + 4 * 2**20
 
 
+@pytest.mark.cost
 def test_if_every_total_and_every_duration_differs_the_figures_take_some_numbers_of_each_student() -> None:
     students = 300_000
     dice = np.random.default_rng(5)
@@ -157,7 +167,6 @@ def test_if_every_total_and_every_duration_differs_the_figures_take_some_numbers
         points = dice.integers(0, 200, 40_000) / np.tile([7, 11, 13, 17], 10_000)
         responses = {
             "respondent": np.repeat(np.arange(10_000), 4),
-@pytest.mark.cost
             "item": np.tile(np.arange(4), 10_000),
             "answer_id": 11,
             "points": points,

@@ -52,6 +52,13 @@ def test_a_student_with_several_submissions_counts_once() -> None:
     assert found["correct_count_average"] == 1.0
 
 
+@pytest.mark.parametrize("scores", [[0.0, -0.0], [-0.0, 0.0], [-0.0, -0.0]])
+def test_a_score_of_zero_has_one_sign(scores: list[float | None]) -> None:
+    assert json.dumps(statistics_of(submissions(scores))) == json.dumps(
+        statistics_of(submissions([0.0, 0.0]))
+    )
+
+
 def test_a_student_whose_submissions_are_in_two_parts_of_many_counts_once() -> None:
     # A part has a power of two of them, so it ends among the three submissions of a student.
     several = submissions([1.0] * 30_000, user_id=np.repeat(np.arange(10_000), 3))
