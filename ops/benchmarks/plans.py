@@ -1,4 +1,4 @@
-"""The figure of query plans: no hot statement scans a large table sequentially."""
+"""The figure of query plans: no hot statement reads a large table from end to end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import text
 from ops.benchmarks.everyday import Everyday
 from ops.benchmarks.measure import Comparison, Outcome, Spread, at_most
 from ops.benchmarks.population import Population
-from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
+from ops.benchmarks.query_plans import Statement, recorded_statements, whole_reads
 from ops.benchmarks.stack import BenchmarkStack, log_line
 from workers.extract import queries
 
@@ -20,7 +20,7 @@ _CHUNKS = 50
 
 
 def measure_plans(stack: BenchmarkStack) -> Iterator[Outcome]:
-    """Count the sequential scans in the work on a small quiz beside a huge one."""
+    """Count the whole reads of large tables in the work on a small quiz beside a huge one."""
     large, small = stack.population(max(stack.plan.sizes)), stack.population(_SMALL)
     log_line(f"plans of the hot statements beside a quiz of {large.attempts:,} attempts")
     everyday = Everyday(stack.settings, stack.admin_token, small)
@@ -29,10 +29,10 @@ def measure_plans(stack: BenchmarkStack) -> Iterator[Outcome]:
     everyday.close()
     scans = list(large_scans(stack, [*statements, *_chunks(stack, large)]))
     for table, sql in scans:
-        log_line(f"{table} is scanned by {' '.join(sql.split())[:1000]}")
+        log_line(f"{table} is read from end to end by {' '.join(sql.split())[:1000]}")
     yield Outcome(
         figure="plans/sequential_scans",
-        work=f"sequential scans in {len(statements)} hot statements, {large.attempts:,} attempts",
+        work=f"tables read from end to end in {len(statements)} hot statements, {large.attempts:,} attempts",
         unit="",
         measured=Spread([len(scans)]),
         goal=at_most(0, Comparison.ALONE),
@@ -41,7 +41,7 @@ def measure_plans(stack: BenchmarkStack) -> Iterator[Outcome]:
 
 
 def large_scans(stack: BenchmarkStack, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
-    """Yield the sequential scans of large tables, with their statements."""
+    """Yield the large tables that are read from end to end, with the statements that do so."""
     with stack.database.transaction() as session:
         large = set(
             session.scalars(
@@ -49,7 +49,7 @@ def large_scans(stack: BenchmarkStack, statements: Sequence[Statement]) -> Itera
                 {"rows": _LARGE_ROWS},
             )
         )
-    scans = sequential_scans(stack.settings.database_url, statements)
+    scans = whole_reads(stack.settings.database_url, statements)
     return ((table, sql) for table, sql in scans if table in large)
 
 

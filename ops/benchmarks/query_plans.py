@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -14,6 +14,13 @@ from workers.extract.snapshot import SnapshotConnection
 
 # EXPLAIN accepts these; the others open transactions, set options, or take locks.
 _PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+# An index that is partial is small, so all of it may be read.
+_WHOLE_INDEXES = """
+    SELECT of_index.relname, of_table.relname
+    FROM pg_index JOIN pg_class AS of_index ON of_index.oid = indexrelid
+        JOIN pg_class AS of_table ON of_table.oid = indrelid
+    WHERE indpred IS NULL
+"""
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,19 @@ def recorded_statements() -> Iterator[list[Statement]]:
         yield statements
 
 
-def sequential_scans(url: str, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
-    """Yield the table and the statement of each sequential scan in the plans of the statements."""
+def whole_reads(url: str, statements: Sequence[Statement]) -> Iterator[tuple[str, str]]:
+    """Yield the table and the statement of each place in the plans that reads a table from end to end.
+
+    It is a sequential scan, or one of an index without a condition, unless the index is partial; PostgreSQL
+    scans no bitmap of such an index. How much a condition leaves out is not seen.
+    """
     with psycopg.connect(url) as connection:
+        table_of_index: dict[str, str] = dict(connection.execute(_WHOLE_INDEXES).fetchall())
         for statement in statements:
             if not statement.sql.lstrip().upper().startswith(_PLANNED):
                 continue
             plan = _plan(connection, statement)
-            yield from ((table, statement.sql) for table in _scanned(plan))
+            yield from ((table, statement.sql) for table in _read_whole(plan, table_of_index))
 
 
 def _plan(connection: psycopg.Connection[Any], statement: Statement) -> Any:
@@ -66,8 +78,10 @@ def _plan(connection: psycopg.Connection[Any], statement: Statement) -> Any:
     return row[0][0]["Plan"]
 
 
-def _scanned(plan: Any) -> Iterator[str]:
+def _read_whole(plan: Any, table_of_index: Mapping[str, str]) -> Iterator[str]:
     if plan["Node Type"] == "Seq Scan":
         yield plan["Relation Name"]
+    elif plan.get("Index Name") in table_of_index and "Index Cond" not in plan:
+        yield table_of_index[plan["Index Name"]]
     for part in plan.get("Plans", ()):
-        yield from _scanned(part)
+        yield from _read_whole(part, table_of_index)

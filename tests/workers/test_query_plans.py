@@ -17,7 +17,7 @@ from models.payloads.batches import read_lines
 from models.publisher import JobPublisher
 from models.reports import jobs
 from models.settings import Settings
-from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
+from ops.benchmarks.query_plans import Statement, recorded_statements, whole_reads
 from tests.school import School, Size
 from workers.resources import Resources
 from workers.shares import hand_out_next
@@ -32,9 +32,11 @@ LARGE_TABLES = {"quizzes", "quiz_reports", "progress", "files", "submissions", "
 # Of the reports, numbered from 1, five are queued (the first was not sent yet), five are running without a
 # lease, five have lost their last try, and all others have a file.
 FILL = """
+    INSERT INTO courses (id, name, include_root_accounts, roster_revision)
+    SELECT 1000 + n, 'Biology', false, 1 FROM generate_series(0, 99) AS n;
     INSERT INTO quizzes (id, course_id, title, quiz_type, anonymous_submissions, scoring_policy,
                          question_groups, question_set_id, revision, response_count)
-    SELECT 10000000 + n, course_id, title, quiz_type, false, scoring_policy, '{}', question_set_id, 1, 0
+    SELECT 10000000 + n, 1000 + n % 100, title, quiz_type, false, scoring_policy, '{}', question_set_id, 1, 0
     FROM quizzes, generate_series(1, :past) AS n WHERE id = :quiz_id;
     INSERT INTO progress (user_id, completion) SELECT 1, 100 FROM generate_series(1, :past);
     INSERT INTO files (uuid, storage_key, size, sha256)
@@ -76,8 +78,8 @@ def resources(module_settings: Settings, school: School) -> Iterator[Resources]:
 
 
 def scanned(settings: Settings, statements: list[Statement]) -> list[tuple[str, str]]:
-    scans = sequential_scans(settings.database_url, statements)
-    return [(table, sql) for table, sql in scans if table in LARGE_TABLES]
+    found = whole_reads(settings.database_url, statements)
+    return [(table, sql) for table, sql in found if table in LARGE_TABLES]
 
 
 def test_claims_and_heartbeats(module_settings: Settings, resources: Resources) -> None:
@@ -135,3 +137,28 @@ def test_a_scan_would_be_found(module_settings: Settings, school: School) -> Non
             module_settings, [Statement(f"SELECT count(*) FROM {table}, now() WHERE {table} IS NULL")]
         )
         assert [name for name, _ in found] == [table]
+
+
+@pytest.mark.parametrize(
+    ("sql", "node", "tables"),
+    [
+        ("SELECT * FROM quiz_reports ORDER BY id", "Index Scan", ["quiz_reports"]),
+        ("SELECT id FROM quiz_reports ORDER BY id", "Index Only Scan", ["quiz_reports"]),
+        ("SELECT * FROM quiz_reports WHERE id < 9 ORDER BY id", "Index Scan", []),
+        ("SELECT 1 FROM quiz_reports WHERE state IN ('queued', 'running')", "Index Only Scan", []),
+    ],
+)
+def test_a_whole_index_is_found_unless_it_is_partial(
+    module_settings: Settings,
+    migrated_database: Database,
+    school: School,
+    sql: str,
+    node: str,
+    tables: list[str],
+) -> None:
+    with migrated_database.transaction() as session:
+        plan = session.scalar(text(f"EXPLAIN (FORMAT JSON) {sql}"))
+
+    assert plan is not None
+    assert plan[0]["Plan"]["Node Type"] == node
+    assert [name for name, _ in scanned(module_settings, [Statement(sql)])] == tables

@@ -14,7 +14,7 @@ from models.db.session import Database
 from models.ingestion.attempts import apply_attempts
 from models.payloads.batches import read_lines
 from models.settings import Settings
-from ops.benchmarks.query_plans import Statement, recorded_statements, sequential_scans
+from ops.benchmarks.query_plans import Statement, recorded_statements, whole_reads
 from tests.everyday import Everyday, open_everyday
 from tests.school import School, Size
 from workers.extract import queries
@@ -61,9 +61,7 @@ def line(attempt: dict[str, Any]) -> bytes:
 
 def scans_of_large_tables(settings: Settings, statements: list[Statement]) -> list[tuple[str, str]]:
     return [
-        (table, sql)
-        for table, sql in sequential_scans(settings.database_url, statements)
-        if table in LARGE_TABLES
+        (table, sql) for table, sql in whole_reads(settings.database_url, statements) if table in LARGE_TABLES
     ]
 
 
@@ -101,7 +99,7 @@ def test_a_batch_is_pushed_by_indexes_into_tables_that_nothing_is_known_of(
         counts = apply_attempts(session, 1, quiz_id, read_lines(map(line, pushed), 2**20))
 
     assert counts.created == BATCH
-    found = sequential_scans(unknown_tables.url, statements)
+    found = whole_reads(unknown_tables.url, statements)
     assert [(table, sql) for table, sql in found if table in LARGE_TABLES] == []
 
 
