@@ -13,7 +13,7 @@ from workers.shares import hand_out_next, send_handed_out
 def register_tasks(app: Celery, resources: Resources) -> None:
     """Register the tasks with an application."""
 
-    @app.task(name=GENERATE_REPORT)
+    @app.task(name=GENERATE_REPORT, shared=False)
     def generate_report(report_id: int, progress_id: int) -> None:
         # A job leaves room for another one of its course; if it ends with a file, it mostly hands that out.
         handed_out = generate(resources, report_id, progress_id)

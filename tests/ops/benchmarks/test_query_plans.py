@@ -17,6 +17,7 @@ from models.settings import Settings
 from ops.benchmarks.query_plans import Statement, recorded_statements, whole_reads
 from tests.everyday import Everyday, open_everyday
 from tests.school import School, Size
+from tests.waiting import wait_for
 from workers.extract import queries
 
 # Rows of attempts are as wide as those of a quiz with an essay: PostgreSQL scans narrow tables sooner.
@@ -42,7 +43,14 @@ def everyday(migrated_database: Database, module_settings: Settings) -> Iterator
     school = School(database.url, 2)
     quiz_id = school.add_quiz(SMALL)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
+        pages = text("SELECT relallvisible FROM pg_class WHERE oid = 'attempts'::regclass")
+
+        def is_settled() -> bool:
+            # VACUUM passes over rows whose commit is not on the disk, and these servers do not wait for it.
+            connection.execute(text("VACUUM ANALYZE"))
+            return int(connection.execute(pages).scalar_one()) > 0
+
+        wait_for(is_settled)
     with open_everyday(module_settings, database, school, quiz_id, SMALL) as everyday:
         yield everyday
 
