@@ -263,6 +263,8 @@ def _close(apps: list[Flask]) -> None:
 
 
 def _settings(database: Database, redis_url: str, folder: Path) -> Settings:
+    # As a service has it that has begun: making it is logged, by whichever test would be the first.
+    (folder / "files").mkdir(exist_ok=True)
     return Settings(
         database_url=database.url,
         redis_url=redis_url,

@@ -38,13 +38,6 @@ from tests.school import School, Size
 NOBODY_LISTENS = "127.0.0.1:1"
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Settings whose store exists, as once the service has been started."""
-    Path(urlsplit(settings.storage_url).path).mkdir()
-    return settings
-
-
 @pytest.mark.contract("9 Commands", "doctor says what is wrong")
 def test_a_healthy_service_is_well(settings: Settings) -> None:
     checks = (
