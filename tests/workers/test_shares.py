@@ -66,6 +66,12 @@ def take(database: Database, message: JobMessage) -> Claim:
         return claim
 
 
+def take_only(database: Database, school: School) -> Claim:
+    """Take the one job that a course has."""
+    hold_back(database, school, 1)
+    return take(database, *hand_out(database))
+
+
 def finish(database: Database, claim: Claim) -> Sequence[JobMessage] | None:
     """End a claimed job with a file, as a worker does; return what is handed out with it."""
     with database.single_statement() as session:
@@ -115,9 +121,7 @@ def test_a_job_that_ends_with_a_file_hands_out_as_many_as_one_that_fails(databas
 
 def test_a_worker_that_has_lost_its_lease_hands_out_nothing_as_it_ends(database: Database) -> None:
     school = School(database.url)
-    hold_back(database, school, 1)
-    (only,) = hand_out(database)
-    claim = take(database, only)
+    claim = take_only(database, school)
     hold_back(database, school, 1)
     with pytest.raises(LeaseLostError):
         finish(database, replace(claim, token=uuid.uuid4()))
@@ -126,9 +130,7 @@ def test_a_worker_that_has_lost_its_lease_hands_out_nothing_as_it_ends(database:
 
 def test_a_job_does_not_wait_to_end_for_a_change_of_one_that_it_would_hand_out(database: Database) -> None:
     school = School(database.url)
-    hold_back(database, school, 1)
-    (only,) = hand_out(database)
-    claim = take(database, only)
+    claim = take_only(database, school)
     hold_back(database, school, 2)
     with database.transaction() as session:
         next_id = session.scalar(select(func.min(QuizReport.id)).where(QuizReport.enqueued_at.is_(None)))
@@ -141,9 +143,7 @@ def test_a_job_does_not_wait_to_end_for_a_change_of_one_that_it_would_hand_out(d
 
 def test_what_a_job_could_not_hand_out_as_it_ended_is_left_to_the_next_statement(database: Database) -> None:
     school = School(database.url)
-    hold_back(database, school, 1)
-    (only,) = hand_out(database)
-    claim = take(database, only)
+    claim = take_only(database, school)
     hold_back(database, school, 1)
     with database.transaction() as session:
         session.execute(select(QuizReport.id).where(QuizReport.enqueued_at.is_(None)).with_for_update())
